@@ -1,0 +1,332 @@
+"""Every error and warning that haltpoint raises.
+
+All errors derive from `HaltpointError`. Most derive from a builtin as well, so that a caller who knows nothing
+of haltpoint can catch `ValueError` or `RuntimeError`. The message is the only positional argument; facts that a
+program may want to act on are keyword-only and become attributes of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+__all__ = [
+    "ALL_ERRORS",
+    "ForkedProcessError",
+    "HaltpointError",
+    "InvalidOutputError",
+    "InvalidResolutionError",
+    "LeaseLostError",
+    "ModelError",
+    "RequirementConflictError",
+    "RunBusyError",
+    "RunNotCompletedWarning",
+    "RunNotFoundError",
+    "RunTimeoutError",
+    "StoreError",
+    "ToolArgumentsError",
+    "ToolCallLimitError",
+    "ToolChangedError",
+    "ToolNotAvailableError",
+    "ToolResultError",
+    "UnresolvedRequirementsError",
+]
+
+
+def _describe(error: BaseException) -> str:
+    """Return `Name('message', attribute=value, ...)`, leaving out what is not set."""
+    attributes = (
+        f"{name}={value!r}"
+        for name, value in vars(error).items()
+        # Python keeps notes and the like in the same dictionary, under underscored names.
+        if not name.startswith("_") and value is not None
+    )
+    return f"{type(error).__name__}({', '.join([repr(str(error)), *attributes])})"
+
+
+class HaltpointError(Exception):
+    """Base of all errors of haltpoint.
+
+    Attributes:
+        run_id: the run that the error concerns, or None when no run had started.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+class RunNotFoundError(HaltpointError, ValueError):
+    """The database holds no run of this id."""
+
+
+class UnresolvedRequirementsError(HaltpointError, ValueError):
+    """A paused run was to continue, and not one of its requirements is resolved.
+
+    Attributes:
+        requirement_ids: the requirements that wait for a decision.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, requirement_ids: Iterable[str] = ()
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.requirement_ids: tuple[str, ...] = tuple(requirement_ids)
+
+
+class RequirementConflictError(HaltpointError, ValueError):
+    """A requirement that is decided was given a second, different decision.
+
+    Attributes:
+        requirement_id: the requirement in question.
+        decided_by: who made the decision that stands.
+        decided_at: when that decision was made (aware, UTC).
+        decision: that decision, as JSON data.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        requirement_id: str | None = None,
+        decided_by: str | None = None,
+        decided_at: datetime | None = None,
+        decision: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.requirement_id = requirement_id
+        self.decided_by = decided_by
+        self.decided_at = decided_at
+        self.decision = decision
+
+
+class InvalidResolutionError(HaltpointError, ValueError):
+    """A decision can't be used: a field's value is missing or of the wrong type, or the requirement is unknown.
+
+    Attributes:
+        requirement_id: the requirement that the decision was meant for.
+        field_name: the input field at fault, or None when it is not about one field.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        requirement_id: str | None = None,
+        field_name: str | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.requirement_id = requirement_id
+        self.field_name = field_name
+
+
+class RunBusyError(HaltpointError, RuntimeError):
+    """Another live holder is driving this run.
+
+    Attributes:
+        holder: which process that is.
+        since: since when it holds the run (aware, UTC).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        holder: str | None = None,
+        since: datetime | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.holder = holder
+        self.since = since
+
+
+class LeaseLostError(HaltpointError, RuntimeError):
+    """Another process took the run over while this one was stopped; this one may no longer write to it.
+
+    Attributes:
+        holder: the process that holds the run now, when known.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, holder: str | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.holder = holder
+
+
+class ForkedProcessError(HaltpointError, RuntimeError):
+    """A database was opened before a fork and used after it, in the child."""
+
+
+class StoreError(HaltpointError, RuntimeError):
+    """The database can't be opened, is full, is not one of haltpoint, or is of a newer schema.
+
+    Attributes:
+        db_file: path of the database file, or None for a database without one.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, db_file: str | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.db_file = db_file
+
+
+class RunTimeoutError(HaltpointError, TimeoutError):
+    """A run took longer than the `timeout` it was started with.
+
+    Attributes:
+        timeout: the limit, in seconds.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, timeout: float | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.timeout = timeout
+
+
+class ModelError(HaltpointError, RuntimeError):
+    """The model's provider failed, or can't be asked at all.
+
+    Attributes:
+        provider: name of the provider, such as "openai".
+        status_code: HTTP status of the answer, or None when there was none.
+        retryable: whether the same request may succeed later.
+        retry_after: the wait that the provider asks for, in seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        provider: str | None = None,
+        status_code: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.provider = provider
+        self.status_code = status_code
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class InvalidOutputError(HaltpointError, ValueError):
+    """The model's structured answer still did not fit after the allowed corrections.
+
+    Attributes:
+        attempts: how many answers were tried.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, attempts: int | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.attempts = attempts
+
+
+class ToolCallLimitError(HaltpointError, RuntimeError):
+    """The run made as many tool calls as `tool_call_limit` allows.
+
+    Attributes:
+        limit: the limit that was reached.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.limit = limit
+
+
+class _ToolError(HaltpointError):
+    """Errors that concern one tool.
+
+    Attributes:
+        tool_name: the name under which the model knows the tool.
+    """
+
+    def __init__(
+        self, message: str, *, run_id: str | None = None, tool_name: str | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.tool_name = tool_name
+
+
+class ToolNotAvailableError(_ToolError, LookupError):
+    """The run needs a tool that this process does not have.
+
+    Attributes:
+        tool_name: the name under which the model knows the tool.
+    """
+
+
+class ToolChangedError(_ToolError, LookupError):
+    """The tool of this name is no longer the one that the run knows: its parameters differ.
+
+    Attributes:
+        tool_name: the name under which the model knows the tool.
+    """
+
+
+class ToolArgumentsError(_ToolError, ValueError):
+    """The arguments of a tool call do not fit the tool's parameters; the message is written for the model.
+
+    Attributes:
+        tool_name: the name under which the model knows the tool.
+    """
+
+
+class ToolResultError(_ToolError, ValueError):
+    """A tool returned something that can't be given to a model as text.
+
+    Attributes:
+        tool_name: the name under which the model knows the tool.
+    """
+
+
+class RunNotCompletedWarning(UserWarning):
+    """A run was paused or cancelled, and the caller did not ask for its output object.
+
+    Attributes:
+        run_id: the run, with which it can be continued.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+ALL_ERRORS: tuple[type[HaltpointError], ...] = (
+    HaltpointError,
+    RunNotFoundError,
+    UnresolvedRequirementsError,
+    RequirementConflictError,
+    InvalidResolutionError,
+    RunBusyError,
+    LeaseLostError,
+    ForkedProcessError,
+    StoreError,
+    RunTimeoutError,
+    ModelError,
+    InvalidOutputError,
+    ToolCallLimitError,
+    ToolNotAvailableError,
+    ToolChangedError,
+    ToolArgumentsError,
+    ToolResultError,
+)
