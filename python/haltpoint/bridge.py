@@ -1,0 +1,79 @@
+"""How native work that waits for the disk or the network comes back to the event loop that asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from typing import Any
+
+from haltpoint._engine import Completions
+
+__all__ = ["LoopBridge"]
+
+
+class LoopBridge:
+    """The native completions of one event loop, as futures of that loop.
+
+    A native call that takes `bridge.completions` returns a ticket, and delivers one result under it later:
+
+        value = await bridge.wait(native.start(bridge.completions))
+
+    All methods belong to the loop's own thread.
+
+    Attributes:
+        completions: the queue to hand to native calls.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.completions = Completions()
+        self._futures: dict[int, asyncio.Future[Any]] = {}
+        loop.add_reader(self.completions.fileno(), self._drain)
+
+    @classmethod
+    def current(cls) -> LoopBridge:
+        """Return the bridge of the running event loop, made on first use.
+
+        Raises:
+            RuntimeError: no event loop is running in this thread.
+            NotImplementedError: the loop can't watch file descriptors.
+        """
+        loop = asyncio.get_running_loop()
+        with _lock:
+            bridge = _bridges.get(loop)
+            if bridge is None:
+                _drop_closed_loops()
+                bridge = _bridges[loop] = cls(loop)
+        return bridge
+
+    def wait(self, ticket: int) -> asyncio.Future[Any]:
+        """Return the future of what the native call delivers under `ticket`.
+
+        Call it before giving control back to the loop: a result that nobody expects when it arrives is dropped. So is
+        one whose future was cancelled meanwhile; stopping the native work itself is the caller's business.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._futures[ticket] = future
+        return future
+
+    def _drain(self) -> None:
+        for ticket, value, exception in self.completions.drain():
+            future = self._futures.pop(ticket, None)
+            if future is None or future.done():
+                continue
+            if exception is None:
+                future.set_result(value)
+            else:
+                future.set_exception(exception)
+
+
+_lock = threading.Lock()
+_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _drop_closed_loops() -> None:
+    # A future that was never answered holds its loop, and the bridge holds the future: the weak key alone would not go.
+    for loop in [loop for loop in _bridges if loop.is_closed()]:
+        del _bridges[loop]
