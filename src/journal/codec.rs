@@ -1,0 +1,88 @@
+//! The stored form of entries: a stable kind name and a JSON payload.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Entry;
+
+/// An entry that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The row is of a kind that this release does not know.
+    #[error("journal entry of unknown kind {kind:?}: written by a newer haltpoint, or damaged")]
+    UnknownKind {
+        /// The kind as stored.
+        kind: String,
+    },
+    /// The payload does not fit its kind.
+    #[error("journal entry {kind:?} cannot be read: {source}")]
+    Payload {
+        /// The kind as stored.
+        kind: String,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! kinds {
+    ($($variant:ident => $name:literal),+ $(,)?) => {
+        impl Entry {
+            /// The names of all kinds, in the order of a run's life.
+            pub const KINDS: &'static [&'static str] = &[$($name),+];
+
+            /// The stable name under which the entry is stored.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)+
+                }
+            }
+        }
+
+        /// The entry's payload as JSON text.
+        ///
+        /// # Errors
+        /// When a value has no JSON form; entries made by the engine always have one.
+        pub fn encode(entry: &Entry) -> Result<String, CodecError> {
+            match entry {
+                $(Entry::$variant(payload) => write($name, payload),)+
+            }
+        }
+
+        /// The entry that a stored kind and payload stand for.
+        ///
+        /// # Errors
+        /// When the kind is unknown or the payload does not fit it.
+        pub fn decode(kind: &str, payload: &str) -> Result<Entry, CodecError> {
+            match kind {
+                $($name => read(kind, payload).map(Entry::$variant),)+
+                _ => Err(CodecError::UnknownKind { kind: kind.to_owned() }),
+            }
+        }
+    };
+}
+
+kinds! {
+    RunStarted => "run_started",
+    RunContinued => "run_continued",
+    ModelReplied => "model_replied",
+    AnswerRefused => "answer_refused",
+    ToolStarted => "tool_started",
+    ToolFinished => "tool_finished",
+    ToolInterrupted => "tool_interrupted",
+    RequirementOpened => "requirement_opened",
+    RequirementDecided => "requirement_decided",
+    RunPaused => "run_paused",
+    CancelRequested => "cancel_requested",
+    RunCancelled => "run_cancelled",
+    RunFailed => "run_failed",
+    RunCompleted => "run_completed",
+}
+
+fn write<T: Serialize>(kind: &str, payload: &T) -> Result<String, CodecError> {
+    serde_json::to_string(payload).map_err(|source| CodecError::Payload { kind: kind.to_owned(), source })
+}
+
+fn read<T: DeserializeOwned>(kind: &str, payload: &str) -> Result<T, CodecError> {
+    serde_json::from_str(payload).map_err(|source| CodecError::Payload { kind: kind.to_owned(), source })
+}

@@ -1,0 +1,36 @@
+//! The journal: the kinds of entry, their stored form, and the hash chain over them.
+//!
+//! An entry is stored as a stable kind name and a JSON payload. Kinds are never renamed or reused; a payload only ever
+//! gains optional fields. What one release wrote, every later one reads.
+
+mod chain;
+mod codec;
+mod entry;
+
+pub use chain::{Hash, chain_hash, genesis_hash};
+pub use codec::{CodecError, decode, encode};
+pub use entry::{
+    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, ModelReplied, OutcomeSource, PlannedCall,
+    RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed,
+    RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolStarted, Usage,
+};
+
+use crate::Timestamp;
+
+/// The version of the journal format that this release writes, kept in each run's first entry.
+pub const FORMAT: u32 = 1;
+
+/// One stored row of a run's journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Position in the run's journal; the first is 1.
+    pub seq: u64,
+    /// When it happened, by the clock of the process that appended it.
+    pub at: Timestamp,
+    /// Whether it was appended by somebody who does not drive the run (a decision, a cancel request).
+    pub outsider: bool,
+    /// What happened.
+    pub entry: Entry,
+    /// The chain's hash over this row and all rows before it.
+    pub hash: Hash,
+}

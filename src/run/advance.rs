@@ -1,0 +1,239 @@
+//! What comes next: from the state alone, the entries and effects that follow. Called after each input, until the run waits
+//! for something or stops.
+
+use crate::journal::{
+    Entry, Failure, FailureKind, OutcomeSource, RequirementOpened, RunCancelled, RunCompleted, RunFailed, RunPaused,
+    ToolFinished, ToolStarted,
+};
+use crate::requirement::{Decision, RequirementKind};
+use crate::store::RunStatus;
+use crate::{Json, Text, Timestamp};
+
+use super::decide::{answered_args, answers_as_result};
+use super::ids::requirement_id;
+use super::state::{Call, CallState, Run};
+use super::{Effect, ToolStart, Transition};
+
+/// What the state says about a call that has no outcome.
+enum Next {
+    /// Nothing to do now.
+    Wait,
+    /// This is its outcome.
+    Finish(ToolFinished),
+    /// It needs somebody.
+    Ask(RequirementKind),
+    /// It may run, with these arguments.
+    Start(Json),
+}
+
+impl Run {
+    /// Takes the run as far as it gets without a further input.
+    pub(super) fn advance(&mut self, at: Timestamp, transition: &mut Transition) {
+        if self.status == RunStatus::Running {
+            self.move_on(at, transition);
+        }
+        if self.status != RunStatus::Running {
+            transition.effects.push(Effect::Stop);
+        }
+    }
+
+    fn move_on(&mut self, at: Timestamp, transition: &mut Transition) {
+        if self.cancel.is_some() {
+            return self.wind_down(at, transition);
+        }
+        if self.exceeds_limit() {
+            return self.record(limit_failure(self.tool_call_limit), at, transition);
+        }
+        self.settle(at, transition);
+        self.start_ready(at, transition);
+        if self.turn().iter().any(Call::is_started) {
+            return;
+        }
+        if self.turn().iter().all(Call::is_finished) {
+            self.finish_turn(at, transition);
+        } else {
+            self.record(Entry::RunPaused(RunPaused {}), at, transition);
+        }
+    }
+
+    /// Stops as soon as nothing runs any more.
+    fn wind_down(&mut self, at: Timestamp, transition: &mut Transition) {
+        let running: Vec<Text> =
+            self.turn().iter().filter(|call| call.is_started()).map(|call| call.plan.id.clone()).collect();
+        if running.is_empty() {
+            return self.record(Entry::RunCancelled(RunCancelled {}), at, transition);
+        }
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.interrupt) {
+            transition.effects.extend(running.into_iter().map(|call_id| Effect::InterruptTool { call_id }));
+        }
+    }
+
+    /// More calls than the run may make, and none of this turn's has begun.
+    fn exceeds_limit(&self) -> bool {
+        self.calls.len() as u64 > self.tool_call_limit
+            && self.turn().iter().any(|call| !call.is_finished())
+            && self.turn().iter().all(|call| call.state == CallState::Planned)
+    }
+
+    /// Gives every call its outcome or its requirement, where the state says so already.
+    fn settle(&mut self, at: Timestamp, transition: &mut Transition) {
+        for place in self.turn_start..self.calls.len() {
+            match self.next_of(&self.calls[place]) {
+                Next::Finish(finished) => self.record(Entry::ToolFinished(finished), at, transition),
+                Next::Ask(kind) => self.ask(place, kind, at, transition),
+                Next::Start(_) | Next::Wait => {}
+            }
+        }
+    }
+
+    fn ask(&mut self, place: usize, kind: RequirementKind, at: Timestamp, transition: &mut Transition) {
+        let call = &self.calls[place];
+        let opened = RequirementOpened {
+            requirement_id: requirement_id(self.run_id(), &call.plan.id, kind, call.requirements.len()),
+            call_id: call.plan.id.clone(),
+            kind,
+        };
+        self.record(Entry::RequirementOpened(opened), at, transition);
+    }
+
+    /// Starts what may run: together, but a sequential call neither beside others nor before the ones that came earlier.
+    fn start_ready(&mut self, at: Timestamp, transition: &mut Transition) {
+        for place in self.turn_start..self.calls.len() {
+            let call = &self.calls[place];
+            if call.is_started() && call.is_sequential() {
+                return;
+            }
+            let Next::Start(args) = self.next_of(call) else { continue };
+            if call.is_sequential() && self.turn().iter().any(Call::is_started) {
+                return;
+            }
+            self.start(place, args, at, transition);
+        }
+    }
+
+    fn start(&mut self, place: usize, args: Json, at: Timestamp, transition: &mut Transition) {
+        let call = &self.calls[place];
+        let start = ToolStart {
+            call_id: call.plan.id.clone(),
+            name: call.plan.name.clone(),
+            module: call.plan.tool.as_ref().map(|tool| tool.module.clone()),
+            args,
+            attempt: call.attempts + 1,
+        };
+        let entry = ToolStarted { call_id: start.call_id.clone(), attempt: start.attempt, holder: self.holder.clone() };
+        self.record(Entry::ToolStarted(entry), at, transition);
+        transition.effects.push(Effect::StartTool(start));
+    }
+
+    /// Every call of the turn has its outcome: the run is done, or the model goes on.
+    fn finish_turn(&mut self, at: Timestamp, transition: &mut Transition) {
+        if let Some(output) = self.final_tool_output() {
+            self.record(Entry::RunCompleted(RunCompleted { output: Some(output) }), at, transition);
+        } else if !self.awaiting_model {
+            self.awaiting_model = true;
+            transition.effects.push(Effect::RequestModel);
+        }
+    }
+
+    /// The result of a tool that ends the run, where one of the turn's calls went to such a tool and succeeded.
+    fn final_tool_output(&self) -> Option<Json> {
+        let last = self.turn().iter().rev().find(|call| call.plan.tool.as_ref().is_some_and(|tool| tool.stop_after))?;
+        let CallState::Finished(outcome) = &last.state else { return None };
+        let counts = !outcome.is_error
+            && matches!(
+                outcome.source,
+                OutcomeSource::Tool | OutcomeSource::External | OutcomeSource::User | OutcomeSource::Supplied
+            );
+        counts.then(|| Json::from_serialize(&*outcome.content).ok()).flatten()
+    }
+
+    fn next_of(&self, call: &Call) -> Next {
+        match &call.state {
+            CallState::Planned => planned(call),
+            CallState::InDoubt { .. } if call.is_repeatable() => Next::Start(self.effective_args(call)),
+            CallState::InDoubt { .. } => Next::Ask(RequirementKind::Recovery),
+            CallState::Waiting => self.decided(call),
+            CallState::Started { .. } | CallState::Finished(_) => Next::Wait,
+        }
+    }
+
+    fn decided(&self, call: &Call) -> Next {
+        let Some(decided) = self.last_requirement(call).and_then(|requirement| requirement.decided.as_ref()) else {
+            return Next::Wait;
+        };
+        match &decided.decision {
+            Decision::Confirm | Decision::Retry => Next::Start(self.effective_args(call)),
+            Decision::Input { .. } if !call.plan.answers_are_result => Next::Start(self.effective_args(call)),
+            Decision::Input { values } => {
+                let text = answers_as_result(call.plan.fields.as_ref(), values);
+                Next::Finish(outcome(call, text.into(), OutcomeSource::User))
+            }
+            Decision::Result { content } => Next::Finish(outcome(call, content.clone(), OutcomeSource::External)),
+            Decision::Supply { content } => Next::Finish(outcome(call, content.clone(), OutcomeSource::Supplied)),
+            Decision::Reject { note } => Next::Finish(outcome(call, rejection(note.as_deref()), OutcomeSource::Rejected)),
+            Decision::Skip { note } => Next::Finish(outcome(call, skipping(note.as_deref()), OutcomeSource::Skipped)),
+        }
+    }
+
+    /// The arguments to run with: the model's, with what a person filled in.
+    pub(super) fn effective_args(&self, call: &Call) -> Json {
+        let answers = call.requirements.iter().rev().find_map(|&index| {
+            match self.requirements[index].decided.as_ref().map(|decided| &decided.decision) {
+                Some(Decision::Input { values }) if !call.plan.answers_are_result => Some(values),
+                _ => None,
+            }
+        });
+        answers.map_or_else(|| call.plan.args.clone(), |values| answered_args(&call.plan.args, values))
+    }
+
+    /// Folds a new entry and adds it to the transition.
+    ///
+    /// Entries made here speak only of calls and requirements that this state holds, so folding them cannot fail; were it to, the
+    /// entry is left out and the run waits, instead of writing what no replay could read.
+    pub(super) fn record(&mut self, entry: Entry, at: Timestamp, transition: &mut Transition) {
+        if self.fold(&entry, at, false).is_ok() {
+            transition.entries.push(entry);
+        }
+    }
+}
+
+fn planned(call: &Call) -> Next {
+    match (&call.plan.refused, call.plan.asks) {
+        (Some(reason), _) => {
+            let mut finished = outcome(call, reason.clone(), OutcomeSource::Refused);
+            finished.is_error = true;
+            Next::Finish(finished)
+        }
+        (None, Some(kind)) => Next::Ask(kind),
+        (None, None) => Next::Start(call.plan.args.clone()),
+    }
+}
+
+fn outcome(call: &Call, content: Text, source: OutcomeSource) -> ToolFinished {
+    ToolFinished { call_id: call.plan.id.clone(), content, is_error: false, source, duration_us: 0 }
+}
+
+fn rejection(note: Option<&str>) -> Text {
+    match note {
+        Some(note) => format!("The user rejected this call; it was not run. Their note: {note}").into(),
+        None => "The user rejected this call; it was not run.".into(),
+    }
+}
+
+fn skipping(note: Option<&str>) -> Text {
+    let unknown = "This call was started, but its outcome is unknown; it was not run again.";
+    match note {
+        Some(note) => format!("{unknown} A person's note: {note}").into(),
+        None => unknown.into(),
+    }
+}
+
+fn limit_failure(limit: u64) -> Entry {
+    let message = format!(
+        "the model asked for more than the {limit} tool calls that this run may make; \
+         continue with a higher tool_call_limit to go on"
+    );
+    let failure =
+        Failure { kind: FailureKind::ToolCallLimit, message: message.into(), provider: None, status_code: None };
+    Entry::RunFailed(RunFailed { failure, duration_us: 0 })
+}

@@ -1,0 +1,132 @@
+//! Decisions: whether one fits, and what its values turn into.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::journal::{Entry, RequirementDecided};
+use crate::requirement::{Decision, RequirementKind};
+use crate::{Json, Text};
+
+use super::state::Run;
+
+/// A decision that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecisionError {
+    /// The run has no such requirement.
+    #[error("run {run_id} has no requirement {requirement_id}")]
+    Unknown {
+        /// The run.
+        run_id: Text,
+        /// The id asked for.
+        requirement_id: Text,
+    },
+    /// A decision of another kind is needed.
+    #[error("requirement {requirement_id} needs {needed}; it cannot be {given}")]
+    WrongKind {
+        /// The requirement.
+        requirement_id: Text,
+        /// What it needs.
+        needed: &'static str,
+        /// What was given.
+        given: &'static str,
+    },
+    /// The answers name a field that was not asked for, or leave one out.
+    #[error("requirement {requirement_id}: {problem}")]
+    Fields {
+        /// The requirement.
+        requirement_id: Text,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Run {
+    /// The entry that records a decision.
+    ///
+    /// Whether somebody else decided before is for the store to say, in the transaction that appends.
+    ///
+    /// # Errors
+    /// When the run has no such requirement or the decision does not fit it.
+    pub fn decision_entry(
+        &self,
+        requirement_id: &str,
+        decision: Decision,
+        by: Option<Text>,
+    ) -> Result<Entry, DecisionError> {
+        let requirement = self.requirement(requirement_id).ok_or_else(|| DecisionError::Unknown {
+            run_id: self.run_id().clone(),
+            requirement_id: requirement_id.into(),
+        })?;
+        if !decision.fits(requirement.kind) {
+            return Err(DecisionError::WrongKind {
+                requirement_id: requirement.id.clone(),
+                needed: needed(requirement.kind),
+                given: decision.as_str(),
+            });
+        }
+        if let Decision::Input { values } = &decision {
+            let plan = &self.calls[requirement.call].plan;
+            check_fields(plan.fields.as_ref(), plan.answers_are_result, values)
+                .map_err(|problem| DecisionError::Fields { requirement_id: requirement.id.clone(), problem })?;
+        }
+        Ok(Entry::RequirementDecided(RequirementDecided { requirement_id: requirement.id.clone(), decision, by }))
+    }
+}
+
+fn needed(kind: RequirementKind) -> &'static str {
+    match kind {
+        RequirementKind::Confirmation => "to be confirmed or rejected",
+        RequirementKind::UserInput => "its fields answered",
+        RequirementKind::ExternalTool => "the result of the call that was run elsewhere",
+        RequirementKind::Recovery => "to be retried, supplied with a result or skipped",
+    }
+}
+
+/// A field as it is shown: `name`, and `value` where the model filled it.
+fn shown_fields(fields: Option<&Json>) -> Vec<Map<String, Value>> {
+    fields.and_then(|fields| serde_json::from_str(fields.get()).ok()).unwrap_or_default()
+}
+
+fn field_name(field: &Map<String, Value>) -> &str {
+    field.get("name").and_then(Value::as_str).unwrap_or("")
+}
+
+fn check_fields(fields: Option<&Json>, may_stay_empty: bool, values: &BTreeMap<Text, Value>) -> Result<(), String> {
+    let shown = shown_fields(fields);
+    let names: Vec<&str> = shown.iter().map(field_name).collect();
+    if let Some(stranger) = values.keys().find(|name| !names.contains(&name.as_ref())) {
+        return Err(format!("there is no field {stranger:?}; the fields are {names:?}"));
+    }
+    let missing = shown.iter().find(|field| {
+        let unfilled = field.get("value").is_none_or(Value::is_null);
+        unfilled && !may_stay_empty && values.get(field_name(field)).is_none_or(Value::is_null)
+    });
+    missing.map_or(Ok(()), |field| Err(format!("the field {:?} has no value", field_name(field))))
+}
+
+/// The model's arguments with the person's answers merged in.
+pub(super) fn answered_args(args: &Json, values: &BTreeMap<Text, Value>) -> Json {
+    let mut merged: Map<String, Value> = serde_json::from_str(args.get()).unwrap_or_default();
+    for (name, value) in values {
+        merged.insert(name.to_string(), value.clone());
+    }
+    Json::from_serialize(&merged).unwrap_or_else(|_| args.clone())
+}
+
+/// What the model is told when the answers themselves are the result.
+pub(super) fn answers_as_result(fields: Option<&Json>, values: &BTreeMap<Text, Value>) -> String {
+    let mut given = Map::new();
+    let mut absent = Vec::new();
+    for field in shown_fields(fields) {
+        let name = field_name(&field);
+        match values.get(name) {
+            Some(value) if !value.is_null() => {
+                given.insert(name.to_owned(), value.clone());
+            }
+            _ => absent.push(name.to_owned()),
+        }
+    }
+    let answers = format!("The user answered: {}", Value::Object(given));
+    if absent.is_empty() { answers } else { format!("{answers}. Not given: {}", absent.join(", ")) }
+}

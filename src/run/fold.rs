@@ -1,0 +1,300 @@
+//! The fold: what each entry does to the state. It records facts and decides nothing, so facts about different things commute,
+//! and a decision that another process appended may be folded a moment later than it stands in the journal.
+
+use std::collections::HashMap;
+
+use crate::Timestamp;
+use crate::journal::{
+    Entry, ModelReplied, Record, RequirementDecided, RequirementOpened, RunContinued, RunFailed, RunStarted,
+    ToolFinished, ToolStarted, Usage,
+};
+use crate::message::{Message, Role};
+use crate::store::RunStatus;
+
+use super::conversation::{assistant_message, opening_message, tool_message};
+use super::state::{Call, CallState, Decided, Outcome, Requirement, Run, Step};
+
+/// A journal that no haltpoint can have written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The journal is empty or does not begin with the run's start.
+    #[error("the journal does not begin with run_started")]
+    NoStart,
+    /// Written by a newer release.
+    #[error("the journal has format {found}; this haltpoint reads up to {known}: upgrade haltpoint")]
+    NewerFormat {
+        /// The journal's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// An entry speaks of something that does not exist.
+    #[error("journal entry {seq} ({kind}) speaks of {what} that the journal does not know")]
+    Dangling {
+        /// Its place.
+        seq: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// What is missing.
+        what: String,
+    },
+}
+
+impl Run {
+    /// The state after the journal's last record.
+    ///
+    /// # Errors
+    /// When the records cannot be a run's journal.
+    pub fn replay(records: &[Record]) -> Result<Self, ReplayError> {
+        let (first, rest) = records.split_first().ok_or(ReplayError::NoStart)?;
+        let Entry::RunStarted(started) = &first.entry else { return Err(ReplayError::NoStart) };
+        if started.format > crate::journal::FORMAT {
+            return Err(ReplayError::NewerFormat { found: started.format, known: crate::journal::FORMAT });
+        }
+        let mut run = Self::new(started.clone(), first.at);
+        for record in rest {
+            run.fold_record(record)?;
+        }
+        Ok(run)
+    }
+
+    /// The state right after `run_started`.
+    #[must_use]
+    pub fn new(started: Box<RunStarted>, at: Timestamp) -> Self {
+        Self {
+            status: RunStatus::Running,
+            created_at: at,
+            updated_at: at,
+            tool_call_limit: started.tool_call_limit,
+            messages: vec![opening_message(&started)],
+            calls: Vec::new(),
+            call_index: HashMap::new(),
+            turn_start: 0,
+            requirements: Vec::new(),
+            requirement_index: HashMap::new(),
+            steps: Vec::new(),
+            cut_step: None,
+            usage: Usage::default(),
+            requests: 0,
+            refusals: 0,
+            cancel: None,
+            failure: None,
+            output: None,
+            active_us: 0,
+            active_since: Some(at),
+            holder: "".into(),
+            driver_entries: 1,
+            outsider_seq: 0,
+            awaiting_model: false,
+            started,
+        }
+    }
+
+    /// Folds one stored record.
+    ///
+    /// # Errors
+    /// When the record speaks of something unknown.
+    pub fn fold_record(&mut self, record: &Record) -> Result<(), ReplayError> {
+        if record.outsider {
+            self.outsider_seq = record.seq;
+        }
+        self.fold(&record.entry, record.at, record.outsider).map_err(|what| ReplayError::Dangling {
+            seq: record.seq,
+            kind: record.entry.kind(),
+            what,
+        })
+    }
+
+    /// Folds one entry. An `Err` names what the entry speaks of and the state does not have; the state is unchanged then.
+    pub(super) fn fold(&mut self, entry: &Entry, at: Timestamp, outsider: bool) -> Result<(), String> {
+        match entry {
+            Entry::RunStarted(_) => return Err("a second start".to_owned()),
+            Entry::RunContinued(continued) => self.fold_continued(continued, at),
+            Entry::ModelReplied(reply) => self.fold_reply(reply, at),
+            Entry::AnswerRefused(refused) => {
+                self.refusals += 1;
+                self.messages.push(Message::text(Role::User, refused.reason.clone()));
+            }
+            Entry::ToolStarted(started) => self.fold_tool_started(started, at)?,
+            Entry::ToolFinished(finished) => self.fold_tool_finished(finished)?,
+            Entry::ToolInterrupted(interrupted) => self.put_in_doubt(self.place(&interrupted.call_id)?),
+            Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
+            Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
+            Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
+            Entry::CancelRequested(cancel) => self.cancel = Some(cancel.clone()),
+            Entry::RunCancelled(_) => self.fold_cancelled(at),
+            Entry::RunFailed(failed) => self.fold_failed(failed, at),
+            Entry::RunCompleted(completed) => {
+                self.output = completed.output.clone().or_else(|| self.last_text());
+                self.stop(RunStatus::Completed, at);
+            }
+        }
+        self.updated_at = self.updated_at.max(at);
+        self.driver_entries += u64::from(!outsider);
+        Ok(())
+    }
+
+    fn fold_continued(&mut self, continued: &RunContinued, at: Timestamp) {
+        self.status = RunStatus::Running;
+        self.holder = continued.holder.clone();
+        self.tool_call_limit = continued.tool_call_limit;
+        self.active_since = Some(at);
+        self.cancel = None;
+        self.failure = None;
+        self.cut_step = None;
+        self.refusals = 0;
+        self.awaiting_model = false;
+        for place in self.turn_start..self.calls.len() {
+            self.put_in_doubt(place);
+        }
+    }
+
+    fn fold_reply(&mut self, reply: &ModelReplied, at: Timestamp) {
+        self.awaiting_model = false;
+        self.requests += 1;
+        if let Some(usage) = reply.usage {
+            self.usage.input_tokens += usage.input_tokens;
+            self.usage.output_tokens += usage.output_tokens;
+        }
+        self.messages.push(assistant_message(reply));
+        self.steps.push(Step {
+            name: "model_execution".to_owned(),
+            status: RunStatus::Completed,
+            message: reply_summary(reply),
+            duration_us: reply.duration_us,
+        });
+        self.turn_start = self.calls.len();
+        for plan in &reply.calls {
+            self.call_index.insert(plan.id.clone(), self.calls.len());
+            self.calls.push(Call {
+                plan: plan.clone(),
+                asked_at: at,
+                state: CallState::Planned,
+                attempts: 0,
+                requirements: Vec::new(),
+            });
+        }
+    }
+
+    fn fold_tool_started(&mut self, started: &ToolStarted, at: Timestamp) -> Result<(), String> {
+        let place = self.place(&started.call_id)?;
+        let call = &mut self.calls[place];
+        call.attempts = started.attempt;
+        call.state = CallState::Started { at, holder: started.holder.clone() };
+        Ok(())
+    }
+
+    fn fold_tool_finished(&mut self, finished: &ToolFinished) -> Result<(), String> {
+        let place = self.place(&finished.call_id)?;
+        let call = &mut self.calls[place];
+        call.state = CallState::Finished(Outcome {
+            content: finished.content.clone(),
+            is_error: finished.is_error,
+            source: finished.source,
+        });
+        self.steps.push(tool_step(call, finished));
+        if self.turn().iter().all(Call::is_finished) {
+            let results: Vec<Message> = self.turn().iter().filter_map(tool_message).collect();
+            self.messages.extend(results);
+        }
+        Ok(())
+    }
+
+    fn put_in_doubt(&mut self, place: usize) {
+        let call = &mut self.calls[place];
+        if let CallState::Started { at, holder } = &call.state {
+            call.state = CallState::InDoubt { started_at: *at, holder: holder.clone() };
+        }
+    }
+
+    fn fold_opened(&mut self, opened: &RequirementOpened, at: Timestamp) -> Result<(), String> {
+        let place = self.place(&opened.call_id)?;
+        let call = &mut self.calls[place];
+        let started = match &call.state {
+            CallState::InDoubt { started_at, holder } => Some((*started_at, holder.clone())),
+            _ => None,
+        };
+        call.requirements.push(self.requirements.len());
+        call.state = CallState::Waiting;
+        self.requirement_index.insert(opened.requirement_id.clone(), self.requirements.len());
+        self.requirements.push(Requirement {
+            id: opened.requirement_id.clone(),
+            kind: opened.kind,
+            call: place,
+            opened_at: at,
+            started,
+            decided: None,
+        });
+        Ok(())
+    }
+
+    fn fold_decided(&mut self, decided: &RequirementDecided, at: Timestamp) -> Result<(), String> {
+        let index = self
+            .requirement_index
+            .get(&decided.requirement_id)
+            .ok_or_else(|| format!("requirement {}", decided.requirement_id))?;
+        self.requirements[*index].decided =
+            Some(Decided { decision: decided.decision.clone(), by: decided.by.clone(), at });
+        Ok(())
+    }
+
+    fn fold_cancelled(&mut self, at: Timestamp) {
+        if self.turn().iter().all(Call::is_finished) {
+            self.cut_step = Some(cut_model_step(RunStatus::Cancelled, "cancelled before the model answered", 0));
+        }
+        self.stop(RunStatus::Cancelled, at);
+    }
+
+    fn fold_failed(&mut self, failed: &RunFailed, at: Timestamp) {
+        if self.turn().iter().all(Call::is_finished) {
+            self.cut_step =
+                Some(cut_model_step(RunStatus::Error, &failed.failure.message, failed.duration_us));
+        }
+        self.failure = Some(failed.failure.clone());
+        self.stop(RunStatus::Error, at);
+    }
+
+    fn stop(&mut self, status: RunStatus, at: Timestamp) {
+        self.status = status;
+        self.cancel = None;
+        self.awaiting_model = false;
+        if let Some(since) = self.active_since.take() {
+            self.active_us += (at.0 - since.0).max(0);
+        }
+    }
+
+    pub(super) fn place(&self, call_id: &str) -> Result<usize, String> {
+        self.call_index.get(call_id).copied().ok_or_else(|| format!("call {call_id}"))
+    }
+}
+
+fn reply_summary(reply: &ModelReplied) -> String {
+    match reply.calls.len() {
+        0 => "the model answered".to_owned(),
+        1 => "the model asked for 1 tool call".to_owned(),
+        count => format!("the model asked for {count} tool calls"),
+    }
+}
+
+fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
+    let message = match (finished.source, finished.is_error) {
+        (crate::journal::OutcomeSource::Tool, false) => "returned",
+        (crate::journal::OutcomeSource::Tool, true) => "failed",
+        (crate::journal::OutcomeSource::Refused, _) => "refused",
+        (crate::journal::OutcomeSource::Rejected, _) => "rejected",
+        (crate::journal::OutcomeSource::External, _) => "run elsewhere",
+        (crate::journal::OutcomeSource::User, _) => "answered by the user",
+        (crate::journal::OutcomeSource::Supplied, _) => "result supplied",
+        (crate::journal::OutcomeSource::Skipped, _) => "skipped",
+    };
+    Step {
+        name: format!("tool:{}", call.plan.name),
+        status: RunStatus::Completed,
+        message: message.to_owned(),
+        duration_us: finished.duration_us,
+    }
+}
+
+fn cut_model_step(status: RunStatus, message: &str, duration_us: i64) -> Step {
+    Step { name: "model_execution".to_owned(), status, message: message.to_owned(), duration_us }
+}

@@ -1,0 +1,72 @@
+//! A run: its state as a pure fold over its journal, and the transitions that lead from an input to new entries and effects.
+//!
+//! [`Run::replay`] folds stored records; the `notify_*` family takes facts in and returns a [`Transition`]. Nothing here reads a
+//! clock, draws a random number or does any I/O, so the same inputs give the same journal to the byte.
+
+mod advance;
+mod conversation;
+mod decide;
+mod fold;
+mod ids;
+mod state;
+mod transitions;
+mod view;
+
+pub use decide::DecisionError;
+pub use fold::ReplayError;
+pub use ids::{idempotency_key, requirement_id};
+pub use state::{Call, CallState, Outcome, Requirement, Run, Step};
+pub use transitions::{ToolOutcome, Verdict};
+pub use view::RunView;
+
+use crate::journal::Entry;
+use crate::{Json, Text};
+
+/// What a transition asks the driver to do. The enum is closed: the engine answers "what next" and never calls back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the model, with the conversation as it stands. May leave while the last outcome is still being written: a request can be
+    /// repeated.
+    RequestModel,
+    /// Run this tool call; its start is on disk.
+    StartTool(ToolStart),
+    /// Stop this running call in its middle, where that is possible.
+    InterruptTool {
+        /// The call.
+        call_id: Text,
+    },
+    /// Nothing more to do: the run's status says why.
+    Stop,
+}
+
+impl Effect {
+    /// Whether the entries must be on disk before the effect may be seen.
+    #[must_use]
+    pub fn needs_commit(&self) -> bool {
+        !matches!(self, Self::RequestModel)
+    }
+}
+
+/// A tool call to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolStart {
+    /// The call.
+    pub call_id: Text,
+    /// The tool's name.
+    pub name: Text,
+    /// The module where the tool stood when the model asked for it.
+    pub module: Option<Text>,
+    /// The arguments to run with, a JSON object: the model's, with a person's answers merged in.
+    pub args: Json,
+    /// Which attempt; the first is 1.
+    pub attempt: u32,
+}
+
+/// What follows from an input.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transition {
+    /// New entries, folded into the state already.
+    pub entries: Vec<Entry>,
+    /// What to do, in order.
+    pub effects: Vec<Effect>,
+}

@@ -1,0 +1,259 @@
+//! What a run's journal adds up to.
+
+use std::collections::HashMap;
+
+use crate::journal::{CancelRequested, Failure, OutcomeSource, PlannedCall, RunStarted, Usage};
+use crate::message::Message;
+use crate::requirement::{Decision, RequirementKind};
+use crate::store::RunStatus;
+use crate::{Json, Text, Timestamp};
+
+/// A run's state: the fold of its journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    pub(super) started: Box<RunStarted>,
+    pub(super) status: RunStatus,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) tool_call_limit: u64,
+    /// The run's own messages; instructions and remembered runs stand before them and are not kept here.
+    pub(super) messages: Vec<Message>,
+    pub(super) calls: Vec<Call>,
+    pub(super) call_index: HashMap<Text, usize>,
+    /// Where the calls of the model's last reply begin.
+    pub(super) turn_start: usize,
+    pub(super) requirements: Vec<Requirement>,
+    pub(super) requirement_index: HashMap<Text, usize>,
+    pub(super) steps: Vec<Step>,
+    /// The step that a cancellation or failure cut off; gone once the run goes on.
+    pub(super) cut_step: Option<Step>,
+    pub(super) usage: Usage,
+    pub(super) requests: u64,
+    pub(super) refusals: u32,
+    pub(super) cancel: Option<CancelRequested>,
+    pub(super) failure: Option<Failure>,
+    pub(super) output: Option<Json>,
+    /// Active time of earlier stretches, and where the present one began, in microseconds.
+    pub(super) active_us: i64,
+    pub(super) active_since: Option<Timestamp>,
+    /// Who drives, for people. Known from the journal.
+    pub(super) holder: Text,
+    /// How many entries drivers have appended, and which sequence number was folded last.
+    pub(super) driver_entries: u64,
+    /// Entries by outsiders that were folded already, by sequence number of the last one.
+    pub(super) outsider_seq: u64,
+    /// A model request is under way. Not from the journal: a request leaves no trace until it is answered.
+    pub(super) awaiting_model: bool,
+}
+
+/// One tool call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What the model asked for and what the tool's declaration says.
+    pub plan: PlannedCall,
+    /// When the model asked.
+    pub asked_at: Timestamp,
+    /// How far it is.
+    pub state: CallState,
+    /// How often it was started.
+    pub attempts: u32,
+    /// Its requirements, as places in the run's list, oldest first.
+    pub requirements: Vec<usize>,
+}
+
+/// How far a tool call is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallState {
+    /// Nothing happened yet.
+    Planned,
+    /// Its last requirement waits for a decision, or is decided and not yet acted on.
+    Waiting,
+    /// It runs.
+    Started {
+        /// Since when.
+        at: Timestamp,
+        /// In which process.
+        holder: Text,
+    },
+    /// It was started and nobody knows what became of it.
+    InDoubt {
+        /// When it was started.
+        started_at: Timestamp,
+        /// In which process.
+        holder: Text,
+    },
+    /// It has its outcome.
+    Finished(Outcome),
+}
+
+/// The outcome of a tool call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The text that the model gets.
+    pub content: Text,
+    /// It failed, or was not run.
+    pub is_error: bool,
+    /// Where it comes from.
+    pub source: OutcomeSource,
+}
+
+impl Call {
+    /// Whether the call has its outcome.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state, CallState::Finished(_))
+    }
+
+    /// Whether the call runs at this moment.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        matches!(self.state, CallState::Started { .. })
+    }
+
+    pub(super) fn is_sequential(&self) -> bool {
+        self.plan.tool.as_ref().is_some_and(|tool| tool.sequential)
+    }
+
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.plan.tool.as_ref().is_some_and(|tool| tool.repeatable)
+    }
+}
+
+/// What the run needs, or needed, from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirement {
+    /// Its id.
+    pub id: Text,
+    /// What is needed.
+    pub kind: RequirementKind,
+    /// The call, as a place in the run's list.
+    pub call: usize,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// For recovery: when and where the call in doubt was started.
+    pub started: Option<(Timestamp, Text)>,
+    /// What was decided.
+    pub decided: Option<Decided>,
+}
+
+/// A decision with its circumstances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// What.
+    pub decision: Decision,
+    /// Who.
+    pub by: Option<Text>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A step as users see it: a model request or a tool call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// `model_execution`, or the tool's name behind `tool:`.
+    pub name: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// A line for people.
+    pub message: String,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+}
+
+impl Run {
+    /// The first entry.
+    #[must_use]
+    pub fn started(&self) -> &RunStarted {
+        &self.started
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn run_id(&self) -> &Text {
+        &self.started.run_id
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        self.status
+    }
+
+    /// The run's own messages, oldest first. It only ever grows.
+    #[must_use]
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// All tool calls, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// All requirements, oldest first.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+
+    /// The requirement of that id.
+    #[must_use]
+    pub fn requirement(&self, requirement_id: &str) -> Option<&Requirement> {
+        self.requirement_index.get(requirement_id).map(|&index| &self.requirements[index])
+    }
+
+    /// The requirements that the run waits for.
+    pub fn open_requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter().filter(|requirement| requirement.decided.is_none())
+    }
+
+    /// The output of a completed run.
+    #[must_use]
+    pub fn output(&self) -> Option<&Json> {
+        self.output.as_ref()
+    }
+
+    /// What went wrong, while the status is error.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// How many of the model's final answers did not fit the response format since it last made progress.
+    #[must_use]
+    pub fn refusals(&self) -> u32 {
+        self.refusals
+    }
+
+    /// The cancel request that the run has not acted on yet.
+    #[must_use]
+    pub fn cancel_request(&self) -> Option<&CancelRequested> {
+        self.cancel.as_ref()
+    }
+
+    /// Most tool calls that the run may make.
+    #[must_use]
+    pub fn tool_call_limit(&self) -> u64 {
+        self.tool_call_limit
+    }
+
+    /// How many entries drivers have appended.
+    #[must_use]
+    pub fn driver_entries(&self) -> u64 {
+        self.driver_entries
+    }
+
+    pub(super) fn turn(&self) -> &[Call] {
+        &self.calls[self.turn_start..]
+    }
+
+    pub(super) fn call(&self, call_id: &str) -> Option<&Call> {
+        self.call_index.get(call_id).map(|&index| &self.calls[index])
+    }
+
+    /// The last requirement of a call.
+    pub(super) fn last_requirement(&self, call: &Call) -> Option<&Requirement> {
+        call.requirements.last().map(|&index| &self.requirements[index])
+    }
+}

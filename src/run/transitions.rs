@@ -1,0 +1,185 @@
+//! The inputs: facts that a driver reports, and what follows from each.
+
+use std::collections::HashSet;
+
+use crate::journal::{
+    AnswerRefused, CancelRequested, Entry, Failure, ModelReplied, OutcomeSource, PlannedCall, Record, RunCompleted, RunContinued,
+    RunFailed, ToolFinished, ToolInterrupted,
+};
+use crate::store::RunStatus;
+use crate::{Json, Text, Timestamp};
+
+use super::fold::ReplayError;
+use super::state::{Call, Run};
+use super::Transition;
+
+/// What the driver makes of a reply without tool calls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It is the run's output; `None`: its text as it stands.
+    Accept(Option<Json>),
+    /// It does not fit the response format: the model is told why and asked again.
+    Refuse(Text),
+    /// It does not fit, and the model was told often enough.
+    GiveUp {
+        /// Why it does not fit: the model is told so should the run be continued.
+        reason: Text,
+        /// Why the run stops.
+        failure: Failure,
+    },
+}
+
+/// What became of a running tool call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolOutcome {
+    /// The text that the model gets.
+    pub content: Text,
+    /// The tool raised, timed out, or returned what has no JSON form.
+    pub is_error: bool,
+    /// How long it ran, in microseconds.
+    pub duration_us: i64,
+}
+
+impl Run {
+    /// A driver took a new run up: what to do first.
+    pub fn notify_begun(&mut self, holder: Text, at: Timestamp) -> Transition {
+        self.holder = holder;
+        self.advanced(at, Transition::default())
+    }
+
+    /// A driver took the run over.
+    pub fn notify_continued(&mut self, continued: RunContinued, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if self.status != RunStatus::Completed {
+            self.record(Entry::RunContinued(continued), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// The model replied. `verdict` is about a reply without tool calls.
+    ///
+    /// A reply that comes when none is awaited (after a cancellation) is dropped: it can be asked for again.
+    pub fn notify_model_replied(&mut self, mut reply: ModelReplied, verdict: Verdict, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if !self.awaiting_model {
+            return transition;
+        }
+        self.name_calls(&mut reply.calls);
+        let is_final = reply.calls.is_empty();
+        self.record(Entry::ModelReplied(reply), at, &mut transition);
+        if is_final {
+            for entry in final_entries(verdict) {
+                self.record(entry, at, &mut transition);
+            }
+        }
+        self.advanced(at, transition)
+    }
+
+    /// The model failed for good.
+    pub fn notify_model_failed(&mut self, failure: Failure, duration_us: i64, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if self.awaiting_model {
+            self.record(Entry::RunFailed(RunFailed { failure, duration_us }), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// A tool call that this driver started has its outcome. One that it did not start, or that is finished, changes nothing.
+    pub fn notify_tool_finished(&mut self, call_id: &str, outcome: ToolOutcome, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if self.call(call_id).is_some_and(Call::is_started) {
+            let finished = ToolFinished {
+                call_id: call_id.into(),
+                content: outcome.content,
+                is_error: outcome.is_error,
+                source: OutcomeSource::Tool,
+                duration_us: outcome.duration_us,
+            };
+            self.record(Entry::ToolFinished(finished), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// A tool call that this driver started was stopped in its middle.
+    pub fn notify_tool_interrupted(&mut self, call_id: &str, reason: Text, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if self.call(call_id).is_some_and(Call::is_started) {
+            let interrupted = ToolInterrupted { call_id: call_id.into(), reason };
+            self.record(Entry::ToolInterrupted(interrupted), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// The driver wants to stop: its caller was cancelled, or asked for it.
+    pub fn notify_cancelled(&mut self, interrupt: bool, by: Option<Text>, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if self.status == RunStatus::Running {
+            let cancel = CancelRequested { interrupt, by };
+            self.record(Entry::CancelRequested(cancel), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// Nobody drives the run, and it shall not go on: it is taken over only to write that it is cancelled. Calls that a dead driver
+    /// had started are in doubt from then on.
+    pub fn notify_cancelled_idle(
+        &mut self,
+        continued: RunContinued,
+        cancel: CancelRequested,
+        at: Timestamp,
+    ) -> Transition {
+        let mut transition = Transition::default();
+        self.record(Entry::RunContinued(continued), at, &mut transition);
+        self.record(Entry::CancelRequested(cancel), at, &mut transition);
+        self.advanced(at, transition)
+    }
+
+    /// Somebody who does not drive appended to the journal: a decision, or a cancel request.
+    ///
+    /// # Errors
+    /// When the record speaks of something unknown.
+    pub fn notify_outsider(&mut self, record: &Record, at: Timestamp) -> Result<Transition, ReplayError> {
+        if record.seq > self.outsider_seq {
+            self.fold_record(record)?;
+        }
+        Ok(self.advanced(at, Transition::default()))
+    }
+
+    fn advanced(&mut self, at: Timestamp, mut transition: Transition) -> Transition {
+        self.advance(at, &mut transition);
+        transition
+    }
+
+    /// Gives each call an id that is unique within the run: some providers give none, and some count from zero in each reply.
+    fn name_calls(&self, calls: &mut [PlannedCall]) {
+        let mut seen: HashSet<Text> = HashSet::new();
+        for (index, call) in calls.iter_mut().enumerate() {
+            if call.id.is_empty() || seen.contains(&call.id) || self.call_index.contains_key(&call.id) {
+                call.id = self.free_id(index, &seen);
+            }
+            seen.insert(call.id.clone());
+        }
+    }
+
+    fn free_id(&self, index: usize, seen: &HashSet<Text>) -> Text {
+        let mut number = self.calls.len() + index + 1;
+        loop {
+            let id: Text = format!("call_{number}").into();
+            if !seen.contains(&id) && !self.call_index.contains_key(&id) {
+                return id;
+            }
+            number += 1;
+        }
+    }
+}
+
+fn final_entries(verdict: Verdict) -> Vec<Entry> {
+    match verdict {
+        Verdict::Accept(output) => vec![Entry::RunCompleted(RunCompleted { output })],
+        Verdict::Refuse(reason) => vec![Entry::AnswerRefused(AnswerRefused { reason })],
+        Verdict::GiveUp { reason, failure } => vec![
+            Entry::AnswerRefused(AnswerRefused { reason }),
+            Entry::RunFailed(RunFailed { failure, duration_us: 0 }),
+        ],
+    }
+}

@@ -1,0 +1,228 @@
+//! The only place where things come together: apply an input, commit what follows, then hand out the effects, in that order.
+//! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
+
+mod errors;
+mod memory;
+mod outside;
+
+pub use errors::EngineError;
+pub use memory::{Memory, recall};
+pub use outside::{Loaded, Opened, cancel, decide, load, open};
+
+use std::sync::{Arc, OnceLock};
+
+use crate::journal::{Entry, Failure, ModelReplied, Record, RunContinued, RunStarted};
+use crate::message::Message;
+use crate::run::{Effect, Run, ToolOutcome, Transition, Verdict};
+use crate::store::handle::StoreHandle;
+use crate::store::{Append, Author, Finish, NewRun, Operation, RunStatus, StoreError};
+use crate::{Text, Timestamp};
+
+/// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
+pub type Deliver = Box<dyn FnOnce(Result<Vec<Effect>, StoreError>) + Send>;
+
+/// What an input led to.
+#[derive(Debug, PartialEq)]
+pub struct Handed {
+    /// Effects that may be performed now.
+    pub now: Vec<Effect>,
+    /// Whether [`Deliver`] is going to be called with more.
+    pub later: bool,
+}
+
+/// A run that this process drives.
+pub struct Session {
+    run: Run,
+    before: Arc<[Message]>,
+    store: StoreHandle,
+    epoch: u64,
+    /// The first failure of a commit: after it the state here is ahead of the disk, and nothing more is accepted.
+    failed: Arc<OnceLock<StoreError>>,
+    released: bool,
+}
+
+impl Session {
+    /// Creates a run. Its first effect waits until the run is on disk.
+    #[must_use]
+    pub fn start(store: StoreHandle, started: RunStarted, memory: Memory, at: Timestamp, deliver: Deliver) -> (Self, Handed) {
+        let mut run = Run::new(Box::new(started.clone()), at);
+        let holder = store.holder();
+        let transition = run.notify_begun(holder.to_string().into(), at);
+        let create = NewRun {
+            run_id: started.run_id.clone(),
+            agent_name: started.agent_name.clone(),
+            session_id: started.session_id.clone(),
+            user_id: started.user_id.clone(),
+            holder,
+            expires: store.lease_expiry(at),
+            at,
+            entries: std::iter::once(Entry::RunStarted(Box::new(started))).chain(transition.entries).collect(),
+        };
+        let before = memory.before(run.started());
+        let session = Self { run, before, store, epoch: 1, failed: Arc::default(), released: false };
+        let handed = session.submit(Operation::Create(create), Vec::new(), transition.effects, deliver);
+        (session, handed)
+    }
+
+    pub(crate) fn new(store: StoreHandle, run: Run, memory: &Memory, epoch: u64) -> Self {
+        let before = memory.before(run.started());
+        Self { run, before, store, epoch, failed: Arc::default(), released: false }
+    }
+
+    /// The run's state. After a failed commit it is ahead of the disk.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The messages that stand before the run's own: instructions, and what the session remembers.
+    #[must_use]
+    pub fn before(&self) -> &Arc<[Message]> {
+        &self.before
+    }
+
+    /// Goes on with a run that was stopped or orphaned.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_continued(&mut self, tool_call_limit: u64, at: Timestamp, deliver: Deliver) -> Result<Handed, StoreError> {
+        let holder = self.store.holder().to_string().into();
+        self.apply(at, deliver, |run| run.notify_continued(RunContinued { holder, tool_call_limit }, at))
+    }
+
+    /// The model replied.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_model_replied(
+        &mut self,
+        reply: ModelReplied,
+        verdict: Verdict,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_model_replied(reply, verdict, at))
+    }
+
+    /// The model failed for good.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_model_failed(
+        &mut self,
+        failure: Failure,
+        duration_us: i64,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_model_failed(failure, duration_us, at))
+    }
+
+    /// A tool call has its outcome.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_tool_finished(
+        &mut self,
+        call_id: &str,
+        outcome: ToolOutcome,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_tool_finished(call_id, outcome, at))
+    }
+
+    /// A tool call was stopped in its middle.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_tool_interrupted(
+        &mut self,
+        call_id: &str,
+        reason: Text,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_tool_interrupted(call_id, reason, at))
+    }
+
+    /// The driver wants to stop.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_cancelled(
+        &mut self,
+        interrupt: bool,
+        by: Option<Text>,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_cancelled(interrupt, by, at))
+    }
+
+    /// Somebody else appended a decision or a cancel request.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit, or a record that does not fit the run.
+    pub fn notify_outsider(&mut self, record: &Record, at: Timestamp, deliver: Deliver) -> Result<Handed, EngineError> {
+        let mut fault = None;
+        let handed = self.apply(at, deliver, |run| {
+            run.notify_outsider(record, at).unwrap_or_else(|error| {
+                fault = Some(error);
+                Transition::default()
+            })
+        })?;
+        fault.map_or(Ok(handed), |error| Err(error.into()))
+    }
+
+    fn apply(
+        &mut self,
+        at: Timestamp,
+        deliver: Deliver,
+        transition: impl FnOnce(&mut Run) -> Transition,
+    ) -> Result<Handed, StoreError> {
+        if let Some(error) = self.failed.get() {
+            return Err(error.clone());
+        }
+        let driver_entries = self.run.driver_entries();
+        let Transition { entries, effects } = transition(&mut self.run);
+        if entries.is_empty() {
+            return Ok(Handed { now: effects, later: false });
+        }
+        let stopped = self.run.status() != RunStatus::Running;
+        self.released |= stopped;
+        let append = Append {
+            run_id: self.run.run_id().clone(),
+            author: Author::Driver { epoch: self.epoch, driver_entries },
+            at,
+            entries,
+            finish: stopped.then(|| Finish { status: self.run.status() }),
+        };
+        let (gated, now) = effects.into_iter().partition(Effect::needs_commit);
+        Ok(self.submit(Operation::Append(append), now, gated, deliver))
+    }
+
+    fn submit(&self, operation: Operation, now: Vec<Effect>, gated: Vec<Effect>, deliver: Deliver) -> Handed {
+        let failed = Arc::clone(&self.failed);
+        self.store.submit(
+            operation,
+            Box::new(move |committed| {
+                deliver(committed.map(|_| gated).inspect_err(|error| {
+                    // Only the first failure counts: the later ones follow from it.
+                    let _ = failed.set(error.clone());
+                }));
+            }),
+        );
+        Handed { now, later: true }
+    }
+}
+
+impl Drop for Session {
+    /// A driver that goes away without having stopped the run leaves it to whoever comes next, at once instead of after the lease.
+    fn drop(&mut self) {
+        if !self.released && self.failed.get().is_none() {
+            let release = Operation::Release { run_id: self.run.run_id().clone(), epoch: self.epoch };
+            self.store.submit(release, Box::new(|_| ()));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What can be done to a run from outside: open it to drive it, look at it, decide a requirement, cancel it.
+
+use crate::journal::{CancelRequested, Entry, RunContinued};
+use crate::requirement::Decision;
+use crate::run::{Run, Transition};
+use crate::store::handle::StoreHandle;
+use crate::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError, StoredRun};
+use crate::{Text, Timestamp};
+
+use super::{EngineError, Memory, Session};
+
+/// A run that was asked for in order to drive it.
+pub enum Opened {
+    /// It is ours to drive.
+    Session(Box<Session>),
+    /// It is completed; there is nothing to drive.
+    Completed(Box<Loaded>),
+}
+
+/// A run as it stands on disk.
+pub struct Loaded {
+    /// Its state.
+    pub run: Run,
+    /// What its model saw before the run's own messages.
+    pub memory: Memory,
+}
+
+/// Takes the result, once, on whichever thread has it.
+type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
+
+/// Takes the right to drive a run.
+pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>) {
+    let handle = store.clone();
+    let acquire =
+        Operation::Acquire { run_id, holder: store.holder(), now: at, expires: store.lease_expiry(at) };
+    store.submit(
+        acquire,
+        Box::new(move |committed| match committed {
+            Ok(Committed::Lease(grant)) => with_memory(&handle.clone(), grant, handle, then),
+            Ok(_) => {}
+            Err(error) => then(Err(error.into())),
+        }),
+    );
+}
+
+fn with_memory(store: &StoreHandle, grant: LeaseGrant, handle: StoreHandle, then: Then<Opened>) {
+    store.read(Box::new(move |reader| {
+        then(match grant {
+            LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, *run),
+            LeaseGrant::Completed { run } => loaded(reader, *run).map(|loaded| Opened::Completed(Box::new(loaded))),
+        });
+    }));
+}
+
+fn granted(
+    reader: Result<&mut dyn Store, StoreError>,
+    handle: StoreHandle,
+    epoch: u64,
+    stored: StoredRun,
+) -> Result<Opened, EngineError> {
+    let run_id = stored.row.run_id.clone();
+    match loaded(reader, stored) {
+        Ok(Loaded { run, memory }) => Ok(Opened::Session(Box::new(Session::new(handle, run, &memory, epoch)))),
+        Err(error) => {
+            handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
+            Err(error)
+        }
+    }
+}
+
+fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: StoredRun) -> Result<Loaded, EngineError> {
+    let run = Run::replay(&stored.records)?;
+    let memory = Memory::load(reader?, run.started().remembers.clone())?;
+    Ok(Loaded { run, memory })
+}
+
+/// Looks at a run without driving it.
+pub fn load(store: &StoreHandle, run_id: Text, then: Then<Loaded>) {
+    store.read(Box::new(move |reader| then(load_with(reader, &run_id))));
+}
+
+fn load_with(reader: Result<&mut dyn Store, StoreError>, run_id: &str) -> Result<Loaded, EngineError> {
+    let reader = reader?;
+    let stored = reader.load(run_id)?;
+    loaded(Ok(reader), stored)
+}
+
+/// Records a decision. The first one on disk wins; the same one again is no error.
+pub fn decide(
+    store: &StoreHandle,
+    run_id: Text,
+    requirement_id: Text,
+    decision: Decision,
+    by: Option<Text>,
+    at: Timestamp,
+    then: Then<()>,
+) {
+    let handle = store.clone();
+    load(
+        store,
+        run_id.clone(),
+        Box::new(move |loaded| {
+            let entry = loaded.and_then(|loaded| Ok(loaded.run.decision_entry(&requirement_id, decision, by)?));
+            match entry {
+                Ok(entry) => append_outside(&handle, run_id, entry, at, then),
+                Err(error) => then(Err(error)),
+            }
+        }),
+    );
+}
+
+fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp, then: Then<()>) {
+    let append = Append { run_id, author: Author::Outsider, at, entries: vec![entry], finish: None };
+    store.submit(
+        Operation::Append(append),
+        Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from))),
+    );
+}
+
+/// Asks a run to stop, wherever it is driven; stops it here and now where nobody drives it. `false`: it is neither running nor paused.
+pub fn cancel(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Timestamp, then: Then<bool>) {
+    let handle = store.clone();
+    let acquire =
+        Operation::Acquire { run_id: run_id.clone(), holder: store.holder(), now: at, expires: store.lease_expiry(at) };
+    store.submit(
+        acquire,
+        Box::new(move |committed| match committed {
+            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => cancel_idle(&handle, *run, epoch, cancel, at, then),
+            Ok(_) | Err(StoreError::RunNotFound { .. }) => then(Ok(false)),
+            Err(StoreError::Busy { .. }) => cancel_driven(&handle, run_id, cancel, at, then),
+            Err(error) => then(Err(error.into())),
+        }),
+    );
+}
+
+/// Nobody drives the run: this process holds the lease for as long as it takes to write that the run is cancelled.
+fn cancel_idle(
+    store: &StoreHandle,
+    stored: StoredRun,
+    epoch: u64,
+    cancel: CancelRequested,
+    at: Timestamp,
+    then: Then<bool>,
+) {
+    let run_id = stored.row.run_id.clone();
+    let release = Operation::Release { run_id: run_id.clone(), epoch };
+    let mut run = match Run::replay(&stored.records) {
+        Ok(run) => run,
+        Err(error) => {
+            store.submit(release, Box::new(|_| ()));
+            return then(Err(error.into()));
+        }
+    };
+    if !matches!(run.status(), RunStatus::Running | RunStatus::Paused) {
+        return store.submit(release, Box::new(move |_| then(Ok(false))));
+    }
+    let driver_entries = run.driver_entries();
+    let continued = RunContinued { holder: store.holder().to_string().into(), tool_call_limit: run.tool_call_limit() };
+    let Transition { entries, .. } = run.notify_cancelled_idle(continued, cancel, at);
+    let append = Append {
+        run_id,
+        author: Author::Driver { epoch, driver_entries },
+        at,
+        entries,
+        finish: Some(Finish { status: run.status() }),
+    };
+    store.submit(
+        Operation::Append(append),
+        Box::new(move |committed| then(committed.map(|_| true).map_err(EngineError::from))),
+    );
+}
+
+/// Somebody drives the run: they are told through its journal.
+fn cancel_driven(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Timestamp, then: Then<bool>) {
+    let entry = Entry::CancelRequested(cancel);
+    append_outside(
+        store,
+        run_id,
+        entry,
+        at,
+        Box::new(move |appended| {
+            then(match appended {
+                Ok(()) => Ok(true),
+                Err(EngineError::Store(StoreError::NotRunning { .. })) => Ok(false),
+                Err(error) => Err(error),
+            });
+        }),
+    );
+}

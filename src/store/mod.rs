@@ -1,0 +1,67 @@
+//! Where journals are kept: rows and leases, nothing of models or tools.
+//!
+//! [`Store`] is blocking and its unit is a batch; [`handle::StoreHandle`] gives it threads, group commit and
+//! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
+
+pub mod handle;
+pub mod holder;
+pub mod memory;
+pub mod sqlite;
+mod types;
+
+pub use types::{
+    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementRow, RunRow,
+    RunStatus, StoreError, StoredRun,
+};
+
+use crate::Timestamp;
+use holder::Holder;
+
+/// A blocking store of journals.
+///
+/// Every method is one short transaction. Implementations are driven by one thread each.
+pub trait Store: Send {
+    /// Carries the operations out in order, in one transaction with one wait for the disk.
+    ///
+    /// Returns one outcome for each operation, in order. An operation that is refused (a lost lease, a decided requirement,
+    /// an unknown run) leaves the others untouched; a failure of the store itself fails the whole batch, and then
+    /// nothing of it was written.
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
+
+    /// The run with its whole journal.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFound`], or what the store ran into.
+    fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError>;
+
+    /// The run's row alone.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFound`], or what the store ran into.
+    fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError>;
+
+    /// The ids of a session's completed runs, oldest first.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn completed_runs(&mut self, session_id: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Records that outsiders appended after `cursor`, oldest first, and the cursor to ask with next time.
+    /// `None` asks for no records, only for the present cursor.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError>;
+
+    /// A number that changes when another process has committed. Cheap: asked many times a second.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn data_version(&mut self) -> Result<i64, StoreError>;
+
+    /// Says that `holder` is alive until `expires`.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError>;
+}

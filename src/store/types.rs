@@ -1,0 +1,286 @@
+//! What goes into a store and what comes out.
+
+use crate::journal::{Entry, Record};
+use crate::requirement::Decision;
+use crate::{Text, Timestamp};
+
+use super::holder::Holder;
+
+/// A run's status as users see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunStatus {
+    /// Under way, or orphaned by a process that died.
+    Running,
+    /// Finished, with an output.
+    Completed,
+    /// Waiting for decisions.
+    Paused,
+    /// Stopped on request.
+    Cancelled,
+    /// Stopped because it could not go on.
+    Error,
+}
+
+impl RunStatus {
+    /// The stable name that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Completed => "COMPLETED",
+            Self::Paused => "PAUSED",
+            Self::Cancelled => "CANCELLED",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Running, Self::Completed, Self::Paused, Self::Cancelled, Self::Error]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+}
+
+/// What can be asked of a store.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Creates a run, held by `NewRun::holder` with epoch 1, status running.
+    Create(NewRun),
+    /// Appends to a run's journal.
+    Append(Append),
+    /// Takes the right to drive a run: grants it when nobody holds it, or when the holder is dead or its lease expired.
+    /// Grants nothing for a completed run: see [`LeaseGrant::Completed`].
+    Acquire {
+        /// The run.
+        run_id: Text,
+        /// Who wants it.
+        holder: Holder,
+        /// When, for the comparison with the present holder's expiry.
+        now: Timestamp,
+        /// Until when the new holder counts as alive without a further heartbeat.
+        expires: Timestamp,
+    },
+    /// Gives the right back without a change of status. A lease that is no longer held is no error.
+    Release {
+        /// The run.
+        run_id: Text,
+        /// The epoch under which it was held.
+        epoch: u64,
+    },
+}
+
+/// A run to be created.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The run's id.
+    pub run_id: Text,
+    /// The agent's name, for finding runs.
+    pub agent_name: Option<Text>,
+    /// The session, for finding runs.
+    pub session_id: Option<Text>,
+    /// The user, for finding runs.
+    pub user_id: Option<Text>,
+    /// Who drives it.
+    pub holder: Holder,
+    /// Until when the holder counts as alive without a heartbeat.
+    pub expires: Timestamp,
+    /// When.
+    pub at: Timestamp,
+    /// The first entries.
+    pub entries: Vec<Entry>,
+}
+
+/// Entries for a run's journal.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The run.
+    pub run_id: Text,
+    /// Who appends.
+    pub author: Author,
+    /// When.
+    pub at: Timestamp,
+    /// What; never empty.
+    pub entries: Vec<Entry>,
+    /// With it, the driver stops.
+    pub finish: Option<Finish>,
+}
+
+/// Who appends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// The run's driver. Refused with [`StoreError::LeaseLost`] unless the run's epoch is this one and
+    /// exactly `driver_entries` entries of drivers stand in the journal.
+    Driver {
+        /// The epoch under which the lease was granted.
+        epoch: u64,
+        /// How many entries drivers have appended so far, as this one knows it.
+        driver_entries: u64,
+    },
+    /// Somebody who does not drive: may append [`Entry::RequirementDecided`] to a run that is not completed, and
+    /// [`Entry::CancelRequested`] to a run that is running (refused with [`StoreError::NotRunning`] otherwise).
+    Outsider,
+}
+
+/// How a driver stops: the status is stored and the lease released in the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// The run's status from now on.
+    pub status: RunStatus,
+}
+
+/// The outcome of an operation that was carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Committed {
+    /// Entries are on disk; the sequence number of the last one.
+    Appended {
+        /// Sequence number of the last entry.
+        seq: u64,
+    },
+    /// The decision stood on disk already, made by somebody else in the very same words: nothing was appended.
+    AlreadyDecided,
+    /// The answer to [`Operation::Acquire`].
+    Lease(LeaseGrant),
+    /// Nothing to say.
+    Released,
+}
+
+/// The answer to [`Operation::Acquire`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum LeaseGrant {
+    /// Granted, with the run as it stands on disk in that very transaction.
+    Granted {
+        /// The new epoch.
+        epoch: u64,
+        /// The run with its journal.
+        run: Box<StoredRun>,
+    },
+    /// The run is completed: there is nothing to drive.
+    Completed {
+        /// The run with its journal.
+        run: Box<StoredRun>,
+    },
+}
+
+/// A run's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRow {
+    /// The run's id.
+    pub run_id: Text,
+    /// The agent's name.
+    pub agent_name: Option<Text>,
+    /// The session.
+    pub session_id: Option<Text>,
+    /// The user.
+    pub user_id: Option<Text>,
+    /// The status.
+    pub status: RunStatus,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its status last changed.
+    pub updated_at: Timestamp,
+    /// The epoch of the last lease.
+    pub epoch: u64,
+    /// Who holds the lease.
+    pub holder: Option<Holder>,
+}
+
+/// A run with its whole journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRun {
+    /// The row.
+    pub row: RunRow,
+    /// The journal, oldest first, without gaps.
+    pub records: Vec<Record>,
+}
+
+/// A record that an outsider appended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutsiderRecord {
+    /// The run.
+    pub run_id: Text,
+    /// The record.
+    pub record: Record,
+}
+
+/// A requirement as the index knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequirementRow {
+    /// The requirement.
+    pub requirement_id: Text,
+    /// Its run.
+    pub run_id: Text,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Option<Timestamp>,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// No such run in this database.
+    #[error("no run {run_id} in this database")]
+    RunNotFound {
+        /// The run.
+        run_id: Text,
+    },
+    /// Another live holder drives the run.
+    #[error("run {run_id} is being driven by {holder}")]
+    Busy {
+        /// The run.
+        run_id: Text,
+        /// Who.
+        holder: Box<Holder>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The run was taken over: this holder must not append any more.
+    #[error("run {run_id} was taken over by another process: nothing more is written for this one")]
+    LeaseLost {
+        /// The run.
+        run_id: Text,
+    },
+    /// The requirement has a decision already, a different one.
+    #[error("requirement {requirement_id} is decided already")]
+    Decided {
+        /// The requirement.
+        requirement_id: Text,
+        /// The decision on disk.
+        decision: Box<Decision>,
+        /// Who decided.
+        by: Option<Text>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run has no such requirement.
+    #[error("no requirement {requirement_id} in run {run_id}")]
+    RequirementNotFound {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The run is not running.
+    #[error("run {run_id} is not running")]
+    NotRunning {
+        /// The run.
+        run_id: Text,
+    },
+    /// A run of this id exists already.
+    #[error("run {run_id} exists already")]
+    RunExists {
+        /// The run.
+        run_id: Text,
+    },
+    /// The database cannot be opened, read or written. The message says what to do.
+    #[error("{message}")]
+    Unusable {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database was closed.
+    #[error("the database is closed")]
+    Closed,
+}
