@@ -1,0 +1,160 @@
+"""What can be read off a function, method or callable object without building its schema."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+from .options import DEFAULT_OPTIONS, ToolOptions
+
+__all__ = [
+    "OPTIONS_ATTRIBUTE",
+    "AnyFunction",
+    "canonical_module",
+    "check_tool",
+    "implementation",
+    "is_unbound_method",
+    "model_parameters",
+    "options_of",
+    "qualified_name",
+    "tool_name",
+]
+
+AnyFunction: TypeAlias = Callable[..., Any]
+
+OPTIONS_ATTRIBUTE = "__haltpoint_tool__"
+
+# The narrowest rule among the providers.
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+_UNNAMED_KINDS = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional-only",
+    inspect.Parameter.VAR_POSITIONAL: "a *parameter",
+    inspect.Parameter.VAR_KEYWORD: "a **parameter",
+}
+
+
+def implementation(function: AnyFunction) -> AnyFunction:
+    """Return the function that runs: behind partials and bound methods, or a callable object's `__call__`."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        elif inspect.isroutine(function) or inspect.isclass(function):
+            return function
+        else:
+            return implementation(type(function).__call__)
+
+
+def options_of(function: AnyFunction) -> ToolOptions:
+    """Return what the `tool` decorator was told about `function`; the defaults when it is not decorated.
+
+    A partial of a decorated function keeps the function's options: it must not lose its confirmation.
+    """
+    for candidate in (function, implementation(function)):
+        options: object = getattr(candidate, OPTIONS_ATTRIBUTE, None)
+        if isinstance(options, ToolOptions):
+            return options
+    return DEFAULT_OPTIONS
+
+
+def qualified_name(function: AnyFunction) -> str:
+    """Return the dotted name inside its module; of a callable object, its class's name."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def canonical_module(function: AnyFunction) -> str:
+    """Return the name of the module that holds `function`, the same however that module was started.
+
+    A file started as a script goes by the name under which another file of its folder would import it.
+    """
+    source = inspect.unwrap(implementation(function))
+    module = str(getattr(source, "__module__", None) or type(function).__module__)
+    if module not in ("__main__", "__mp_main__"):
+        return module
+    namespace = getattr(source, "__globals__", None) or vars(sys.modules[module])
+    specification = namespace.get("__spec__")
+    if specification is not None:
+        return str(specification.name)
+    file = namespace.get("__file__")
+    return PurePath(file).stem if file else "__main__"
+
+
+def tool_name(function: AnyFunction, options: ToolOptions) -> str:
+    """Return the model's name for the tool.
+
+    Raises:
+        ValueError: no provider would accept that name.
+    """
+    name = options.name
+    if name is None:
+        name = qualified_name(function).rpartition(".")[2]
+    if not _TOOL_NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} can't be a tool's name: up to 64 letters of a-z, digits, _ and - are allowed; "
+            "give another one with @tool(name=...)"
+        )
+    return name
+
+
+def is_unbound_method(function: AnyFunction) -> bool:
+    """Whether `function` is a method that was taken from its class, and lacks the instance."""
+    if not inspect.isfunction(function):
+        return False
+    owner = function.__qualname__.rpartition(".")[0]
+    if not owner or owner.endswith("<locals>"):
+        return False
+    return next(iter(_signature(function).parameters), None) in ("self", "cls")
+
+
+def model_parameters(function: AnyFunction) -> list[inspect.Parameter]:
+    """Return the parameters that a model has to name, in order.
+
+    Raises:
+        TypeError: the function has no readable signature, or a parameter that can't be passed by its name.
+    """
+    parameters = list(_signature(function).parameters.values())
+    if is_unbound_method(function):
+        del parameters[0]
+    for parameter in parameters:
+        if parameter.kind in _UNNAMED_KINDS:
+            raise TypeError(
+                f"{qualified_name(function)} can't be a tool: its parameter {parameter.name!r} is "
+                f"{_UNNAMED_KINDS[parameter.kind]}, and a model passes arguments by name only; "
+                "list the parameters one by one"
+            )
+    return parameters
+
+
+def _signature(function: AnyFunction) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError as error:
+        raise TypeError(
+            f"{function!r} can't be a tool: its parameters can't be read; wrap it in a function of your own"
+        ) from error
+
+
+def check_tool(function: AnyFunction, options: ToolOptions) -> None:
+    """Check what can be checked from the signature alone.
+
+    Raises:
+        TypeError: a parameter can't be passed by name.
+        ValueError: the name is not acceptable, or `user_input_fields` names no parameter.
+    """
+    tool_name(function, options)
+    known = [parameter.name for parameter in model_parameters(function)]
+    unknown = [name for name in options.user_input_fields if name not in known]
+    if unknown:
+        raise ValueError(
+            f"user_input_fields of {qualified_name(function)} names {', '.join(unknown)}, "
+            f"and the parameters are: {', '.join(known) or 'none'}"
+        )

@@ -1,0 +1,218 @@
+"""A tool as a run sees it: what the model is told, how a call is checked, and what is called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .callables import (
+    AnyFunction,
+    canonical_module,
+    check_tool,
+    implementation,
+    is_unbound_method,
+    options_of,
+    qualified_name,
+    tool_name,
+)
+from .options import PauseKind, ToolOptions
+
+if TYPE_CHECKING:
+    from .schema import ToolParameter, ToolSchema
+
+__all__ = ["ToolDefinition", "define_tool"]
+
+_SCHEMA_ATTRIBUTE = "__haltpoint_schema__"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolDefinition:
+    """One tool, ready to be offered to a model and to be called.
+
+    Attributes:
+        name: the model's name for it.
+        description: what the model reads about it.
+        parameters: JSON schema of its arguments. Shared by all runs: not to be changed.
+        function: what is called with the result of `bind`.
+        is_async: whether that call returns an awaitable.
+        pause: what a call waits for before it runs, if anything.
+        user_input_fields: the parameters whose values a person gives.
+        read_only: a call changes nothing.
+        idempotent: a repeated call changes nothing more.
+        stop_after_tool_call: the run ends with this tool's result.
+        sequential: no other tool of the run runs at the same time.
+        timeout: longest time that one attempt may take, in seconds; None for no limit.
+        max_retries: how many further attempts follow one that failed.
+        strict: values are not converted; "5" is no int.
+        dynamic_user_input: the fields that a person gives come with each call, in its arguments.
+        module: where the function is defined, the same however that module was started.
+        qualname: its dotted name in that module.
+        digest: SHA-256 of name and parameters, in hexadecimal; the same in every process.
+        inputs: the parameters one by one, in the order of the signature.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    function: AnyFunction
+    is_async: bool
+    pause: PauseKind | None
+    user_input_fields: tuple[str, ...]
+    read_only: bool
+    idempotent: bool
+    stop_after_tool_call: bool
+    sequential: bool
+    timeout: float | None
+    max_retries: int
+    strict: bool
+    dynamic_user_input: bool
+    module: str
+    qualname: str
+    digest: str
+    inputs: tuple[ToolParameter, ...] = field(repr=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call may be made again when nobody knows if it happened."""
+        return self.read_only or self.idempotent
+
+    def parse_arguments(self, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the arguments of a call as the model sent them, once they are known to be valid.
+
+        Args:
+            arguments: JSON text of an object, or the object itself. None and empty text stand for no arguments.
+
+        Returns:
+            JSON data of its own. Of the fields that a person gives, a value that would not do is left out.
+
+        Raises:
+            ToolArgumentsError: they break the schema or are no JSON; the message is written for the model.
+        """
+        from .arguments import parse_arguments
+
+        return parse_arguments(self, arguments)
+
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keyword arguments to call `function` with: models, dates, enumerations and so on are built.
+
+        Args:
+            arguments: what `parse_arguments` returned, with what a person gave merged into it. What is not given
+                is left to the function's defaults.
+
+        Raises:
+            ToolArgumentsError: an argument is missing or invalid.
+        """
+        from .arguments import bind_arguments
+
+        return bind_arguments(self, arguments)
+
+    def user_input_schema(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the form that a person fills in: for each parameter its name, field_type, description and value.
+
+        The value is the model's, else the default; for the fields that the person gives it is None, also when the
+        model made a guess.
+        """
+        from .user_values import user_input_schema
+
+        return user_input_schema(self, arguments)
+
+    def check_user_input(
+        self, arguments: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return a person's values converted to the declared types, as JSON data to merge into the arguments.
+
+        Args:
+            arguments: what `parse_arguments` returned.
+            values: the value of each field of the form by the field's name. Text is converted: "5" for an int, JSON
+                text for a list.
+
+        Raises:
+            InvalidResolutionError: a value is missing or does not fit, or the tool has no such field.
+        """
+        from .user_values import check_user_input
+
+        return check_user_input(self, arguments, values)
+
+
+def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> ToolDefinition:
+    """Return the definition of a function, bound method or callable object.
+
+    The schema is built once per function, whatever the number of definitions.
+
+    Args:
+        function: decorated or not.
+        options: what to take in place of that which the decorator was told.
+
+    Raises:
+        TypeError: it can't be a tool, or a parameter's type has no JSON schema.
+        ValueError: its options do not fit its signature.
+    """
+    if is_unbound_method(function):
+        raise TypeError(
+            f"{qualified_name(function)} is a method without its object; "
+            "hand over the toolkit's instance, or the method of an instance"
+        )
+    options = options_of(function) if options is None else options
+    schema = _schema_of(function, options)
+    return ToolDefinition(
+        name=schema.name,
+        description=schema.description if options.description is None else options.description,
+        parameters=schema.json_schema,
+        function=function,
+        is_async=inspect.iscoroutinefunction(implementation(function)),
+        pause=options.pause,
+        user_input_fields=options.user_input_fields,
+        read_only=options.read_only,
+        idempotent=options.idempotent,
+        stop_after_tool_call=options.stop_after_tool_call,
+        sequential=options.sequential,
+        timeout=options.timeout,
+        max_retries=options.max_retries,
+        strict=options.strict,
+        dynamic_user_input=options.dynamic_user_input,
+        module=canonical_module(function),
+        qualname=qualified_name(function),
+        digest=schema.digest,
+        inputs=schema.parameters,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BuiltSchema:
+    """A schema that is kept on the function it was built for.
+
+    Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to
+    functions with other parameters, hence the note of the owner.
+    """
+
+    owner: object
+    is_bound: bool
+    options: ToolOptions
+    schema: ToolSchema
+
+    def is_for(self, owner: object, is_bound: bool, options: ToolOptions) -> bool:
+        return self.owner is owner and self.is_bound is is_bound and self.options is options
+
+
+def _schema_of(function: AnyFunction, options: ToolOptions) -> ToolSchema:
+    is_bound = inspect.ismethod(function)
+    owner: object = function.__func__ if inspect.ismethod(function) else function
+    built: object = getattr(owner, _SCHEMA_ATTRIBUTE, None)
+    if isinstance(built, _BuiltSchema) and built.is_for(owner, is_bound, options):
+        return built.schema
+    schema = _build_schema(function, options)
+    try:
+        setattr(owner, _SCHEMA_ATTRIBUTE, _BuiltSchema(owner, is_bound, options, schema))
+    except AttributeError:
+        # Builtins and objects with slots take no attributes; their schema is built each time.
+        return schema
+    return schema
+
+
+def _build_schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
+    from .schema import build_schema
+
+    check_tool(function, options)
+    return build_schema(tool_name(function, options), function, options.user_input_fields)

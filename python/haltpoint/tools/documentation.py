@@ -1,0 +1,52 @@
+"""What a docstring says about a tool and its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+
+from docstring_parser import Docstring, ParseError, parse
+
+from .callables import AnyFunction, implementation
+
+__all__ = ["Documentation", "read_documentation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """The parts of a docstring that a model reads.
+
+    Attributes:
+        description: the text before the sections; empty when there is none.
+        parameters: the description of each parameter that has one, by name.
+    """
+
+    description: str = ""
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def read_documentation(function: AnyFunction) -> Documentation:
+    """Read the docstring of `function`, in Google, NumPy or Sphinx style. One that can't be parsed is kept whole."""
+    text = inspect.getdoc(implementation(function))
+    if not text:
+        return Documentation()
+    try:
+        parsed = parse(text)
+    except ParseError:
+        return Documentation(text)
+    return Documentation(_description(parsed), _parameters(parsed))
+
+
+def _description(parsed: Docstring) -> str:
+    parts = (parsed.short_description, parsed.long_description)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _parameters(parsed: Docstring) -> dict[str, str]:
+    return {
+        # NumPy style describes several parameters of one kind together: "x, y : int".
+        name.strip(): parameter.description
+        for parameter in parsed.params
+        for name in parameter.arg_name.split(",")
+        if parameter.description
+    }

@@ -1,0 +1,134 @@
+"""What counts as JSON here: the form in which arguments and answers are journaled, shown to people and sent to models."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn, cast
+
+__all__ = [
+    "MAX_DEPTH",
+    "NotJsonError",
+    "check_text",
+    "dump_json",
+    "json_text",
+    "parse_json",
+    "shown",
+]
+
+MAX_DEPTH = 100
+"""How many containers may stand inside one another."""
+
+# What fits a 64-bit integer, signed or unsigned. Beyond it JSON readers turn an integer into a rounded float.
+_SMALLEST_INTEGER = -(2**63)
+_LARGEST_INTEGER = 2**64 - 1
+
+_SHOWN_CHARACTERS = 80
+
+
+class NotJsonError(ValueError):
+    """The value has no JSON form, or none that every reader understands alike. The message completes "it ..."."""
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text; of a name that occurs twice in an object, the last value.
+
+    Raises:
+        NotJsonError: the text is not JSON, or holds NaN or an infinity.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except NotJsonError:
+        raise
+    except ValueError as error:
+        raise NotJsonError(f"is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise NotJsonError(f"is nested deeper than {MAX_DEPTH} levels") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NotJsonError(f"holds {name}, which JSON does not know")
+
+
+def json_text(value: object) -> str:
+    """Return the compact JSON text of `value`, which must be made of dict, list, tuple, str, int, float, bool and None.
+
+    Raises:
+        NotJsonError: it is not, is cyclic or nested too deep, or holds a number or a text that JSON can't carry.
+    """
+    _check(value)
+    text = dump_json(value)
+    check_text(text)
+    return text
+
+
+def dump_json(value: object) -> str:
+    """Return the compact JSON text of a value that is known to have one."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def check_text(text: str) -> None:
+    """Refuse text that UTF-8 can't encode.
+
+    Raises:
+        NotJsonError: the text holds half of a surrogate pair.
+    """
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NotJsonError(
+            f"holds a lone surrogate (U+{ord(text[error.start]):04X}), which is no character"
+        ) from error
+
+
+def shown(value: object) -> str:
+    """Return `value` as JSON text, shortened, for an error message."""
+    try:
+        text = json_text(value)
+    except NotJsonError:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _check(value: object) -> None:
+    # A stack of our own: the interpreter's would overflow on exactly the values that are to be refused.
+    pending: list[tuple[object, int]] = [(value, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, dict):
+            members = cast("dict[object, object]", item)
+            for key in members:
+                _check_key(key)
+            children = list(members.values())
+        elif isinstance(item, (list, tuple)):
+            children = list(cast("list[object]", item))
+        else:
+            _check_leaf(item)
+            continue
+        if depth == MAX_DEPTH:
+            raise NotJsonError(f"is nested deeper than {MAX_DEPTH} levels")
+        pending.extend((child, depth + 1) for child in children)
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise NotJsonError(f"has the key {key!r}, and JSON has only text for keys")
+
+
+def _check_leaf(value: object) -> None:
+    if value is None or isinstance(value, (str, bool)):
+        return
+    if isinstance(value, int):
+        if not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+            raise NotJsonError(
+                "holds an integer of more than 64 bits, which has to be sent as text"
+            )
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotJsonError(f"holds {value}, which JSON does not know")
+    else:
+        raise NotJsonError(
+            f"holds a value of type {type(value).__name__}, which JSON does not know"
+        )

@@ -1,0 +1,66 @@
+"""From what users put into `tools=[...]` to the definitions of a run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from .definition import ToolDefinition, define_tool
+from .toolkit import ToolKit, toolkit_methods
+
+__all__ = ["resolve_tools"]
+
+
+def resolve_tools(items: Iterable[Any] | None) -> dict[str, ToolDefinition]:
+    """Return the tools by name, in order.
+
+    Args:
+        items: functions (decorated or plain), callable objects, bound methods, `ToolKit` instances and
+            definitions. The same tool may be listed more than once.
+
+    Raises:
+        TypeError: an item can't be a tool.
+        ValueError: two different tools have the same name.
+    """
+    tools: dict[str, ToolDefinition] = {}
+    for item in _listed(items):
+        for definition in _definitions(item):
+            present = tools.setdefault(definition.name, definition)
+            if present is not definition and present.function != definition.function:
+                raise ValueError(
+                    f"two tools are named {definition.name!r}: {_place(present)} and {_place(definition)}; "
+                    "rename one with @tool(name=...)"
+                )
+    return tools
+
+
+def _place(definition: ToolDefinition) -> str:
+    return f"{definition.module}.{definition.qualname}"
+
+
+def _listed(items: Iterable[Any] | None) -> list[Any]:
+    if items is None:
+        return []
+    given = cast("object", items)
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"tools must be a list of functions and toolkits, not {given!r}")
+    return list(items)
+
+
+def _definitions(item: Any) -> Iterator[ToolDefinition]:
+    if isinstance(item, ToolDefinition):
+        yield item
+    elif isinstance(item, ToolKit):
+        for method in toolkit_methods(item):
+            yield define_tool(method.function, method.options)
+    elif inspect.isclass(item):
+        raise TypeError(
+            f"{item.__qualname__} is a class; hand over an instance: {item.__qualname__}()"
+        )
+    elif callable(item):
+        yield define_tool(item)
+    else:
+        raise TypeError(
+            f"{item!r} can't be a tool: give functions, methods, callable objects or ToolKit instances"
+        )

@@ -1,0 +1,280 @@
+"""From a function's signature and docstring to the JSON schema of its arguments.
+
+This module loads pydantic, and is itself loaded when the first tool is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Final, Optional, cast, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic_core import PydanticSerializationError, SchemaError
+
+from .callables import AnyFunction, implementation, model_parameters
+from .documentation import read_documentation
+from .json_form import NotJsonError, json_text
+from .type_names import accepts_none, type_name
+
+__all__ = ["NO_DEFAULT", "ToolParameter", "ToolSchema", "build_schema"]
+
+
+class _NoDefault(Enum):
+    NO_DEFAULT = "NO_DEFAULT"
+
+
+NO_DEFAULT: Final = _NoDefault.NO_DEFAULT
+"""Stands for a default value that does not exist, or has no JSON form."""
+
+# Below these keys stand schemas by names of the user's choice, one of which may well be "title" ...
+_SCHEMAS_BY_NAME = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
+# ... and below these stand values, not schemas.
+_VALUES = frozenset({"default", "const", "enum", "examples", "required", "discriminator"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolParameter:
+    """One parameter of a tool.
+
+    Attributes:
+        name: its name.
+        type_name: its type, as a person reads it.
+        description: what the docstring or the annotation says about it, if anything.
+        required: whether the function has no default for it.
+        default: that default, if there is one and it is plain JSON data; else NO_DEFAULT.
+        adapter: validates its values.
+    """
+
+    name: str
+    type_name: str
+    description: str | None
+    required: bool
+    default: Any
+    adapter: TypeAdapter[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolSchema:
+    """What a model is told about a tool, and what its calls are checked with.
+
+    Attributes:
+        name: the model's name for the tool.
+        description: what the docstring says before its sections.
+        parameters: the parameters in the order of the signature.
+        json_schema: JSON schema of the arguments, an object.
+        digest: SHA-256 of name and JSON schema, in hexadecimal; the same in every process.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[ToolParameter, ...]
+    json_schema: dict[str, Any]
+    digest: str
+
+
+def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ()) -> ToolSchema:
+    """Build the schema of `function`.
+
+    Args:
+        name: the model's name for the tool.
+        function: a function, bound method or callable object.
+        optional: parameters that the model need not give although the function has no default for them.
+
+    Raises:
+        TypeError: an annotation can't be evaluated, or has no JSON schema.
+    """
+    documentation = read_documentation(function)
+    signature = model_parameters(function)
+    adapters = {item.name: _adapter(name, function, item) for item in signature}
+    hints = {item: hint for item, (hint, _) in adapters.items()}
+    properties, definitions = _property_schemas(
+        name, {item: adapter for item, (_, adapter) in adapters.items()}
+    )
+    for item in signature:
+        _complete(properties[item.name], item, documentation.parameters.get(item.name))
+    required = [item.name for item in signature if _is_required(item, optional)]
+    json_schema = _object_schema(properties, required, definitions)
+    return ToolSchema(
+        name=name,
+        description=documentation.description,
+        parameters=tuple(
+            _tool_parameter(item, hints[item.name], adapters[item.name][1], properties[item.name])
+            for item in signature
+        ),
+        json_schema=json_schema,
+        digest=_digest(name, json_schema),
+    )
+
+
+def _tool_parameter(
+    parameter: inspect.Parameter, hint: Any, adapter: TypeAdapter[Any], schema: dict[str, Any]
+) -> ToolParameter:
+    return ToolParameter(
+        name=parameter.name,
+        type_name=type_name(hint),
+        description=schema.get("description"),
+        required=parameter.default is inspect.Parameter.empty,
+        default=schema.get("default", NO_DEFAULT),
+        adapter=adapter,
+    )
+
+
+def _is_required(parameter: inspect.Parameter, optional: Iterable[str]) -> bool:
+    return parameter.default is inspect.Parameter.empty and parameter.name not in optional
+
+
+def _object_schema(
+    properties: dict[str, Any], required: list[str], definitions: Mapping[str, Any]
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    if required:
+        schema["required"] = required
+    schema["additionalProperties"] = False
+    if definitions:
+        schema["$defs"] = definitions
+    return schema
+
+
+def _complete(
+    schema: dict[str, Any], parameter: inspect.Parameter, description: str | None
+) -> None:
+    """Add what the signature and the docstring know beyond the type."""
+    if description:
+        schema.setdefault("description", description)
+    if parameter.default is not inspect.Parameter.empty:
+        default = _plain_default(parameter.default)
+        if default is not NO_DEFAULT:
+            schema["default"] = default
+
+
+def _digest(name: str, json_schema: dict[str, Any]) -> str:
+    content = {"name": name, "parameters": json_schema}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _adapter(
+    tool: str, function: AnyFunction, parameter: inspect.Parameter
+) -> tuple[Any, TypeAdapter[Any]]:
+    """Return the evaluated annotation of a parameter, and what validates its values."""
+    if isinstance(parameter.default, FieldInfo):
+        raise TypeError(
+            f"the default of parameter {parameter.name!r} of tool {tool!r} is a pydantic Field, which the function "
+            "would be called with; write Annotated[..., Field(...)] as the type and a plain default"
+        )
+    hint = _evaluated(tool, function, parameter)
+    if parameter.default is None and not accepts_none(hint):
+        hint = Optional[hint]  # noqa: UP045 - the bar does not work with every kind of annotation
+    try:
+        return hint, TypeAdapter(hint)
+    except (PydanticUserError, SchemaError, TypeError) as error:
+        raise TypeError(
+            f"parameter {parameter.name!r} of tool {tool!r} has a type that can't be validated: {error}"
+        ) from error
+
+
+def _evaluated(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any:
+    if parameter.annotation is inspect.Parameter.empty:
+        return Any
+    source = inspect.unwrap(implementation(function))
+    # Only the one annotation, and no defaults: Python 3.10 would make `x: int = None` optional by itself.
+    holder = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    try:
+        hints = get_type_hints(
+            holder,
+            getattr(source, "__globals__", {}),
+            _enclosing_names(source),
+            include_extras=True,
+        )
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise TypeError(
+            f"the type of parameter {parameter.name!r} of tool {tool!r}, written {parameter.annotation!r}, can't be "
+            f"evaluated ({error}); define or import it at module level, outside of functions and of "
+            "`if TYPE_CHECKING:`, or leave out `from __future__ import annotations` in that file"
+        ) from error
+    return hints[parameter.name]
+
+
+def _enclosing_names(function: AnyFunction) -> dict[str, Any]:
+    """Return the variables of enclosing functions that `function` uses, as far as they have values yet."""
+    names: tuple[str, ...] = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    cells: tuple[types.CellType, ...] = getattr(function, "__closure__", None) or ()
+    found: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # the enclosing function has not come to that variable
+            continue
+    return found
+
+
+class _ArgumentSchema(GenerateJsonSchema):
+    """Pydantic's generator, less what differs from one process to the next."""
+
+    ignored_warning_types: ClassVar[set[JsonSchemaWarningKind]] = {
+        "skipped-choice",
+        "non-serializable-default",
+    }
+
+    def encode_default(self, dft: Any) -> Any:
+        default = _plain_default(dft)
+        if default is NO_DEFAULT:
+            raise PydanticSerializationError("left out of the schema: not plain data")
+        return default
+
+
+def _property_schemas(
+    tool: str, adapters: Mapping[str, TypeAdapter[Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of each parameter, and the definitions that they share."""
+    try:
+        schemas, shared = TypeAdapter.json_schemas(
+            [(name, "validation", adapter) for name, adapter in adapters.items()],
+            schema_generator=_ArgumentSchema,
+        )
+    except PydanticUserError as error:
+        raise TypeError(f"tool {tool!r} has a parameter without a JSON schema: {error}") from error
+    properties = {name: _without_titles(schemas[name, "validation"]) for name in adapters}
+    return properties, _without_titles(shared).get("$defs", {})
+
+
+def _without_titles(schema: Any) -> Any:
+    """Return `schema` without its titles: they repeat the names, at the price of tokens."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    items = cast("dict[str, Any]", schema).items()
+    return {key: _untitled(key, value) for key, value in items if key != "title"}
+
+
+def _untitled(key: str, value: Any) -> Any:
+    if key in _VALUES:
+        return value
+    if key in _SCHEMAS_BY_NAME:
+        return {name: _without_titles(schema) for name, schema in value.items()}
+    return _without_titles(value)
+
+
+def _plain_default(value: Any) -> Any:
+    """Return the JSON form of a default that is plain data, else NO_DEFAULT.
+
+    Anything else, such as a time or a random id, may be another value in the next process.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, (set, frozenset)):
+        value = sorted(cast("set[Any]", value), key=repr)
+    try:
+        return json.loads(json_text(value))
+    except NotJsonError:
+        return NO_DEFAULT

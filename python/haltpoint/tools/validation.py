@@ -1,0 +1,65 @@
+"""Checking one value against one parameter, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from .json_form import dump_json, shown
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from .schema import ToolParameter
+
+__all__ = ["InvalidValueError", "validated", "validated_parameter"]
+
+_PROBLEMS_SHOWN = 3
+
+
+class InvalidValueError(ValueError):
+    """A value does not fit. The message says what was expected and what was given."""
+
+
+def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False) -> Any:
+    """Return the Python object that `value`, which must be JSON data, stands for.
+
+    It is read as JSON and shares nothing with `value`, so that a tool can't change what was journaled.
+
+    Raises:
+        ValidationError: the value does not fit.
+    """
+    return adapter.validate_json(dump_json(value), strict=strict or None)
+
+
+def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:
+    """Return the Python object that a parameter takes for the JSON data `value`.
+
+    Raises:
+        InvalidValueError: the value does not fit, or a validator of the parameter's type failed.
+    """
+    try:
+        return validated(parameter.adapter, value, strict=strict)
+    except ValidationError as error:
+        raise InvalidValueError("; ".join(_problems(parameter, value, error))) from error
+    except Exception as error:
+        # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
+        raise InvalidValueError(
+            f"{parameter.name}: {shown(value)} could not be checked ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:
+    details = error.errors(include_url=False, include_context=False)
+    if not any(detail["loc"] for detail in details):
+        reasons = ", ".join(detail["msg"] for detail in details[:_PROBLEMS_SHOWN])
+        yield f"{parameter.name}: expected {parameter.type_name}, got {shown(value)} ({reasons})"
+        return
+    for detail in details[:_PROBLEMS_SHOWN]:
+        path = ".".join(map(str, (parameter.name, *detail["loc"])))
+        given = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
+        yield f"{path}: {detail['msg']}{given}"
+    if len(details) > _PROBLEMS_SHOWN:
+        yield f"and {len(details) - _PROBLEMS_SHOWN} more problems with {parameter.name}"
