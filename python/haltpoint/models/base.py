@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from haltpoint.models.messages import Message, MessageLog, MessageView, Role, ToolCall
 
@@ -86,7 +86,7 @@ class ModelReply:
     provider_data: Any = None
 
     def __post_init__(self) -> None:
-        text: object = self.text
+        text = cast("object", self.text)
         if text is not None and not isinstance(text, str):
             raise TypeError(f"ModelReply(text=...) must be a str or None, got {_kind(text)}")
         object.__setattr__(self, "tool_calls", _tool_calls(self.tool_calls))
@@ -157,12 +157,12 @@ def _kind(value: object) -> str:
 
 
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
-    # A str is a sequence as well, and a single call is an easy slip: both deserve a word of their own.
     if isinstance(calls, ToolCall):
         raise TypeError("ModelReply(tool_calls=...) must be a list of ToolCall, got one ToolCall")
-    if isinstance(calls, (str, bytes, Mapping)) or not isinstance(calls, Sequence):
-        raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {_kind(calls)}")
-    return tuple(_tool_call(call, index) for index, call in enumerate(calls))
+    if isinstance(calls, Sequence) and not isinstance(calls, (str, bytes)):
+        found = cast("Sequence[object]", calls)
+        return tuple(_tool_call(call, index) for index, call in enumerate(found))
+    raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {_kind(calls)}")
 
 
 def _tool_call(call: object, index: int) -> ToolCall:
@@ -175,5 +175,5 @@ def _usage(usage: object) -> Usage | None:
     if usage is None or isinstance(usage, Usage):
         return usage
     if isinstance(usage, Mapping):
-        return Usage.from_dict(usage)
+        return Usage.from_dict(cast("Mapping[str, Any]", usage))
     raise TypeError(f"ModelReply(usage=...) must be a Usage or a mapping, got {_kind(usage)}")

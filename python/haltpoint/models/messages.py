@@ -30,7 +30,7 @@ class ToolCall:
     id: str | None = None
 
     def __post_init__(self) -> None:
-        args: object = self.args
+        args = cast("object", self.args)
         if isinstance(args, str):
             return
         if not isinstance(args, Mapping):

@@ -1,0 +1,1 @@
+"""Runs: their status, what they wait for, and what they give back."""

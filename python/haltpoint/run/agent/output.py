@@ -1,0 +1,303 @@
+"""What a run gives back: its status, its output, what it waits for and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import cached_property
+from typing import Any
+
+from haltpoint.exceptions import InvalidOutputError
+from haltpoint.json_value import to_json_text, to_json_value
+from haltpoint.models.messages import Message
+from haltpoint.run.agent.records import RunUsage, StepResult
+from haltpoint.run.agent.view import MICROSECONDS, RunView
+from haltpoint.run.base import RunStatus
+from haltpoint.run.requirements import RunRequirement, Waiter
+from haltpoint.run.tools.tools import ToolExecution
+from haltpoint.task import Task
+
+__all__ = ["AgentRunOutput", "RunUsage", "StepResult"]
+
+_PLAIN_KEYS = (
+    "run_id",
+    "agent_id",
+    "agent_name",
+    "session_id",
+    "user_id",
+    "pause_reason",
+    "error_details",
+    "model_name",
+    "metadata",
+    "first_new_message",
+)
+
+
+class AgentRunOutput:
+    """A run as it stood when its call returned.
+
+    Objects within are made when they are first asked for, and stay the same from then on.
+    """
+
+    def __init__(
+        self, view: RunView, *, task: Task | None = None, waiter: Waiter | None = None
+    ) -> None:
+        self._view = view
+        self._given_task = task
+        self._waiter = waiter
+
+    @classmethod
+    def from_view(
+        cls, view: Mapping[str, Any], *, task: Task | None = None, waiter: Waiter | None = None
+    ) -> AgentRunOutput:
+        """Return the output of a run that the engine tells of.
+
+        Args:
+            view: the run's view as JSON data.
+            task: the task that the run was started with, when it is at hand.
+            waiter: what awaiting one of the requirements calls.
+        """
+        return cls(RunView(view), task=task, waiter=waiter)
+
+    @classmethod
+    def from_view_text(
+        cls,
+        source: str | Callable[[], str],
+        known: Mapping[str, Any],
+        *,
+        task: Task | None = None,
+        waiter: Waiter | None = None,
+    ) -> AgentRunOutput:
+        """Return the same, from text that is parsed only when it holds something that is asked for.
+
+        Args:
+            source: the view as JSON text, or a function that fetches it.
+            known: keys of the view that are at hand already, such as `run_id` and `status`.
+            task: the task that the run was started with, when it is at hand.
+            waiter: what awaiting one of the requirements calls.
+        """
+        return cls(RunView(known, source), task=task, waiter=waiter)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AgentRunOutput:
+        """Read what `to_dict` returns."""
+        view = deepcopy(dict(data))
+        for key in ("created_at", "updated_at"):
+            view[key] = data[key] * MICROSECONDS
+        return cls.from_view(view)
+
+    # Who and what
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return str(self._view.get("run_id"))
+
+    @property
+    def agent_id(self) -> str | None:
+        """Id of the agent that started the run."""
+        return self._view.text("agent_id")
+
+    @property
+    def agent_name(self) -> str | None:
+        """Name of that agent."""
+        return self._view.text("agent_name")
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that the run belongs to."""
+        return self._view.text("session_id")
+
+    @property
+    def user_id(self) -> str | None:
+        """The user it runs for."""
+        return self._view.text("user_id")
+
+    @property
+    def model_name(self) -> str | None:
+        """The model that it was started with."""
+        return self._view.text("model_name")
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """What the agent's `metadata` was."""
+        metadata: dict[str, Any] | None = self._view.get("metadata")
+        return metadata
+
+    @property
+    def created_at(self) -> int:
+        """When the run started, in seconds since the epoch."""
+        return self._view.seconds("created_at")
+
+    @property
+    def updated_at(self) -> int:
+        """When its journal last grew, in seconds since the epoch."""
+        return self._view.seconds("updated_at")
+
+    @cached_property
+    def task(self) -> Task:
+        """The task that the run was started with, or one of the same words when that is not at hand."""
+        return self._given_task or Task.from_dict(self._view.get("task"), self)
+
+    # How it stands
+
+    @cached_property
+    def status(self) -> RunStatus:
+        """Where the run stands."""
+        return RunStatus(self._view.get("status"))
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it waits for what `active_requirements` ask for."""
+        return self.status is RunStatus.paused
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.status is RunStatus.cancelled
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has come to its end."""
+        return self.status is RunStatus.completed
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it failed."""
+        return self.status is RunStatus.error
+
+    @property
+    def is_problematic(self) -> bool:
+        """Whether it is paused, cancelled or in error: it can be continued."""
+        return self.status.is_problematic
+
+    @property
+    def pause_reason(self) -> str | None:
+        """Kind of the first requirement that is open, while the run is paused."""
+        return self._view.text("pause_reason")
+
+    @property
+    def error_details(self) -> str | None:
+        """What went wrong, while the run is in error."""
+        return self._view.text("error_details")
+
+    @cached_property
+    def output(self) -> Any:
+        """The answer: text, or an instance of the task's `response_format`; None before the run is completed.
+
+        Raises:
+            InvalidOutputError: the stored answer does not fit the class as it is today.
+        """
+        output = self._view.get("output")
+        response_format = str if self._given_task is None else self._given_task.response_format
+        if output is None or response_format is str or isinstance(output, response_format):
+            return output
+        return self._validated(output, response_format)
+
+    # What it waits for
+
+    @cached_property
+    def requirements(self) -> list[RunRequirement]:
+        """All that the run has asked for so far, decided or not."""
+        return [
+            RunRequirement.from_dict(item, waiter=self._waiter)
+            for item in self._view.items("requirements")
+        ]
+
+    @property
+    def active_requirements(self) -> list[RunRequirement]:
+        """The requirements that are not resolved."""
+        return [requirement for requirement in self.requirements if not requirement.is_resolved]
+
+    @property
+    def tools_requiring_confirmation(self) -> list[ToolExecution]:
+        """Calls that a person has yet to confirm or reject."""
+        return [item.tool_execution for item in self.requirements if item.needs_confirmation]
+
+    @property
+    def tools_requiring_user_input(self) -> list[ToolExecution]:
+        """Calls with fields that a person has yet to fill in."""
+        return [item.tool_execution for item in self.requirements if item.needs_user_input]
+
+    @property
+    def tools_awaiting_external_execution(self) -> list[ToolExecution]:
+        """Calls that have yet to be run elsewhere."""
+        return [item.tool_execution for item in self.requirements if item.needs_external_execution]
+
+    # What it did
+
+    @cached_property
+    def tools(self) -> list[ToolExecution]:
+        """All tool calls. A call that a requirement waits on is the same object as that requirement's."""
+        waiting = {
+            requirement.tool_execution.tool_call_id: requirement.tool_execution
+            for requirement in self.requirements
+            if requirement.decision is None
+        }
+        return [
+            waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item)
+            for item in self._view.items("tools")
+        ]
+
+    @cached_property
+    def step_results(self) -> list[StepResult]:
+        """The steps of the run, each listed once."""
+        return [StepResult.from_dict(item) for item in self._view.items("step_results")]
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        """The conversation, with the session's earlier messages before the run's own."""
+        return [Message.from_dict(item) for item in self._view.items("messages")]
+
+    def all_messages(self) -> list[Message]:
+        """Return the conversation as a list of its own."""
+        return list(self.messages)
+
+    def new_messages(self) -> list[Message]:
+        """Return the run's own messages."""
+        return self.messages[self._view.get("first_new_message") or 0 :]
+
+    @cached_property
+    def usage(self) -> RunUsage:
+        """What the run took so far."""
+        return RunUsage.from_dict(self._view.get("usage") or {})
+
+    # Data
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole as JSON data; times are ISO 8601 within requirements, else seconds since the epoch.
+
+        Raises:
+            ToolResultError: a result was assigned that has no form as text.
+        """
+        data = {key: deepcopy(self._view.get(key)) for key in _PLAIN_KEYS}
+        return {
+            **data,
+            "status": self.status.value,
+            "task": self.task.to_dict(),
+            "output": to_json_value(self._view.get("output")),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "requirements": [requirement.to_dict() for requirement in self.requirements],
+            "tools": [execution.to_dict() for execution in self.tools],
+            "step_results": [step.to_dict() for step in self.step_results],
+            "messages": [message.to_dict() for message in self.messages],
+            "usage": self.usage.to_dict(),
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON text."""
+        return to_json_text(self.to_dict())
+
+    def __repr__(self) -> str:
+        reason = f", pause_reason={self.pause_reason!r}" if self.is_paused else ""
+        return f"AgentRunOutput(run_id={self.run_id!r}, status={self.status}{reason})"
+
+    def _validated(self, output: Any, response_format: Any) -> Any:
+        try:
+            return response_format.model_validate(output)
+        except ValueError as error:
+            raise InvalidOutputError(
+                f"the stored output of run {self.run_id} does not fit {response_format.__name__}: {error}",
+                run_id=self.run_id,
+            ) from error

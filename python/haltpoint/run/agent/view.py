@@ -1,0 +1,56 @@
+"""The JSON that the engine tells of a run, read no earlier than something in it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["MICROSECONDS", "RunView"]
+
+MICROSECONDS = 1_000_000
+
+
+class RunView:
+    """A run's view, of which the whole may still be text.
+
+    The conversation of a long run is most of its view. A caller who looks at the status alone must not pay for it.
+
+    Args:
+        known: the keys that are at hand without parsing.
+        source: the JSON text of the whole, or a function that fetches it; None when `known` is all.
+    """
+
+    def __init__(
+        self, known: Mapping[str, Any], source: str | Callable[[], str] | None = None
+    ) -> None:
+        self._known = dict(known)
+        self._source = source
+
+    def get(self, key: str) -> Any:
+        """Return the value of a key, None where the view has none."""
+        if key in self._known or self._source is None:
+            return self._known.get(key)
+        self._parse(self._source)
+        return self._known.get(key)
+
+    def text(self, key: str) -> str | None:
+        """Return the value of a key that holds text."""
+        text: str | None = self.get(key)
+        return text
+
+    def seconds(self, key: str) -> int:
+        """Return a time, which the view holds in microseconds since the epoch, in whole seconds."""
+        microseconds: int = self.get(key)
+        return microseconds // MICROSECONDS
+
+    def items(self, key: str) -> list[dict[str, Any]]:
+        """Return the value of a key that holds a list of objects."""
+        items: list[dict[str, Any]] | None = self.get(key)
+        return items or []
+
+    def _parse(self, source: str | Callable[[], str]) -> None:
+        text = source if isinstance(source, str) else source()
+        # What was given as known may say more than text can: an output that is an object already.
+        self._known = {**json.loads(text), **self._known}
+        self._source = None

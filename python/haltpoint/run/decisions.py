@@ -1,0 +1,242 @@
+"""Decisions on requirements as JSON data: read from the state that people leave a tool call in, and written back.
+
+A decision is one of `{"type": "confirm"}`, `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
+`{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, TypeAlias
+
+from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.tools.tools import ToolExecution
+
+__all__ = [
+    "Decision",
+    "RequirementKind",
+    "apply_decision",
+    "confirmation_decision",
+    "contradicts",
+    "converted_value",
+    "describe_decision",
+    "input_decision",
+    "is_undecided",
+    "kind_of",
+    "result_decision",
+    "same_decision",
+    "unfilled_fields",
+]
+
+Decision: TypeAlias = "dict[str, Any]"
+RequirementKind = Literal["confirmation", "user_input", "external_tool", "recovery"]
+
+
+def kind_of(execution: ToolExecution) -> RequirementKind:
+    """Return what a call waits for, by its flags.
+
+    Raises:
+        ValueError: it waits for nothing.
+    """
+    if execution.requires_confirmation:
+        return "confirmation"
+    if execution.requires_user_input:
+        return "user_input"
+    if execution.external_execution_required:
+        return "external_tool"
+    raise ValueError(
+        f"the call of {execution.tool_name!r} needs no confirmation, user input or external result: "
+        "name the requirement's kind"
+    )
+
+
+def unfilled_fields(execution: ToolExecution) -> list[str]:
+    """Return the names of the input fields that have no value."""
+    schema = execution.user_input_schema or ()
+    return [field["name"] for field in schema if field.get("value") is None]
+
+
+def confirmation_decision(execution: ToolExecution) -> Decision | None:
+    """Return the word on a call that needs confirmation, or None before there is one."""
+    if execution.confirmed is None:
+        return None
+    if execution.confirmed:
+        return {"type": "confirm"}
+    return {"type": "reject", "note": execution.confirmation_note}
+
+
+def result_decision(execution: ToolExecution) -> Decision | None:
+    """Return the result of a call that was run elsewhere, or None before there is one.
+
+    Raises:
+        ToolResultError: it has no form as text.
+    """
+    content = execution.result_text()
+    return None if content is None else {"type": "result", "content": content}
+
+
+def input_decision(
+    execution: ToolExecution, open_fields: Collection[str], *, may_stay_empty: bool
+) -> Decision | None:
+    """Return what a person gave as input, or None while fields are open and `answered` is not set.
+
+    Fields that the model filled are part of it only where a person changed them.
+
+    Args:
+        execution: the call.
+        open_fields: the names of the fields that had no value when the person was asked.
+        may_stay_empty: whether fields may be left without a value.
+
+    Raises:
+        InvalidResolutionError: a value is missing, or of the wrong type.
+    """
+    unfilled = unfilled_fields(execution)
+    if not execution.answered and (unfilled or not open_fields):
+        return None
+    if unfilled and not may_stay_empty:
+        raise _missing_value(execution, unfilled[0])
+    return {"type": "input", "values": _given_values(execution, open_fields)}
+
+
+def _given_values(execution: ToolExecution, open_fields: Collection[str]) -> dict[str, Any]:
+    return {
+        field["name"]: converted_value(field)
+        for field in execution.user_input_schema or ()
+        if field["name"] in open_fields
+        or field.get("value") != execution.tool_args.get(field["name"])
+    }
+
+
+def converted_value(field: Mapping[str, Any]) -> Any:
+    """Return the value of an input field in its declared type, as JSON data, or None when it has none.
+
+    Raises:
+        InvalidResolutionError: the value does not fit the type.
+    """
+    if field.get("value") is None:
+        return None
+    # Conversion loads pydantic, which a requirement that is only looked at does not need.
+    from haltpoint.tools.arguments import convert_field_value
+
+    field_type = field.get("field_type") or "str"
+    return convert_field_value(field["value"], field_type, field_name=field["name"])
+
+
+def _missing_value(execution: ToolExecution, name: str) -> InvalidResolutionError:
+    return InvalidResolutionError(
+        f"the input for {execution.tool_name!r} is marked as answered, but field {name!r} has no value: "
+        'set the field\'s "value", or take the mark back with answered = None',
+        field_name=name,
+    )
+
+
+def apply_decision(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    """Bring a call into the state that a committed decision describes."""
+    _APPLY[decision["type"]](execution, decision)
+
+
+def is_undecided(execution: ToolExecution, decision: Mapping[str, Any]) -> bool:
+    """Whether a call does not show yet what a decision of this type would leave in it."""
+    match decision["type"]:
+        case "confirm" | "reject":
+            return execution.confirmed is None
+        case "input":
+            return not execution.answered
+        case "result" | "supply":
+            return execution.result is None
+        case _:
+            return False
+
+
+def contradicts(
+    execution: ToolExecution, decision: Mapping[str, Any], committed_result: object
+) -> bool:
+    """Whether a call was changed to something else than the decision that was committed on it.
+
+    Args:
+        execution: the call as it is now.
+        decision: the committed decision.
+        committed_result: the call's result at the time of the commit.
+    """
+    match decision["type"]:
+        case "confirm" | "reject":
+            drafted = confirmation_decision(execution)
+            return drafted is not None and not same_decision(drafted, decision)
+        case "input":
+            return _input_differs(execution, decision["values"])
+        case "result" | "supply":
+            return bool(execution.result != committed_result)
+        case _:
+            return False
+
+
+def _input_differs(execution: ToolExecution, values: Mapping[str, Any]) -> bool:
+    return any(
+        converted_value(field) not in (None, values[field["name"]])
+        for field in execution.user_input_schema or ()
+        if field["name"] in values
+    )
+
+
+def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    execution.confirmed = True
+    execution.confirmation_note = None
+
+
+def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    execution.confirmed = False
+    execution.confirmation_note = decision.get("note")
+
+
+def _apply_input(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    execution.answered = True
+    values = decision["values"]
+    for field in execution.user_input_schema or ():
+        if field["name"] in values:
+            field["value"] = values[field["name"]]
+
+
+def _apply_content(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    execution.result = decision["content"]
+
+
+def _apply_nothing(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    """Retry and skip concern what happens next, not the call's own state."""
+
+
+_APPLY: dict[str, Callable[[ToolExecution, Mapping[str, Any]], None]] = {
+    "confirm": _apply_confirm,
+    "reject": _apply_reject,
+    "input": _apply_input,
+    "result": _apply_content,
+    "supply": _apply_content,
+    "retry": _apply_nothing,
+    "skip": _apply_nothing,
+}
+
+
+_WORDS = {
+    "confirm": "confirmed",
+    "reject": "rejected",
+    "input": "answered",
+    "result": "given a result",
+    "retry": "retried",
+    "supply": "supplied with a result",
+    "skip": "skipped",
+}
+
+
+def describe_decision(decision: Mapping[str, Any]) -> str:
+    """Return a decision as a word for an error message, without the values that were given."""
+    word = _WORDS[decision["type"]]
+    note = decision.get("note")
+    return f"{word} ({note!r})" if note else word
+
+
+def same_decision(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two decisions say the same; a note that is absent and one that is None are alike."""
+
+    def said(decision: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in decision.items() if value is not None}
+
+    return said(first) == said(second)

@@ -1,0 +1,54 @@
+"""Reading a requirement that went through other hands as data.
+
+A requirement's data shows the person's word in two places, at the top and within `tool_execution`, and a form may have
+filled in either. Both are heard; where they contradict each other, neither is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.tools.tools import ToolExecution
+
+__all__ = ["merged_execution"]
+
+
+def merged_execution(data: Mapping[str, Any]) -> ToolExecution:
+    """Return the tool call of a requirement's data, with what was said at the top.
+
+    Raises:
+        InvalidResolutionError: the two places contradict each other.
+    """
+    execution = ToolExecution.from_dict(data["tool_execution"])
+    execution.confirmed = _merged("confirmation", data.get("confirmation"), execution.confirmed)
+    execution.confirmation_note = _merged(
+        "confirmation_note", data.get("confirmation_note"), execution.confirmation_note
+    )
+    if execution.user_input_schema is None and data.get("user_input_schema") is not None:
+        execution.user_input_schema = [dict(field) for field in data["user_input_schema"]]
+    _merge_values(execution, data.get("user_input_schema") or [])
+    return execution
+
+
+def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> None:
+    values = {field["name"]: field.get("value") for field in schema}
+    for field in execution.user_input_schema or ():
+        name = field["name"]
+        original = execution.tool_args.get(name)
+        field["value"] = _merged(name, values.get(name), field.get("value"), original)
+
+
+def _merged(name: str, first: Any, second: Any, original: Any = None) -> Any:
+    """Return the one that was set: not None, and not the value that the model had given already."""
+    if first == second or second is None:
+        return first
+    if first is None or first == original:
+        return second
+    if second == original:
+        return first
+    raise InvalidResolutionError(
+        f"the requirement's data holds two values of {name!r}, one of them within tool_execution: set one of them",
+        field_name=name,
+    )

@@ -1,0 +1,29 @@
+"""Times as they appear in data: ISO 8601, always UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+__all__ = ["format_time", "parse_time"]
+
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+def parse_time(text: str) -> datetime:
+    """Return an aware datetime in UTC; a time without an offset is taken as UTC.
+
+    Raises:
+        ValueError: the text is no ISO 8601 date and time.
+    """
+    # Python 3.10 reads neither the letter Z nor fractions of other than three or six digits.
+    text = _FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)
+
+
+def format_time(moment: datetime) -> str:
+    """Return an aware datetime as ISO 8601 text in UTC."""
+    return moment.astimezone(timezone.utc).isoformat()

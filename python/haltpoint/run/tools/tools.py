@@ -1,0 +1,103 @@
+"""One tool call of a run, as people see it and decide on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+__all__ = ["ToolExecution", "text_of"]
+
+
+@dataclass
+class ToolExecution:
+    """A call of a tool: what the model asked for, what a person has to add, and what came of it.
+
+    Flags are None where they do not apply or are not decided yet.
+
+    Attributes:
+        tool_call_id: id of the call within its run.
+        tool_name: the name that the model called.
+        tool_args: the arguments, as the model gave them.
+        result: the text that the model is given for this call. Assign it to answer an external call.
+        tool_call_error: whether the result reports a failure.
+        requires_confirmation: whether a person must confirm the call before it runs.
+        confirmed: True or False once confirmed or rejected.
+        confirmation_note: the reason given with a rejection.
+        requires_user_input: whether a person must fill in fields before it runs.
+        user_input_schema: the fields, each a dict of `name`, `field_type`, `description` and `value`.
+        answered: True when the fields are filled in.
+        external_execution_required: whether the call is run outside of haltpoint.
+        created_at: when the model asked for the call, in seconds since the epoch.
+        stop_after_tool_call: whether the run ends with this call's result.
+    """
+
+    tool_call_id: str
+    tool_name: str
+    tool_args: dict[str, Any] = field(default_factory=dict[str, Any])
+    result: Any = None
+    tool_call_error: bool | None = None
+    requires_confirmation: bool | None = None
+    confirmed: bool | None = None
+    confirmation_note: str | None = None
+    requires_user_input: bool | None = None
+    user_input_schema: list[dict[str, Any]] | None = None
+    answered: bool | None = None
+    external_execution_required: bool | None = None
+    created_at: int = 0
+    stop_after_tool_call: bool = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the call still waits for a confirmation, for user input, or for an external result."""
+        return bool(
+            (self.requires_confirmation and self.confirmed is None)
+            or (self.requires_user_input and not self.answered)
+            or (self.external_execution_required and self.result is None)
+        )
+
+    def result_text(self) -> str | None:
+        """Return the result as text for the model: a str as it is, anything else as JSON, None as none yet.
+
+        Raises:
+            ToolResultError: the result has no form as text.
+        """
+        return None if self.result is None else text_of(self.result)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the call as JSON data that shares no list or dict of fields with this object.
+
+        Raises:
+            ToolResultError: a result was assigned that has no form as text.
+        """
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        data["result"] = self.result_text()
+        data["tool_args"] = dict(self.tool_args)
+        data["user_input_schema"] = _copy_schema(self.user_input_schema)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ToolExecution:
+        """Read what `to_dict` returns. Keys that it does not know are left aside."""
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        known["tool_args"] = dict(data.get("tool_args") or {})
+        known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
+        return cls(**known)
+
+
+def text_of(result: object) -> str:
+    """Return a result as text for the model: a str as it is, anything else as JSON.
+
+    Raises:
+        ToolResultError: it has no form as text.
+    """
+    if isinstance(result, str):
+        return result
+    # Rendering loads pydantic, which plain text does not need.
+    from haltpoint.tools.results import render_result
+
+    return render_result(result)
+
+
+def _copy_schema(schema: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    return None if schema is None else [dict(item) for item in schema]

@@ -1,0 +1,193 @@
+"""What an agent is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from haltpoint.json_value import to_json_text
+from haltpoint.run.base import RunStatus
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from haltpoint.run.agent.output import AgentRunOutput
+
+    ResponseFormat: TypeAlias = type[str] | type[BaseModel]
+
+__all__ = ["Task"]
+
+
+class Task:
+    """A task for an agent, and the state of its latest run.
+
+    Args:
+        description: what to do, in words for the model.
+        tools: tools for this task, besides the agent's own.
+        response_format: `str`, or the pydantic model class that the answer shall be an instance of.
+        context: more for the model to know: text, a list of texts, or JSON data.
+
+    Raises:
+        TypeError: an argument is of another type; the message says which.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        tools: Iterable[Any] | None = None,
+        response_format: ResponseFormat = str,
+        context: Any = None,
+    ) -> None:
+        self.description = _checked_description(description)
+        self.tools = _checked_tools(tools)
+        self.response_format: ResponseFormat = _checked_format(response_format)
+        self.context = context
+        self.context_text()  # Data without a text form is refused here, not when a run is under way.
+        self._run_id: str | None = None
+        self._status: RunStatus | None = None
+        self._output: AgentRunOutput | None = None
+        # The database that holds the run, for continuing by task; of the agent's type, opaque here.
+        self._database: Any = None
+        # Of a task read from data: the format's name and schema, since a class is never looked up by name.
+        self._format_data: dict[str, Any] | None = None
+
+    def context_text(self) -> str | None:
+        """Return the context as text: a str as it is, texts of a list one below the other, all else as JSON.
+
+        Raises:
+            TypeError: something in it has no JSON form.
+            ValueError: it holds a float that is not finite, or itself.
+        """
+        if self.context is None:
+            return None
+        is_list = isinstance(self.context, (list, tuple))
+        parts: Iterable[Any] = self.context if is_list else [self.context]
+        return "\n\n".join(_text(part) for part in parts)
+
+    @property
+    def run_id(self) -> str | None:
+        """Id of the latest run, or None before the first."""
+        return self._run_id
+
+    @property
+    def status(self) -> RunStatus | None:
+        """Status of the latest run, or None before the first."""
+        return self._status
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits for a person."""
+        return self._status is RunStatus.paused
+
+    @property
+    def is_problematic(self) -> bool:
+        """Whether the run is paused, cancelled or in error: it can be continued."""
+        return self._status is not None and self._status.is_problematic
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the run has come to its end."""
+        return self._status is RunStatus.completed
+
+    @property
+    def response(self) -> Any:
+        """The run's output: text, or an instance of `response_format`; None before it is completed."""
+        return None if self._output is None else self._output.output
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """The calls that have a result, each a dict of `tool_name`, `params` and `tool_result`."""
+        executions = [] if self._output is None else self._output.tools
+        return [
+            {
+                "tool_name": execution.tool_name,
+                "params": dict(execution.tool_args),
+                "tool_result": execution.result,
+            }
+            for execution in executions
+            if execution.result is not None
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `description`, `context` (as text) and `response_format` (None for text) as JSON data."""
+        return {
+            "description": self.description,
+            "context": self.context_text(),
+            "response_format": self._format_data or _format_data(self.response_format),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], output: AgentRunOutput | None = None) -> Task:
+        """Return a task of the words that `to_dict` wrote down; tools and classes are not part of data.
+
+        Args:
+            data: what `to_dict` returns.
+            output: the run to show the state of.
+        """
+        task = cls(data["description"], context=data.get("context"))
+        task._format_data = deepcopy(data.get("response_format"))
+        if output is not None:
+            task._update(output)
+        return task
+
+    def __repr__(self) -> str:
+        description = self.description
+        shown = description if len(description) <= 60 else f"{description[:57]}..."
+        status = "" if self._status is None else f", run_id={self._run_id!r}, status={self._status}"
+        return f"Task({shown!r}{status})"
+
+    # For the agent
+
+    def _attach(self, run_id: str, database: Any) -> None:
+        """Tie the task to a run that starts now."""
+        self._run_id = run_id
+        self._database = database
+        self._status = RunStatus.running
+        self._output = None
+
+    def _update(self, output: AgentRunOutput) -> None:
+        """Show the state of a run that has stopped."""
+        self._run_id = output.run_id
+        self._status = output.status
+        self._output = output
+
+
+def _checked_description(description: object) -> str:
+    if isinstance(description, str):
+        return description
+    raise TypeError(f"Task(description=...) must be a str, got {type(description).__name__}")
+
+
+def _checked_tools(tools: Any) -> list[Any]:
+    kind = type(tools).__name__
+    if tools is None:
+        return []
+    if isinstance(tools, Iterable) and not isinstance(tools, (str, bytes, Mapping)):
+        return list(cast("Iterable[object]", tools))
+    raise TypeError(f"Task(tools=...) must be a list of tools, got {kind}")
+
+
+def _checked_format(response_format: Any) -> ResponseFormat:
+    # Known by its method, so that pydantic is not loaded for tasks that are answered in text.
+    if response_format is str or (
+        isinstance(response_format, type) and hasattr(response_format, "model_json_schema")
+    ):
+        return response_format
+    name = getattr(response_format, "__name__", repr(response_format))
+    raise TypeError(f"Task(response_format=...) must be str or a pydantic model class, got {name}")
+
+
+def _text(part: object) -> str:
+    return part if isinstance(part, str) else to_json_text(part)
+
+
+def _format_data(response_format: Any) -> dict[str, Any] | None:
+    if response_format is str:
+        return None
+    return {
+        "name": response_format.__name__,
+        "module": response_format.__module__,
+        "schema": response_format.model_json_schema(),
+    }
