@@ -1,0 +1,226 @@
+//! The Anthropic Messages protocol.
+
+use serde_json::{Map, Value, json};
+
+use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::reply::{Reply, ReplyCall};
+use super::transcript::{Assistant, CallResult, Turn};
+
+const PIECES: &str = "content";
+
+/// `model`, `system`, `messages`, `tools` and `tool_choice`.
+///
+/// `strict` of a tool is not sent: models before Claude 4.5 refuse it, and arguments are validated before they are used.
+pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(outgoing.model));
+    if let Some(system) = outgoing.transcript.system_text() {
+        body.insert("system".to_owned(), json!(system));
+    }
+    body.insert(
+        "messages".to_owned(),
+        json!(messages(&outgoing.transcript.turns)),
+    );
+    insert_tools(&mut body, outgoing);
+    body
+}
+
+/// Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made without:
+/// by another model, or before the setting was changed.
+pub(super) fn may_think(outgoing: &Outgoing<'_>) -> bool {
+    let thought = |assistant: &Assistant<'_>| {
+        assistant
+            .data
+            .as_ref()
+            .and_then(|data| data.get("reasoning"))
+            .and_then(Value::as_bool)
+            == Some(true)
+    };
+    outgoing.transcript.open_loop().is_none_or(thought)
+}
+
+/// Roles take turns: what the user says after tool results belongs to the same message.
+fn messages(turns: &[Turn<'_>]) -> Vec<Value> {
+    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
+    for turn in turns {
+        let (role, blocks) = match turn {
+            Turn::System(_) => continue,
+            Turn::User(text) => ("user", vec![user_block(text)]),
+            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
+            Turn::Results(results) => ("user", results.iter().map(result_block).collect()),
+        };
+        match messages.last_mut() {
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ => messages.push((role, blocks)),
+        }
+    }
+    messages
+        .into_iter()
+        .map(|(role, content)| json!({"role": role, "content": content}))
+        .collect()
+}
+
+fn text_block(text: &str) -> Value {
+    json!({"type": "text", "text": text})
+}
+
+/// Blank text is refused, and a message without any as well.
+fn user_block(text: &str) -> Value {
+    text_block(if text.trim().is_empty() {
+        "(no text)"
+    } else {
+        text
+    })
+}
+
+fn assistant_blocks(assistant: &Assistant<'_>) -> Vec<Value> {
+    let Some(pieces) = assistant.pieces(PIECES, is_call) else {
+        let text = assistant.text.map(text_block);
+        return text
+            .into_iter()
+            .chain((0..assistant.calls.len()).filter_map(|call| call_block(assistant, call)))
+            .collect();
+    };
+    let mut call = 0..;
+    let blocks = pieces.iter().filter_map(|piece| {
+        if is_call(piece) {
+            call_block(assistant, call.next()?)
+        } else {
+            Some(piece.clone())
+        }
+    });
+    blocks.collect()
+}
+
+fn is_call(piece: &Value) -> bool {
+    text_at(piece, "/type") == Some("tool_use")
+}
+
+fn call_block(assistant: &Assistant<'_>, index: usize) -> Option<Value> {
+    let call = assistant.calls.get(index)?;
+    Some(json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.object()}))
+}
+
+fn result_block(result: &CallResult<'_>) -> Value {
+    let mut block = json!({"type": "tool_result", "tool_use_id": result.id});
+    if !result.content.trim().is_empty() {
+        block["content"] = json!(result.content);
+    }
+    if result.is_error {
+        block["is_error"] = json!(true);
+        // An error without a word is refused.
+        if result.content.trim().is_empty() {
+            block["content"] = json!("The tool failed without a message.");
+        }
+    }
+    block
+}
+
+/// A conversation with calls in it is refused without definitions of tools, even when none is offered any more.
+fn insert_tools(body: &mut Map<String, Value>, outgoing: &Outgoing<'_>) {
+    let called = outgoing.transcript.called_tools();
+    if !outgoing.tools.is_empty() {
+        body.insert(
+            "tools".to_owned(),
+            outgoing.tools.iter().map(tool).collect(),
+        );
+        if let Some(parallel) = outgoing.settings.parallel_tool_calls {
+            body.insert(
+                "tool_choice".to_owned(),
+                json!({"type": "auto", "disable_parallel_tool_use": !parallel}),
+            );
+        }
+    } else if !called.is_empty() {
+        body.insert(
+            "tools".to_owned(),
+            called
+                .into_iter()
+                .map(|name| tool(&ToolSpec::mentioned(name)))
+                .collect(),
+        );
+        body.insert("tool_choice".to_owned(), json!({"type": "none"}));
+    }
+}
+
+fn tool(spec: &ToolSpec) -> Value {
+    json!({"name": spec.name, "description": spec.description, "input_schema": spec.schema()})
+}
+
+/// Reads an answer.
+pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
+    let content = body
+        .get("content")
+        .and_then(Value::as_array)
+        .ok_or_else(|| Fault::malformed("no content"))?;
+    let mut reply = Reply {
+        input_tokens: input_tokens(body),
+        output_tokens: count_at(body, "/usage/output_tokens"),
+        ..Reply::default()
+    };
+    for block in content {
+        read_block(&mut reply, block)?;
+    }
+    reply.provider_data = worth_keeping(content).then(
+        || json!({PIECES: list_at(body, "/content").iter().filter_map(piece).collect::<Vec<_>>()}),
+    );
+    match text_at(body, "/stop_reason") {
+        Some("max_tokens" | "model_context_window_exceeded")
+            if reply.text.is_none() || !reply.calls.is_empty() =>
+        {
+            Err(Fault::cut_short())
+        }
+        Some("refusal") if reply.text.is_none() => Err(Fault::filtered("refusal")),
+        _ => Ok(reply),
+    }
+}
+
+fn input_tokens(body: &Value) -> u64 {
+    [
+        "/usage/input_tokens",
+        "/usage/cache_creation_input_tokens",
+        "/usage/cache_read_input_tokens",
+    ]
+    .iter()
+    .map(|pointer| count_at(body, pointer))
+    .sum()
+}
+
+fn read_block(reply: &mut Reply, block: &Value) -> Result<(), Fault> {
+    match text_at(block, "/type") {
+        Some("text") => reply.push_text(text_at(block, "/text").unwrap_or_default()),
+        Some("tool_use") => reply
+            .calls
+            .push(call(block).ok_or_else(|| Fault::malformed("a tool call without id or name"))?),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn call(block: &Value) -> Option<ReplyCall> {
+    Some(ReplyCall {
+        id: text_at(block, "/id")?.to_owned(),
+        name: text_at(block, "/name")?.to_owned(),
+        args: block
+            .get("input")
+            .filter(|input| !input.is_null())
+            .map_or_else(|| "{}".to_owned(), Value::to_string),
+    })
+}
+
+/// Text and calls are in the message anyway; thinking is not, nor what else may come between them.
+fn worth_keeping(content: &[Value]) -> bool {
+    content
+        .iter()
+        .any(|block| !matches!(text_at(block, "/type"), Some("text" | "tool_use")))
+}
+
+/// A block as it goes back: a call is written from the message, which may have been changed by whoever approved it.
+fn piece(block: &Value) -> Option<Value> {
+    match text_at(block, "/type") {
+        Some("tool_use") => Some(json!({"type": "tool_use"})),
+        Some("text") => text_at(block, "/text")
+            .filter(|text| !text.trim().is_empty())
+            .map(text_block),
+        _ => Some(block.clone()),
+    }
+}

@@ -1,0 +1,176 @@
+//! The OpenAI Chat Completions protocol, which most other providers speak as well.
+
+use genai::chat::{JsonSchemaDialect, sanitize_json_schema};
+use serde_json::{Map, Value, json};
+
+use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::reply::{Reply, ReplyCall};
+use super::transcript::{Assistant, CallResult, Turn};
+
+/// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and others
+/// send it, and refuse it.
+const KEPT: [&str; 2] = ["reasoning_content", "reasoning_details"];
+
+/// `model`, `messages`, `tools` and `parallel_tool_calls`.
+pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    if outgoing.provider.prefix != "fireworks" {
+        body.insert("model".to_owned(), json!(outgoing.model));
+    }
+    let mistral = outgoing.provider.prefix == "mistral";
+    body.insert(
+        "messages".to_owned(),
+        json!(messages(&outgoing.transcript.turns, mistral)),
+    );
+    if !outgoing.tools.is_empty() {
+        let strict = outgoing.provider.prefix == "openai";
+        body.insert(
+            "tools".to_owned(),
+            outgoing
+                .tools
+                .iter()
+                .map(|spec| tool(spec, strict))
+                .collect(),
+        );
+        if let Some(parallel) = outgoing.settings.parallel_tool_calls {
+            body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+        }
+    }
+    body
+}
+
+fn messages(turns: &[Turn<'_>], mistral: bool) -> Vec<Value> {
+    let mut messages = Vec::new();
+    let mut after_results = false;
+    for turn in turns {
+        match turn {
+            Turn::System(text) => messages.push(json!({"role": "system", "content": text})),
+            Turn::User(text) => {
+                if after_results && mistral {
+                    // Mistral refuses a user's message right after tool results.
+                    messages.push(json!({"role": "assistant", "content": "Done."}));
+                }
+                messages.push(json!({"role": "user", "content": text}));
+            }
+            Turn::Assistant(assistant) => messages.push(assistant_message(assistant)),
+            Turn::Results(results) => messages.extend(results.iter().map(result_message)),
+        }
+        after_results = matches!(turn, Turn::Results(_));
+    }
+    messages
+}
+
+fn assistant_message(assistant: &Assistant<'_>) -> Value {
+    let mut message = json!({"role": "assistant", "content": assistant.text});
+    if !assistant.calls.is_empty() {
+        message["tool_calls"] = assistant
+            .calls
+            .iter()
+            .map(|call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.args}}))
+            .collect();
+    }
+    let data = assistant.data.iter().flatten();
+    for (key, value) in data.filter(|(key, _)| *key == "content" || KEPT.contains(&key.as_str())) {
+        message[key] = value.clone();
+    }
+    message
+}
+
+/// The protocol has no error flag; the content says what went wrong.
+fn result_message(result: &CallResult<'_>) -> Value {
+    json!({"role": "tool", "tool_call_id": result.id, "content": result.content})
+}
+
+/// Only OpenAI itself is known to take `strict`.
+fn tool(spec: &ToolSpec, may_be_strict: bool) -> Value {
+    let mut function =
+        json!({"name": spec.name, "description": spec.description, "parameters": spec.schema()});
+    if spec.strict && may_be_strict {
+        function["parameters"] = strict_schema(spec);
+        function["strict"] = json!(true);
+    }
+    json!({"type": "function", "function": function})
+}
+
+/// The schema as OpenAI's strict mode wants it: every property required, no others.
+pub(super) fn strict_schema(spec: &ToolSpec) -> Value {
+    sanitize_json_schema(&spec.schema(), JsonSchemaDialect::OpenAiStrictTool)
+}
+
+/// Reads an answer.
+pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
+    let choice = body
+        .pointer("/choices/0")
+        .ok_or_else(|| Fault::malformed("no choices"))?;
+    let message = choice.get("message").filter(|message| message.is_object());
+    let message = message.ok_or_else(|| Fault::malformed("a choice without a message"))?;
+    let mut reply = Reply {
+        calls: list_at(message, "/tool_calls")
+            .iter()
+            .map(call)
+            .collect::<Result<_, _>>()?,
+        input_tokens: count_at(body, "/usage/prompt_tokens"),
+        output_tokens: count_at(body, "/usage/completion_tokens"),
+        provider_data: kept(message),
+        ..Reply::default()
+    };
+    read_text(&mut reply, message);
+    match text_at(choice, "/finish_reason") {
+        Some("length") if reply.text.is_none() || !reply.calls.is_empty() => {
+            Err(Fault::cut_short())
+        }
+        Some("content_filter") if reply.text.is_none() => Err(Fault::filtered("content filter")),
+        _ => Ok(reply),
+    }
+}
+
+/// Text comes as a string, in typed chunks (Mistral), or as a refusal, which is what the model has to say then.
+fn read_text(reply: &mut Reply, message: &Value) {
+    match message.get("content") {
+        Some(Value::String(text)) => reply.push_text(text),
+        Some(Value::Array(chunks)) => {
+            chunks
+                .iter()
+                .filter_map(|chunk| text_at(chunk, "/text"))
+                .for_each(|text| reply.push_text(text));
+        }
+        _ => {}
+    }
+    if reply.text.is_none() {
+        reply.push_text(text_at(message, "/refusal").unwrap_or_default());
+    }
+}
+
+fn call(value: &Value) -> Result<ReplyCall, Fault> {
+    let name = text_at(value, "/function/name")
+        .ok_or_else(|| Fault::malformed("a tool call without a name"))?;
+    let args = match value.pointer("/function/arguments") {
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(arguments) if !arguments.is_null() => arguments.to_string(),
+        _ => "{}".to_owned(),
+    };
+    let id = text_at(value, "/id")
+        .filter(|id| !id.is_empty())
+        .map_or_else(new_call_id, str::to_owned);
+    Ok(ReplyCall {
+        id,
+        name: name.to_owned(),
+        args,
+    })
+}
+
+/// An id for a call that came without one.
+pub(super) fn new_call_id() -> String {
+    format!("call_{}", uuid::Uuid::now_v7().simple())
+}
+
+fn kept(message: &Value) -> Option<Value> {
+    let given = KEPT
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), message.get(*key)?.clone())));
+    let chunks = message.get("content").filter(|content| content.is_array());
+    let given = given.chain(chunks.map(|chunks| ("content".to_owned(), chunks.clone())));
+    let kept: Map<String, Value> = given.filter(|(_, value)| !value.is_null()).collect();
+    (!kept.is_empty()).then_some(Value::Object(kept))
+}

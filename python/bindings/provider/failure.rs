@@ -1,0 +1,229 @@
+//! Why a model did not answer.
+
+use genai::webc;
+use pyo3::prelude::*;
+use serde_json::Value;
+
+/// Characters of a provider's own message that are worth showing.
+const MESSAGE_LIMIT: usize = 500;
+
+/// Why a request failed, and whether the same one may succeed later.
+pub(super) struct Failure {
+    pub(super) provider: &'static str,
+    pub(super) message: String,
+    pub(super) status: Option<u16>,
+    pub(super) retryable: bool,
+    retry_after: Option<String>,
+    retry_after_ms: Option<String>,
+}
+
+impl Failure {
+    /// A failure that repeating the request does not mend.
+    pub(super) fn final_error(provider: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            provider,
+            message,
+            status: None,
+            retryable: false,
+            retry_after: None,
+            retry_after_ms: None,
+        }
+    }
+
+    /// A failure that may pass.
+    pub(super) fn passing(provider: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            retryable: true,
+            ..Self::final_error(provider, message)
+        }
+    }
+
+    /// A failure that the provider names by an HTTP status.
+    pub(super) fn of_status(provider: &'static str, status: u16, message: &str) -> Self {
+        let retryable = matches!(status, 408 | 409 | 425 | 429 | 500..);
+        Self {
+            status: Some(status),
+            retryable,
+            ..Self::final_error(provider, message)
+        }
+    }
+
+    /// Removes every trace of the key: providers repeat it in their messages.
+    pub(super) fn without_key(mut self, key: &str) -> Self {
+        if !key.is_empty() {
+            self.message = self.message.replace(key, "***");
+        }
+        self.message = shortened(&self.message);
+        self
+    }
+}
+
+/// The failure behind an error of genai.
+pub(super) fn from_genai(provider: &'static str, error: genai::Error) -> Failure {
+    let headers = RetryHeaders::of(&error);
+    match error {
+        genai::Error::WebModelCall { webc_error, .. } => {
+            headers.applied_to(from_web(provider, webc_error))
+        }
+        genai::Error::ChatResponseGeneration { cause, .. } => Failure::passing(
+            provider,
+            format!("{provider} sent an answer that can't be read: {cause}"),
+        ),
+        other => Failure::final_error(
+            provider,
+            format!("the request to {provider} can't be made: {other}"),
+        ),
+    }
+}
+
+fn from_web(provider: &'static str, error: webc::Error) -> Failure {
+    match error {
+        webc::Error::ResponseFailedStatus { status, body, .. } => {
+            let said = provider_message(&body);
+            Failure::of_status(
+                provider,
+                status.as_u16(),
+                &format!("{provider} answered {}: {said}", status.as_u16()),
+            )
+        }
+        webc::Error::ResponseFailedNotJson { content_type, .. } => {
+            let kind = if content_type.is_empty() {
+                "no content type"
+            } else {
+                content_type.as_str()
+            };
+            Failure::passing(provider, format!("{provider} sent {kind} instead of JSON"))
+        }
+        webc::Error::ResponseFailedInvalidJson { cause, .. } => Failure::passing(
+            provider,
+            format!("{provider} sent a body that is not valid JSON: {cause}"),
+        ),
+        webc::Error::Reqwest(error) => from_transport(provider, error),
+        webc::Error::JsonValueExt(error) => Failure::passing(
+            provider,
+            format!("{provider} sent an answer that can't be read: {error}"),
+        ),
+    }
+}
+
+/// A connection that was refused, cut or timed out may work next time; a request that can't be built never will.
+fn from_transport(provider: &'static str, error: reqwest::Error) -> Failure {
+    let unbuildable = error.is_builder();
+    // A base URL may hold a password.
+    let message = format!(
+        "the connection to {provider} failed: {}",
+        with_causes(&error.without_url())
+    );
+    if unbuildable {
+        Failure::final_error(provider, message)
+    } else {
+        Failure::passing(provider, message)
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The words of a provider's error body.
+pub(super) fn provider_message(body: &str) -> String {
+    let parsed: Option<Value> = serde_json::from_str(body).ok();
+    let said = parsed.as_ref().and_then(|body| {
+        [
+            "/error/message",
+            "/error",
+            "/message",
+            "/detail",
+            "/0/error/message",
+        ]
+        .iter()
+        .find_map(|pointer| body.pointer(pointer).and_then(Value::as_str))
+    });
+    match said.unwrap_or(body).trim() {
+        "" => "no message".to_owned(),
+        text => shortened(text),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_LIMIT - 1) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What a provider's response headers say about asking again.
+struct RetryHeaders {
+    retry_after: Option<String>,
+    retry_after_ms: Option<String>,
+    should_retry: Option<bool>,
+}
+
+impl RetryHeaders {
+    fn of(error: &genai::Error) -> Self {
+        let text = |name| {
+            let value = error.headers().and_then(|headers| headers.get(name));
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        Self {
+            retry_after: text("retry-after"),
+            retry_after_ms: text("retry-after-ms"),
+            should_retry: text("x-should-retry").and_then(|text| text.parse().ok()),
+        }
+    }
+
+    fn applied_to(self, failure: Failure) -> Failure {
+        Failure {
+            retry_after: self.retry_after,
+            retry_after_ms: self.retry_after_ms,
+            retryable: self.should_retry.unwrap_or(failure.retryable),
+            ..failure
+        }
+    }
+}
+
+/// Why a model did not answer.
+#[pyclass(frozen, get_all, module = "haltpoint._engine")]
+pub(crate) struct ProviderFailure {
+    /// The provider's prefix in model names, such as "openai".
+    provider: &'static str,
+    /// What went wrong, without secrets, at most 500 characters.
+    message: String,
+    /// HTTP status of the answer, or None without one.
+    status_code: Option<u16>,
+    /// Whether the same request may succeed later.
+    retryable: bool,
+    /// The Retry-After header as it came, seconds or a date, or None.
+    retry_after: Option<String>,
+    /// The retry-after-ms header as it came, or None.
+    retry_after_ms: Option<String>,
+}
+
+impl ProviderFailure {
+    pub(super) fn new(failure: Failure) -> Self {
+        Self {
+            provider: failure.provider,
+            message: failure.message,
+            status_code: failure.status,
+            retryable: failure.retryable,
+            retry_after: failure.retry_after,
+            retry_after_ms: failure.retry_after_ms,
+        }
+    }
+}
+
+#[pymethods]
+impl ProviderFailure {
+    fn __repr__(&self) -> String {
+        format!("<ProviderFailure {:?}>", self.message)
+    }
+}

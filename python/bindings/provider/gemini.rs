@@ -1,0 +1,219 @@
+//! The Gemini generateContent protocol.
+
+use serde_json::{Map, Value, json};
+
+use super::chat_completions::new_call_id;
+use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::reply::{Reply, ReplyCall};
+use super::transcript::{Assistant, Call, CallResult, Turn};
+
+const PIECES: &str = "parts";
+/// What the provider documents for calls that were not made by the model that reads them.
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// `systemInstruction`, `contents` and `tools`.
+pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    if let Some(system) = outgoing.transcript.system_text() {
+        body.insert(
+            "systemInstruction".to_owned(),
+            json!({"parts": [{"text": system}]}),
+        );
+    }
+    body.insert(
+        "contents".to_owned(),
+        json!(contents(
+            &outgoing.transcript.turns,
+            checks_signatures(outgoing.model)
+        )),
+    );
+    if !outgoing.tools.is_empty() {
+        let tools: Vec<_> = outgoing.tools.iter().map(tool).collect();
+        body.insert("tools".to_owned(), json!([{"functionDeclarations": tools}]));
+    }
+    body
+}
+
+/// Since Gemini 3, the first call of a turn is refused without a signature.
+fn checks_signatures(model: &str) -> bool {
+    !["gemini-1", "gemini-2", "gemma"]
+        .iter()
+        .any(|family| model.starts_with(family))
+}
+
+fn contents(turns: &[Turn<'_>], signed: bool) -> Vec<Value> {
+    let mut contents = Vec::new();
+    // Ids are the provider's own or none: it matches by order then.
+    let mut with_ids = Vec::new();
+    for turn in turns {
+        let (role, parts) = match turn {
+            Turn::System(_) => continue,
+            Turn::User(text) => (
+                "user",
+                vec![json!({"text": if text.is_empty() { "(no text)" } else { text }})],
+            ),
+            Turn::Assistant(assistant) => {
+                with_ids = calls_with_ids(assistant);
+                ("model", assistant_parts(assistant, signed))
+            }
+            Turn::Results(results) => {
+                let numbered = results.iter().enumerate();
+                (
+                    "user",
+                    numbered
+                        .map(|(n, result)| result_part(result, with_ids.get(n) == Some(&true)))
+                        .collect(),
+                )
+            }
+        };
+        contents.push(json!({"role": role, "parts": parts}));
+    }
+    contents
+}
+
+fn is_call(piece: &Value) -> bool {
+    piece.get("functionCall").is_some()
+}
+
+fn calls_with_ids(assistant: &Assistant<'_>) -> Vec<bool> {
+    let pieces = assistant.pieces(PIECES, is_call).unwrap_or_default();
+    pieces
+        .iter()
+        .filter(|piece| is_call(piece))
+        .map(|piece| piece.pointer("/functionCall/id").is_some())
+        .collect()
+}
+
+fn assistant_parts(assistant: &Assistant<'_>, signed: bool) -> Vec<Value> {
+    let Some(pieces) = assistant.pieces(PIECES, is_call) else {
+        return foreign_parts(assistant, signed);
+    };
+    let mut calls = assistant.calls.iter();
+    let parts = pieces.iter().filter_map(|piece| {
+        if !is_call(piece) {
+            return Some(piece.clone());
+        }
+        let mut part = piece.clone();
+        part["functionCall"] =
+            function_call(calls.next()?, piece.pointer("/functionCall/id").is_some());
+        Some(part)
+    });
+    parts.collect()
+}
+
+fn foreign_parts(assistant: &Assistant<'_>, signed: bool) -> Vec<Value> {
+    let mut parts: Vec<_> = assistant
+        .text
+        .map(|text| json!({"text": text}))
+        .into_iter()
+        .collect();
+    for (index, call) in assistant.calls.iter().enumerate() {
+        let mut part = json!({"functionCall": function_call(call, false)});
+        if signed && index == 0 {
+            part["thoughtSignature"] = json!(NO_SIGNATURE);
+        }
+        parts.push(part);
+    }
+    parts
+}
+
+fn function_call(call: &Call<'_>, with_id: bool) -> Value {
+    let mut value = json!({"name": call.name, "args": call.object()});
+    if with_id {
+        value["id"] = json!(call.id);
+    }
+    value
+}
+
+fn result_part(result: &CallResult<'_>, with_id: bool) -> Value {
+    let key = if result.is_error { "error" } else { "output" };
+    let mut response = json!({"name": result.name, "response": {key: result.content}});
+    if with_id {
+        response["id"] = json!(result.id);
+    }
+    json!({"functionResponse": response})
+}
+
+fn tool(spec: &ToolSpec) -> Value {
+    json!({"name": spec.name, "description": spec.description, "parametersJsonSchema": spec.schema()})
+}
+
+/// Reads an answer.
+pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
+    if let Some(reason) = text_at(body, "/promptFeedback/blockReason") {
+        return Err(Fault::filtered(reason));
+    }
+    let candidate = body
+        .pointer("/candidates/0")
+        .ok_or_else(|| Fault::malformed("no candidates"))?;
+    let parts = list_at(candidate, "/content/parts");
+    let mut reply = Reply {
+        input_tokens: count_at(body, "/usageMetadata/promptTokenCount"),
+        output_tokens: count_at(body, "/usageMetadata/candidatesTokenCount")
+            + count_at(body, "/usageMetadata/thoughtsTokenCount"),
+        ..Reply::default()
+    };
+    for part in parts {
+        read_part(&mut reply, part)?;
+    }
+    reply.provider_data = kept(parts);
+    finished(text_at(candidate, "/finishReason"), reply)
+}
+
+fn finished(reason: Option<&str>, reply: Reply) -> Result<Reply, Fault> {
+    let complete = reply.text.is_some() && reply.calls.is_empty();
+    match reason {
+        None | Some("STOP") => Ok(reply),
+        Some("MAX_TOKENS") if !complete => Err(Fault::cut_short()),
+        Some(reason @ ("MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "OTHER"))
+            if !complete =>
+        {
+            Err(Fault::Passing(format!("gave up on the answer ({reason})")))
+        }
+        Some(reason) if !complete && reply.calls.is_empty() => Err(Fault::filtered(reason)),
+        Some(_) => Ok(reply),
+    }
+}
+
+fn is_thought(part: &Value) -> bool {
+    part.get("thought").and_then(Value::as_bool) == Some(true)
+}
+
+fn read_part(reply: &mut Reply, part: &Value) -> Result<(), Fault> {
+    if let Some(call) = part.get("functionCall") {
+        let name = text_at(call, "/name")
+            .ok_or_else(|| Fault::malformed("a function call without a name"))?;
+        let args = call.get("args").filter(|args| !args.is_null());
+        reply.calls.push(ReplyCall {
+            id: text_at(call, "/id").map_or_else(new_call_id, str::to_owned),
+            name: name.to_owned(),
+            args: args.map_or_else(|| "{}".to_owned(), Value::to_string),
+        });
+    } else if let Some(text) = text_at(part, "/text").filter(|_| !is_thought(part)) {
+        reply.push_text(text);
+    }
+    Ok(())
+}
+
+/// The parts as they go back, when the message alone could not give them: signatures and call ids.
+fn kept(parts: &[Value]) -> Option<Value> {
+    let special = |part: &Value| {
+        part.get("thoughtSignature").is_some() || part.pointer("/functionCall/id").is_some()
+    };
+    let pieces = || {
+        parts
+            .iter()
+            .filter(|part| !is_thought(part))
+            .map(piece)
+            .collect::<Vec<_>>()
+    };
+    parts.iter().any(special).then(|| json!({PIECES: pieces()}))
+}
+
+fn piece(part: &Value) -> Value {
+    let mut piece = part.clone();
+    if let Some(call) = piece.get_mut("functionCall").and_then(Value::as_object_mut) {
+        call.retain(|key, _| key == "id");
+    }
+    piece
+}

@@ -1,0 +1,186 @@
+//! The OpenAI Responses protocol, stateless: nothing is stored with the provider.
+
+use serde_json::{Map, Value, json};
+
+use super::chat_completions::strict_schema;
+use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::reply::{Reply, ReplyCall};
+use super::transcript::{Assistant, CallResult, Turn};
+
+const PIECES: &str = "items";
+
+/// `model`, `instructions`, `input`, `tools`, `include` and `parallel_tool_calls`.
+pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(outgoing.model));
+    if let Some(system) = outgoing.transcript.system_text() {
+        body.insert("instructions".to_owned(), json!(system));
+    }
+    body.insert("input".to_owned(), json!(input(&outgoing.transcript.turns)));
+    if is_reasoning_model(outgoing.model) {
+        body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
+    }
+    if !outgoing.tools.is_empty() {
+        body.insert(
+            "tools".to_owned(),
+            outgoing.tools.iter().map(tool).collect(),
+        );
+        if let Some(parallel) = outgoing.settings.parallel_tool_calls {
+            body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+        }
+    }
+    body
+}
+
+/// Other models refuse to be asked for encrypted reasoning. One that is not recognised here loses its reasoning from step to
+/// step, and nothing else.
+fn is_reasoning_model(model: &str) -> bool {
+    let reasons = ["gpt-5", "gpt-6", "o1", "o3", "o4", "codex"]
+        .iter()
+        .any(|family| model.starts_with(family));
+    reasons && !model.contains("-chat")
+}
+
+fn input(turns: &[Turn<'_>]) -> Vec<Value> {
+    let items = turns.iter().flat_map(|turn| match turn {
+        Turn::System(_) => Vec::new(),
+        Turn::User(text) => vec![json!({"type": "message", "role": "user", "content": text})],
+        Turn::Assistant(assistant) => assistant_items(assistant),
+        Turn::Results(results) => results.iter().map(result_item).collect(),
+    });
+    items.collect()
+}
+
+fn assistant_items(assistant: &Assistant<'_>) -> Vec<Value> {
+    let Some(pieces) = assistant.pieces(PIECES, is_call) else {
+        let text = assistant
+            .text
+            .map(|text| json!({"type": "message", "role": "assistant", "content": text}));
+        return text
+            .into_iter()
+            .chain((0..assistant.calls.len()).filter_map(|call| call_item(assistant, call)))
+            .collect();
+    };
+    let mut call = 0..;
+    let items = pieces.iter().filter_map(|piece| {
+        if is_call(piece) {
+            call_item(assistant, call.next()?)
+        } else {
+            Some(piece.clone())
+        }
+    });
+    items.collect()
+}
+
+fn is_call(piece: &Value) -> bool {
+    text_at(piece, "/type") == Some("function_call")
+}
+
+/// Without the item's own id: that would refer to what the provider has stored.
+fn call_item(assistant: &Assistant<'_>, index: usize) -> Option<Value> {
+    let call = assistant.calls.get(index)?;
+    Some(
+        json!({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.args}),
+    )
+}
+
+fn result_item(result: &CallResult<'_>) -> Value {
+    json!({"type": "function_call_output", "call_id": result.id, "output": result.content})
+}
+
+/// `strict` is always said: left out, the provider would try to make the schema strict itself.
+fn tool(spec: &ToolSpec) -> Value {
+    let schema = if spec.strict {
+        strict_schema(spec)
+    } else {
+        spec.schema()
+    };
+    json!({
+        "type": "function", "name": spec.name, "description": spec.description, "parameters": schema, "strict": spec.strict,
+    })
+}
+
+/// Reads an answer.
+pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
+    let output = body
+        .get("output")
+        .and_then(Value::as_array)
+        .ok_or_else(|| Fault::malformed("no output"))?;
+    let mut reply = Reply {
+        input_tokens: count_at(body, "/usage/input_tokens"),
+        output_tokens: count_at(body, "/usage/output_tokens"),
+        ..Reply::default()
+    };
+    for item in output {
+        read_item(&mut reply, item)?;
+    }
+    reply.provider_data = kept(output);
+    let complete = reply.text.is_some() && reply.calls.is_empty();
+    match (
+        text_at(body, "/status"),
+        text_at(body, "/incomplete_details/reason"),
+    ) {
+        (Some("failed" | "cancelled"), _) => {
+            Err(Fault::Passing("gave up on the answer".to_owned()))
+        }
+        (Some("incomplete"), Some("content_filter")) if !complete => {
+            Err(Fault::filtered("content filter"))
+        }
+        (Some("incomplete"), _) if !complete => Err(Fault::cut_short()),
+        _ => Ok(reply),
+    }
+}
+
+fn read_item(reply: &mut Reply, item: &Value) -> Result<(), Fault> {
+    match text_at(item, "/type") {
+        Some("message") => {
+            for part in list_at(item, "/content") {
+                let text = text_at(part, "/text").or_else(|| text_at(part, "/refusal"));
+                reply.push_text(text.unwrap_or_default());
+            }
+        }
+        Some("function_call") => {
+            reply.calls.push(
+                call(item)
+                    .ok_or_else(|| Fault::malformed("a function call without call_id or name"))?,
+            );
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn call(item: &Value) -> Option<ReplyCall> {
+    let args = text_at(item, "/arguments").filter(|text| !text.trim().is_empty());
+    Some(ReplyCall {
+        id: text_at(item, "/call_id")?.to_owned(),
+        name: text_at(item, "/name")?.to_owned(),
+        args: args.unwrap_or("{}").to_owned(),
+    })
+}
+
+/// The items as they go back, when there is reasoning among them. Reasoning needs its encrypted form, since nothing is
+/// stored, and something that follows it.
+fn kept(output: &[Value]) -> Option<Value> {
+    let is_reasoning = |item: &Value| text_at(item, "/type") == Some("reasoning");
+    let can_return = |item: &&Value| {
+        !is_reasoning(item)
+            || text_at(item, "/encrypted_content").is_some_and(|text| !text.is_empty())
+    };
+    let mut items: Vec<Value> = output.iter().filter(can_return).map(piece).collect();
+    while items.last().is_some_and(is_reasoning) {
+        items.pop();
+    }
+    items
+        .iter()
+        .any(is_reasoning)
+        .then(|| json!({PIECES: items}))
+}
+
+fn piece(item: &Value) -> Value {
+    if is_call(item) {
+        json!({"type": "function_call"})
+    } else {
+        item.clone()
+    }
+}

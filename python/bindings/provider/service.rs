@@ -1,0 +1,118 @@
+//! The threads and connections that all models of a process share.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use genai::{Client, WebConfig};
+use pyo3::PyErr;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use tokio::runtime::{Builder, Runtime};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Never shut down: its threads know nothing of Python, so they may be inside a request when the process ends.
+static SERVICE: OnceLock<Service> = OnceLock::new();
+
+/// What carries requests.
+pub(super) struct Service {
+    process: u32,
+    runtime: Runtime,
+    through_proxies: Client,
+    direct: Client,
+}
+
+impl Service {
+    /// The process's service, started on first use: importing the package starts no thread.
+    pub(super) fn of_this_process() -> Result<&'static Self, ServiceError> {
+        if SERVICE.get().is_none() {
+            // Another thread may have been first; then ours goes unused.
+            let _ = SERVICE.set(Self::start()?);
+        }
+        let service = SERVICE.get().ok_or(ServiceError::Forked)?;
+        // Threads do not survive a fork: in the child every request would wait for ever.
+        if service.process == std::process::id() {
+            Ok(service)
+        } else {
+            Err(ServiceError::Forked)
+        }
+    }
+
+    fn start() -> Result<Self, ServiceError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("haltpoint-models")
+            .enable_all()
+            .build()
+            .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            process: std::process::id(),
+            runtime,
+            through_proxies: client(reqwest::Client::builder())?,
+            direct: client(reqwest::Client::builder().no_proxy())?,
+        })
+    }
+
+    /// The runtime that requests live on.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The client for an endpoint: the environment's proxies can't reach this machine's own addresses.
+    pub(super) fn client(&self, url: &str) -> &Client {
+        if is_loopback(url) {
+            &self.direct
+        } else {
+            &self.through_proxies
+        }
+    }
+}
+
+fn client(builder: reqwest::ClientBuilder) -> Result<Client, ServiceError> {
+    let builder = builder
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("haltpoint/", env!("CARGO_PKG_VERSION")))
+        // A redirect would carry the key to wherever it points.
+        .redirect(reqwest::redirect::Policy::none());
+    let http = WebConfig::default()
+        .apply_to_builder(builder)
+        .build()
+        .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
+    Client::builder()
+        .with_reqwest(http)
+        .build()
+        .map_err(|error| ServiceError::Unavailable(error.to_string()))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = reqwest::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Why no request can be made in this process.
+pub(super) enum ServiceError {
+    Forked,
+    Unavailable(String),
+}
+
+impl From<ServiceError> for PyErr {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Forked => PyRuntimeError::new_err(
+                "this process was forked from one that had made model requests, and can't make any itself: \
+                 start it with the multiprocessing method 'spawn' or 'forkserver'",
+            ),
+            ServiceError::Unavailable(cause) => {
+                PyOSError::new_err(format!("model requests can't be made: {cause}"))
+            }
+        }
+    }
+}
