@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os.path
 import re
 import sys
 from collections.abc import Callable
-from pathlib import PurePath
 from typing import Any, TypeAlias
 
 from .options import DEFAULT_OPTIONS, ToolOptions
@@ -85,7 +85,7 @@ def canonical_module(function: AnyFunction) -> str:
     if specification is not None:
         return str(specification.name)
     file = namespace.get("__file__")
-    return PurePath(file).stem if file else "__main__"
+    return os.path.splitext(os.path.basename(file))[0] if file else "__main__"
 
 
 def tool_name(function: AnyFunction, options: ToolOptions) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class ToolCallContext:
     def cancelled(self) -> bool:
         """Whether the run was asked to stop; a long tool looks here now and then and returns early."""
         return self._cancelled.is_set()
+
+    def next_attempt(self) -> ToolCallContext:
+        """Return the context of the attempt after this one; a cancellation reaches both."""
+        following = replace(self, attempt=self.attempt + 1)
+        object.__setattr__(following, "_cancelled", self._cancelled)
+        return following
 
     def mark_cancelled(self) -> None:
         """Make `cancelled` true, for good. Safe to call from any thread."""

@@ -82,8 +82,11 @@ def _plain_object(value: object, depth: int) -> Any:
         raise NotJsonError("holds bytes; return text, or the bytes as base64 text")
     serializer = getattr(type(value), "__pydantic_serializer__", None)
     if serializer is not None:
-        # Pydantic would write bytes as text and NaN as null, so its Python form is looked through first.
-        _plain(serializer.to_python(value, mode="python", warnings=False), depth + 1)
+        # Pydantic would write bytes as text and NaN as null, so its Python form is looked through first. A type such
+        # as SecretStr is its own Python form.
+        parts: object = serializer.to_python(value, mode="python", warnings=False)
+        if parts is not value:
+            _plain(parts, depth + 1)
         return serializer.to_python(value, mode="json", warnings=False)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
@@ -103,7 +106,9 @@ def _finite(value: float) -> float:
 
 def _plain_scalar(value: object) -> Any:
     """Return the text or number by which JSON shows times, UUIDs, decimals, paths and the like."""
-    if isinstance(value, Iterable) and not isinstance(value, PurePath):
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Iterable):
         # An iterator can be read once and may never end.
         raise _unknown(cast("object", value), "return a list of its items")
     try:

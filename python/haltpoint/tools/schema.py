@@ -12,7 +12,7 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Optional, cast, get_type_hints
+from typing import Any, Final, Optional, cast, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -220,7 +220,7 @@ def _enclosing_names(function: AnyFunction) -> dict[str, Any]:
 class _ArgumentSchema(GenerateJsonSchema):
     """Pydantic's generator, less what differs from one process to the next."""
 
-    ignored_warning_types: ClassVar[set[JsonSchemaWarningKind]] = {
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - pydantic declares it so
         "skipped-choice",
         "non-serializable-default",
     }

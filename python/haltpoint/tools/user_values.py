@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from haltpoint.exceptions import InvalidResolutionError
 
@@ -36,6 +37,10 @@ _BASIC_TYPES: dict[str, Any] = {
     "dict": dict[str, Any],
     "object": dict[str, Any],
 }
+
+
+# All the ways in which a value can fail to become one of the declared type.
+_REFUSALS = (InvalidValueError, NotJsonError, PydanticSerializationError, ValidationError)
 
 
 def user_input_schema(
@@ -106,7 +111,7 @@ def _checked_value(definition: ToolDefinition, parameter: ToolParameter, value: 
     try:
         converted = _converted(parameter.adapter, value, strict=definition.strict)
         validated_parameter(parameter, converted, strict=definition.strict)
-    except (InvalidValueError, NotJsonError, ValidationError) as error:
+    except _REFUSALS as error:
         raise _invalid(parameter.name, parameter.type_name, value, error) from error
     return converted
 
@@ -129,7 +134,7 @@ def convert_field_value(value: object, field_type: str, *, field_name: str) -> A
         json_text(value)
         adapter = _basic_adapter(_basic_name(field_type))
         return value if adapter is None else _converted(adapter, value)
-    except (NotJsonError, ValidationError) as error:
+    except _REFUSALS as error:
         raise _invalid(field_name, field_type, value, error) from error
 
 
@@ -164,7 +169,9 @@ def _converted(adapter: TypeAdapter[Any], value: object, *, strict: bool = False
 
     Raises:
         NotJsonError: the value, or what it converts to, has no JSON form.
+        PydanticSerializationError: what it converts to can't be written out.
         ValidationError: the type takes it in no form.
+        InvalidValueError: likewise, and a validator of the type failed in a way of its own.
     """
     json_text(value)
     candidates = list(_candidates(value))
@@ -194,7 +201,7 @@ def _candidates(value: object) -> Iterator[object]:
 def _fits(adapter: TypeAdapter[Any], value: object, *, strict: bool) -> bool:
     try:
         validated(adapter, value, strict=strict)
-    except ValidationError:
+    except (ValidationError, InvalidValueError):
         return False
     return True
 

@@ -30,8 +30,17 @@ def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False)
 
     Raises:
         ValidationError: the value does not fit.
+        InvalidValueError: a validator of the type failed in a way of its own.
     """
-    return adapter.validate_json(dump_json(value), strict=strict or None)
+    try:
+        return adapter.validate_json(dump_json(value), strict=strict or None)
+    except ValidationError:
+        raise
+    except Exception as error:
+        # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
+        raise InvalidValueError(
+            f"{shown(value)} could not be checked ({type(error).__name__}: {error})"
+        ) from error
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:
@@ -44,11 +53,8 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
         return validated(parameter.adapter, value, strict=strict)
     except ValidationError as error:
         raise InvalidValueError("; ".join(_problems(parameter, value, error))) from error
-    except Exception as error:
-        # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-        raise InvalidValueError(
-            f"{parameter.name}: {shown(value)} could not be checked ({type(error).__name__}: {error})"
-        ) from error
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{parameter.name}: {error}") from error
 
 
 def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:
