@@ -32,7 +32,8 @@ pub struct Handed {
 
 /// A run that this process drives.
 pub struct Session {
-    run: Run,
+    /// Shared with snapshots: as long as there are none, a change costs no copy.
+    run: Arc<Run>,
     before: Arc<[Message]>,
     store: StoreHandle,
     epoch: u64,
@@ -59,13 +60,13 @@ impl Session {
             entries: std::iter::once(Entry::RunStarted(Box::new(started))).chain(transition.entries).collect(),
         };
         let before = memory.before(run.started());
-        let session = Self { run, before, store, epoch: 1, failed: Arc::default(), released: false };
+        let session = Self { run: Arc::new(run), before, store, epoch: 1, failed: Arc::default(), released: false };
         let handed = session.submit(Operation::Create(create), Vec::new(), transition.effects, deliver);
         (session, handed)
     }
 
-    pub(crate) fn new(store: StoreHandle, run: Run, memory: &Memory, epoch: u64) -> Self {
-        let before = memory.before(run.started());
+    pub(crate) fn new(store: StoreHandle, loaded: Loaded, epoch: u64) -> Self {
+        let Loaded { run, before } = loaded;
         Self { run, before, store, epoch, failed: Arc::default(), released: false }
     }
 
@@ -79,6 +80,12 @@ impl Session {
     #[must_use]
     pub fn before(&self) -> &Arc<[Message]> {
         &self.before
+    }
+
+    /// The run as it stands now, for somebody who looks at it later.
+    #[must_use]
+    pub fn snapshot(&self) -> Loaded {
+        Loaded { run: Arc::clone(&self.run), before: Arc::clone(&self.before) }
     }
 
     /// Goes on with a run that was stopped or orphaned.
@@ -185,7 +192,7 @@ impl Session {
             return Err(error.clone());
         }
         let driver_entries = self.run.driver_entries();
-        let Transition { entries, effects } = transition(&mut self.run);
+        let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run));
         if entries.is_empty() {
             return Ok(Handed { now: effects, later: false });
         }

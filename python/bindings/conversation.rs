@@ -12,6 +12,11 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
+    /// A conversation of these messages.
+    pub(crate) fn new(messages: Arc<[Message]>) -> Self {
+        Self { messages }
+    }
+
     /// The messages, oldest first.
     pub(crate) fn messages(&self) -> Arc<[Message]> {
         Arc::clone(&self.messages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from haltpoint._engine import Completions
@@ -28,6 +29,7 @@ class LoopBridge:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.completions = Completions()
         self._futures: dict[int, asyncio.Future[Any]] = {}
+        self._listeners: dict[int, Callable[[Any], None]] = {}
         loop.add_reader(self.completions.fileno(), self._drain)
 
     @classmethod
@@ -56,8 +58,20 @@ class LoopBridge:
         self._futures[ticket] = future
         return future
 
+    def listen(self, ticket: int, listener: Callable[[Any], None]) -> None:
+        """Call `listener` with everything that is delivered under `ticket`, until `forget`."""
+        self._listeners[ticket] = listener
+
+    def forget(self, ticket: int) -> None:
+        """End what `listen` began."""
+        self._listeners.pop(ticket, None)
+
     def _drain(self) -> None:
         for ticket, value, exception in self.completions.drain():
+            listener = self._listeners.get(ticket)
+            if listener is not None:
+                listener(value)
+                continue
             future = self._futures.pop(ticket, None)
             if future is None or future.done():
                 continue

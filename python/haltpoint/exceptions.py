@@ -32,6 +32,7 @@ __all__ = [
     "ToolChangedError",
     "ToolNotAvailableError",
     "ToolResultError",
+    "UnfinishedRunError",
     "UnresolvedRequirementsError",
 ]
 
@@ -64,6 +65,10 @@ class HaltpointError(Exception):
 
 class RunNotFoundError(HaltpointError, ValueError):
     """The database holds no run of this id."""
+
+
+class UnfinishedRunError(HaltpointError, ValueError):
+    """A task was to start anew while its run is not finished: that run wants to be continued."""
 
 
 class UnresolvedRequirementsError(HaltpointError, ValueError):
@@ -314,6 +319,7 @@ class RunNotCompletedWarning(UserWarning):
 ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     HaltpointError,
     RunNotFoundError,
+    UnfinishedRunError,
     UnresolvedRequirementsError,
     RequirementConflictError,
     InvalidResolutionError,

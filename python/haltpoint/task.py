@@ -110,6 +110,11 @@ class Task:
             if execution.result is not None
         ]
 
+    @property
+    def database(self) -> Any:
+        """The database that holds the latest run, or None before the first."""
+        return self._database
+
     def to_dict(self) -> dict[str, Any]:
         """Return `description`, `context` (as text) and `response_format` (None for text) as JSON data."""
         return {

@@ -75,6 +75,9 @@ pub struct RunStarted {
     /// What the answer must look like; `None` for plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
+    /// The tools that the model is offered, for finding them again in the process that continues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<OfferedTool>,
     /// Earlier runs of the session whose messages the model sees before this run's own, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remembers: Vec<Text>,
@@ -83,6 +86,15 @@ pub struct RunStarted {
     /// Whatever the caller wants to find again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
+}
+
+/// A tool that the model is offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedTool {
+    /// The model's name for it.
+    pub name: Text,
+    /// The module in which it was found.
+    pub module: Text,
 }
 
 /// What a structured answer must look like.
@@ -300,6 +312,18 @@ pub enum FailureKind {
     ToolCallLimit,
     /// The model's final answer did not fit the response format, again and again.
     InvalidOutput,
+}
+
+impl FailureKind {
+    /// The stable name that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::ToolCallLimit => "tool_call_limit",
+            Self::InvalidOutput => "invalid_output",
+        }
+    }
 }
 
 /// What went wrong.

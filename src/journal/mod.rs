@@ -10,7 +10,7 @@ mod entry;
 pub use chain::{Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{
-    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, ModelReplied, OutcomeSource, PlannedCall,
+    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, ModelReplied, OfferedTool, OutcomeSource, PlannedCall,
     RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed,
     RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolStarted, Usage,
 };

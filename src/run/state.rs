@@ -208,6 +208,15 @@ impl Run {
         self.requirements.iter().filter(|requirement| requirement.decided.is_none())
     }
 
+    /// Whether a decision has been made that the run has not acted on yet.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.turn().iter().any(|call| {
+            call.state == CallState::Waiting
+                && self.last_requirement(call).is_some_and(|requirement| requirement.decided.is_some())
+        })
+    }
+
     /// The output of a completed run.
     #[must_use]
     pub fn output(&self) -> Option<&Json> {

@@ -1,8 +1,11 @@
 //! What can be done to a run from outside: open it to drive it, look at it, decide a requirement, cancel it.
 
+use std::sync::Arc;
+
 use crate::journal::{CancelRequested, Entry, RunContinued};
+use crate::message::Message;
 use crate::requirement::Decision;
-use crate::run::{Run, Transition};
+use crate::run::{Run, RunView, Transition};
 use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
@@ -20,9 +23,17 @@ pub enum Opened {
 /// A run as it stands on disk.
 pub struct Loaded {
     /// Its state.
-    pub run: Run,
+    pub run: Arc<Run>,
     /// What its model saw before the run's own messages.
-    pub memory: Memory,
+    pub before: Arc<[Message]>,
+}
+
+impl Loaded {
+    /// The run as users see it.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        self.run.view(&self.before)
+    }
 }
 
 /// Takes the result, once, on whichever thread has it.
@@ -60,7 +71,7 @@ fn granted(
 ) -> Result<Opened, EngineError> {
     let run_id = stored.row.run_id.clone();
     match loaded(reader, stored) {
-        Ok(Loaded { run, memory }) => Ok(Opened::Session(Box::new(Session::new(handle, run, &memory, epoch)))),
+        Ok(loaded) => Ok(Opened::Session(Box::new(Session::new(handle, loaded, epoch)))),
         Err(error) => {
             handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
             Err(error)
@@ -71,7 +82,8 @@ fn granted(
 fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: StoredRun) -> Result<Loaded, EngineError> {
     let run = Run::replay(&stored.records)?;
     let memory = Memory::load(reader?, run.started().remembers.clone())?;
-    Ok(Loaded { run, memory })
+    let before = memory.before(run.started());
+    Ok(Loaded { run: Arc::new(run), before })
 }
 
 /// Looks at a run without driving it.

@@ -109,10 +109,10 @@ class ToolDefinition:
         return bind_arguments(self, arguments)
 
     def user_input_schema(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the form that a person fills in: for each parameter its name, field_type, description and value.
+        """Return the form that a person fills in: name, field_type, description and value of each parameter.
 
         The value is the model's, else the default; for the fields that the person gives it is None, also when the
-        model made a guess.
+        model made a guess. Other parameters without a value are left out.
         """
         from .user_values import user_input_schema
 

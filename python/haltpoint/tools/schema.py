@@ -71,7 +71,7 @@ class ToolSchema:
         description: what the docstring says before its sections.
         parameters: the parameters in the order of the signature.
         json_schema: JSON schema of the arguments, an object.
-        digest: SHA-256 of name and JSON schema, in hexadecimal; the same in every process.
+        digest: SHA-256 of name and JSON schema without descriptions, in hexadecimal; the same in every process.
     """
 
     name: str
@@ -157,9 +157,32 @@ def _complete(
 
 
 def _digest(name: str, json_schema: dict[str, Any]) -> str:
-    content = {"name": name, "parameters": json_schema}
+    content = {"name": name, "parameters": _without_descriptions(json_schema)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Keywords of JSON Schema whose value maps names of the user's to schemas: "description" may be such a name.
+_NAMED_SCHEMAS = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
+# Keywords whose value is the user's data.
+_DATA = frozenset({"default", "const", "enum", "examples"})
+
+
+def _without_descriptions(schema: Any) -> Any:
+    """The schema without its words: rewording a docstring does not make a tool another one."""
+    if isinstance(schema, list):
+        return [_without_descriptions(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for keyword, value in cast("dict[str, Any]", schema).items():
+        if keyword in _DATA:
+            kept[keyword] = value
+        elif keyword in _NAMED_SCHEMAS:
+            kept[keyword] = {name: _without_descriptions(item) for name, item in value.items()}
+        elif keyword != "description":
+            kept[keyword] = _without_descriptions(value)
+    return kept
 
 
 def _adapter(

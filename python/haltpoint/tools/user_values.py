@@ -47,15 +47,22 @@ def user_input_schema(
     definition: ToolDefinition, arguments: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Do what `ToolDefinition.user_input_schema` says."""
-    return [
-        {
-            "name": parameter.name,
-            "field_type": parameter.type_name,
-            "description": parameter.description,
-            "value": _presented_value(definition, parameter, arguments),
-        }
-        for parameter in definition.inputs
-    ]
+    form: list[dict[str, Any]] = []
+    for parameter in definition.inputs:
+        value = _presented_value(definition, parameter, arguments)
+        # An optional parameter that the model left out is nobody's to fill: shown empty, it would look like a question.
+        if value is not None or parameter.name in definition.user_input_fields:
+            form.append(_form_field(parameter, value))
+    return form
+
+
+def _form_field(parameter: ToolParameter, value: Any) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "field_type": parameter.type_name,
+        "description": parameter.description,
+        "value": value,
+    }
 
 
 def _presented_value(

@@ -1,0 +1,183 @@
+//! A database: runs are started, opened, looked at, decided about and cancelled through it.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use haltpoint_engine::journal::{CancelRequested, RunStarted};
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
+use haltpoint_engine::store::OutsiderRecord;
+use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::clock;
+use crate::completions::{CompletionSender, Completions};
+use crate::errors::exception;
+use crate::session::{PySession, commit_ticket};
+use crate::snapshot::Snapshot;
+use crate::watch::{OutsiderNotice, Watch};
+
+/// What a new run remembers of its session.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct RecalledMemory {
+    memory: Memory,
+}
+
+/// A database of runs. Two of them on one file share their threads.
+#[pyclass(frozen, name = "Database", module = "haltpoint._engine")]
+pub(crate) struct PyDatabase {
+    store: StoreHandle,
+}
+
+/// Sends a result of the engine as a completion.
+fn deliver<T: Send + 'static>(
+    sender: CompletionSender,
+    ticket: u64,
+    result: Result<T, EngineError>,
+    value: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) {
+    let into_value = Box::new(move |py: Python<'_>| match result {
+        Ok(result) => value(py, result),
+        Err(error) => Err(exception(py, &error)),
+    });
+    sender.send(ticket, into_value);
+}
+
+#[pymethods]
+impl PyDatabase {
+    /// Opens a file, or creates it. `durability` is "full" or "normal"; `lease_seconds` is for how long a holder that shows no
+    /// sign of life keeps its runs.
+    #[staticmethod]
+    fn open_sqlite(py: Python<'_>, path: &str, durability: &str, lease_seconds: f64) -> PyResult<Self> {
+        let durability = match durability {
+            "full" => Durability::Full,
+            "normal" => Durability::Normal,
+            other => {
+                return Err(PyValueError::new_err(format!("durability must be \"full\" or \"normal\", got {other:?}")));
+            }
+        };
+        let lease = Duration::try_from_secs_f64(lease_seconds)
+            .map_err(|error| PyValueError::new_err(format!("lease_seconds: {error}")))?;
+        let options = SqliteOptions { durability, lease, clock: Arc::new(clock::now), ..SqliteOptions::default() };
+        let opened = py.detach(|| StoreHandle::open_sqlite(path.as_ref(), options));
+        let store = opened.map_err(|error| exception(py, &error.into()))?;
+        Ok(Self { store })
+    }
+
+    /// A database that lives and dies with this process.
+    #[staticmethod]
+    fn in_memory() -> Self {
+        Self { store: StoreHandle::in_memory() }
+    }
+
+    /// Writes what is waiting, then closes the file. Further calls fail.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.store.close());
+    }
+
+    /// Loads what a new run of that session remembers.
+    fn recall(&self, completions: &Completions, session_id: String) -> u64 {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        self.store.read(Box::new(move |reader| {
+            let memory = reader.map_err(EngineError::from).and_then(|reader| session::recall(reader, &session_id));
+            deliver(sender, ticket, memory, |py, memory| Ok(Py::new(py, RecalledMemory { memory })?.into_any()));
+        }));
+        ticket
+    }
+
+    /// Creates a run from the JSON of its first entry. The ticket's value is the list of effects, once the run is on disk.
+    fn start(
+        &self,
+        completions: &Completions,
+        started_json: &str,
+        memory: Option<&RecalledMemory>,
+    ) -> PyResult<(PySession, u64)> {
+        let mut started: RunStarted =
+            serde_json::from_str(started_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let memory = memory.map(|recalled| recalled.memory.clone()).unwrap_or_default();
+        started.remembers.clone_from(&memory.runs);
+        let sender = completions.sender();
+        let (ticket, deliver) = commit_ticket(&sender, started.run_id.clone());
+        let (session, _) = Session::start(self.store.clone(), started, memory, clock::now(), deliver);
+        Ok((PySession::new(session, sender), ticket))
+    }
+
+    /// Takes the right to drive a run. The ticket's value is a Session, or a Snapshot of a completed run.
+    fn open(&self, completions: &Completions, run_id: String) -> u64 {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let then = Box::new(move |opened| {
+            let owner = sender.clone();
+            deliver(sender, ticket, opened, |py, opened| match opened {
+                Opened::Session(session) => Ok(Py::new(py, PySession::new(*session, owner))?.into_any()),
+                Opened::Completed(loaded) => Ok(Py::new(py, Snapshot::new(*loaded))?.into_any()),
+            });
+        });
+        session::open(&self.store, run_id.into(), clock::now(), then);
+        ticket
+    }
+
+    /// Loads a run without driving it. The ticket's value is a Snapshot.
+    fn load(&self, completions: &Completions, run_id: String) -> u64 {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let then = Box::new(move |loaded| {
+            deliver(sender, ticket, loaded, |py, loaded| Ok(Py::new(py, Snapshot::new(loaded))?.into_any()));
+        });
+        session::load(&self.store, run_id.into(), then);
+        ticket
+    }
+
+    /// Records a decision, given as JSON. The ticket's value is None, once it is on disk.
+    fn decide(
+        &self,
+        completions: &Completions,
+        run_id: String,
+        requirement_id: String,
+        decision_json: &str,
+        by: Option<String>,
+    ) -> PyResult<u64> {
+        let decision: Decision =
+            serde_json::from_str(decision_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let then = Box::new(move |decided| deliver(sender, ticket, decided, |py, ()| Ok(py.None())));
+        let (run_id, by) = (run_id.into(), by.map(Into::into));
+        session::decide(&self.store, run_id, requirement_id.into(), decision, by, clock::now(), then);
+        Ok(ticket)
+    }
+
+    /// Cancels a run, wherever it is driven, waiting for the disk. False: it is neither running nor paused.
+    fn cancel(&self, py: Python<'_>, run_id: String, interrupt: bool, by: Option<String>) -> PyResult<bool> {
+        let cancel = CancelRequested { interrupt, by: by.map(Into::into) };
+        let outcome = py.detach(|| {
+            let (sender, receiver) = mpsc::channel();
+            let then = Box::new(move |cancelled| {
+                // The receiver is gone only when this call was torn down with its thread.
+                let _ = sender.send(cancelled);
+            });
+            session::cancel(&self.store, run_id.into(), cancel, clock::now(), then);
+            receiver.recv().unwrap_or(Err(haltpoint_engine::store::StoreError::Closed.into()))
+        });
+        outcome.map_err(|error| exception(py, &error))
+    }
+
+    /// Subscribes to a run's decisions and cancel requests, from this process and others.
+    fn watch(&self, completions: &Completions, run_id: String) -> Watch {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let subscription = self.store.subscribe(
+            run_id.into(),
+            Arc::new(move |notice: &OutsiderRecord| {
+                let record = notice.record.clone();
+                let value = Box::new(move |py: Python<'_>| Ok(Py::new(py, OutsiderNotice::new(record))?.into_any()));
+                sender.send(ticket, value);
+            }),
+        );
+        Watch::new(ticket, subscription)
+    }
+}

@@ -1,0 +1,57 @@
+//! What the engine asks the driver to do, as Python objects.
+
+use haltpoint_engine::run::{self, idempotency_key};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+/// Ask the model, with the conversation as it stands.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct RequestModel;
+
+/// Run a tool call; its start is on disk.
+#[pyclass(frozen, get_all, module = "haltpoint._engine")]
+pub(crate) struct StartTool {
+    call_id: String,
+    name: String,
+    module: Option<String>,
+    args: String,
+    attempt: u32,
+    idempotency_key: String,
+}
+
+/// Stop a running call in its middle, where that is possible.
+#[pyclass(frozen, get_all, module = "haltpoint._engine")]
+pub(crate) struct InterruptTool {
+    call_id: String,
+}
+
+/// Nothing more to do: the run's status says why.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct Stop;
+
+/// The effects as a Python list, in order.
+pub(crate) fn to_list<'py>(py: Python<'py>, run_id: &str, effects: Vec<run::Effect>) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for effect in effects {
+        match effect {
+            run::Effect::RequestModel => list.append(Bound::new(py, RequestModel)?)?,
+            run::Effect::StartTool(start) => list.append(Bound::new(py, start_tool(run_id, &start))?)?,
+            run::Effect::InterruptTool { call_id } => {
+                list.append(Bound::new(py, InterruptTool { call_id: call_id.to_string() })?)?;
+            }
+            run::Effect::Stop => list.append(Bound::new(py, Stop)?)?,
+        }
+    }
+    Ok(list)
+}
+
+fn start_tool(run_id: &str, start: &run::ToolStart) -> StartTool {
+    StartTool {
+        call_id: start.call_id.to_string(),
+        name: start.name.to_string(),
+        module: start.module.as_deref().map(str::to_owned),
+        args: start.args.get().to_owned(),
+        attempt: start.attempt,
+        idempotency_key: idempotency_key(run_id, &start.call_id),
+    }
+}

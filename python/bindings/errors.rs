@@ -1,0 +1,103 @@
+//! The one place where errors of the engine become exceptions of the package.
+
+use haltpoint_engine::Timestamp;
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::run::DecisionError;
+use haltpoint_engine::session::EngineError;
+use haltpoint_engine::store::StoreError;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
+
+/// The exception of `haltpoint.exceptions` that stands for `error`.
+pub(crate) fn exception(py: Python<'_>, error: &EngineError) -> PyErr {
+    let made = match error {
+        EngineError::Store(error) => store_exception(py, error),
+        EngineError::Decision(error) => decision_exception(py, error),
+        EngineError::Replay(_) => {
+            make(py, "StoreError", &format!("{error}; restore the file from a backup"), PyDict::new(py))
+        }
+    };
+    made.unwrap_or_else(|failure| failure)
+}
+
+fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
+    let message = error.to_string();
+    let attributes = PyDict::new(py);
+    let class = match error {
+        StoreError::RunNotFound { run_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "RunNotFoundError"
+        }
+        StoreError::Busy { run_id, holder, since } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("holder", holder.to_string())?;
+            attributes.set_item("since", datetime(py, *since)?)?;
+            "RunBusyError"
+        }
+        StoreError::LeaseLost { run_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "LeaseLostError"
+        }
+        StoreError::Decided { requirement_id, decision, by, at } => {
+            return conflict(py, requirement_id, decision, by.as_deref(), *at);
+        }
+        StoreError::RequirementNotFound { run_id, requirement_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("requirement_id", &**requirement_id)?;
+            "InvalidResolutionError"
+        }
+        StoreError::NotRunning { run_id } | StoreError::RunExists { run_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "StoreError"
+        }
+        StoreError::Forked => "ForkedProcessError",
+        StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
+    };
+    make(py, class, &message, attributes)
+}
+
+fn conflict(
+    py: Python<'_>,
+    requirement_id: &str,
+    decision: &Decision,
+    by: Option<&str>,
+    at: Timestamp,
+) -> PyResult<PyErr> {
+    let at = datetime(py, at)?;
+    let who = by.map_or_else(String::new, |by| format!(" by {by}"));
+    let message = format!(
+        "requirement {requirement_id} was {}{who} at {at} already; the first decision stands",
+        decision.as_str()
+    );
+    let attributes = PyDict::new(py);
+    attributes.set_item("requirement_id", requirement_id)?;
+    attributes.set_item("decided_by", by)?;
+    attributes.set_item("decided_at", at)?;
+    let text = serde_json::to_string(decision).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    attributes.set_item("decision", py.import("json")?.call_method1("loads", (text,))?)?;
+    make(py, "RequirementConflictError", &message, attributes)
+}
+
+fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> {
+    let requirement_id = match error {
+        DecisionError::Unknown { requirement_id, .. }
+        | DecisionError::WrongKind { requirement_id, .. }
+        | DecisionError::Fields { requirement_id, .. } => &**requirement_id,
+    };
+    let attributes = [("requirement_id", requirement_id)].into_py_dict(py)?;
+    make(py, "InvalidResolutionError", &error.to_string(), attributes)
+}
+
+fn make(py: Python<'_>, class: &str, message: &str, attributes: Bound<'_, PyDict>) -> PyResult<PyErr> {
+    let class = py.import("haltpoint.exceptions")?.getattr(class)?;
+    Ok(PyErr::from_value(class.call((message,), Some(&attributes))?))
+}
+
+/// The time as an aware datetime in UTC.
+#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53 until the year 2255")]
+fn datetime(py: Python<'_>, at: Timestamp) -> PyResult<Bound<'_, PyAny>> {
+    let module = py.import("datetime")?;
+    let utc = module.getattr("timezone")?.getattr("utc")?;
+    module.getattr("datetime")?.call_method1("fromtimestamp", (at.0 as f64 / 1e6, utc))
+}

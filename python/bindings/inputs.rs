@@ -1,0 +1,114 @@
+//! What the driver reports, in the form that Python hands it over.
+
+use haltpoint_engine::journal::{Failure, FailureKind, ModelReplied, PlannedCall, ToolFacts, Usage};
+use haltpoint_engine::requirement::RequirementKind;
+use haltpoint_engine::run::Verdict;
+use haltpoint_engine::{Json, Text};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// A tool call of a model's reply, with what the tool's declaration says about it.
+#[derive(FromPyObject)]
+pub(crate) struct PyPlannedCall {
+    id: Option<String>,
+    name: String,
+    args: String,
+    module: Option<String>,
+    digest: Option<String>,
+    repeatable: bool,
+    sequential: bool,
+    stop_after: bool,
+    asks: Option<String>,
+    fields: Option<String>,
+    answers_are_result: bool,
+    refused: Option<String>,
+}
+
+/// A model's reply, and what the driver makes of it.
+#[derive(FromPyObject)]
+pub(crate) struct PyModelReplied {
+    text: Option<String>,
+    calls: Vec<PyPlannedCall>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    provider_data: Option<String>,
+    duration_us: i64,
+    attempt: u32,
+    /// JSON of the output, where it is not the text as it stands.
+    output: Option<String>,
+    /// Why a final answer does not fit the response format.
+    refused: Option<String>,
+    /// With `refused`: the message of the failure that ends the run.
+    gave_up: Option<String>,
+}
+
+impl PyModelReplied {
+    /// The engine's input.
+    pub(crate) fn into_input(self) -> PyResult<(ModelReplied, Verdict)> {
+        let verdict = verdict(self.output, self.refused, self.gave_up)?;
+        let calls = self.calls.into_iter().map(PyPlannedCall::into_planned).collect::<PyResult<_>>()?;
+        let usage = (self.input_tokens.is_some() || self.output_tokens.is_some()).then(|| Usage {
+            input_tokens: self.input_tokens.unwrap_or_default(),
+            output_tokens: self.output_tokens.unwrap_or_default(),
+        });
+        let reply = ModelReplied {
+            text: self.text.map(Text::from),
+            calls,
+            usage,
+            provider_data: self.provider_data.map(parse_json).transpose()?,
+            duration_us: self.duration_us,
+            attempt: self.attempt,
+        };
+        Ok((reply, verdict))
+    }
+}
+
+fn verdict(output: Option<String>, refused: Option<String>, gave_up: Option<String>) -> PyResult<Verdict> {
+    Ok(match (refused, gave_up) {
+        (Some(reason), Some(message)) => {
+            let failure = Failure {
+                kind: FailureKind::InvalidOutput,
+                message: message.into(),
+                provider: None,
+                status_code: None,
+            };
+            Verdict::GiveUp { reason: reason.into(), failure }
+        }
+        (Some(reason), None) => Verdict::Refuse(reason.into()),
+        (None, _) => Verdict::Accept(output.map(parse_json).transpose()?),
+    })
+}
+
+impl PyPlannedCall {
+    fn into_planned(self) -> PyResult<PlannedCall> {
+        let tool = self.module.zip(self.digest).map(|(module, digest)| ToolFacts {
+            module: module.into(),
+            digest: digest.into(),
+            repeatable: self.repeatable,
+            sequential: self.sequential,
+            stop_after: self.stop_after,
+        });
+        Ok(PlannedCall {
+            id: self.id.unwrap_or_default().into(),
+            name: self.name.into(),
+            args: parse_json(self.args)?,
+            tool,
+            asks: self.asks.as_deref().map(kind).transpose()?,
+            fields: self.fields.map(parse_json).transpose()?,
+            answers_are_result: self.answers_are_result,
+            refused: self.refused.map(Text::from),
+        })
+    }
+}
+
+fn kind(name: &str) -> PyResult<RequirementKind> {
+    [RequirementKind::Confirmation, RequirementKind::UserInput, RequirementKind::ExternalTool]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
+}
+
+/// JSON text that Python wrote.
+pub(crate) fn parse_json(text: String) -> PyResult<Json> {
+    Json::parse(text).map_err(|error| PyValueError::new_err(format!("not JSON: {error}")))
+}

@@ -1,0 +1,44 @@
+//! The native module of haltpoint: conversions, error mapping and the provider client. It decides nothing.
+
+use pyo3::prelude::*;
+
+mod clock;
+mod completions;
+mod conversation;
+mod database;
+mod effects;
+mod errors;
+mod inputs;
+mod provider;
+mod session;
+mod snapshot;
+mod watch;
+
+/// The engine of haltpoint. Private: the public API is the package `haltpoint`.
+#[pymodule]
+mod _engine {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::completions::Completions;
+    #[pymodule_export]
+    use crate::conversation::Conversation;
+    #[pymodule_export]
+    use crate::database::{PyDatabase, RecalledMemory};
+    #[pymodule_export]
+    use crate::effects::{InterruptTool, RequestModel, StartTool, Stop};
+    #[pymodule_export]
+    use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
+    #[pymodule_export]
+    use crate::session::PySession;
+    #[pymodule_export]
+    use crate::snapshot::Snapshot;
+    #[pymodule_export]
+    use crate::watch::{OutsiderNotice, Watch};
+
+    /// A new run's id: a UUIDv7, so that ids sort by time.
+    #[pyfunction]
+    fn new_run_id() -> String {
+        uuid::Uuid::now_v7().to_string()
+    }
+}

@@ -1,0 +1,243 @@
+//! A run that this process drives: the engine's session behind a lock, with commits coming back as completions.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use haltpoint_engine::journal::{Failure, FailureKind};
+use haltpoint_engine::message::Message;
+use haltpoint_engine::run::{Run, ToolOutcome};
+use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
+use haltpoint_engine::store::StoreError;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::clock;
+use crate::completions::CompletionSender;
+use crate::conversation::Conversation;
+use crate::effects;
+use crate::errors::exception;
+use crate::inputs::PyModelReplied;
+use crate::snapshot::Snapshot;
+use crate::watch::OutsiderNotice;
+
+/// Effects to perform now, and the ticket of those that wait for the disk.
+type PyHanded<'py> = (Bound<'py, PyList>, Option<u64>);
+
+/// A run that this process drives. Dropping it gives the run back.
+#[pyclass(frozen, name = "Session", module = "haltpoint._engine")]
+pub(crate) struct PySession {
+    run_id: Arc<str>,
+    sender: CompletionSender,
+    session: Mutex<Option<Session>>,
+}
+
+impl PySession {
+    pub(crate) fn new(session: Session, sender: CompletionSender) -> Self {
+        Self { run_id: session.run().run_id().clone(), sender, session: Mutex::new(Some(session)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Feeds an input and translates what follows.
+    fn feed<'py, E: Into<EngineError>>(
+        &self,
+        py: Python<'py>,
+        input: impl FnOnce(&mut Session, Deliver) -> Result<Handed, E>,
+    ) -> PyResult<PyHanded<'py>> {
+        let (ticket, deliver) = commit_ticket(&self.sender, Arc::clone(&self.run_id));
+        let handed = {
+            let mut guard = self.lock();
+            let session = guard.as_mut().ok_or_else(closed)?;
+            input(session, deliver).map_err(|error| exception(py, &error.into()))?
+        };
+        let now = effects::to_list(py, &self.run_id, handed.now)?;
+        Ok((now, handed.later.then_some(ticket)))
+    }
+
+    fn with_run<T>(&self, read: impl FnOnce(&Session) -> T) -> PyResult<T> {
+        self.lock().as_ref().map(read).ok_or_else(closed)
+    }
+}
+
+fn closed() -> PyErr {
+    PyRuntimeError::new_err("this session is closed")
+}
+
+/// A ticket under which the effects of a commit come back, and what the store calls when it is on disk.
+pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>) -> (u64, Deliver) {
+    let ticket = sender.next_ticket();
+    let sender = sender.clone();
+    let deliver = Box::new(move |committed: Result<_, StoreError>| {
+        sender.send(
+            ticket,
+            Box::new(move |py| match committed {
+                Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
+                Err(error) => Err(exception(py, &error.into())),
+            }),
+        );
+    });
+    (ticket, deliver)
+}
+
+/// A message as a tuple: role, content, calls (id, name, args), `tool_call_id`, name, is error, provider data.
+type MessageTuple<'a> = (
+    &'static str,
+    Option<&'a str>,
+    Vec<(&'a str, &'a str, &'a str)>,
+    Option<&'a str>,
+    Option<&'a str>,
+    bool,
+    Option<&'a str>,
+);
+
+fn message_tuple(message: &Message) -> MessageTuple<'_> {
+    let calls = message.tool_calls.iter().map(|call| (&*call.id, &*call.name, call.args.get())).collect();
+    (
+        message.role.as_str(),
+        message.content.as_deref(),
+        calls,
+        message.tool_call_id.as_deref(),
+        message.name.as_deref(),
+        message.is_error,
+        message.provider_data.as_ref().map(haltpoint_engine::Json::get),
+    )
+}
+
+#[pymethods]
+impl PySession {
+    #[getter]
+    fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The run's status as users see it.
+    #[getter]
+    fn status(&self) -> PyResult<&'static str> {
+        self.with_run(|session| session.run().status().as_str())
+    }
+
+    /// How many final answers in a row did not fit the response format.
+    #[getter]
+    fn refusals(&self) -> PyResult<u32> {
+        self.with_run(|session| session.run().refusals())
+    }
+
+    /// How many messages stand before the run's own.
+    #[getter]
+    fn first_new_message(&self) -> PyResult<usize> {
+        self.with_run(|session| session.before().len())
+    }
+
+    /// The first entry's JSON: agent, task, prompt and response format as they were at the start.
+    fn started_json(&self) -> PyResult<String> {
+        self.with_run(|session| serde_json::to_string(session.run().started()))?
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// Name, module and schema digest of the tools that unfinished calls need, without repetition.
+    fn needed_tools(&self) -> PyResult<Vec<(String, Option<String>, Option<String>)>> {
+        self.with_run(|session| needed_tools(session.run()))
+    }
+
+    /// The messages from index `start` on, as tuples.
+    fn messages_since<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyList>> {
+        let guard = self.lock();
+        let session = guard.as_ref().ok_or_else(closed)?;
+        let messages = session.before().iter().chain(session.run().messages()).skip(start);
+        PyList::new(py, messages.map(message_tuple).collect::<Vec<_>>())
+    }
+
+    /// The conversation for the native provider client, which shares its texts with the run.
+    fn conversation(&self) -> PyResult<Conversation> {
+        self.with_run(|session| {
+            Conversation::new(session.before().iter().chain(session.run().messages()).cloned().collect())
+        })
+    }
+
+    fn notify_continued<'py>(&self, py: Python<'py>, tool_call_limit: u64) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| session.notify_continued(tool_call_limit, clock::now(), deliver))
+    }
+
+    fn notify_model_replied<'py>(&self, py: Python<'py>, reply: PyModelReplied) -> PyResult<PyHanded<'py>> {
+        let (reply, verdict) = reply.into_input()?;
+        self.feed(py, |session, deliver| session.notify_model_replied(reply, verdict, clock::now(), deliver))
+    }
+
+    fn notify_model_failed<'py>(
+        &self,
+        py: Python<'py>,
+        message: String,
+        provider: Option<String>,
+        status_code: Option<u16>,
+        duration_us: i64,
+    ) -> PyResult<PyHanded<'py>> {
+        let failure = Failure {
+            kind: FailureKind::Model,
+            message: message.into(),
+            provider: provider.map(Into::into),
+            status_code,
+        };
+        self.feed(py, |session, deliver| session.notify_model_failed(failure, duration_us, clock::now(), deliver))
+    }
+
+    fn notify_tool_finished<'py>(
+        &self,
+        py: Python<'py>,
+        call_id: &str,
+        content: &str,
+        is_error: bool,
+        duration_us: i64,
+    ) -> PyResult<PyHanded<'py>> {
+        let outcome = ToolOutcome { content: content.into(), is_error, duration_us };
+        self.feed(py, |session, deliver| session.notify_tool_finished(call_id, outcome, clock::now(), deliver))
+    }
+
+    fn notify_tool_interrupted<'py>(&self, py: Python<'py>, call_id: &str, reason: &str) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| {
+            session.notify_tool_interrupted(call_id, reason.into(), clock::now(), deliver)
+        })
+    }
+
+    fn notify_cancelled<'py>(
+        &self,
+        py: Python<'py>,
+        interrupt: bool,
+        by: Option<String>,
+    ) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| {
+            session.notify_cancelled(interrupt, by.map(Into::into), clock::now(), deliver)
+        })
+    }
+
+    fn notify_outsider<'py>(&self, py: Python<'py>, notice: &OutsiderNotice) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| session.notify_outsider(notice.record(), clock::now(), deliver))
+    }
+
+    /// The run as it stands now, to be looked at later.
+    fn snapshot(&self) -> PyResult<Snapshot> {
+        self.with_run(|session| Snapshot::new(session.snapshot()))
+    }
+
+    /// Gives the run back to whoever comes next, if this session still holds it.
+    fn close(&self) {
+        self.lock().take();
+    }
+}
+
+fn needed_tools(run: &Run) -> Vec<(String, Option<String>, Option<String>)> {
+    let mut needed: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+    for call in run.calls().iter().filter(|call| !call.is_finished() && call.plan.refused.is_none()) {
+        let tool = call.plan.tool.as_ref();
+        let entry = (
+            call.plan.name.to_string(),
+            tool.map(|tool| tool.module.to_string()),
+            tool.map(|tool| tool.digest.to_string()),
+        );
+        if !needed.contains(&entry) {
+            needed.push(entry);
+        }
+    }
+    needed
+}

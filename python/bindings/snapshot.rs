@@ -1,0 +1,73 @@
+//! A run at one moment, to be looked at.
+
+use haltpoint_engine::session::Loaded;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+/// A run at one moment. What is asked for is made when it is asked for.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct Snapshot {
+    loaded: Loaded,
+}
+
+impl Snapshot {
+    pub(crate) fn new(loaded: Loaded) -> Self {
+        Self { loaded }
+    }
+}
+
+#[pymethods]
+impl Snapshot {
+    #[getter]
+    fn run_id(&self) -> &str {
+        self.loaded.run.run_id()
+    }
+
+    /// The run's status as users see it.
+    #[getter]
+    fn status(&self) -> &'static str {
+        self.loaded.run.status().as_str()
+    }
+
+    /// Why the run is in error: kind ("model", "tool_call_limit", "invalid_output"), message, provider, status code.
+    #[getter]
+    fn failure(&self) -> Option<(&'static str, String, Option<String>, Option<u16>)> {
+        self.loaded.run.failure().map(|failure| {
+            let provider = failure.provider.as_deref().map(str::to_owned);
+            (failure.kind.as_str(), failure.message.to_string(), provider, failure.status_code)
+        })
+    }
+
+    /// Requirements that wait for a decision, oldest first: id, tool name.
+    fn open_requirements(&self) -> Vec<(String, String)> {
+        let run = &self.loaded.run;
+        run.open_requirements()
+            .map(|requirement| (requirement.id.to_string(), run.calls()[requirement.call].plan.name.to_string()))
+            .collect()
+    }
+
+    /// Whether a decision has been made that the run has not acted on yet.
+    fn has_news(&self) -> bool {
+        self.loaded.run.has_news()
+    }
+
+    /// The output as JSON text.
+    #[getter]
+    fn output_json(&self) -> Option<&str> {
+        self.loaded.run.output().map(haltpoint_engine::Json::get)
+    }
+
+    /// The first entry's JSON: agent, task, prompt and response format as they were at the start.
+    fn started_json(&self) -> PyResult<String> {
+        serde_json::to_string(self.loaded.run.started()).map_err(unwritable)
+    }
+
+    /// The whole run as JSON, for an output object.
+    fn view_json(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| serde_json::to_string(&self.loaded.view())).map_err(unwritable)
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> PyErr {
+    PyRuntimeError::new_err(format!("the run cannot be shown: {error}"))
+}

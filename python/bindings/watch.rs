@@ -1,0 +1,65 @@
+//! Decisions and cancel requests as they arrive, from this process or another.
+
+use haltpoint_engine::journal::{Entry, Record};
+use haltpoint_engine::store::handle::Subscription;
+use pyo3::prelude::*;
+
+/// Something that somebody who does not drive appended to a run's journal.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct OutsiderNotice {
+    record: Record,
+}
+
+impl OutsiderNotice {
+    pub(crate) fn new(record: Record) -> Self {
+        Self { record }
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
+#[pymethods]
+impl OutsiderNotice {
+    /// The entry's kind: `requirement_decided` or `cancel_requested`.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.record.entry.kind()
+    }
+
+    /// The requirement that was decided.
+    #[getter]
+    fn requirement_id(&self) -> Option<&str> {
+        match &self.record.entry {
+            Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
+            _ => None,
+        }
+    }
+}
+
+/// A subscription to one run. Each notice comes as a completion under the same ticket.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct Watch {
+    ticket: u64,
+    subscription: std::sync::Mutex<Option<Subscription>>,
+}
+
+impl Watch {
+    pub(crate) fn new(ticket: u64, subscription: Subscription) -> Self {
+        Self { ticket, subscription: std::sync::Mutex::new(Some(subscription)) }
+    }
+}
+
+#[pymethods]
+impl Watch {
+    #[getter]
+    fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// Ends the subscription.
+    fn close(&self) {
+        self.subscription.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    }
+}

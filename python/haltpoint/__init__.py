@@ -1,0 +1,156 @@
+"""LLM agents whose runs stop for people and survive anything.
+
+Each run is an append-only journal on SQLite: it can be paused for a person, cancelled, killed, and continued from any process by
+its `run_id`, and no finished step ever runs twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from haltpoint import exceptions, models
+    from haltpoint.agent import Agent
+    from haltpoint.compatibility import install_as_upsonic
+    from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
+    from haltpoint.exceptions import (
+        ForkedProcessError,
+        HaltpointError,
+        InvalidOutputError,
+        InvalidResolutionError,
+        LeaseLostError,
+        ModelError,
+        RequirementConflictError,
+        RunBusyError,
+        RunNotCompletedWarning,
+        RunNotFoundError,
+        RunTimeoutError,
+        StoreError,
+        ToolArgumentsError,
+        ToolCallLimitError,
+        ToolChangedError,
+        ToolNotAvailableError,
+        ToolResultError,
+        UnfinishedRunError,
+        UnresolvedRequirementsError,
+    )
+    from haltpoint.models import (
+        FunctionModel,
+        Message,
+        Model,
+        ModelReply,
+        ModelRequest,
+        ScriptedModel,
+        ToolCall,
+    )
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.base import RunStatus
+    from haltpoint.run.cancel import cancel_run
+    from haltpoint.run.requirements import RunRequirement
+    from haltpoint.run.tools.tools import ToolExecution
+    from haltpoint.task import Task
+    from haltpoint.tools import (
+        ToolCallContext,
+        ToolKit,
+        UserControlFlowTools,
+        UserInputField,
+        current_tool_call,
+        tool,
+    )
+
+__all__ = [
+    "Agent",
+    "AgentRunOutput",
+    "ForkedProcessError",
+    "FunctionModel",
+    "HaltpointError",
+    "InMemoryDatabase",
+    "InvalidOutputError",
+    "InvalidResolutionError",
+    "LeaseLostError",
+    "Message",
+    "Model",
+    "ModelError",
+    "ModelReply",
+    "ModelRequest",
+    "RequirementConflictError",
+    "RunBusyError",
+    "RunNotCompletedWarning",
+    "RunNotFoundError",
+    "RunRequirement",
+    "RunStatus",
+    "RunTimeoutError",
+    "ScriptedModel",
+    "SqliteDatabase",
+    "StoreError",
+    "Task",
+    "ToolArgumentsError",
+    "ToolCall",
+    "ToolCallContext",
+    "ToolCallLimitError",
+    "ToolChangedError",
+    "ToolExecution",
+    "ToolKit",
+    "ToolNotAvailableError",
+    "ToolResultError",
+    "UnfinishedRunError",
+    "UnresolvedRequirementsError",
+    "UserControlFlowTools",
+    "UserInputField",
+    "cancel_run",
+    "current_tool_call",
+    "exceptions",
+    "install_as_upsonic",
+    "models",
+    "tool",
+]
+
+# Loaded when first used, so that importing the package costs next to nothing. The modules stand here, in code, and nowhere in data.
+_MODULES = {
+    "haltpoint.agent": ("Agent",),
+    "haltpoint.compatibility": ("install_as_upsonic",),
+    "haltpoint.db.database": ("InMemoryDatabase", "SqliteDatabase"),
+    "haltpoint.models": (
+        "FunctionModel",
+        "Message",
+        "Model",
+        "ModelReply",
+        "ModelRequest",
+        "ScriptedModel",
+        "ToolCall",
+    ),
+    "haltpoint.run.agent.output": ("AgentRunOutput",),
+    "haltpoint.run.base": ("RunStatus",),
+    "haltpoint.run.cancel": ("cancel_run",),
+    "haltpoint.run.requirements": ("RunRequirement",),
+    "haltpoint.run.tools.tools": ("ToolExecution",),
+    "haltpoint.task": ("Task",),
+    "haltpoint.tools": (
+        "ToolCallContext",
+        "ToolKit",
+        "UserControlFlowTools",
+        "UserInputField",
+        "current_tool_call",
+        "tool",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_SUBMODULES = ("exceptions", "models")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"haltpoint.{name}")
+    module = _HOME.get(name)
+    if module is None and name in __all__:
+        module = "haltpoint.exceptions"
+    if module is None:
+        raise AttributeError(f"module 'haltpoint' has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

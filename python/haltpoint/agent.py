@@ -1,0 +1,406 @@
+"""The agent: a model with tools and instructions, whose runs stop for people and survive anything."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
+from uuid import uuid4
+
+from haltpoint.db.database import Database, InMemoryDatabase
+from haltpoint.driving.background import run_blocking
+from haltpoint.driving.decisions import HitlHandler, Handlers
+from haltpoint.driving.live import driver_of
+from haltpoint.driving.runs import Call, Identity, continue_run, start_run
+from haltpoint.exceptions import HaltpointError, RunNotCompletedWarning, UnfinishedRunError
+from haltpoint.models.base import Model
+from haltpoint.task import Task
+
+if TYPE_CHECKING:
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["Agent"]
+
+Requirements = Iterable["RunRequirement | Mapping[str, Any]"]
+
+
+class Agent:
+    """An agent. One object may drive many runs at once from one event loop.
+
+    Args:
+        model: "provider/model-name", or an object with the `haltpoint.models.Model` protocol.
+        name: a name for people, kept with each run.
+        db: where runs are kept. Without one they live in this process's memory.
+        session_id: the session of its runs; the database's by default.
+        user_id: the user they are for; the database's by default.
+        tools: functions, methods, `ToolKit` instances.
+        system_prompt: instructions as they stand.
+        role: what the agent is.
+        goal: what it is after.
+        instructions: further instructions, one text or a list.
+        retry: how often a model request is tried at most, with backoff; 1 tries once.
+        mode: what a failed run does: "raise" its error, or "return_false".
+        tool_call_limit: most tool calls that a run may make.
+        settings: for the model's requests, such as {"temperature": 0}.
+        debug: print to standard error what happens.
+        print: print each output.
+        agent_id_: an id of your own; a random one by default.
+        metadata: JSON data kept with each run.
+
+    Raises:
+        TypeError: an argument is unknown or of another type.
+        ValueError: an argument is out of range; the message says which.
+    """
+
+    def __init__(
+        self,
+        model: str | Model = "openai/gpt-4o",
+        *,
+        name: str | None = None,
+        db: Database | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        tools: Iterable[Any] | None = None,
+        system_prompt: str | None = None,
+        role: str | None = None,
+        goal: str | None = None,
+        instructions: str | list[str] | None = None,
+        retry: int = 1,
+        mode: Literal["raise", "return_false"] = "raise",
+        tool_call_limit: int = 100,
+        settings: Mapping[str, Any] | None = None,
+        debug: bool = False,
+        print: bool | None = None,
+        agent_id_: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if mode not in ("raise", "return_false"):
+            raise ValueError(f'mode must be "raise" or "return_false", got {mode!r}')
+        self.model = _resolved_model(model, settings)
+        self.name = name
+        self.db: Database = InMemoryDatabase() if db is None else _checked_database(db)
+        self.tools: list[Any] = list(tools or ())
+        self.retry = _positive("retry", retry)
+        self.mode = mode
+        self.tool_call_limit = _positive("tool_call_limit", tool_call_limit)
+        self.settings: dict[str, Any] = dict(settings or {})
+        self.debug = debug
+        self.print = print
+        self.agent_id = agent_id_ or str(uuid4())
+        self._has_own_memory = db is None
+        self._identity = Identity(
+            agent_id=self.agent_id,
+            name=name,
+            session_id=session_id or self.db.session_id,
+            user_id=user_id or self.db.user_id,
+            system_prompt=system_prompt,
+            role=role,
+            goal=goal,
+            instructions=instructions,
+            metadata=metadata,
+        )
+        self._run_id: str | None = None
+        self._agent_run_output: AgentRunOutput | None = None
+
+    @property
+    def run_id(self) -> str | None:
+        """Id of the run that was started or continued last: set before its first model request, None again once it is completed."""
+        return self._run_id
+
+    @property
+    def session_id(self) -> str | None:
+        """The session of the agent's runs."""
+        return self._identity.session_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The user that the agent's runs are for."""
+        return self._identity.user_id
+
+    def get_run_output(self) -> AgentRunOutput | None:
+        """Return the latest output, also of a call that raised; None before the first."""
+        return self._agent_run_output
+
+    def cancel_run(self, run_id: str | None = None, *, interrupt: bool = False) -> bool:
+        """Stop a run, by default the latest one, also one that another process drives on the same database.
+
+        See `haltpoint.cancel_run`.
+        """
+        run_id = run_id or self._run_id
+        if run_id is None:
+            return False
+        driver = driver_of(run_id)
+        if driver is None:
+            return self.db.cancel(run_id, interrupt=interrupt)
+        driver.cancel(interrupt=interrupt, by="cancel_run")
+        return True
+
+    # Starting
+
+    async def do_async(
+        self,
+        task: Task | str | list[Task | str],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+    ) -> Any:
+        """Run a task, or several one after the other.
+
+        Args:
+            task: a `Task`, a str, or a list of them, for which a list comes back.
+            model: another model than the agent's.
+            debug: print to standard error what happens.
+            retry: how often a model request is tried at most, where the agent says 1.
+            return_output: return the `AgentRunOutput` instead of the content alone.
+            timeout: longest time that the call may take, in seconds.
+            hitl_handler: resolves each requirement in place, plain or async, until the run no longer pauses.
+            external_tool_executor: returns the result of each external tool call.
+
+        Returns:
+            The content; None, with a warning, for a run that was paused or cancelled.
+
+        Raises:
+            ModelError: the model failed; the error's `run_id` continues the run.
+            ToolCallLimitError: the model asked for more tool calls than the run may make.
+            RunTimeoutError: `timeout` passed; the run is cancelled and can be continued.
+            UnfinishedRunError: the task has a run that is not finished: continue that one.
+        """
+        if isinstance(task, list):
+            calls = {"model": model, "debug": debug, "retry": retry, "return_output": return_output, "timeout": timeout}
+            handlers = {"hitl_handler": hitl_handler, "external_tool_executor": external_tool_executor}
+            return [await self.do_async(each, **calls, **handlers) for each in task]
+        task = Task(task) if isinstance(task, str) else _fresh(task)
+        handlers_of_call = Handlers(hitl_handler, external_tool_executor)
+        call = self._call(model, debug=debug, retry=retry, timeout=timeout, handlers=handlers_of_call)
+        return await self._result(start_run(call, task), return_output)
+
+    def do(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+        """Run a task and wait for it. Takes what `do_async` takes; works where an event loop runs, too."""
+        return run_blocking(self.do_async(task, *args, **options))
+
+    async def print_do_async(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+        """Run a task and print its content. Takes and returns what `do_async` does."""
+        result = await self.do_async(task, *args, **options)
+        if not self.print:
+            _print(result)
+        return result
+
+    def print_do(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+        """Run a task, wait for it and print its content. Takes and returns what `do_async` does."""
+        return run_blocking(self.print_do_async(task, *args, **options))
+
+    # Continuing
+
+    async def continue_run_async(
+        self,
+        task: Task | None = None,
+        run_id: str | None = None,
+        requirements: Requirements | None = None,
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        streaming: bool = False,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        tools: Iterable[Any] | None = None,
+        allow_changed_tools: bool = False,
+    ) -> Any:
+        """Continue a run that was paused, cancelled, failed or orphaned by a process that died. No finished step runs again.
+
+        On a completed run it returns the stored output and calls nothing.
+
+        Args:
+            task: the task whose run to continue.
+            run_id: the run to continue, from the database; any process will do.
+            requirements: resolved requirements, or their `to_dict()` data. Not needed for decisions that are on disk, or that were
+                made on objects which this process handed out.
+            model: another model than the agent's.
+            debug: print to standard error what happens.
+            retry: how often a model request is tried at most, where the agent says 1.
+            return_output: return the `AgentRunOutput` instead of the content alone.
+            streaming: not possible here.
+            hitl_handler: resolves each requirement in place, plain or async, until the run no longer pauses.
+            external_tool_executor: returns the result of each external tool call.
+            tools: tools beside the agent's and the task's.
+            allow_changed_tools: run calls whose tool's parameters have changed since they were made.
+
+        Returns:
+            The content; None, with a warning, for a run that was paused or cancelled.
+
+        Raises:
+            ValueError: neither `task` nor `run_id` is given, or `streaming` is true.
+            RunNotFoundError: the database has no such run.
+            UnresolvedRequirementsError: the run is paused and not one requirement is resolved.
+            RequirementConflictError: somebody decided otherwise before.
+            InvalidResolutionError: a decision does not fit.
+            RunBusyError: another live process drives the run.
+            ToolNotAvailableError: the run needs a tool that this process does not have.
+        """
+        if streaming:
+            raise ValueError("a run is continued in direct call mode only: leave streaming=True out")
+        database, run_id = self._located(task, run_id)
+        call = self._call(
+            model,
+            debug=debug,
+            retry=retry,
+            timeout=None,
+            handlers=Handlers(hitl_handler, external_tool_executor),
+            tools=tools,
+            database=database,
+        )
+        run = continue_run(call, run_id, task, requirements, allow_changed_tools=allow_changed_tools)
+        return await self._result(run, return_output)
+
+    def continue_run(self, *args: Any, **options: Any) -> Any:
+        """Continue a run and wait for it. Takes what `continue_run_async` takes; works where an event loop runs, too."""
+        return run_blocking(self.continue_run_async(*args, **options))
+
+    def _located(self, task: Task | None, run_id: str | None) -> tuple[Database, str]:
+        """The database and the id of the run to continue. A task knows the database of its run, whichever agent started it."""
+        if run_id is not None:
+            return self._database_of(task, run_id), run_id
+        if task is None:
+            raise ValueError("continue_run needs a task or a run_id")
+        if task.run_id is None:
+            raise ValueError(f"{task!r} has no run yet: start one with do_async(task), or give run_id")
+        return self._database_of(task, task.run_id), task.run_id
+
+    def _database_of(self, task: Task | None, run_id: str) -> Database:
+        if self._has_own_memory and task is not None and task.run_id == run_id:
+            return task.database or self.db
+        return self.db
+
+    # Calls
+
+    def _call(
+        self,
+        model: str | Model | None,
+        *,
+        debug: bool,
+        retry: int,
+        timeout: float | None,
+        handlers: Handlers,
+        tools: Iterable[Any] | None = None,
+        database: Database | None = None,
+    ) -> Call:
+        return Call(
+            identity=self._identity,
+            database=database or self.db,
+            model=self.model if model is None else _resolved_model(model, self.settings),
+            tools=[*self.tools, *(tools or ())],
+            settings=self.settings,
+            attempts=self.retry if retry == 1 else _positive("retry", retry),
+            tool_call_limit=self.tool_call_limit,
+            handlers=handlers,
+            timeout=timeout,
+            on_run=self._note_run,
+            on_output=self._note_output,
+            trace=_trace if debug or self.debug else None,
+        )
+
+    def _note_run(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    def _note_output(self, output: AgentRunOutput) -> None:
+        self._agent_run_output = output
+        if output.is_complete and self._run_id == output.run_id:
+            self._run_id = None
+
+    async def _result(self, run: Any, return_output: bool) -> Any:
+        try:
+            output: AgentRunOutput = await run
+        except HaltpointError as error:
+            if self.mode == "raise" or error.run_id is None or not _is_failed_run(error):
+                raise
+            return self._agent_run_output if return_output else False
+        if self.print:
+            _print(output)
+        if return_output:
+            return output
+        if not output.is_complete:
+            _warn_not_completed(output, has_file=not self._has_own_memory)
+        return output.output
+
+
+def _resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Model:
+    if isinstance(model, str):
+        from haltpoint.models.provider import ProviderModel, validate_settings
+
+        validate_settings(settings or {})
+        return cast("Model", ProviderModel(model))
+    given = cast("object", model)
+    if isinstance(given, Model):
+        return given
+    raise TypeError(
+        f"model must be a str such as 'openai/gpt-4o' or an object with `name` and an async `request` method, got {given!r}; "
+        "wrap a plain function in haltpoint.models.FunctionModel"
+    )
+
+
+def _checked_database(db: object) -> Database:
+    if isinstance(db, Database):
+        return db
+    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")
+
+
+def _positive(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def _fresh(task: object) -> Task:
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a Task, a str or a list of them, got {task!r}")
+    if task.status is not None and not task.is_completed:
+        raise UnfinishedRunError(
+            f"the task has run {task.run_id}, which is {task.status.value}: continue it with "
+            "continue_run_async(task=task), or make a new Task to start over",
+            run_id=task.run_id,
+        )
+    return task
+
+
+def _is_failed_run(error: HaltpointError) -> bool:
+    from haltpoint.exceptions import InvalidOutputError, ModelError, ToolCallLimitError
+
+    return isinstance(error, (ModelError, ToolCallLimitError, InvalidOutputError))
+
+
+def _warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
+    how = (
+        f"resolve its requirements ({output.pause_reason}) and continue it with"
+        if output.is_paused
+        else "continue it with"
+    )
+    where = "" if has_file else " in this process (give the agent a SqliteDatabase to continue from another)"
+    warnings.warn(
+        RunNotCompletedWarning(
+            f"run {output.run_id} is {output.status.value.lower()} and has no output yet; {how} "
+            f"continue_run_async(run_id={output.run_id!r}){where}, or pass return_output=True to see its state",
+            run_id=output.run_id,
+        ),
+        stacklevel=4,
+    )
+
+
+def _print(result: object) -> None:
+    from haltpoint.run.agent.output import AgentRunOutput
+
+    shown: Any = result.output if isinstance(result, AgentRunOutput) and result.is_complete else result
+    sys.stdout.write(f"{shown}\n")
+
+
+def _trace(line: str) -> None:
+    sys.stderr.write(f"haltpoint: {line}\n")

@@ -1,0 +1,144 @@
+"""Databases: a SQLite file that any process can continue from, or memory that lives with this one."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Literal
+
+from haltpoint import _engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
+
+_LEASE_SECONDS = 30.0
+
+_opened: weakref.WeakSet[Database] = weakref.WeakSet()
+# Databases opened before a fork: their threads and locks belong to the parent, so in the child they are neither used nor closed.
+_inherited: list[_engine.Database] = []
+
+
+class Database:
+    """What the databases have in common. Use `SqliteDatabase` or `InMemoryDatabase`.
+
+    Attributes:
+        session_id: the session of runs whose agent names none.
+        user_id: the user of runs whose agent names none.
+        full_session_memory: whether a run's model sees the session's earlier completed runs.
+    """
+
+    def __init__(
+        self, session_id: str | None = None, user_id: str | None = None, *, full_session_memory: bool = False
+    ) -> None:
+        self.session_id = session_id
+        self.user_id = user_id
+        self.full_session_memory = full_session_memory
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pid = os.getpid()
+        self._engine = self._open()
+        _opened.add(self)
+
+    @property
+    def native(self) -> _engine.Database:
+        """The engine's handle, opened anew in a process that was forked from the one that opened it.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        if os.getpid() != self._pid:
+            self._reopen()
+        return self._engine
+
+    def cancel(self, run_id: str, *, interrupt: bool = False) -> bool:
+        """Stop a run of this database, whichever process drives it. See `haltpoint.cancel_run`."""
+        return not self._closed and self.native.cancel(run_id, interrupt, "cancel_run")
+
+    def close(self) -> None:
+        """Write what waits to be written, then close. Runs under way fail; closing twice is no error."""
+        self._closed = True
+        self.native.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> _engine.Database:
+        raise NotImplementedError
+
+    def _reopen(self) -> None:
+        with self._lock:
+            if os.getpid() != self._pid:
+                _inherited.append(self._engine)
+                self._engine = self._open()
+                self._pid = os.getpid()
+
+
+class SqliteDatabase(Database):
+    """Runs in a SQLite file: each step is on disk before the next one begins, and any process can continue.
+
+    Only haltpoint may open the file while a process uses it: a second SQLite library in the same process, or copying the file with
+    ordinary file functions, takes SQLite's locks away.
+
+    Args:
+        db_file: path of the file; it is created, readable by its owner only. The directory must exist.
+        session_id: the session of runs whose agent names none.
+        user_id: the user of runs whose agent names none.
+        full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
+        durability: "full" waits for the disk at each step and survives power loss. "normal" survives the death of processes;
+            the last steps before a power loss may be lost, so that a tool call among them may run again.
+
+    Raises:
+        StoreError: the file can't be opened, is no database of haltpoint, or was written by a newer one.
+        ValueError: `durability` is something else.
+    """
+
+    def __init__(
+        self,
+        db_file: str | os.PathLike[str] = "haltpoint.db",
+        session_id: str | None = None,
+        user_id: str | None = None,
+        *,
+        full_session_memory: bool = False,
+        durability: Literal["full", "normal"] = "full",
+    ) -> None:
+        self.db_file = os.fspath(db_file)
+        self.durability = durability
+        super().__init__(session_id, user_id, full_session_memory=full_session_memory)
+
+    def __repr__(self) -> str:
+        return f"SqliteDatabase({self.db_file!r})"
+
+    def _open(self) -> _engine.Database:
+        return _engine.Database.open_sqlite(self.db_file, self.durability, _LEASE_SECONDS)
+
+
+class InMemoryDatabase(Database):
+    """Runs in this process's memory: they can be continued as long as it lives.
+
+    Args:
+        session_id: the session of runs whose agent names none.
+        user_id: the user of runs whose agent names none.
+        full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
+    """
+
+    def __repr__(self) -> str:
+        return "InMemoryDatabase()"
+
+    def _open(self) -> _engine.Database:
+        return _engine.Database.in_memory()
+
+
+def open_databases() -> Iterator[Database]:
+    """Return the databases that this process has made and still holds."""
+    return iter(list(_opened))

@@ -1,0 +1,65 @@
+"""Final answers: whether one fits the response format, and what the model is told when it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from haltpoint.driving.planning import Verdict
+
+__all__ = ["MOST_CORRECTIONS", "format_instructions", "judge"]
+
+# How often a model is told that its answer does not fit, before the run gives up.
+MOST_CORRECTIONS = 3
+
+
+def format_instructions(schema_text: str) -> str:
+    """Return what the model is told about the form of its final answer."""
+    return (
+        "Your final answer must be a JSON value that fits the following JSON schema, and nothing else: "
+        f"no explanation before or after it, no code fence.\n{schema_text}"
+    )
+
+
+def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
+    """Return what becomes of a final answer.
+
+    Args:
+        text: the answer.
+        response_format: `str`, or a pydantic model class.
+        corrections: how often the model was told already that its answer does not fit.
+    """
+    if response_format is str:
+        return Verdict()
+    from pydantic import ValidationError
+
+    try:
+        instance = response_format.model_validate_json(_without_fence(text or ""))
+    except ValidationError as error:
+        return _refusal(error, response_format.__name__, corrections)
+    return Verdict(output=instance.model_dump_json())
+
+
+def _refusal(error: Any, name: str, corrections: int) -> Verdict:
+    problems = "; ".join(_problem(detail) for detail in error.errors(include_url=False)[:10])
+    reason = f"Your answer does not fit the required JSON schema of {name}: {problems}. Answer with the JSON alone."
+    if corrections < MOST_CORRECTIONS:
+        return Verdict(refused=_utf8(reason))
+    message = f"the model's answer did not fit {name} after {corrections} corrections: {problems}"
+    return Verdict(refused=_utf8(reason), gave_up=_utf8(message))
+
+
+def _problem(detail: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else str(detail["msg"])
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _without_fence(text: str) -> str:
+    """The JSON within a Markdown code fence, which models like to add whatever they are told."""
+    stripped = text.strip()
+    if not (stripped.startswith("```") and stripped.endswith("```")):
+        return stripped
+    return stripped[3:-3].removeprefix("json").strip()

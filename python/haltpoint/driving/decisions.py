@@ -1,0 +1,201 @@
+"""Decisions on their way to disk: drafts on requirement objects, handlers, and awaiting somebody's word."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.bridge import LoopBridge
+from haltpoint.exceptions import InvalidResolutionError, UnresolvedRequirementsError
+from haltpoint.json_value import to_json_text
+from haltpoint.run.requirements import RunRequirement
+
+if TYPE_CHECKING:
+    from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["Handlers", "commit_drafts", "unresolved_error", "waiter_for"]
+
+HitlHandler = Callable[[RunRequirement], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who resolves requirements while a call lasts; plain or async functions.
+
+    Attributes:
+        hitl_handler: resolves any requirement in place.
+        external_tool_executor: returns the result of an external tool call.
+    """
+
+    hitl_handler: HitlHandler | None = None
+    external_tool_executor: HitlHandler | None = None
+
+    def __bool__(self) -> bool:
+        return self.hitl_handler is not None or self.external_tool_executor is not None
+
+    async def resolve(self, requirement: RunRequirement) -> None:
+        """Call whoever is responsible for an undecided requirement. Their exceptions pass through."""
+        if self.external_tool_executor is not None and requirement.is_external_tool_execution:
+            result = await _called(self.external_tool_executor, requirement)
+            if not requirement.is_resolved:
+                # A function that returns nothing has done its work all the same: asking again would do it twice.
+                requirement.set_external_execution_result(result)
+        if self.hitl_handler is not None and not requirement.is_resolved:
+            await _called(self.hitl_handler, requirement)
+
+
+async def _called(function: HitlHandler, requirement: RunRequirement) -> Any:
+    answer = function(requirement)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def commit_drafts(
+    database: Database,
+    stored: AgentRunOutput,
+    drafts: Iterable[RunRequirement | Mapping[str, Any]],
+    tools: Mapping[str, ToolDefinition],
+) -> int:
+    """Put the decisions that `drafts` hold on disk, and return how many there were.
+
+    Nothing is written before all of them are known to be valid.
+
+    Args:
+        database: where the run is.
+        stored: the run as it stands on disk.
+        drafts: requirements, or their `to_dict()` data, decided or not.
+        tools: what is at hand for checking a person's input.
+
+    Raises:
+        InvalidResolutionError: a requirement is not the run's, or its values do not fit.
+        RequirementConflictError: somebody decided otherwise before.
+    """
+    ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
+    for requirement, on_disk, decision in ready:
+        await _commit(database, requirement, on_disk.id, decision)
+    return len(ready)
+
+
+def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
+    return draft if isinstance(draft, RunRequirement) else RunRequirement.from_dict(draft)
+
+
+def _checked(
+    requirement: RunRequirement, stored: AgentRunOutput, tools: Mapping[str, ToolDefinition]
+) -> tuple[RunRequirement, RunRequirement, dict[str, Any]] | None:
+    on_disk = _counterpart(requirement, stored)
+    decision = requirement.draft_decision()
+    if decision is None or decision == on_disk.decision:
+        return None
+    shown = on_disk.tool_execution
+    if requirement.kind == "confirmation" and requirement.tool_execution.tool_args != shown.tool_args:
+        raise InvalidResolutionError(
+            f"the arguments of {shown.tool_name!r} were changed on the requirement; what is approved is what runs, "
+            "with the arguments that were shown: confirm it unchanged, or reject it with a note that says what to change",
+            run_id=stored.run_id,
+            requirement_id=on_disk.id,
+        )
+    definition = tools.get(shown.tool_name)
+    if decision["type"] == "input" and definition is not None and not definition.dynamic_user_input:
+        decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
+    return requirement, on_disk, decision
+
+
+def _input_values(
+    definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        return definition.check_user_input(on_disk.tool_execution.tool_args, values)
+    except InvalidResolutionError as error:
+        error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
+        raise
+
+
+def _counterpart(requirement: RunRequirement, stored: AgentRunOutput) -> RunRequirement:
+    """The run's requirement of the same id, else the one that the call of the same id waits for."""
+    call_id = requirement.tool_execution.tool_call_id
+    of_call = [item for item in stored.requirements if item.tool_execution.tool_call_id == call_id]
+    for candidate in stored.requirements:
+        if candidate.id == requirement.id:
+            return candidate
+    if of_call:
+        return of_call[-1]
+    raise InvalidResolutionError(
+        f"run {stored.run_id} has no requirement {requirement.id} and no tool call {call_id}; "
+        "pass requirements of this run's own output",
+        run_id=stored.run_id,
+        requirement_id=requirement.id,
+    )
+
+
+async def _commit(
+    database: Database, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
+) -> None:
+    bridge = LoopBridge.current()
+    run_id = requirement.run_id or ""
+    ticket = database.native.decide(
+        bridge.completions, run_id, requirement_id, to_json_text(decision), None
+    )
+    # A cancelled caller does not take the decision back: it may be on disk already.
+    await asyncio.shield(bridge.wait(ticket))
+    if requirement.decision is None:
+        await _refresh(database, requirement)
+
+
+async def _refresh(database: Database, requirement: RunRequirement) -> bool:
+    """Take over the decision that is on disk, if there is one."""
+    bridge = LoopBridge.current()
+    snapshot = await bridge.wait(database.native.load(bridge.completions, requirement.run_id or ""))
+    view = json.loads(snapshot.view_json())
+    for data in view["requirements"]:
+        if data["id"] == requirement.id and data["decision"] is not None:
+            requirement.take_committed(data["decision"], data["decided_by"], data["decided_at"])
+            return True
+    return False
+
+
+def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRequirement]]:
+    """Return what awaiting a requirement of this database does: commit a draft, or wait for somebody's decision."""
+
+    async def wait(requirement: RunRequirement) -> RunRequirement:
+        if requirement.decision is not None:
+            return requirement
+        decision = requirement.draft_decision()
+        if decision is not None:
+            await _commit(database, requirement, requirement.id, decision)
+        else:
+            await _until_decided(database, requirement)
+        return requirement
+
+    return wait
+
+
+async def _until_decided(database: Database, requirement: RunRequirement) -> None:
+    bridge = LoopBridge.current()
+    news = asyncio.Event()
+    watch = database.native.watch(bridge.completions, requirement.run_id or "")
+    bridge.listen(watch.ticket, lambda _: news.set())
+    try:
+        # Looked at once before waiting: the decision may have been made before the watch began.
+        while not await _refresh(database, requirement):
+            await news.wait()
+            news.clear()
+    finally:
+        watch.close()
+        bridge.forget(watch.ticket)
+
+
+def unresolved_error(output: AgentRunOutput) -> UnresolvedRequirementsError:
+    """Return the error for continuing a paused run without a single decision."""
+    waiting = output.active_requirements
+    lines = "; ".join(f"{item.tool_execution.tool_name} ({item.id}): {item.how_to_resolve}" for item in waiting)
+    return UnresolvedRequirementsError(
+        f"run {output.run_id} is paused and none of its requirements is resolved: {lines}",
+        run_id=output.run_id,
+        requirement_ids=[item.id for item in waiting],
+    )

@@ -1,0 +1,89 @@
+"""What this process knows of runs beyond their journals: who drives them here, and what users hold of them."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from haltpoint.driving.driver import RunDriver
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.task import Task
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["KnownRun", "driven_here", "driver_of", "known_output", "known_run", "remember_run"]
+
+# Users resolve requirements on the objects they were handed and continue by id alone, often after dropping the output: the latest
+# unfinished runs are therefore held; older ones only as long as the user holds their output.
+_MOST_HELD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A run that was started or continued in this process.
+
+    Attributes:
+        output: the latest output that was handed out.
+        tools: the tools that it works with, by name.
+        task: the task that it was started with.
+    """
+
+    output: AgentRunOutput
+    tools: Mapping[str, ToolDefinition]
+    task: Task
+
+
+_lock = threading.Lock()
+_drivers: dict[str, RunDriver] = {}
+_held: OrderedDict[str, KnownRun] = OrderedDict()
+_outputs: weakref.WeakValueDictionary[str, AgentRunOutput] = weakref.WeakValueDictionary()
+
+
+@contextmanager
+def driven_here(driver: RunDriver) -> Iterator[None]:
+    """Make the driver known as its run's, for as long as the block lasts."""
+    with _lock:
+        _drivers[driver.run_id] = driver
+    try:
+        yield
+    finally:
+        with _lock:
+            if _drivers.get(driver.run_id) is driver:
+                del _drivers[driver.run_id]
+
+
+def driver_of(run_id: str) -> RunDriver | None:
+    """Return the driver that runs in this process, if there is one."""
+    with _lock:
+        return _drivers.get(run_id)
+
+
+def remember_run(known: KnownRun) -> None:
+    """Remember a run that stopped. A completed one needs no remembering."""
+    run_id = known.output.run_id
+    with _lock:
+        _held.pop(run_id, None)
+        _outputs.pop(run_id, None)
+        if known.output.is_complete:
+            return
+        _held[run_id] = known
+        _outputs[run_id] = known.output
+        if len(_held) > _MOST_HELD:
+            _held.popitem(last=False)
+
+
+def known_run(run_id: str) -> KnownRun | None:
+    """Return what this process holds of a run."""
+    with _lock:
+        return _held.get(run_id)
+
+
+def known_output(run_id: str) -> AgentRunOutput | None:
+    """Return the latest output of an unfinished run that was handed out here and still lives."""
+    with _lock:
+        return _outputs.get(run_id)

@@ -1,0 +1,195 @@
+"""From a model's reply to what the engine is told: each call checked against its tool before anybody is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.exceptions import ModelError, ToolArgumentsError
+from haltpoint.json_value import to_json_text
+
+if TYPE_CHECKING:
+    from haltpoint.models.base import ModelReply, ToolCall
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["PlannedCall", "PlannedReply", "plan_reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A tool call with what its tool's declaration says about it; the engine reads the attributes."""
+
+    id: str | None
+    name: str
+    args: str
+    module: str | None = None
+    digest: str | None = None
+    repeatable: bool = False
+    sequential: bool = False
+    stop_after: bool = False
+    asks: str | None = None
+    fields: str | None = None
+    answers_are_result: bool = False
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReply:
+    """A model's reply as the engine takes it; the engine reads the attributes.
+
+    Attributes:
+        duration_us: from the request to the reply, retries included, in microseconds.
+        attempt: which attempt succeeded; the first is 1.
+        output: JSON of the run's output, where that is not the text as it stands.
+        refused: why a final answer does not fit the response format.
+        gave_up: with `refused`: the message of the failure that ends the run.
+    """
+
+    text: str | None
+    calls: list[PlannedCall]
+    input_tokens: int | None
+    output_tokens: int | None
+    provider_data: str | None
+    duration_us: int
+    attempt: int
+    output: str | None = None
+    refused: str | None = None
+    gave_up: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the response format says about a final answer."""
+
+    output: str | None = None
+    refused: str | None = None
+    gave_up: str | None = None
+
+
+def plan_reply(
+    reply: ModelReply,
+    tools: Mapping[str, ToolDefinition],
+    *,
+    duration_us: int,
+    attempt: int,
+    verdict: Verdict,
+) -> PlannedReply:
+    """Return what the engine is told about a reply.
+
+    Raises:
+        ModelError: the reply holds what no journal can keep, such as a lone surrogate.
+    """
+    usage = reply.usage
+    return PlannedReply(
+        text=_storable(reply.text, "text"),
+        calls=[_plan_call(call, tools) for call in reply.tool_calls],
+        input_tokens=getattr(usage, "input_tokens", None),
+        output_tokens=getattr(usage, "output_tokens", None),
+        provider_data=_provider_data(reply.provider_data),
+        duration_us=duration_us,
+        attempt=attempt,
+        output=verdict.output,
+        refused=verdict.refused,
+        gave_up=verdict.gave_up,
+    )
+
+
+def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCall:
+    name = _without_surrogates(call.name)
+    call_id = None if call.id is None else _without_surrogates(call.id)
+    definition = tools.get(call.name)
+    if definition is None:
+        known = ", ".join(sorted(tools)) or "none"
+        refused = f"There is no tool named {name!r}. The tools are: {known}."
+        return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
+    try:
+        arguments = definition.parse_arguments(call.args)
+    except ToolArgumentsError as error:
+        return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
+    return _described(
+        definition,
+        call_id,
+        to_json_text(arguments),
+        asks=definition.pause,
+        fields=_form(definition, arguments),
+        answers_are_result=definition.dynamic_user_input,
+    )
+
+
+def _described(
+    definition: ToolDefinition,
+    call_id: str | None,
+    args: str,
+    *,
+    asks: str | None = None,
+    fields: str | None = None,
+    answers_are_result: bool = False,
+    refused: str | None = None,
+) -> PlannedCall:
+    return PlannedCall(
+        id=call_id,
+        name=definition.name,
+        args=args,
+        module=definition.module,
+        digest=definition.digest,
+        repeatable=definition.repeatable,
+        sequential=definition.sequential,
+        stop_after=definition.stop_after_tool_call,
+        asks=asks,
+        fields=fields,
+        answers_are_result=answers_are_result,
+        refused=refused,
+    )
+
+
+def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | None:
+    """The form that a person fills in before the call goes on, as JSON."""
+    if definition.pause != "user_input":
+        return None
+    if definition.dynamic_user_input:
+        from haltpoint.tools.user_input import dynamic_user_input_schema
+
+        return to_json_text(dynamic_user_input_schema(arguments))
+    return to_json_text(definition.user_input_schema(arguments))
+
+
+def _sendable(args: Mapping[str, Any] | str) -> str:
+    """The arguments as a JSON object that a provider takes back; an empty one for what is none.
+
+    Providers refuse a conversation whose calls have malformed arguments, theirs or not.
+    """
+    try:
+        parsed: object = json.loads(args) if isinstance(args, str) else dict(args)
+        text = to_json_text(parsed)
+        text.encode()
+    except (ValueError, TypeError, RecursionError):
+        return "{}"
+    return text if isinstance(parsed, dict) else "{}"
+
+
+def _provider_data(data: Any) -> str | None:
+    if data is None:
+        return None
+    try:
+        text = to_json_text(data)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"the model's reply has provider_data without a JSON form: {error}") from error
+    return _storable(text, "provider_data")
+
+
+def _storable(text: str | None, what: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ModelError(
+            f"the model's reply is malformed: its {what} holds a lone surrogate at {error.start}", retryable=True
+        ) from error
+    return text
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,357 @@
+"""Starting and continuing runs: from an agent's call to the output that it gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haltpoint._engine import Snapshot, new_run_id
+from haltpoint.bridge import LoopBridge
+from haltpoint.driving.decisions import Handlers, commit_drafts, unresolved_error, waiter_for
+from haltpoint.driving.driver import DriveOptions, RunDriver
+from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.prompts import opening_prompt, response_format_data, system_prompt
+from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
+from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, RunTimeoutError, ToolCallLimitError
+from haltpoint.json_value import to_json_text
+from haltpoint.run.agent.output import AgentRunOutput
+from haltpoint.task import Task
+from haltpoint.tools.resolve import resolve_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haltpoint._engine import Session
+    from haltpoint.db.database import Database
+    from haltpoint.driving.driver import Handed
+    from haltpoint.models.base import Model
+    from haltpoint.run.requirements import RunRequirement
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["Call", "Identity", "continue_run", "start_run"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who runs: what an agent brings to each of its runs.
+
+    Attributes:
+        agent_id: id of the agent.
+        name: its name.
+        session_id: the session of its runs.
+        user_id: the user they are for.
+        system_prompt: instructions as they stand.
+        role: what the agent is.
+        goal: what it is after.
+        instructions: further instructions.
+        metadata: kept with each run.
+    """
+
+    agent_id: str
+    name: str | None
+    session_id: str | None
+    user_id: str | None
+    system_prompt: str | None
+    role: str | None
+    goal: str | None
+    instructions: str | list[str] | None
+    metadata: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an agent that starts or continues a run.
+
+    Attributes:
+        identity: who runs.
+        database: where the run is kept.
+        model: who is asked.
+        tools: tools that the caller brings, as users list them.
+        settings: for the model's requests.
+        attempts: how often a model request is tried at most.
+        tool_call_limit: most tool calls that the run may make.
+        handlers: who resolves requirements while the call lasts.
+        timeout: longest time that the call may take, in seconds.
+        on_run: told the run's id before anything of it leaves this process.
+        on_output: told each output, also one that an exception keeps from being returned.
+        trace: called with a line for each thing that happens.
+    """
+
+    identity: Identity
+    database: Database
+    model: Model
+    tools: list[Any]
+    settings: Mapping[str, Any]
+    attempts: int
+    tool_call_limit: int
+    handlers: Handlers
+    timeout: float | None
+    on_run: Callable[[str], None]
+    on_output: Callable[[AgentRunOutput], None]
+    trace: Callable[[str], None] | None
+
+
+async def start_run(call: Call, task: Task) -> AgentRunOutput:
+    """Start a run of a task and drive it until it stops."""
+    tools = resolve_tools([*call.tools, *task.tools])
+    bridge = LoopBridge.current()
+    native = call.database.native
+    memory = None
+    if call.database.full_session_memory and call.identity.session_id is not None:
+        memory = await bridge.wait(native.recall(bridge.completions, call.identity.session_id))
+    run_id = new_run_id()
+    started = _first_entry(call, task, tools, run_id)
+    session, ticket = native.start(bridge.completions, to_json_text(started), memory)
+    task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
+    call.on_run(run_id)
+    output = await _drive(call, task, tools, session, lambda: ([], ticket))
+    return await _resolve_and_continue(call, output, tools)
+
+
+def _first_entry(
+    call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str
+) -> dict[str, Any]:
+    who = call.identity
+    entry = {
+        "format": _FORMAT,
+        "run_id": run_id,
+        "agent_id": who.agent_id,
+        "agent_name": who.name,
+        "session_id": who.session_id,
+        "user_id": who.user_id,
+        "model_name": call.model.name,
+        "system_prompt": system_prompt(who.system_prompt, who.role, who.goal, who.instructions, task),
+        "description": task.description,
+        "context": task.context_text(),
+        "prompt": opening_prompt(task),
+        "response_format": response_format_data(task.response_format),
+        "tools": offered_tools(tools),
+        "tool_call_limit": call.tool_call_limit,
+        "metadata": who.metadata,
+    }
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+async def continue_run(
+    call: Call,
+    run_id: str,
+    task: Task | None,
+    requirements: Iterable[RunRequirement | Mapping[str, Any]] | None,
+    *,
+    allow_changed_tools: bool = False,
+) -> AgentRunOutput:
+    """Continue a run from where its journal ends, and drive it until it stops.
+
+    Raises:
+        RunNotFoundError: the database has no such run.
+        UnresolvedRequirementsError: it is paused, and there is neither a decision nor a handler.
+        RunBusyError: another live process, or another task of this one, drives it.
+    """
+    snapshot = await _load(call.database, run_id)
+    known = known_run(run_id)
+    task = task or (known.task if known is not None else None) or _task_of(snapshot)
+    output = _output(call, task, snapshot)
+    if output.is_complete:
+        return _handed_out(call, output, {}, task)
+    call.on_run(run_id)
+    started = json.loads(snapshot.started_json())
+    remembered = known.tools if known is not None else {}
+    tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
+    drafts = _live_drafts(run_id) if requirements is None else requirements
+    committed = await commit_drafts(call.database, output, drafts, tools)
+    if output.is_paused and not committed and not snapshot.has_news():
+        if not call.handlers:
+            raise unresolved_error(output)
+        if not await _ask_handlers(call, output, tools):
+            return _handed_out(call, output, tools, task)
+    elif output.is_paused and call.handlers:
+        await _ask_handlers(call, await _reloaded(call, task, run_id), tools)
+    output = await _take_up(call, task, tools, run_id, allow_changed_tools=allow_changed_tools)
+    return await _resolve_and_continue(call, output, tools)
+
+
+async def _resolve_and_continue(
+    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]
+) -> AgentRunOutput:
+    """Let the handlers answer pause after pause, until the run no longer pauses or they leave all of it unresolved."""
+    while output.is_paused and call.handlers and await _ask_handlers(call, output, tools):
+        output = await _take_up(call, output.task, tools, output.run_id)
+    return output
+
+
+async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> int:
+    """Ask about each undecided requirement; each decision is on disk before the next question."""
+    decided = 0
+    for requirement in output.requirements:
+        if requirement.decision is None:
+            await call.handlers.resolve(requirement)
+            decided += await commit_drafts(call.database, output, [requirement], tools)
+    return decided
+
+
+async def _take_up(
+    call: Call,
+    task: Task,
+    tools: Mapping[str, ToolDefinition],
+    run_id: str,
+    *,
+    allow_changed_tools: bool = False,
+) -> AgentRunOutput:
+    bridge = LoopBridge.current()
+    opened: Session | Snapshot = await bridge.wait(call.database.native.open(bridge.completions, run_id))
+    if isinstance(opened, Snapshot):
+        return _handed_out(call, _output(call, task, opened), {}, task)
+    try:
+        if not allow_changed_tools:
+            check_unchanged(opened.needed_tools(), tools, run_id)
+    except HaltpointError:
+        opened.close()
+        raise
+    return await _drive(call, task, tools, opened, lambda: opened.notify_continued(call.tool_call_limit))
+
+
+async def _drive(
+    call: Call,
+    task: Task,
+    tools: Mapping[str, ToolDefinition],
+    session: Session,
+    begin: Callable[[], Handed],
+) -> AgentRunOutput:
+    driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
+    try:
+        with driven_here(driver), _watched(call.database, driver), _time_limit(call.timeout, driver) as limit:
+            await driver.drive(begin)
+    except HaltpointError as error:
+        error.run_id = error.run_id or session.run_id
+        raise
+    finally:
+        snapshot = session.snapshot()
+        session.close()
+        output = _handed_out(call, _output(call, task, snapshot), tools, task)
+    if output.is_error:
+        raise _failure(snapshot, driver.error, call.tool_call_limit)
+    if limit.passed and output.is_cancelled:
+        raise _timeout_error(output.run_id, call.timeout)
+    return output
+
+
+def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) -> DriveOptions:
+    return DriveOptions(
+        model=call.model,
+        tools=tools,
+        tool_specs=tool_specs(tools),
+        settings=call.settings,
+        attempts=call.attempts,
+        response_format=task.response_format,
+        trace=call.trace,
+    )
+
+
+@contextmanager
+def _watched(database: Database, driver: RunDriver) -> Iterator[None]:
+    """Tell the driver what others write into its run's journal."""
+    bridge = LoopBridge.current()
+    watch = database.native.watch(bridge.completions, driver.run_id)
+    bridge.listen(watch.ticket, driver.notice)
+    try:
+        yield
+    finally:
+        watch.close()
+        bridge.forget(watch.ticket)
+
+
+@dataclass(slots=True)
+class _Limit:
+    passed: bool = False
+
+
+@contextmanager
+def _time_limit(timeout: float | None, driver: RunDriver) -> Iterator[_Limit]:
+    limit = _Limit()
+    if timeout is None:
+        yield limit
+        return
+
+    def pass_limit() -> None:
+        limit.passed = True
+        driver.cancel(interrupt=True, by="timeout")
+
+    timer = asyncio.get_running_loop().call_later(timeout, pass_limit)
+    try:
+        yield limit
+    finally:
+        timer.cancel()
+
+
+# Outputs
+
+
+async def _load(database: Database, run_id: str) -> Snapshot:
+    bridge = LoopBridge.current()
+    return await bridge.wait(database.native.load(bridge.completions, run_id))
+
+
+async def _reloaded(call: Call, task: Task, run_id: str) -> AgentRunOutput:
+    return _output(call, task, await _load(call.database, run_id))
+
+
+def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
+    known: dict[str, Any] = {"run_id": snapshot.run_id, "status": snapshot.status}
+    if snapshot.output_json is not None:
+        known["output"] = json.loads(snapshot.output_json)
+    return AgentRunOutput.from_view_text(
+        snapshot.view_json, known, task=task, waiter=waiter_for(call.database)
+    )
+
+
+def _handed_out(
+    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], task: Task
+) -> AgentRunOutput:
+    """Note an output as the latest of its run, wherever users look for it."""
+    task._attach(output.run_id, call.database)  # pyright: ignore[reportPrivateUsage]
+    task._update(output)  # pyright: ignore[reportPrivateUsage]
+    remember_run(KnownRun(output, tools, task))
+    call.on_output(output)
+    return output
+
+
+def _live_drafts(run_id: str) -> list[RunRequirement]:
+    """What users decided on the objects that they were handed in this process."""
+    output = known_output(run_id)
+    return [] if output is None else list(output.requirements)
+
+
+def _task_of(snapshot: Snapshot) -> Task:
+    """A task of the words that the run was started with; its tools are found by name."""
+    started = json.loads(snapshot.started_json())
+    return Task.from_dict({key: started.get(key) for key in ("description", "context", "response_format")})
+
+
+# Errors
+
+
+def _failure(snapshot: Snapshot, error: ModelError | None, limit: int) -> HaltpointError:
+    kind, message, provider, status_code = snapshot.failure or ("model", "the run failed", None, None)
+    if kind == "tool_call_limit":
+        return ToolCallLimitError(message, run_id=snapshot.run_id, limit=limit)
+    if kind == "invalid_output":
+        return InvalidOutputError(message, run_id=snapshot.run_id)
+    if error is None:
+        error = ModelError(message, provider=provider, status_code=status_code)
+    error.run_id = snapshot.run_id
+    return error
+
+
+def _timeout_error(run_id: str, timeout: float | None) -> RunTimeoutError:
+    return RunTimeoutError(
+        f"run {run_id} took longer than {timeout:g} seconds and was cancelled; "
+        f"continue it with continue_run_async(run_id={run_id!r})",
+        run_id=run_id,
+        timeout=timeout,
+    )

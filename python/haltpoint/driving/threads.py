@@ -1,0 +1,26 @@
+"""The threads that plain functions run in, so that a slow one does not hold up the event loop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["tool_threads"]
+
+# A bound against running out of threads, not a target: threads are made when all others are busy.
+_MOST_THREADS = 256
+
+_lock = threading.Lock()
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def tool_threads() -> ThreadPoolExecutor:
+    """Return this process's pool. It is not asyncio's default one, which a tool may need itself while it waits."""
+    pid = os.getpid()
+    with _lock:
+        if pid not in _pools:
+            # After a fork the parent's pool has no threads here.
+            _pools.clear()
+            _pools[pid] = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="haltpoint-tool")
+        return _pools[pid]

@@ -1,0 +1,97 @@
+"""The tools that a run works with: at its start, and when it is continued elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.exceptions import ToolChangedError, ToolNotAvailableError
+from haltpoint.models.base import ToolSpec
+from haltpoint.tools.registry import registered_tool
+from haltpoint.tools.resolve import resolve_tools
+
+if TYPE_CHECKING:
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["check_unchanged", "offered_tools", "tool_specs", "tools_at_hand"]
+
+
+def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, str]]:
+    """Return what the journal keeps of the tools that a model is offered."""
+    return [{"name": definition.name, "module": definition.module} for definition in tools.values()]
+
+
+def tool_specs(tools: Mapping[str, ToolDefinition]) -> tuple[ToolSpec, ...]:
+    """Return the tools as a model is told of them."""
+    return tuple(
+        ToolSpec(definition.name, definition.description, definition.parameters, definition.strict)
+        for definition in tools.values()
+    )
+
+
+def tools_at_hand(
+    offered: Iterable[Mapping[str, str]],
+    given: Iterable[Any],
+    remembered: Mapping[str, ToolDefinition],
+    run_id: str,
+) -> dict[str, ToolDefinition]:
+    """Return the tools to continue a run with.
+
+    A tool that the run was started with is looked for among those given now, then those that this process started the run
+    with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it.
+
+    Args:
+        offered: name and module of the tools that the run was started with.
+        given: what the agent, the task and the caller bring.
+        remembered: the tools that this process knows the run to work with.
+        run_id: for the error.
+
+    Raises:
+        ToolNotAvailableError: one of the tools is not to be found.
+    """
+    tools = resolve_tools(given)
+    for item in offered:
+        name, module = item["name"], item["module"]
+        if name in tools:
+            continue
+        definition = remembered.get(name) or registered_tool(name, module)
+        if definition is None:
+            raise _not_available(name, module, run_id)
+        tools[name] = definition
+    return tools
+
+
+def check_unchanged(
+    needed: Iterable[tuple[str, str | None, str | None]], tools: Mapping[str, ToolDefinition], run_id: str
+) -> None:
+    """Check that the tools of unfinished calls are the ones that the calls were made for.
+
+    Args:
+        needed: name, module and schema digest of each tool.
+        tools: the tools at hand.
+        run_id: for the errors.
+
+    Raises:
+        ToolNotAvailableError: a tool is not at hand.
+        ToolChangedError: its parameters are others now.
+    """
+    for name, module, digest in needed:
+        definition = tools.get(name)
+        if definition is None:
+            raise _not_available(name, module or "?", run_id)
+        if digest is not None and definition.digest != digest:
+            raise ToolChangedError(
+                f"run {run_id} waits with a call of {name!r} whose parameters have changed since; continue it with the tool as "
+                "it was, or pass allow_changed_tools=True to run the call with the present one",
+                run_id=run_id,
+                tool_name=name,
+            )
+
+
+def _not_available(name: str, module: str, run_id: str) -> ToolNotAvailableError:
+    return ToolNotAvailableError(
+        f"run {run_id} needs the tool {name!r} of module {module!r}, which this process does not have; pass it to "
+        f"Agent(tools=[...]) or continue_run_async(tools=[...]), or import the module that declares it with @tool first",
+        run_id=run_id,
+        tool_name=name,
+    )

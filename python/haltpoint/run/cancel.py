@@ -1,0 +1,36 @@
+"""Cancelling runs."""
+
+from __future__ import annotations
+
+from haltpoint.driving.live import driver_of
+
+__all__ = ["cancel_run"]
+
+
+def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
+    """Stop a run: nothing new starts, and it can be continued after its last finished step.
+
+    A model request under way is dropped at once. A tool under way finishes and its result is kept; it sees
+    `current_tool_call().cancelled`. A paused run is cancelled, too: continuing it presents its requirements again.
+
+    Looks for the run among those that this process drives, then in the databases that it has open, where the run may also be driven by
+    another process. Safe to call from any thread.
+
+    Args:
+        run_id: the run.
+        interrupt: cancel running async tools for real. What a tool had done by then is unknown: unless it declares that it may be
+            repeated, continuing the run asks what became of the call.
+
+    Returns:
+        False when no running or paused run has this id.
+
+    Raises:
+        StoreError: a database can't be read or written.
+    """
+    driver = driver_of(run_id)
+    if driver is not None:
+        driver.cancel(interrupt=interrupt, by="cancel_run")
+        return True
+    from haltpoint.db.database import open_databases
+
+    return any(database.cancel(run_id, interrupt=interrupt) for database in open_databases())
