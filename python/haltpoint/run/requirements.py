@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.decisions import (
@@ -67,7 +66,7 @@ class RunRequirement:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         self.tool_execution = tool_execution
-        self.id = id or str(uuid4())
+        self.id = id or _new_id()
         self.run_id = run_id
         self.kind: RequirementKind = kind or kind_of(tool_execution)
         self.created_at = created_at or datetime.now(timezone.utc)
@@ -239,6 +238,19 @@ class RunRequirement:
             raise conflict_error(self, self.decision)
         return deepcopy(self.decision)
 
+    def take_committed(
+        self, decision: Mapping[str, Any], by: str | None, at: datetime | str | None
+    ) -> None:
+        """Take over the decision that is on disk, in place of any draft.
+
+        Args:
+            decision: JSON data as the engine tells it.
+            by: who decided.
+            at: when, as an aware datetime or ISO 8601 text.
+        """
+        apply_decision(self.tool_execution, decision)
+        self._settle(decision, by, parse_time(at) if isinstance(at, str) else at)
+
     def __await__(self) -> Generator[Any, None, RunRequirement]:
         """Commit a draft, or else wait until somebody decides; the requirement is decided on disk then."""
         if self._waiter is None:
@@ -302,7 +314,8 @@ class RunRequirement:
         return requirement
 
     def __repr__(self) -> str:
-        state = "committed" if self._committed else "draft" if self.is_resolved else "open"
+        decided = "draft" if self.decision is None else "committed"
+        state = decided if self.is_resolved else "open"
         return f"RunRequirement({self.kind} for {self.tool_execution.tool_name!r}, id={self.id!r}, {state})"
 
     def __eq__(self, other: object) -> bool:
@@ -316,25 +329,6 @@ class RunRequirement:
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself: it must not drag the run's driver along.
         return {name: value for name, value in vars(self).items() if name != "_waiter"}
-
-    # For the driver
-
-    @property
-    def _committed(self) -> bool:
-        return self.decision is not None
-
-    def _apply_committed(
-        self, decision: Mapping[str, Any], by: str | None, at: datetime | str | None
-    ) -> None:
-        """Take over the decision that is on disk, in place of any draft.
-
-        Args:
-            decision: JSON data as the engine tells it.
-            by: who decided.
-            at: when, as an aware datetime or ISO 8601 text.
-        """
-        apply_decision(self.tool_execution, decision)
-        self._settle(decision, by, parse_time(at) if isinstance(at, str) else at)
 
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
         self.decision = deepcopy(dict(decision))
@@ -394,3 +388,10 @@ class RunRequirement:
     def _check_kind(self, kind: RequirementKind, what: str) -> None:
         if self.kind != kind:
             raise wrong_kind_error(self, what)
+
+
+def _new_id() -> str:
+    # Runs give their requirements ids; making one up, and loading what that takes, is the exception.
+    from uuid import uuid4
+
+    return str(uuid4())
