@@ -45,7 +45,7 @@ pub struct Session {
 impl Session {
     /// Creates a run. Its first effect waits until the run is on disk.
     #[must_use]
-    pub fn start(store: StoreHandle, started: RunStarted, memory: Memory, at: Timestamp, deliver: Deliver) -> (Self, Handed) {
+    pub fn start(store: StoreHandle, started: RunStarted, memory: &Memory, at: Timestamp, deliver: Deliver) -> (Self, Handed) {
         let mut run = Run::new(Box::new(started.clone()), at);
         let holder = store.holder();
         let transition = run.notify_begun(holder.to_string().into(), at);

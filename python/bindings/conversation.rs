@@ -25,8 +25,8 @@ impl Conversation {
 
 #[pymethods]
 impl Conversation {
-    /// A conversation from the JSON text of a list of messages: role, content, tool_calls (id, name, args), tool_call_id, name,
-    /// is_error, provider_data.
+    /// A conversation from the JSON text of a list of messages: `role`, `content`, `tool_calls` (`id`, `name`, `args`),
+    /// `tool_call_id`, `name`, `is_error`, `provider_data`.
     #[staticmethod]
     fn from_json(text: &str) -> PyResult<Self> {
         let messages: Vec<Message> = serde_json::from_str(text)

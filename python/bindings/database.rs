@@ -102,7 +102,7 @@ impl PyDatabase {
         started.remembers.clone_from(&memory.runs);
         let sender = completions.sender();
         let (ticket, deliver) = commit_ticket(&sender, started.run_id.clone());
-        let (session, _) = Session::start(self.store.clone(), started, memory, clock::now(), deliver);
+        let (session, _) = Session::start(self.store.clone(), started, &memory, clock::now(), deliver);
         Ok((PySession::new(session, sender), ticket))
     }
 

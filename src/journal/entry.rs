@@ -44,7 +44,7 @@ pub enum Entry {
 pub struct RunStarted {
     /// The version of the journal format, [`super::FORMAT`] at the time of writing.
     pub format: u32,
-    /// The run's id, a UUIDv7.
+    /// The run's id, a `UUIDv7`.
     pub run_id: Text,
     /// The agent's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

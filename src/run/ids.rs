@@ -22,7 +22,9 @@ pub fn requirement_id(run_id: &str, call_id: &str, kind: RequirementKind, round:
 /// A function of the run and the call only: stable across retries, continuations, crashes and processes.
 #[must_use]
 pub fn idempotency_key(run_id: &str, call_id: &str) -> String {
-    digest(&["idempotency", run_id, call_id])[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&digest(&["idempotency", run_id, call_id])[..16]);
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 fn digest(parts: &[&str]) -> [u8; 32] {

@@ -57,8 +57,8 @@ pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>
 fn with_memory(store: &StoreHandle, grant: LeaseGrant, handle: StoreHandle, then: Then<Opened>) {
     store.read(Box::new(move |reader| {
         then(match grant {
-            LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, *run),
-            LeaseGrant::Completed { run } => loaded(reader, *run).map(|loaded| Opened::Completed(Box::new(loaded))),
+            LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, &run),
+            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Completed(Box::new(loaded))),
         });
     }));
 }
@@ -67,7 +67,7 @@ fn granted(
     reader: Result<&mut dyn Store, StoreError>,
     handle: StoreHandle,
     epoch: u64,
-    stored: StoredRun,
+    stored: &StoredRun,
 ) -> Result<Opened, EngineError> {
     let run_id = stored.row.run_id.clone();
     match loaded(reader, stored) {
@@ -79,7 +79,7 @@ fn granted(
     }
 }
 
-fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: StoredRun) -> Result<Loaded, EngineError> {
+fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: &StoredRun) -> Result<Loaded, EngineError> {
     let run = Run::replay(&stored.records)?;
     let memory = Memory::load(reader?, run.started().remembers.clone())?;
     let before = memory.before(run.started());
@@ -94,7 +94,7 @@ pub fn load(store: &StoreHandle, run_id: Text, then: Then<Loaded>) {
 fn load_with(reader: Result<&mut dyn Store, StoreError>, run_id: &str) -> Result<Loaded, EngineError> {
     let reader = reader?;
     let stored = reader.load(run_id)?;
-    loaded(Ok(reader), stored)
+    loaded(Ok(reader), &stored)
 }
 
 /// Records a decision. The first one on disk wins; the same one again is no error.
@@ -137,7 +137,7 @@ pub fn cancel(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Ti
     store.submit(
         acquire,
         Box::new(move |committed| match committed {
-            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => cancel_idle(&handle, *run, epoch, cancel, at, then),
+            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => cancel_idle(&handle, &run, epoch, cancel, at, then),
             Ok(_) | Err(StoreError::RunNotFound { .. }) => then(Ok(false)),
             Err(StoreError::Busy { .. }) => cancel_driven(&handle, run_id, cancel, at, then),
             Err(error) => then(Err(error.into())),
@@ -148,7 +148,7 @@ pub fn cancel(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Ti
 /// Nobody drives the run: this process holds the lease for as long as it takes to write that the run is cancelled.
 fn cancel_idle(
     store: &StoreHandle,
-    stored: StoredRun,
+    stored: &StoredRun,
     epoch: u64,
     cancel: CancelRequested,
     at: Timestamp,
