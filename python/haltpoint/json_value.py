@@ -7,7 +7,6 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from enum import Enum
 from typing import Any
-from uuid import UUID
 
 __all__ = ["to_json_text", "to_json_value"]
 
@@ -30,19 +29,19 @@ def to_json_value(value: object) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (date, datetime, time)):
         return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (set, frozenset)):
         return list(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: getattr(value, item.name) for item in fields(value)}
+    # The modules of these two are slow to load, so they are known by where their type comes from, or by a method.
+    if type(value).__module__ == "uuid":
+        return str(value)
     return _dumped_model(value)
 
 
 def _dumped_model(value: Any) -> Any:
-    # Known by its method, so that pydantic need not be loaded to find out that it is not in use.
     dump = getattr(value, "model_dump", None)
     if dump is None or isinstance(value, type):
         raise TypeError(f"{type(value).__name__} has no JSON form")
