@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
-use super::transcript::{Assistant, CallResult, Turn};
+use super::transcript::{Assistant, Call, CallResult, Turn};
 
 /// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and others
 /// send it, and refuse it.
@@ -17,11 +17,7 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     if outgoing.provider.prefix != "fireworks" {
         body.insert("model".to_owned(), json!(outgoing.model));
     }
-    let mistral = outgoing.provider.prefix == "mistral";
-    body.insert(
-        "messages".to_owned(),
-        json!(messages(&outgoing.transcript.turns, mistral)),
-    );
+    body.insert("messages".to_owned(), json!(messages(outgoing)));
     if !outgoing.tools.is_empty() {
         let strict = outgoing.provider.prefix == "openai";
         body.insert(
@@ -39,10 +35,12 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     body
 }
 
-fn messages(turns: &[Turn<'_>], mistral: bool) -> Vec<Value> {
+fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
+    let mistral = outgoing.provider.prefix == "mistral";
+    let wants_reasoning = wants_reasoning(outgoing);
     let mut messages = Vec::new();
     let mut after_results = false;
-    for turn in turns {
+    for turn in &outgoing.transcript.turns {
         match turn {
             Turn::System(text) => messages.push(json!({"role": "system", "content": text})),
             Turn::User(text) => {
@@ -52,7 +50,9 @@ fn messages(turns: &[Turn<'_>], mistral: bool) -> Vec<Value> {
                 }
                 messages.push(json!({"role": "user", "content": text}));
             }
-            Turn::Assistant(assistant) => messages.push(assistant_message(assistant)),
+            Turn::Assistant(assistant) => {
+                messages.push(assistant_message(assistant, wants_reasoning))
+            }
             Turn::Results(results) => messages.extend(results.iter().map(result_message)),
         }
         after_results = matches!(turn, Turn::Results(_));
@@ -60,20 +60,33 @@ fn messages(turns: &[Turn<'_>], mistral: bool) -> Vec<Value> {
     messages
 }
 
-fn assistant_message(assistant: &Assistant<'_>) -> Value {
+/// Whether the provider refuses tool calls without the reasoning that led to them.
+fn wants_reasoning(outgoing: &Outgoing<'_>) -> bool {
+    let thinks = outgoing.settings.reasons()
+        || ["reasoner", "thinking"]
+            .iter()
+            .any(|word| outgoing.model.contains(word));
+    thinks && matches!(outgoing.provider.prefix, "deepseek" | "kimi" | "moonshot")
+}
+
+fn assistant_message(assistant: &Assistant<'_>, wants_reasoning: bool) -> Value {
     let mut message = json!({"role": "assistant", "content": assistant.text});
     if !assistant.calls.is_empty() {
-        message["tool_calls"] = assistant
-            .calls
-            .iter()
-            .map(|call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.args}}))
-            .collect();
+        message["tool_calls"] = assistant.calls.iter().map(call_of_message).collect();
+        if wants_reasoning {
+            // For calls of another model: there is none to give back.
+            message["reasoning_content"] = json!(" ");
+        }
     }
     let data = assistant.data.iter().flatten();
     for (key, value) in data.filter(|(key, _)| *key == "content" || KEPT.contains(&key.as_str())) {
         message[key] = value.clone();
     }
     message
+}
+
+fn call_of_message(call: &Call<'_>) -> Value {
+    json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.args}})
 }
 
 /// The protocol has no error flag; the content says what went wrong.
