@@ -38,14 +38,6 @@ impl Snapshot {
         })
     }
 
-    /// Requirements that wait for a decision, oldest first: id, tool name.
-    fn open_requirements(&self) -> Vec<(String, String)> {
-        let run = &self.loaded.run;
-        run.open_requirements()
-            .map(|requirement| (requirement.id.to_string(), run.calls()[requirement.call].plan.name.to_string()))
-            .collect()
-    }
-
     /// Whether a decision has been made that the run has not acted on yet.
     fn has_news(&self) -> bool {
         self.loaded.run.has_news()
@@ -60,6 +52,13 @@ impl Snapshot {
     /// The first entry's JSON: agent, task, prompt and response format as they were at the start.
     fn started_json(&self) -> PyResult<String> {
         serde_json::to_string(self.loaded.run.started()).map_err(unwritable)
+    }
+
+    /// The run's requirements as JSON, a list.
+    fn requirements_json(&self) -> PyResult<String> {
+        let run = &self.loaded.run;
+        let views: Vec<_> = run.requirements().iter().map(|requirement| run.requirement_view(requirement)).collect();
+        serde_json::to_string(&views).map_err(unwritable)
     }
 
     /// The whole run as JSON, for an output object.

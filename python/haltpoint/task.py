@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from weakref import WeakValueDictionary
 
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     ResponseFormat: TypeAlias = type[str] | type[BaseModel]
 
-__all__ = ["Task"]
+__all__ = ["Task", "known_format"]
+
+# Response formats that tasks of this process have used, by module and name: a run that is continued finds its own again here,
+# without anything being imported for it.
+_FORMATS: WeakValueDictionary[tuple[str, str], type[Any]] = WeakValueDictionary()
 
 
 class Task:
@@ -159,6 +164,11 @@ class Task:
         self._output = output
 
 
+def known_format(data: Mapping[str, Any]) -> Any:
+    """Return the response format of that `module` and `name` that a task of this process has used, or None."""
+    return _FORMATS.get((data["module"], data["name"]))
+
+
 def _checked_description(description: object) -> str:
     if isinstance(description, str):
         return description
@@ -179,6 +189,8 @@ def _checked_format(response_format: Any) -> ResponseFormat:
     if response_format is str or (
         isinstance(response_format, type) and hasattr(response_format, "model_json_schema")
     ):
+        if response_format is not str:
+            _FORMATS[response_format.__module__, response_format.__name__] = response_format
         return response_format
     name = getattr(response_format, "__name__", repr(response_format))
     raise TypeError(f"Task(response_format=...) must be str or a pydantic model class, got {name}")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from haltpoint.driving.planning import Verdict
+from haltpoint.json_value import to_json_text
 
-__all__ = ["MOST_CORRECTIONS", "format_instructions", "judge"]
+__all__ = ["MOST_CORRECTIONS", "AnyJson", "format_instructions", "judge"]
 
 # How often a model is told that its answer does not fit, before the run gives up.
 MOST_CORRECTIONS = 3
+
+
+class AnyJson:
+    """Stands for a response format whose class this process does not have: the answer must be JSON, and comes as plain data."""
 
 
 def format_instructions(schema_text: str) -> str:
@@ -30,6 +36,8 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
     """
     if response_format is str:
         return Verdict()
+    if response_format is AnyJson:
+        return _judge_json(_without_fence(text or ""), corrections)
     from pydantic import ValidationError
 
     try:
@@ -41,6 +49,17 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
 
 def _refusal(error: Any, name: str, corrections: int) -> Verdict:
     problems = "; ".join(_problem(detail) for detail in error.errors(include_url=False)[:10])
+    return _refused(problems, name, corrections)
+
+
+def _judge_json(text: str, corrections: int) -> Verdict:
+    try:
+        return Verdict(output=to_json_text(json.loads(text)))
+    except ValueError as error:
+        return _refused(str(error), "the answer", corrections)
+
+
+def _refused(problems: str, name: str, corrections: int) -> Verdict:
     reason = f"Your answer does not fit the required JSON schema of {name}: {problems}. Answer with the JSON alone."
     if corrections < MOST_CORRECTIONS:
         return Verdict(refused=_utf8(reason))

@@ -77,7 +77,7 @@ async def commit_drafts(
     """
     ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
     for requirement, on_disk, decision in ready:
-        await _commit(database, requirement, on_disk.id, decision)
+        await _commit(database, stored.run_id, requirement, on_disk.id, decision)
     return len(ready)
 
 
@@ -134,26 +134,24 @@ def _counterpart(requirement: RunRequirement, stored: AgentRunOutput) -> RunRequ
 
 
 async def _commit(
-    database: Database, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
+    database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
 ) -> None:
     bridge = LoopBridge.current()
-    run_id = requirement.run_id or ""
     ticket = database.native.decide(
         bridge.completions, run_id, requirement_id, to_json_text(decision), None
     )
     # A cancelled caller does not take the decision back: it may be on disk already.
     await asyncio.shield(bridge.wait(ticket))
     if requirement.decision is None:
-        await _refresh(database, requirement)
+        await _refresh(database, run_id, requirement, requirement_id)
 
 
-async def _refresh(database: Database, requirement: RunRequirement) -> bool:
+async def _refresh(database: Database, run_id: str, requirement: RunRequirement, requirement_id: str) -> bool:
     """Take over the decision that is on disk, if there is one."""
     bridge = LoopBridge.current()
-    snapshot = await bridge.wait(database.native.load(bridge.completions, requirement.run_id or ""))
-    view = json.loads(snapshot.view_json())
-    for data in view["requirements"]:
-        if data["id"] == requirement.id and data["decision"] is not None:
+    snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    for data in json.loads(snapshot.requirements_json()):
+        if data["id"] == requirement_id and data["decision"] is not None:
             requirement.take_committed(data["decision"], data["decided_by"], data["decided_at"])
             return True
     return False
@@ -167,7 +165,7 @@ def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRe
             return requirement
         decision = requirement.draft_decision()
         if decision is not None:
-            await _commit(database, requirement, requirement.id, decision)
+            await _commit(database, _run_of(requirement), requirement, requirement.id, decision)
         else:
             await _until_decided(database, requirement)
         return requirement
@@ -178,16 +176,23 @@ def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRe
 async def _until_decided(database: Database, requirement: RunRequirement) -> None:
     bridge = LoopBridge.current()
     news = asyncio.Event()
-    watch = database.native.watch(bridge.completions, requirement.run_id or "")
+    run_id = _run_of(requirement)
+    watch = database.native.watch(bridge.completions, run_id)
     bridge.listen(watch.ticket, lambda _: news.set())
     try:
         # Looked at once before waiting: the decision may have been made before the watch began.
-        while not await _refresh(database, requirement):
+        while not await _refresh(database, run_id, requirement, requirement.id):
             await news.wait()
             news.clear()
     finally:
         watch.close()
         bridge.forget(watch.ticket)
+
+
+def _run_of(requirement: RunRequirement) -> str:
+    if requirement.run_id is None:
+        raise ValueError(f"{requirement!r} belongs to no run")
+    return requirement.run_id
 
 
 def unresolved_error(output: AgentRunOutput) -> UnresolvedRequirementsError:

@@ -25,7 +25,7 @@ from haltpoint.tools.context import ToolCallContext
 if TYPE_CHECKING:
     from haltpoint._engine import OutsiderNotice, Session
     from haltpoint.bridge import LoopBridge
-    from haltpoint.models.base import Model, ToolSpec
+    from haltpoint.models.base import Model, ModelReply, ToolSpec
     from haltpoint.tools.definition import ToolDefinition
 
     Effect = RequestModel | StartTool | InterruptTool | Stop
@@ -217,8 +217,10 @@ class RunDriver:
             reply = await self._planned_reply(started)
         except ModelError as error:
             self.error = error
+            self._request = None
             self._guarded(lambda: self._handle(self._report_failure(error, started)))
         except Exception as error:  # Passed on whole: `drive` raises it.
+            self._request = None
             self._fail(error)
         else:
             self._request = None
@@ -230,12 +232,15 @@ class RunDriver:
         request = ModelRequest(
             self._log.view(), options.tool_specs, options.settings, self._session.first_new_message
         )
-        reply, attempt = await ask(options.model, request, options.attempts)
+        return await ask(
+            options.model, request, options.attempts, lambda reply, attempt: self._plan(reply, attempt, started)
+        )
+
+    def _plan(self, reply: ModelReply, attempt: int, started: float) -> PlannedReply:
         is_final = not reply.tool_calls
-        format_asked = options.response_format if is_final else str
-        verdict = judge(reply.text, format_asked, self._session.refusals)
+        verdict = judge(reply.text, self._options.response_format if is_final else str, self._session.refusals)
         return plan_reply(
-            reply, options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
+            reply, self._options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
         )
 
     def _report_failure(self, error: ModelError, started: float) -> Handed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from haltpoint.exceptions import ModelError
 from haltpoint.models.base import as_reply
@@ -14,17 +15,22 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "retry_delay"]
 
+_Accepted = TypeVar("_Accepted")
+
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 
 
-async def ask(model: Model, request: ModelRequest, attempts: int) -> tuple[ModelReply, int]:
-    """Return the model's reply, and which attempt brought it.
+async def ask(
+    model: Model, request: ModelRequest, attempts: int, accept: Callable[[ModelReply, int], _Accepted]
+) -> _Accepted:
+    """Return what `accept` makes of the model's reply.
 
     Args:
         model: who is asked.
         request: what.
         attempts: how often the model is asked at most, the first time included.
+        accept: takes the reply and which attempt brought it; raises ModelError for one that can't be used.
 
     Raises:
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
@@ -32,7 +38,7 @@ async def ask(model: Model, request: ModelRequest, attempts: int) -> tuple[Model
     attempt = 1
     while True:
         try:
-            return as_reply(await model.request(request), model.name), attempt
+            return accept(as_reply(await model.request(request), model.name), attempt)
         except ModelError as error:
             failure = error
         except Exception as error:  # A model may be anybody's code: whatever it raises becomes the run's error.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
+from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
@@ -19,7 +20,7 @@ from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs
 from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, RunTimeoutError, ToolCallLimitError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
-from haltpoint.task import Task
+from haltpoint.task import Task, known_format
 from haltpoint.tools.resolve import resolve_tools
 
 if TYPE_CHECKING:
@@ -208,8 +209,7 @@ async def _take_up(
     if isinstance(opened, Snapshot):
         return _handed_out(call, _output(call, task, opened), {}, task)
     try:
-        if not allow_changed_tools:
-            check_unchanged(opened.needed_tools(), tools, run_id)
+        check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
     except HaltpointError:
         opened.close()
         raise
@@ -328,9 +328,13 @@ def _live_drafts(run_id: str) -> list[RunRequirement]:
 
 
 def _task_of(snapshot: Snapshot) -> Task:
-    """A task of the words that the run was started with; its tools are found by name."""
+    """A task of the words that the run was started with; tools and response format are found by name, where they are."""
     started = json.loads(snapshot.started_json())
-    return Task.from_dict({key: started.get(key) for key in ("description", "context", "response_format")})
+    data = {key: started.get(key) for key in ("description", "context", "response_format")}
+    task = Task.from_dict(data)
+    if data["response_format"] is not None:
+        task.response_format = known_format(data["response_format"]) or AnyJson
+    return task
 
 
 # Errors

@@ -62,7 +62,11 @@ def tools_at_hand(
 
 
 def check_unchanged(
-    needed: Iterable[tuple[str, str | None, str | None]], tools: Mapping[str, ToolDefinition], run_id: str
+    needed: Iterable[tuple[str, str | None, str | None]],
+    tools: Mapping[str, ToolDefinition],
+    run_id: str,
+    *,
+    allow_changed: bool = False,
 ) -> None:
     """Check that the tools of unfinished calls are the ones that the calls were made for.
 
@@ -70,6 +74,7 @@ def check_unchanged(
         needed: name, module and schema digest of each tool.
         tools: the tools at hand.
         run_id: for the errors.
+        allow_changed: take a tool whose parameters are others now.
 
     Raises:
         ToolNotAvailableError: a tool is not at hand.
@@ -79,7 +84,7 @@ def check_unchanged(
         definition = tools.get(name)
         if definition is None:
             raise _not_available(name, module or "?", run_id)
-        if digest is not None and definition.digest != digest:
+        if digest is not None and definition.digest != digest and not allow_changed:
             raise ToolChangedError(
                 f"run {run_id} waits with a call of {name!r} whose parameters have changed since; continue it with the tool as "
                 "it was, or pass allow_changed_tools=True to run the call with the present one",

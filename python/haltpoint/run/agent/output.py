@@ -190,7 +190,9 @@ class AgentRunOutput:
         """
         output = self._view.get("output")
         response_format = str if self._given_task is None else self._given_task.response_format
-        if output is None or response_format is str or isinstance(output, response_format):
+        if output is None or not hasattr(response_format, "model_validate"):
+            return output
+        if isinstance(output, response_format):
             return output
         return self._validated(output, response_format)
 
