@@ -37,9 +37,15 @@ impl RunStatus {
     /// The status of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Running, Self::Completed, Self::Paused, Self::Cancelled, Self::Error]
-            .into_iter()
-            .find(|status| status.as_str() == name)
+        [
+            Self::Running,
+            Self::Completed,
+            Self::Paused,
+            Self::Cancelled,
+            Self::Error,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == name)
     }
 }
 

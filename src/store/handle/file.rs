@@ -1,0 +1,121 @@
+//! A database file that is open in this process: its two threads, and who uses it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::heartbeat::Heartbeat;
+use super::reader::{PendingRead, Reader, Request};
+use super::subscribers::{Subscriber, Subscribers, Subscription};
+use super::worker::Worker;
+use super::writer::{Submission, Writer};
+use super::{Completion, ReadJob, new_holder};
+use crate::Text;
+use crate::store::holder::Holder;
+use crate::store::sqlite::{Durability, FileIdentity, SqliteOptions, SqliteStore};
+use crate::store::{Operation, Store, StoreError};
+
+/// One file, shared by all openings of it in this process.
+pub(super) struct OpenFile {
+    identity: FileIdentity,
+    durability: Durability,
+    holder: Holder,
+    openings: AtomicUsize,
+    writer: Worker<Submission>,
+    reader: Arc<Worker<Request>>,
+    subscribers: Arc<Subscribers>,
+}
+
+impl OpenFile {
+    /// Opens the file for one opening. No thread starts yet.
+    pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
+        let mut store = SqliteStore::open(&path, &options)?;
+        let (_, cursor) = store.outsiders_after(None)?;
+        let (durability, holder) = (options.durability, new_holder());
+        let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
+        let subscribers = Arc::new(Subscribers::default());
+        let reader = Reader::new(path, options, Arc::clone(&subscribers), cursor);
+        let reader = Arc::new(Worker::new("haltpoint-read", move |requests| reader.run(&requests)));
+        let wake_reader = wake(&reader, &subscribers);
+        let writer = Writer {
+            store,
+            heartbeat,
+            wake_reader,
+        };
+        let writer = Worker::new("haltpoint-write", move |submissions| writer.run(&submissions));
+        Ok(Self {
+            identity,
+            durability,
+            holder,
+            openings: AtomicUsize::new(1),
+            writer,
+            reader,
+            subscribers,
+        })
+    }
+
+    pub(super) fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Whether any opening still uses the file.
+    pub(super) fn is_open(&self) -> bool {
+        self.openings.load(Ordering::Acquire) > 0
+    }
+
+    /// Counts one more opening, unless the last one has just gone.
+    pub(super) fn join(&self) -> bool {
+        let more = |openings| if openings == 0 { None } else { Some(openings + 1) };
+        self.openings
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .is_ok()
+    }
+
+    /// Counts one opening less; with the last one, writes what waits and closes the file.
+    pub(super) fn leave(&self) {
+        if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.writer.stop();
+            self.reader.stop();
+        }
+    }
+
+    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
+        if let Err((submission, error)) = self.writer.send(Submission::new(operation, completion)) {
+            submission.fail(error);
+        }
+    }
+
+    pub(super) fn read(&self, job: ReadJob) {
+        if let Err((Request::Read(job), error)) = self.reader.send(Request::Read(PendingRead::new(job))) {
+            job.run(Err(error));
+        }
+    }
+
+    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+        let subscription = self.subscribers.add(run_id, subscriber);
+        look(&self.reader);
+        subscription
+    }
+}
+
+fn wake(reader: &Arc<Worker<Request>>, subscribers: &Arc<Subscribers>) -> Box<dyn Fn() + Send> {
+    let (reader, subscribers) = (Arc::clone(reader), Arc::clone(subscribers));
+    Box::new(move || {
+        if !subscribers.is_empty() {
+            look(&reader);
+        }
+    })
+}
+
+fn look(reader: &Worker<Request>) {
+    // A reader that has stopped has nobody left to tell.
+    let _ = reader.send(Request::Look);
+}

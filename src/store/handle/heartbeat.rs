@@ -1,0 +1,96 @@
+//! Keeps the leases of this process alive: one write for all of them, a few times per lease.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::Text;
+use crate::store::holder::Holder;
+use crate::store::sqlite::Clock;
+use crate::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
+
+/// How many heartbeats are sent before a lease would expire.
+const BEATS_PER_LEASE: u32 = 3;
+
+/// How soon a heartbeat that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The leases that were granted through one handle, and when they must be renewed.
+pub(super) struct Heartbeat {
+    holder: Holder,
+    lease: Duration,
+    clock: Clock,
+    held: HashMap<Text, u64>,
+    due: Instant,
+}
+
+impl Heartbeat {
+    pub(super) fn new(holder: Holder, lease: Duration, clock: Clock) -> Self {
+        Self {
+            holder,
+            lease,
+            clock,
+            held: HashMap::new(),
+            due: Instant::now(),
+        }
+    }
+
+    /// How long nothing needs to be done; `None` while nothing is held.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        (!self.held.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Renews the leases when it is time to. A store that cannot be written now is asked again soon.
+    pub(super) fn beat_if_due(&mut self, store: &mut dyn Store) {
+        if self.time_left() != Some(Duration::ZERO) {
+            return;
+        }
+        let micros = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
+        let beaten = store.heartbeat(&self.holder, (self.clock)().plus_micros(micros));
+        let interval = self.lease / BEATS_PER_LEASE;
+        self.due = Instant::now() + if beaten.is_ok() { interval } else { interval.min(RETRY) };
+    }
+
+    /// Learns from an operation's outcome which leases are held.
+    pub(super) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
+        match (operation, outcome) {
+            (Operation::Create(new), Ok(_)) => self.hold(&new.run_id, 1),
+            (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
+                self.hold(run_id, *epoch);
+            }
+            (Operation::Release { run_id, epoch }, Ok(_)) => self.let_go(run_id, *epoch),
+            (Operation::Append(append), outcome) => self.note_append(append, outcome),
+            _ => {}
+        }
+    }
+
+    fn note_append(&mut self, append: &Append, outcome: &Result<Committed, StoreError>) {
+        if let Author::Driver { epoch, .. } = append.author {
+            let stopped = append.finish.is_some() && matches!(outcome, Ok(Committed::Appended { .. }));
+            if stopped || matches!(outcome, Err(StoreError::LeaseLost { .. })) {
+                self.let_go(&append.run_id, epoch);
+            }
+        }
+    }
+
+    fn hold(&mut self, run_id: &Text, epoch: u64) {
+        if self.held.is_empty() {
+            self.due = Instant::now() + self.lease / BEATS_PER_LEASE;
+        }
+        self.held.insert(run_id.clone(), epoch);
+    }
+
+    fn let_go(&mut self, run_id: &str, epoch: u64) {
+        if self.held.get(run_id) == Some(&epoch) {
+            self.held.remove(run_id);
+        }
+    }
+
+    /// What gives all leases back.
+    pub(super) fn releases(&self) -> Vec<Operation> {
+        let release = |(run_id, &epoch): (&Text, &u64)| Operation::Release {
+            run_id: run_id.clone(),
+            epoch,
+        };
+        self.held.iter().map(release).collect()
+    }
+}

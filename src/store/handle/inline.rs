@@ -1,0 +1,107 @@
+//! The store in memory for any number of threads: everything happens inside the call, and no lock is held while
+//! somebody else's code runs.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use super::subscribers::{Subscriber, Subscribers, Subscription};
+use super::writer::is_by_outsider;
+use super::{Completion, ReadJob, lock};
+use crate::store::holder::Holder;
+use crate::store::memory::MemoryStore;
+use crate::store::{Committed, Operation, OutsiderRecord, RunRow, Store, StoreError, StoredRun};
+use crate::{Text, Timestamp};
+
+/// Journals in memory, with their subscribers.
+#[derive(Default)]
+pub(super) struct InlineStore {
+    store: SharedMemory,
+    subscribers: Arc<Subscribers>,
+    notices: Mutex<Notices>,
+}
+
+/// Records on their way to subscribers, in order, whichever threads commit.
+#[derive(Default)]
+struct Notices {
+    cursor: i64,
+    waiting: VecDeque<OutsiderRecord>,
+    under_way: bool,
+}
+
+impl InlineStore {
+    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
+        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
+        completion(outcome.unwrap_or(Err(StoreError::Closed)));
+        if is_by_outsider(&operation) {
+            self.notify();
+        }
+    }
+
+    pub(super) fn read(&self, job: ReadJob) {
+        job(Ok(&mut self.store.clone()));
+    }
+
+    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+        self.subscribers.add(run_id, subscriber)
+    }
+
+    /// One thread at a time delivers, so that the order is kept; the others leave their records to it.
+    fn notify(&self) {
+        if !self.collect() {
+            return;
+        }
+        while let Some(record) = self.next_notice() {
+            self.subscribers.notify(&record);
+        }
+    }
+
+    fn collect(&self) -> bool {
+        let mut notices = lock(&self.notices);
+        if let Ok((records, cursor)) = self.store.clone().outsiders_after(Some(notices.cursor)) {
+            notices.waiting.extend(records);
+            notices.cursor = cursor;
+        }
+        !std::mem::replace(&mut notices.under_way, true)
+    }
+
+    fn next_notice(&self) -> Option<OutsiderRecord> {
+        let mut notices = lock(&self.notices);
+        let next = notices.waiting.pop_front();
+        notices.under_way = next.is_some();
+        next
+    }
+}
+
+/// A memory store that is locked for each call only, so that a read job may submit.
+#[derive(Clone, Default)]
+struct SharedMemory(Arc<Mutex<MemoryStore>>);
+
+impl Store for SharedMemory {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        lock(&self.0).commit(batch)
+    }
+
+    fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
+        lock(&self.0).load(run_id)
+    }
+
+    fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {
+        lock(&self.0).row(run_id)
+    }
+
+    fn completed_runs(&mut self, session_id: &str) -> Result<Vec<String>, StoreError> {
+        lock(&self.0).completed_runs(session_id)
+    }
+
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+        lock(&self.0).outsiders_after(cursor)
+    }
+
+    fn data_version(&mut self) -> Result<i64, StoreError> {
+        lock(&self.0).data_version()
+    }
+
+    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
+        lock(&self.0).heartbeat(holder, expires)
+    }
+}

@@ -1,0 +1,294 @@
+//! The store in memory: lives and dies with its process, and is the oracle that others are compared with.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::rules::{self, Lease, RequirementState, RunState, Verdict};
+use super::{
+    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RunRow, RunStatus, Store, StoreError,
+    StoredRun,
+};
+use crate::journal::{Entry, Record, chain_hash, genesis_hash};
+use crate::{Text, Timestamp};
+
+/// Journals in memory.
+pub struct MemoryStore {
+    runs: Vec<MemoryRun>,
+    places: HashMap<Text, usize>,
+    expiries: HashMap<Text, Timestamp>,
+    outsiders: Vec<OutsiderRecord>,
+    liveness: Box<dyn Liveness>,
+}
+
+struct MemoryRun {
+    row: RunRow,
+    held_since: Timestamp,
+    records: Vec<Record>,
+    driver_entries: u64,
+    requirements: HashMap<Text, RequirementState>,
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MemoryStore")
+            .field("runs", &self.runs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new(Box::new(ProcessLiveness::new()))
+    }
+}
+
+impl MemoryStore {
+    /// An empty store. `liveness` tells whether a holder lives.
+    #[must_use]
+    pub fn new(liveness: Box<dyn Liveness>) -> Self {
+        Self {
+            runs: Vec::new(),
+            places: HashMap::new(),
+            expiries: HashMap::new(),
+            outsiders: Vec::new(),
+            liveness,
+        }
+    }
+
+    fn carry_out(&mut self, operation: &Operation) -> Result<Committed, StoreError> {
+        match operation {
+            Operation::Create(new) => self.create(new),
+            Operation::Append(append) => self.append(append),
+            Operation::Acquire {
+                run_id,
+                holder,
+                now,
+                expires,
+            } => self.acquire(run_id, holder, *now, *expires),
+            Operation::Release { run_id, epoch } => Ok(self.release(run_id, *epoch)),
+        }
+    }
+
+    fn create(&mut self, new: &NewRun) -> Result<Committed, StoreError> {
+        if self.places.contains_key(&new.run_id) {
+            return Err(StoreError::RunExists {
+                run_id: new.run_id.clone(),
+            });
+        }
+        rules::judge_first(new)?;
+        let mut run = MemoryRun::new(new);
+        let entries: Vec<&Entry> = new.entries.iter().collect();
+        let seq = run.extend(&entries, new.at, false)?;
+        self.prolong(&new.holder, new.expires);
+        self.places.insert(new.run_id.clone(), self.runs.len());
+        self.runs.push(run);
+        Ok(Committed::Appended { seq })
+    }
+
+    fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
+        let outsider = append.author == Author::Outsider;
+        let run = self.run_mut(&append.run_id)?;
+        rules::check_author(append, run.state())?;
+        let find = |id: &str| Ok::<_, StoreError>(run.requirements.get(id).cloned());
+        let Verdict::Write(entries) = rules::judge(append, run.row.status, find)? else {
+            return Ok(Committed::AlreadyDecided);
+        };
+        let before = run.records.len();
+        let seq = run.extend(&entries, append.at, outsider)?;
+        if let Some(finish) = append.finish {
+            (run.row.status, run.row.updated_at, run.row.holder) = (finish.status, append.at, None);
+        }
+        if outsider {
+            let run_id = run.row.run_id.clone();
+            let notice = |record: &Record| OutsiderRecord {
+                run_id: run_id.clone(),
+                record: record.clone(),
+            };
+            let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
+            self.outsiders.extend(notices);
+        }
+        Ok(Committed::Appended { seq })
+    }
+
+    fn acquire(
+        &mut self,
+        run_id: &Text,
+        holder: &Holder,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let run = self.run(run_id)?;
+        if run.row.status == RunStatus::Completed {
+            return Ok(Committed::Lease(LeaseGrant::Completed {
+                run: Box::new(run.stored()),
+            }));
+        }
+        rules::check_lease(run_id, self.lease(run), holder, now, &*self.liveness)?;
+        self.prolong(holder, expires);
+        let run = self.run_mut(run_id)?;
+        run.row.epoch += 1;
+        run.row.holder = Some(holder.clone());
+        run.held_since = now;
+        if run.row.status != RunStatus::Running {
+            (run.row.status, run.row.updated_at) = (RunStatus::Running, now);
+        }
+        Ok(Committed::Lease(LeaseGrant::Granted {
+            epoch: run.row.epoch,
+            run: Box::new(run.stored()),
+        }))
+    }
+
+    fn release(&mut self, run_id: &str, epoch: u64) -> Committed {
+        if let Ok(run) = self.run_mut(run_id)
+            && run.row.epoch == epoch
+        {
+            run.row.holder = None;
+        }
+        Committed::Released
+    }
+
+    fn prolong(&mut self, holder: &Holder, expires: Timestamp) {
+        let present = self.expiries.entry(holder.token.clone()).or_insert(expires);
+        *present = expires.max(*present);
+    }
+
+    fn lease(&self, run: &MemoryRun) -> Option<Lease> {
+        let holder = run.row.holder.clone()?;
+        let expires = self.expiries.get(&holder.token).copied().unwrap_or_default();
+        Some(Lease {
+            holder,
+            expires,
+            since: run.held_since,
+        })
+    }
+
+    fn run(&self, run_id: &str) -> Result<&MemoryRun, StoreError> {
+        match self.places.get(run_id) {
+            Some(&place) => Ok(&self.runs[place]),
+            None => Err(StoreError::RunNotFound { run_id: run_id.into() }),
+        }
+    }
+
+    fn run_mut(&mut self, run_id: &str) -> Result<&mut MemoryRun, StoreError> {
+        match self.places.get(run_id) {
+            Some(&place) => Ok(&mut self.runs[place]),
+            None => Err(StoreError::RunNotFound { run_id: run_id.into() }),
+        }
+    }
+}
+
+impl MemoryRun {
+    fn new(new: &NewRun) -> Self {
+        let row = RunRow {
+            run_id: new.run_id.clone(),
+            agent_name: new.agent_name.clone(),
+            session_id: new.session_id.clone(),
+            user_id: new.user_id.clone(),
+            status: RunStatus::Running,
+            created_at: new.at,
+            updated_at: new.at,
+            epoch: 1,
+            holder: Some(new.holder.clone()),
+        };
+        Self {
+            row,
+            held_since: new.at,
+            records: Vec::new(),
+            driver_entries: 0,
+            requirements: HashMap::new(),
+        }
+    }
+
+    fn state(&self) -> RunState {
+        RunState {
+            status: self.row.status,
+            epoch: self.row.epoch,
+            held: self.row.holder.is_some(),
+            driver_entries: self.driver_entries,
+        }
+    }
+
+    fn stored(&self) -> StoredRun {
+        StoredRun {
+            row: self.row.clone(),
+            records: self.records.clone(),
+        }
+    }
+
+    /// Appends the entries, and returns the place of the last.
+    fn extend(&mut self, entries: &[&Entry], at: Timestamp, outsider: bool) -> Result<u64, StoreError> {
+        let payloads = entries
+            .iter()
+            .map(|entry| rules::encode(entry))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (entry, payload) in entries.iter().zip(payloads) {
+            let genesis = || genesis_hash(&self.row.run_id);
+            let previous = self.records.last().map_or_else(genesis, |record| record.hash);
+            let seq = self.records.len() as u64 + 1;
+            let hash = chain_hash(&previous, seq, at, outsider, entry.kind(), &payload);
+            self.note(entry, at);
+            self.driver_entries += u64::from(!outsider);
+            self.records.push(Record {
+                seq,
+                at,
+                outsider,
+                entry: (*entry).clone(),
+                hash,
+            });
+        }
+        Ok(self.records.len() as u64)
+    }
+
+    fn note(&mut self, entry: &Entry, at: Timestamp) {
+        let (id, state) = match entry {
+            Entry::RequirementOpened(opened) => (&opened.requirement_id, RequirementState::Open),
+            Entry::RequirementDecided(by) => (&by.requirement_id, RequirementState::Decided { by: by.clone(), at }),
+            _ => return,
+        };
+        self.requirements.insert(id.clone(), state);
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        batch.iter().map(|operation| self.carry_out(operation)).collect()
+    }
+
+    fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
+        self.run(run_id).map(MemoryRun::stored)
+    }
+
+    fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {
+        self.run(run_id).map(|run| run.row.clone())
+    }
+
+    fn completed_runs(&mut self, session_id: &str) -> Result<Vec<String>, StoreError> {
+        let is_meant =
+            |row: &RunRow| row.session_id.as_deref() == Some(session_id) && row.status == RunStatus::Completed;
+        Ok(self
+            .runs
+            .iter()
+            .filter(|run| is_meant(&run.row))
+            .map(|run| run.row.run_id.to_string())
+            .collect())
+    }
+
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+        let end = self.outsiders.len();
+        let start = cursor.map_or(end, |cursor| usize::try_from(cursor).unwrap_or_default().min(end));
+        Ok((self.outsiders[start..].to_vec(), i64::try_from(end).unwrap_or(i64::MAX)))
+    }
+
+    fn data_version(&mut self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
+        if let Some(present) = self.expiries.get_mut(&holder.token) {
+            *present = expires.max(*present);
+        }
+        Ok(())
+    }
+}

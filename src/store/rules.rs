@@ -1,0 +1,259 @@
+//! What every store checks before it writes, whatever it keeps its rows in.
+
+use std::collections::HashMap;
+
+use crate::journal::{self, Entry, RequirementDecided};
+use crate::{Text, Timestamp};
+
+use super::holder::{Holder, Liveness, may_be_taken};
+use super::{Append, Author, NewRun, RunStatus, StoreError};
+
+/// What an append must know of the run it goes to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunState {
+    pub(super) status: RunStatus,
+    pub(super) epoch: u64,
+    pub(super) held: bool,
+    pub(super) driver_entries: u64,
+}
+
+/// A requirement as the store finds it.
+#[derive(Clone, Debug)]
+pub(super) enum RequirementState {
+    Open,
+    Decided { by: RequirementDecided, at: Timestamp },
+}
+
+/// What is to be written of an append.
+#[derive(Debug)]
+pub(super) enum Verdict<'a> {
+    Write(Vec<&'a Entry>),
+    AlreadyDecided,
+}
+
+/// Refuses a driver that lost its lease, and an outsider who writes what only drivers may.
+pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
+    match append.author {
+        Author::Driver { epoch, driver_entries } => {
+            let fenced = !run.held || run.epoch != epoch || run.driver_entries != driver_entries;
+            if fenced {
+                Err(StoreError::LeaseLost {
+                    run_id: append.run_id.clone(),
+                })
+            } else {
+                Ok(())
+            }
+        }
+        Author::Outsider if append.finish.is_some() => Err(unusable(format!(
+            "only the driver of run {} can stop it; nothing was written",
+            append.run_id
+        ))),
+        Author::Outsider => append
+            .entries
+            .iter()
+            .try_for_each(|entry| check_outsider(append, entry, run.status)),
+    }
+}
+
+fn check_outsider(append: &Append, entry: &Entry, status: RunStatus) -> Result<(), StoreError> {
+    match entry {
+        Entry::RequirementDecided(_) => Ok(()),
+        Entry::CancelRequested(_) if status == RunStatus::Running => Ok(()),
+        Entry::CancelRequested(_) => Err(StoreError::NotRunning {
+            run_id: append.run_id.clone(),
+        }),
+        _ => Err(unusable(format!(
+            "a journal entry {:?} of run {} can only come from the run's driver; nothing was written",
+            entry.kind(),
+            append.run_id
+        ))),
+    }
+}
+
+/// Sorts out the decisions: the first on disk wins, and the same one again is not written twice.
+///
+/// `find` looks a requirement of the run up.
+pub(super) fn judge<'a, E: From<StoreError>>(
+    append: &'a Append,
+    status: RunStatus,
+    find: impl FnMut(&str) -> Result<Option<RequirementState>, E>,
+) -> Result<Verdict<'a>, E> {
+    let Append {
+        run_id,
+        author,
+        at,
+        entries,
+        ..
+    } = append;
+    let mut judge = Judge {
+        run_id,
+        status,
+        at: *at,
+        find,
+        here: HashMap::new(),
+        repeated: None,
+    };
+    let written = judge.sort_out(entries)?;
+    match judge.repeated {
+        None => Ok(Verdict::Write(written)),
+        Some(_) if written.is_empty() => Ok(Verdict::AlreadyDecided),
+        // A driver counts its entries, so that part of them cannot be left out.
+        Some(error) if *author != Author::Outsider => Err(error.into()),
+        Some(_) => Ok(Verdict::Write(written)),
+    }
+}
+
+/// As [`judge`], for the entries that a run begins with.
+pub(super) fn judge_first(new: &NewRun) -> Result<(), StoreError> {
+    let find = |_: &str| Ok::<_, StoreError>(None);
+    let (run_id, status) = (&new.run_id, RunStatus::Running);
+    let mut judge = Judge {
+        run_id,
+        status,
+        at: new.at,
+        find,
+        here: HashMap::new(),
+        repeated: None,
+    };
+    judge.sort_out(&new.entries)?;
+    judge.repeated.map_or(Ok(()), Err)
+}
+
+struct Judge<'a, F> {
+    run_id: &'a Text,
+    status: RunStatus,
+    at: Timestamp,
+    find: F,
+    /// Requirements as the entries before leave them.
+    here: HashMap<&'a str, RequirementState>,
+    repeated: Option<StoreError>,
+}
+
+impl<'a, F, E> Judge<'a, F>
+where
+    F: FnMut(&str) -> Result<Option<RequirementState>, E>,
+    E: From<StoreError>,
+{
+    fn sort_out(&mut self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, E> {
+        let mut written = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if self.is_new(entry)? {
+                written.push(entry);
+            }
+        }
+        Ok(written)
+    }
+
+    fn is_new(&mut self, entry: &'a Entry) -> Result<bool, E> {
+        match entry {
+            Entry::RequirementOpened(opened) => self.open(&opened.requirement_id).map(|()| true),
+            Entry::RequirementDecided(decided) => self.decide(decided),
+            _ => Ok(true),
+        }
+    }
+
+    fn state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, E> {
+        match self.here.get(requirement_id) {
+            Some(state) => Ok(Some(state.clone())),
+            None => (self.find)(requirement_id),
+        }
+    }
+
+    fn open(&mut self, requirement_id: &'a str) -> Result<(), E> {
+        if self.state(requirement_id)?.is_some() {
+            let run_id = self.run_id;
+            let message =
+                format!("requirement {requirement_id} of run {run_id} was opened before; nothing was written");
+            return Err(unusable(message).into());
+        }
+        self.here.insert(requirement_id, RequirementState::Open);
+        Ok(())
+    }
+
+    fn decide(&mut self, decided: &'a RequirementDecided) -> Result<bool, E> {
+        let (run_id, requirement_id) = (self.run_id.clone(), decided.requirement_id.clone());
+        match self.state(&requirement_id)? {
+            None => Err(StoreError::RequirementNotFound { run_id, requirement_id }.into()),
+            Some(RequirementState::Open) if self.status == RunStatus::Completed => {
+                Err(StoreError::NotRunning { run_id }.into())
+            }
+            Some(RequirementState::Open) => {
+                let state = RequirementState::Decided {
+                    by: decided.clone(),
+                    at: self.at,
+                };
+                self.here.insert(&decided.requirement_id, state);
+                Ok(true)
+            }
+            Some(RequirementState::Decided { by: first, at }) => self.repeat(decided, &first, at),
+        }
+    }
+
+    fn repeat(&mut self, decided: &RequirementDecided, first: &RequirementDecided, at: Timestamp) -> Result<bool, E> {
+        let conflict = decided_already(first, at);
+        if first.decision != decided.decision {
+            return Err(conflict.into());
+        }
+        self.repeated.get_or_insert(conflict);
+        Ok(false)
+    }
+}
+
+fn decided_already(first: &RequirementDecided, at: Timestamp) -> StoreError {
+    StoreError::Decided {
+        requirement_id: first.requirement_id.clone(),
+        decision: Box::new(first.decision.clone()),
+        by: first.by.clone(),
+        at,
+    }
+}
+
+/// A lease as the store finds it.
+#[derive(Clone, Debug)]
+pub(super) struct Lease {
+    pub(super) holder: Holder,
+    pub(super) expires: Timestamp,
+    pub(super) since: Timestamp,
+}
+
+/// Refuses a lease that another one has: another process that lives, or another task of this very process.
+pub(super) fn check_lease(
+    run_id: &Text,
+    lease: Option<Lease>,
+    asking: &Holder,
+    now: Timestamp,
+    liveness: &dyn Liveness,
+) -> Result<(), StoreError> {
+    match lease {
+        Some(Lease { holder, expires, since })
+            if holder.token == asking.token || !may_be_taken(liveness, &holder, expires, now) =>
+        {
+            Err(StoreError::Busy {
+                run_id: run_id.clone(),
+                holder: Box::new(holder),
+                since,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entry's payload as it is stored.
+///
+/// People's answers are arbitrary JSON, which can be nested deeper than a reader follows: what could not be read back
+/// must not get into a journal.
+pub(super) fn encode(entry: &Entry) -> Result<String, StoreError> {
+    let payload = journal::encode(entry).and_then(|payload| match entry {
+        Entry::RequirementDecided(_) => journal::decode(entry.kind(), &payload).map(|_| payload),
+        _ => Ok(payload),
+    });
+    payload.map_err(|error| {
+        unusable(format!(
+            "nothing was written, because it could not be read back: {error}"
+        ))
+    })
+}
+
+pub(super) fn unusable(message: String) -> StoreError {
+    StoreError::Unusable { message }
+}

@@ -1,0 +1,70 @@
+//! What goes wrong inside SQLite, told so that a person knows what to do.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::store::StoreError;
+use crate::store::rules::unusable;
+
+/// Why an operation was not carried out: it was refused and the batch goes on, or SQLite failed and the batch is lost.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Refused(StoreError),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Fault {
+    /// The error for the caller. `action` completes the sentence "cannot ... the database".
+    pub(super) fn describe(self, action: &str, path: &Path) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Sqlite(error) => describe(action, path, &error),
+        }
+    }
+}
+
+fn describe(action: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
+    let advice = advice(error.sqlite_error_code());
+    unusable(format!(
+        "cannot {action} the database {}: {advice} (SQLite: {error})",
+        path.display()
+    ))
+}
+
+fn advice(code: Option<ErrorCode>) -> &'static str {
+    match code {
+        Some(ErrorCode::DiskFull) => "the disk is full; free some space and try again, nothing that was stored is lost",
+        Some(ErrorCode::ReadOnly) => "it is read-only; make the file and its directory writable for this user",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process keeps it locked; end what holds a transaction open on it, then try again"
+        }
+        Some(ErrorCode::DatabaseCorrupt) => "its content is damaged; restore it from a backup",
+        Some(ErrorCode::NotADatabase) => "the file is no SQLite database; give another path",
+        Some(ErrorCode::SystemIoFailure) => {
+            "the operating system could not read or write it; check the disk, and use no network file system"
+        }
+        Some(ErrorCode::CannotOpen) => {
+            "the file cannot be opened; check that the path is right and its directory writable"
+        }
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            "this user may not use the file; change its permissions"
+        }
+        Some(ErrorCode::TooBig) => "a value is larger than the 1 GB that fits; keep large results elsewhere",
+        Some(ErrorCode::OutOfMemory) => "there is not enough memory",
+        Some(ErrorCode::ConstraintViolation) => "the write would break its structure; it was changed by something else",
+        _ => "SQLite failed unexpectedly",
+    }
+}

@@ -1,0 +1,106 @@
+//! Leases: who drives a run, and until when they count as alive.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Fault;
+use super::read::{find_run, stored_run};
+use crate::store::holder::{Holder, Liveness};
+use crate::store::rules::check_lease;
+use crate::store::{Committed, LeaseGrant, RunStatus};
+use crate::{Text, Timestamp};
+
+/// Takes the right to drive a run.
+pub(super) fn acquire(
+    connection: &Connection,
+    run_id: &Text,
+    holder: &Holder,
+    now: Timestamp,
+    expires: Timestamp,
+    liveness: &dyn Liveness,
+) -> Result<Committed, Fault> {
+    let found = find_run(connection, run_id)?;
+    if found.row.status == RunStatus::Completed {
+        let run = Box::new(stored_run(connection, run_id)?);
+        return Ok(Committed::Lease(LeaseGrant::Completed { run }));
+    }
+    check_lease(run_id, found.lease, holder, now, liveness)?;
+    // Read before it is granted, so that a journal that cannot be read keeps its state.
+    let mut run = stored_run(connection, run_id)?;
+    let number = enlist(connection, holder, now, expires)?;
+    let row = &mut run.row;
+    row.epoch += 1;
+    row.holder = Some(holder.clone());
+    if row.status != RunStatus::Running {
+        (row.status, row.updated_at) = (RunStatus::Running, now);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE runs SET epoch = ?2, holder = ?3, held_since = ?4, status = ?5, updated_at = ?6 WHERE run = ?1",
+        )?
+        .execute(params![
+            found.run,
+            row.epoch.cast_signed(),
+            number,
+            now.0,
+            row.status.as_str(),
+            row.updated_at.0
+        ])?;
+    Ok(Committed::Lease(LeaseGrant::Granted {
+        epoch: row.epoch,
+        run: Box::new(run),
+    }))
+}
+
+/// Gives the right back, if it is still held under that epoch.
+pub(super) fn release(connection: &Connection, run_id: &str, epoch: u64) -> Result<Committed, Fault> {
+    connection
+        .prepare_cached("UPDATE runs SET holder = NULL, held_since = NULL WHERE run_id = ?1 AND epoch = ?2")?
+        .execute(params![run_id, epoch.cast_signed()])?;
+    Ok(Committed::Released)
+}
+
+/// The number of the holder's row, which says that it is alive until `expires`.
+pub(super) fn enlist(
+    connection: &Connection,
+    holder: &Holder,
+    now: Timestamp,
+    expires: Timestamp,
+) -> rusqlite::Result<i64> {
+    if let Some(number) = prolong(connection, holder, expires)? {
+        return Ok(number);
+    }
+    sweep(connection, now)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO holders (token, host, pid, started, expires) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING holder",
+        )?
+        .query_row(
+            params![
+                holder.token,
+                holder.host,
+                holder.pid,
+                holder.started.cast_signed(),
+                expires.0
+            ],
+            |row| row.get(0),
+        )
+}
+
+/// Says that a holder is alive until `expires`. One row, however many runs it holds.
+pub(super) fn prolong(connection: &Connection, holder: &Holder, expires: Timestamp) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("UPDATE holders SET expires = max(expires, ?2) WHERE token = ?1 RETURNING holder")?
+        .query_row(params![holder.token, expires.0], |row| row.get(0))
+        .optional()
+}
+
+/// Forgets holders that are gone and hold nothing.
+fn sweep(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM holders WHERE expires <= ?1 \
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.holder = holders.holder)",
+        )?
+        .execute([now.0])
+        .map(drop)
+}

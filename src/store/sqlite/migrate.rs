@@ -1,0 +1,85 @@
+//! Brings a file to the schema of this release, and refuses what is not its own.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Fault;
+use super::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
+use crate::store::StoreError;
+use crate::store::rules::unusable;
+
+/// What a SQLite file says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    application_id: i32,
+    version: i64,
+    tables: i64,
+}
+
+/// What has to be done with a file that may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Current,
+    /// Steps from this one on are missing; all of them in an empty file.
+    Behind(usize),
+}
+
+impl Header {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        Ok(Self {
+            application_id: connection.query_row("PRAGMA application_id", [], |row| row.get(0))?,
+            version: number("PRAGMA user_version")?,
+            tables: number("SELECT count(*) FROM sqlite_schema")?,
+        })
+    }
+
+    /// # Errors
+    /// When the file belongs to another application or to a newer release.
+    pub(super) fn standing(self, path: &Path) -> Result<Standing, StoreError> {
+        if self.application_id == 0 && self.version == 0 && self.tables == 0 {
+            return Ok(Standing::Behind(0));
+        }
+        if self.application_id != APPLICATION_ID {
+            return Err(foreign(path));
+        }
+        match usize::try_from(self.version) {
+            Ok(VERSION) => Ok(Standing::Current),
+            Ok(version) if version < VERSION => Ok(Standing::Behind(version)),
+            _ => Err(newer(path, self.version)),
+        }
+    }
+}
+
+fn foreign(path: &Path) -> StoreError {
+    unusable(format!(
+        "{} is the database of another application; it was left as it is. Give another path",
+        path.display()
+    ))
+}
+
+fn newer(path: &Path, version: i64) -> StoreError {
+    unusable(format!(
+        "the database {} was written by a newer haltpoint (schema {version}, this one knows {VERSION}); it was left as \
+         it is. Upgrade haltpoint to open it",
+        path.display()
+    ))
+}
+
+/// Creates or upgrades the tables. Two processes that do so at once wait for each other.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
+    if Header::read(connection)?.standing(path)? == Standing::Current {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Standing::Behind(version) = Header::read(&transaction)?.standing(path)? {
+        for step in &MIGRATIONS[version..] {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(VERSION).unwrap_or_default())?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

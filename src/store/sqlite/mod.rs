@@ -1,0 +1,162 @@
+//! The store on SQLite: one file, any number of processes.
+
+mod entry_id;
+mod fault;
+mod file;
+mod guard;
+mod lease;
+mod migrate;
+mod open;
+mod options;
+mod read;
+mod requirements;
+mod rows;
+mod schema;
+mod write;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+pub(super) use file::locate;
+pub(super) use guard::FileIdentity;
+pub use options::{Clock, Durability, SqliteOptions};
+
+use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::{Committed, Operation, OutsiderRecord, RunRow, Store, StoreError, StoredRun};
+use crate::Timestamp;
+use fault::Fault;
+use guard::Guard;
+
+/// One connection to a database file.
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+    guard: Guard,
+    liveness: Box<dyn Liveness>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SqliteStore")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a database file, or creates it, readable by its owner only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the file cannot be opened, or belongs to another application or a newer release;
+    /// such a file is left as it is.
+    pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        Self::open_with_liveness(path, options, Box::new(ProcessLiveness::new()))
+    }
+
+    /// As [`SqliteStore::open`], with another way to tell whether a holder lives.
+    ///
+    /// # Errors
+    /// As for [`SqliteStore::open`].
+    pub fn open_with_liveness(
+        path: &Path,
+        options: &SqliteOptions,
+        liveness: Box<dyn Liveness>,
+    ) -> Result<Self, StoreError> {
+        let path = locate(path)?;
+        let connection = open::open(&path, options)?;
+        let guard = Guard::new(&path)?;
+        Ok(Self {
+            connection,
+            path,
+            guard,
+            liveness,
+        })
+    }
+
+    fn write<T>(
+        &mut self,
+        action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.guard.check()?;
+        let written = write_transaction(&mut self.connection, &*self.liveness, action);
+        let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
+        // Checked again before anybody is told: a file that went away meanwhile took the commit with it.
+        self.guard.check()?;
+        Ok(written)
+    }
+
+    fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        self.guard.check()?;
+        let found = read_transaction(&mut self.connection, action);
+        found.map_err(|fault| fault.describe("read", &self.path))
+    }
+}
+
+fn write_transaction<T>(
+    connection: &mut Connection,
+    liveness: &dyn Liveness,
+    action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let written = action(&transaction, liveness)?;
+    transaction.commit()?;
+    Ok(written)
+}
+
+fn read_transaction<T>(
+    connection: &mut Connection,
+    action: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction()?;
+    let found = action(&transaction)?;
+    transaction.commit()?;
+    Ok(found)
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        let committed = self.write(|connection, liveness| {
+            let outcome = |operation| match write::carry_out(connection, operation, liveness) {
+                Ok(committed) => Ok(Ok(committed)),
+                Err(Fault::Refused(error)) => Ok(Err(error)),
+                Err(fault) => Err(fault),
+            };
+            batch.iter().map(outcome).collect::<Result<Vec<_>, Fault>>()
+        });
+        committed.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
+    }
+
+    fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
+        self.read(|connection| read::stored_run(connection, run_id))
+    }
+
+    fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {
+        self.read(|connection| Ok(read::find_run(connection, run_id)?.row))
+    }
+
+    fn completed_runs(&mut self, session_id: &str) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| read::completed_runs(connection, session_id))
+    }
+
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+        self.read(|connection| match cursor {
+            Some(cursor) => read::outsiders_after(connection, cursor),
+            None => Ok((Vec::new(), read::last_outsider(connection)?)),
+        })
+    }
+
+    fn data_version(&mut self) -> Result<i64, StoreError> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        version.map_err(|error| Fault::from(error).describe("read", &self.path))
+    }
+
+    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
+        self.write(|connection, _| Ok(lease::prolong(connection, holder, expires).map(drop)?))
+    }
+}

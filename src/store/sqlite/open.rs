@@ -1,0 +1,97 @@
+//! Opens a connection and makes sure that it behaves as the durability rules need.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::fault::Fault;
+use super::file::refuse_foreign;
+use super::migrate::migrate;
+use super::options::SqliteOptions;
+use crate::store::StoreError;
+use crate::store::rules::unusable;
+
+/// Older ones can lose commits when the write-ahead log starts over.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// The log is cut back to this size, in bytes, after something large went through it.
+const LOG_SIZE_LIMIT: i64 = 16 << 20;
+
+const STATEMENTS_KEPT: usize = 48;
+
+/// Opens the file at `path`, which exists.
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    refuse_old_sqlite()?;
+    refuse_foreign(path)?;
+    connect(path, options).map_err(|fault| fault.describe("open", path))
+}
+
+fn refuse_old_sqlite() -> Result<(), StoreError> {
+    if rusqlite::version_number() >= OLDEST_SQLITE {
+        return Ok(());
+    }
+    let version = rusqlite::version();
+    Err(unusable(format!(
+        "SQLite {version} can lose commits; build haltpoint with SQLite 3.51.3 or newer"
+    )))
+}
+
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    if connection.is_readonly("main")? {
+        return Err(unusable(format!(
+            "the database {} is read-only; make it writable for this user",
+            path.display()
+        ))
+        .into());
+    }
+    migrate(&mut connection, path)?;
+    use_write_ahead_log(&connection, options.busy_timeout)?;
+    set(&connection, "synchronous", options.durability.synchronous())?;
+    set(&connection, "foreign_keys", 1)?;
+    set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;
+    Ok(connection)
+}
+
+/// Switching needs the file for a moment to itself, and SQLite does not wait for that on its own.
+fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<(), Fault> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => return Err(refused("journal_mode", "wal", &mode).into()),
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// A setting that SQLite does not take is ignored silently, so it is read back.
+fn set(connection: &Connection, name: &str, value: i64) -> Result<(), Fault> {
+    connection.pragma_update(None, name, value)?;
+    let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+    if found == value {
+        Ok(())
+    } else {
+        Err(refused(name, &value.to_string(), &found.to_string()).into())
+    }
+}
+
+fn refused(name: &str, wanted: &str, found: &str) -> StoreError {
+    unusable(format!(
+        "SQLite keeps {name} at {found} where {wanted} is needed to keep runs safe; \
+         put the database on a local file system"
+    ))
+}

@@ -1,0 +1,74 @@
+//! What a caller can choose about a database on SQLite.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::Timestamp;
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on disk: it survives a loss of power.
+    #[default]
+    Full,
+    /// When the operating system has it: it survives the death of the process; a loss of power may undo the last
+    /// commits.
+    Normal,
+}
+
+impl Durability {
+    pub(super) fn synchronous(self) -> i64 {
+        match self {
+            Self::Normal => 1,
+            Self::Full => 2,
+        }
+    }
+}
+
+/// A clock: microseconds since the Unix epoch.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a database on SQLite is opened.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// When a commit counts as done.
+    pub durability: Durability,
+    /// How long a write waits for another process before it fails.
+    pub busy_timeout: Duration,
+    /// How long a holder that shows no sign of life keeps its runs, where the operating system cannot tell.
+    pub lease: Duration,
+    /// How often other processes' commits are looked for while somebody waits for them.
+    pub poll_interval: Duration,
+    /// The clock that heartbeats go by.
+    pub clock: Clock,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            busy_timeout: Duration::from_secs(5),
+            lease: Duration::from_secs(30),
+            poll_interval: Duration::from_millis(50),
+            clock: Arc::new(system_clock),
+        }
+    }
+}
+
+impl fmt::Debug for SqliteOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SqliteOptions")
+            .field("durability", &self.durability)
+            .field("busy_timeout", &self.busy_timeout)
+            .field("lease", &self.lease)
+            .field("poll_interval", &self.poll_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+fn system_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}

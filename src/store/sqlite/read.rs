@@ -1,0 +1,110 @@
+//! What is read from the database.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::entry_id::{ids_of, seq};
+use super::fault::Fault;
+use super::rows::{NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUN, next_record, numbered_run, record};
+use crate::Text;
+use crate::journal::{Hash, Record, genesis_hash};
+use crate::store::{OutsiderRecord, RunStatus, StoreError, StoredRun};
+
+/// The end of a run's journal.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) seq: u64,
+    pub(super) driver_entries: u64,
+    pub(super) hash: Hash,
+}
+
+impl Tail {
+    /// The end of a journal without entries.
+    pub(super) fn genesis(run_id: &str) -> Self {
+        Self {
+            seq: 0,
+            driver_entries: 0,
+            hash: genesis_hash(run_id),
+        }
+    }
+}
+
+/// The run's row and lease.
+pub(super) fn find_run(connection: &Connection, run_id: &str) -> Result<NumberedRun, Fault> {
+    let mut statement = connection.prepare_cached(SELECT_RUN)?;
+    let mut rows = statement.query([run_id])?;
+    match rows.next()? {
+        Some(row) => numbered_run(row),
+        None => Err(StoreError::RunNotFound { run_id: run_id.into() }.into()),
+    }
+}
+
+/// Where the journal of run number `run` ends.
+pub(super) fn tail(connection: &Connection, run: i64, run_id: &str) -> Result<Tail, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, driver_entries, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+    )?;
+    let tail = statement.query_row(ids_of(run), |row| {
+        let driver_entries = row.get::<_, i64>(1)?.unsigned_abs();
+        Ok(Tail {
+            seq: seq(row.get(0)?),
+            driver_entries,
+            hash: row.get(2)?,
+        })
+    });
+    Ok(tail.optional()?.unwrap_or_else(|| Tail::genesis(run_id)))
+}
+
+/// The run with its journal, whose hashes are checked.
+pub(super) fn stored_run(connection: &Connection, run_id: &str) -> Result<StoredRun, Fault> {
+    let found = find_run(connection, run_id)?;
+    let records = journal(connection, found.run, run_id)?;
+    Ok(StoredRun {
+        row: found.row,
+        records,
+    })
+}
+
+fn journal(connection: &Connection, run: i64, run_id: &str) -> Result<Vec<Record>, Fault> {
+    let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;
+    let mut rows = statement.query(ids_of(run))?;
+    let mut records = Vec::new();
+    let mut hash = genesis_hash(run_id);
+    for place in 1.. {
+        let Some(row) = rows.next()? else { break };
+        let record = next_record(run_id, row, place, &hash)?;
+        hash = record.hash;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// The ids of the session's completed runs, oldest first.
+pub(super) fn completed_runs(connection: &Connection, session_id: &str) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT run_id FROM runs WHERE session_id = ?1 AND status = ?2 ORDER BY run")?;
+    let rows = statement.query_map([session_id, RunStatus::Completed.as_str()], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What outsiders appended after `cursor`, and the cursor for the next time.
+pub(super) fn outsiders_after(connection: &Connection, cursor: i64) -> Result<(Vec<OutsiderRecord>, i64), Fault> {
+    let mut statement = connection.prepare_cached(SELECT_OUTSIDERS)?;
+    let mut rows = statement.query([cursor])?;
+    let (mut found, mut cursor) = (Vec::new(), cursor);
+    while let Some(row) = rows.next()? {
+        let run_id: Text = row.get(6)?;
+        cursor = row.get(7)?;
+        found.push(OutsiderRecord {
+            record: record(&run_id, row)?,
+            run_id,
+        });
+    }
+    Ok((found, cursor))
+}
+
+/// The cursor after everything that outsiders appended so far.
+pub(super) fn last_outsider(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(place), 0) FROM outsiders")?
+        .query_row([], |row| row.get(0))
+}

@@ -1,0 +1,134 @@
+//! Turns rows into values, and says which row cannot be.
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use super::entry_id::seq;
+use super::fault::Fault;
+use crate::journal::{self, Hash, Record, chain_hash};
+use crate::store::holder::Holder;
+use crate::store::rules::{Lease, unusable};
+use crate::store::{RunRow, RunStatus, StoreError};
+use crate::{Text, Timestamp};
+
+/// A run's row, with its number and its lease.
+pub(super) struct NumberedRun {
+    pub(super) run: i64,
+    pub(super) row: RunRow,
+    pub(super) lease: Option<Lease>,
+}
+
+/// Selects what [`numbered_run`] reads.
+pub(super) const SELECT_RUN: &str = "
+SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
+       r.held_since, h.token, h.host, h.pid, h.started, h.expires
+FROM runs r LEFT JOIN holders h ON h.holder = r.holder
+WHERE r.run_id = ?1";
+
+pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
+    let run_id: Text = row.get(1)?;
+    let lease = lease(row)?;
+    let status = status(&run_id, text(row, 5)?)?;
+    let row_value = RunRow {
+        agent_name: row.get(2)?,
+        session_id: row.get(3)?,
+        user_id: row.get(4)?,
+        status,
+        created_at: Timestamp(row.get(6)?),
+        updated_at: Timestamp(row.get(7)?),
+        epoch: row.get::<_, i64>(8)?.cast_unsigned(),
+        holder: lease.as_ref().map(|lease| lease.holder.clone()),
+        run_id,
+    };
+    Ok(NumberedRun {
+        run: row.get(0)?,
+        row: row_value,
+        lease,
+    })
+}
+
+fn lease(row: &Row<'_>) -> rusqlite::Result<Option<Lease>> {
+    let Some(token) = row.get::<_, Option<Text>>(10)? else {
+        return Ok(None);
+    };
+    let started = row.get::<_, i64>(13)?.cast_unsigned();
+    let holder = Holder {
+        token,
+        host: row.get(11)?,
+        pid: row.get(12)?,
+        started,
+    };
+    let since = row.get::<_, Option<i64>>(9)?.unwrap_or_default();
+    Ok(Some(Lease {
+        holder,
+        expires: Timestamp(row.get(14)?),
+        since: Timestamp(since),
+    }))
+}
+
+/// The status of that name.
+pub(super) fn status(run_id: &str, name: &str) -> Result<RunStatus, StoreError> {
+    RunStatus::parse(name).ok_or_else(|| unusable(format!("run {run_id} has the unknown status {name:?}; {DAMAGED}")))
+}
+
+const DAMAGED: &str = "the database was changed by something else, or by a newer haltpoint. Restore it from a backup";
+
+/// Selects what [`next_record`] reads.
+pub(super) const SELECT_JOURNAL: &str = "
+SELECT id, outsider, at, kind, payload, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+
+/// Selects what [`record`] reads, then the run's id and the place among all that outsiders appended.
+pub(super) const SELECT_OUTSIDERS: &str = "
+SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place
+FROM outsiders o JOIN entries e ON e.id = o.entry JOIN runs r ON r.run = e.id >> 32
+WHERE o.place > ?1 ORDER BY o.place";
+
+/// A journal row.
+pub(super) fn record(run_id: &str, row: &Row<'_>) -> Result<Record, Fault> {
+    let (seq, kind, payload) = (seq(row.get(0)?), text(row, 3)?, text(row, 4)?);
+    let entry = journal::decode(kind, payload).map_err(|error| {
+        unusable(format!(
+            "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
+        ))
+    })?;
+    Ok(Record {
+        seq,
+        at: Timestamp(row.get(2)?),
+        outsider: row.get(1)?,
+        entry,
+        hash: row.get(5)?,
+    })
+}
+
+/// A journal row that has to follow upon one with the hash `previous`.
+pub(super) fn next_record(run_id: &str, row: &Row<'_>, place: u64, previous: &Hash) -> Result<Record, Fault> {
+    let hash: Hash = row.get(5)?;
+    let found = seq(row.get(0)?);
+    let expected = chain_hash(
+        previous,
+        found,
+        Timestamp(row.get(2)?),
+        row.get(1)?,
+        text(row, 3)?,
+        text(row, 4)?,
+    );
+    if found == place && hash == expected {
+        return record(run_id, row);
+    }
+    Err(unusable(format!(
+        "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
+    ))
+    .into())
+}
+
+/// A column's text as it stands in SQLite's memory: a payload of megabytes is not copied only to be parsed.
+fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
+    match row.get_ref(column)? {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|error| rusqlite::Error::Utf8Error(column, error)),
+        other => Err(rusqlite::Error::InvalidColumnType(
+            column,
+            "text".to_owned(),
+            other.data_type(),
+        )),
+    }
+}

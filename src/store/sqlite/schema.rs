@@ -1,0 +1,69 @@
+//! The tables, as the list of steps that lead to them.
+
+/// Marks a SQLite file as a database of haltpoint: the letters `halt`.
+pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
+
+/// The schema that this release reads and writes.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
+pub(super) const MIGRATIONS: &[&str] = &[FIRST];
+
+// An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
+// without touching a second index, and its last row is found in one descent.
+const FIRST: &str = "
+CREATE TABLE holders (
+    holder INTEGER PRIMARY KEY,
+    token TEXT NOT NULL UNIQUE,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
+    agent_name TEXT,
+    session_id TEXT,
+    user_id TEXT,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    holder INTEGER REFERENCES holders,
+    held_since INTEGER
+) STRICT;
+CREATE INDEX runs_by_session ON runs (session_id, status) WHERE session_id IS NOT NULL;
+CREATE INDEX runs_by_holder ON runs (holder) WHERE holder IS NOT NULL;
+CREATE INDEX runs_unfinished ON runs (status) WHERE status <> 'COMPLETED';
+
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    driver_entries INTEGER NOT NULL,
+    outsider INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE outsiders (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry INTEGER NOT NULL REFERENCES entries
+) STRICT;
+
+CREATE TABLE requirements (
+    run INTEGER NOT NULL REFERENCES runs,
+    requirement_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    opened INTEGER NOT NULL REFERENCES entries,
+    decided INTEGER REFERENCES entries,
+    PRIMARY KEY (run, requirement_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requirements_open ON requirements (kind) WHERE decided IS NULL;
+
+CREATE VIEW journal AS
+SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider, entries.kind, entries.payload
+FROM entries JOIN runs ON runs.run = entries.id >> 32;
+";

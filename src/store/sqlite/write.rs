@@ -1,0 +1,207 @@
+//! What is written to the database. Each operation checks first and writes then: a refused one leaves no trace.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::entry_id::entry_id;
+use super::fault::Fault;
+use super::read::{Tail, tail};
+use super::{lease, requirements};
+use crate::Timestamp;
+use crate::journal::{Entry, chain_hash};
+use crate::store::holder::Liveness;
+use crate::store::rules::{self, RunState, Verdict};
+use crate::store::{Append, Author, Committed, Finish, NewRun, Operation, RunStatus, StoreError};
+
+/// Carries one operation out inside the batch's transaction.
+pub(super) fn carry_out(
+    connection: &Connection,
+    operation: &Operation,
+    liveness: &dyn Liveness,
+) -> Result<Committed, Fault> {
+    match operation {
+        Operation::Create(new) => create(connection, new),
+        Operation::Append(append) => self::append(connection, append),
+        Operation::Acquire {
+            run_id,
+            holder,
+            now,
+            expires,
+        } => lease::acquire(connection, run_id, holder, *now, *expires, liveness),
+        Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
+    }
+}
+
+fn create(connection: &Connection, new: &NewRun) -> Result<Committed, Fault> {
+    let exists = connection
+        .prepare_cached("SELECT 1 FROM runs WHERE run_id = ?1")?
+        .exists([&new.run_id])?;
+    if exists {
+        return Err(StoreError::RunExists {
+            run_id: new.run_id.clone(),
+        }
+        .into());
+    }
+    rules::judge_first(new)?;
+    let rows = encode(new.entries.iter())?;
+    let holder = lease::enlist(connection, &new.holder, new.at, new.expires)?;
+    let run = insert_run(connection, new, holder)?;
+    let journal = Journal {
+        connection,
+        run,
+        at: new.at,
+        outsider: false,
+    };
+    Ok(Committed::Appended {
+        seq: journal.extend(Tail::genesis(&new.run_id), &rows)?,
+    })
+}
+
+fn insert_run(connection: &Connection, new: &NewRun, holder: i64) -> rusqlite::Result<i64> {
+    let NewRun {
+        run_id,
+        agent_name,
+        session_id,
+        user_id,
+        at,
+        ..
+    } = new;
+    let status = RunStatus::Running.as_str();
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
+             held_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?6) RETURNING run",
+        )?
+        .query_row(
+            params![run_id, agent_name, session_id, user_id, status, at.0, holder],
+            |row| row.get(0),
+        )
+}
+
+fn append(connection: &Connection, append: &Append) -> Result<Committed, Fault> {
+    let run_id = &append.run_id;
+    let (run, state, tail) = state(connection, run_id)?;
+    rules::check_author(append, state)?;
+    let verdict = rules::judge(append, state.status, |id| {
+        requirements::find(connection, run, run_id, id)
+    })?;
+    let Verdict::Write(entries) = verdict else {
+        return Ok(Committed::AlreadyDecided);
+    };
+    let rows = encode(entries.into_iter())?;
+    entry_id(run, tail.seq + rows.len() as u64)?;
+    let journal = Journal {
+        connection,
+        run,
+        at: append.at,
+        outsider: append.author == Author::Outsider,
+    };
+    let seq = journal.extend(tail, &rows)?;
+    if let Some(finish) = append.finish {
+        journal.finish(finish)?;
+    }
+    Ok(Committed::Appended { seq })
+}
+
+fn state(connection: &Connection, run_id: &str) -> Result<(i64, RunState, Tail), Fault> {
+    let found = connection
+        .prepare_cached("SELECT run, status, epoch, holder IS NOT NULL FROM runs WHERE run_id = ?1")?
+        .query_row([run_id], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, bool>(3)?,
+            ))
+        })
+        .optional()?;
+    let (run, status, epoch, held) = found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
+    let tail = tail(connection, run, run_id)?;
+    let status = super::rows::status(run_id, &status)?;
+    let state = RunState {
+        status,
+        epoch: epoch.cast_unsigned(),
+        held,
+        driver_entries: tail.driver_entries,
+    };
+    Ok((run, state, tail))
+}
+
+/// An entry with its payload as it is stored.
+struct EncodedEntry<'a> {
+    entry: &'a Entry,
+    payload: String,
+}
+
+fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<EncodedEntry<'a>>, StoreError> {
+    entries
+        .map(|entry| {
+            Ok(EncodedEntry {
+                entry,
+                payload: rules::encode(entry)?,
+            })
+        })
+        .collect()
+}
+
+/// Where and how entries are appended.
+struct Journal<'a> {
+    connection: &'a Connection,
+    run: i64,
+    at: Timestamp,
+    outsider: bool,
+}
+
+impl Journal<'_> {
+    /// Appends the rows, and returns the place of the last.
+    fn extend(&self, mut tail: Tail, rows: &[EncodedEntry<'_>]) -> Result<u64, Fault> {
+        for row in rows {
+            tail.seq += 1;
+            tail.driver_entries += u64::from(!self.outsider);
+            tail.hash = chain_hash(
+                &tail.hash,
+                tail.seq,
+                self.at,
+                self.outsider,
+                row.entry.kind(),
+                &row.payload,
+            );
+            let id = entry_id(self.run, tail.seq)?;
+            self.insert(id, &tail, row)?;
+            requirements::note(self.connection, self.run, id, row.entry)?;
+        }
+        Ok(tail.seq)
+    }
+
+    fn insert(&self, id: i64, tail: &Tail, row: &EncodedEntry<'_>) -> rusqlite::Result<()> {
+        let (kind, driver_entries) = (row.entry.kind(), tail.driver_entries.cast_signed());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO entries (id, driver_entries, outsider, at, kind, payload, hash) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                id,
+                driver_entries,
+                self.outsider,
+                self.at.0,
+                kind,
+                row.payload,
+                tail.hash
+            ])?;
+        if self.outsider {
+            self.connection
+                .prepare_cached("INSERT INTO outsiders (entry) VALUES (?1)")?
+                .execute([id])?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, finish: Finish) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE runs SET status = ?2, updated_at = ?3, holder = NULL, held_since = NULL WHERE run = ?1",
+            )?
+            .execute(params![self.run, finish.status.as_str(), self.at.0])
+            .map(drop)
+    }
+}
