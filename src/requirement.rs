@@ -79,7 +79,10 @@ impl Decision {
             (Self::Confirm | Self::Reject { .. }, RequirementKind::Confirmation)
                 | (Self::Input { .. }, RequirementKind::UserInput)
                 | (Self::Result { .. }, RequirementKind::ExternalTool)
-                | (Self::Retry | Self::Supply { .. } | Self::Skip { .. }, RequirementKind::Recovery)
+                | (
+                    Self::Retry | Self::Supply { .. } | Self::Skip { .. },
+                    RequirementKind::Recovery
+                )
         )
     }
 

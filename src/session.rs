@@ -45,7 +45,13 @@ pub struct Session {
 impl Session {
     /// Creates a run. Its first effect waits until the run is on disk.
     #[must_use]
-    pub fn start(store: StoreHandle, started: RunStarted, memory: &Memory, at: Timestamp, deliver: Deliver) -> (Self, Handed) {
+    pub fn start(
+        store: StoreHandle,
+        started: RunStarted,
+        memory: &Memory,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> (Self, Handed) {
         let mut run = Run::new(Box::new(started.clone()), at);
         let holder = store.holder();
         let transition = run.notify_begun(holder.to_string().into(), at);
@@ -57,17 +63,33 @@ impl Session {
             holder,
             expires: store.lease_expiry(at),
             at,
-            entries: std::iter::once(Entry::RunStarted(Box::new(started))).chain(transition.entries).collect(),
+            entries: std::iter::once(Entry::RunStarted(Box::new(started)))
+                .chain(transition.entries)
+                .collect(),
         };
         let before = memory.before(run.started());
-        let session = Self { run: Arc::new(run), before, store, epoch: 1, failed: Arc::default(), released: false };
+        let session = Self {
+            run: Arc::new(run),
+            before,
+            store,
+            epoch: 1,
+            failed: Arc::default(),
+            released: false,
+        };
         let handed = session.submit(Operation::Create(create), Vec::new(), transition.effects, deliver);
         (session, handed)
     }
 
     pub(crate) fn new(store: StoreHandle, loaded: Loaded, epoch: u64) -> Self {
         let Loaded { run, before } = loaded;
-        Self { run, before, store, epoch, failed: Arc::default(), released: false }
+        Self {
+            run,
+            before,
+            store,
+            epoch,
+            failed: Arc::default(),
+            released: false,
+        }
     }
 
     /// The run's state. After a failed commit it is ahead of the disk.
@@ -85,16 +107,32 @@ impl Session {
     /// The run as it stands now, for somebody who looks at it later.
     #[must_use]
     pub fn snapshot(&self) -> Loaded {
-        Loaded { run: Arc::clone(&self.run), before: Arc::clone(&self.before) }
+        Loaded {
+            run: Arc::clone(&self.run),
+            before: Arc::clone(&self.before),
+        }
     }
 
     /// Goes on with a run that was stopped or orphaned.
     ///
     /// # Errors
     /// The failure of an earlier commit.
-    pub fn notify_continued(&mut self, tool_call_limit: u64, at: Timestamp, deliver: Deliver) -> Result<Handed, StoreError> {
+    pub fn notify_continued(
+        &mut self,
+        tool_call_limit: u64,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
         let holder = self.store.holder().to_string().into();
-        self.apply(at, deliver, |run| run.notify_continued(RunContinued { holder, tool_call_limit }, at))
+        self.apply(at, deliver, |run| {
+            run.notify_continued(
+                RunContinued {
+                    holder,
+                    tool_call_limit,
+                },
+                at,
+            )
+        })
     }
 
     /// The model replied.
@@ -194,16 +232,24 @@ impl Session {
         let driver_entries = self.run.driver_entries();
         let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run));
         if entries.is_empty() {
-            return Ok(Handed { now: effects, later: false });
+            return Ok(Handed {
+                now: effects,
+                later: false,
+            });
         }
         let stopped = self.run.status() != RunStatus::Running;
         self.released |= stopped;
         let append = Append {
             run_id: self.run.run_id().clone(),
-            author: Author::Driver { epoch: self.epoch, driver_entries },
+            author: Author::Driver {
+                epoch: self.epoch,
+                driver_entries,
+            },
             at,
             entries,
-            finish: stopped.then(|| Finish { status: self.run.status() }),
+            finish: stopped.then(|| Finish {
+                status: self.run.status(),
+            }),
         };
         let (gated, now) = effects.into_iter().partition(Effect::needs_commit);
         Ok(self.submit(Operation::Append(append), now, gated, deliver))
@@ -228,7 +274,10 @@ impl Drop for Session {
     /// A driver that goes away without having stopped the run leaves it to whoever comes next, at once instead of after the lease.
     fn drop(&mut self) {
         if !self.released && self.failed.get().is_none() {
-            let release = Operation::Release { run_id: self.run.run_id().clone(), epoch: self.epoch };
+            let release = Operation::Release {
+                run_id: self.run.run_id().clone(),
+                epoch: self.epoch,
+            };
             self.store.submit(release, Box::new(|_| ()));
         }
     }

@@ -67,7 +67,12 @@ impl Completions {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
-        let inner = Inner { waiting: Mutex::default(), tickets: AtomicU64::new(1), reader, writer };
+        let inner = Inner {
+            waiting: Mutex::default(),
+            tickets: AtomicU64::new(1),
+            reader,
+            writer,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

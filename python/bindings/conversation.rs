@@ -31,7 +31,9 @@ impl Conversation {
     fn from_json(text: &str) -> PyResult<Self> {
         let messages: Vec<Message> = serde_json::from_str(text)
             .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("not a conversation: {error}")))?;
-        Ok(Self { messages: messages.into() })
+        Ok(Self {
+            messages: messages.into(),
+        })
     }
 
     fn __len__(&self) -> usize {

@@ -56,12 +56,19 @@ impl PyDatabase {
             "full" => Durability::Full,
             "normal" => Durability::Normal,
             other => {
-                return Err(PyValueError::new_err(format!("durability must be \"full\" or \"normal\", got {other:?}")));
+                return Err(PyValueError::new_err(format!(
+                    "durability must be \"full\" or \"normal\", got {other:?}"
+                )));
             }
         };
         let lease = Duration::try_from_secs_f64(lease_seconds)
             .map_err(|error| PyValueError::new_err(format!("lease_seconds: {error}")))?;
-        let options = SqliteOptions { durability, lease, clock: Arc::new(clock::now), ..SqliteOptions::default() };
+        let options = SqliteOptions {
+            durability,
+            lease,
+            clock: Arc::new(clock::now),
+            ..SqliteOptions::default()
+        };
         let opened = py.detach(|| StoreHandle::open_sqlite(path.as_ref(), options));
         let store = opened.map_err(|error| exception(py, &error.into()))?;
         Ok(Self { store })
@@ -70,7 +77,9 @@ impl PyDatabase {
     /// A database that lives and dies with this process.
     #[staticmethod]
     fn in_memory() -> Self {
-        Self { store: StoreHandle::in_memory() }
+        Self {
+            store: StoreHandle::in_memory(),
+        }
     }
 
     /// Writes what is waiting, then closes the file. Further calls fail.
@@ -83,8 +92,12 @@ impl PyDatabase {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         self.store.read(Box::new(move |reader| {
-            let memory = reader.map_err(EngineError::from).and_then(|reader| session::recall(reader, &session_id));
-            deliver(sender, ticket, memory, |py, memory| Ok(Py::new(py, RecalledMemory { memory })?.into_any()));
+            let memory = reader
+                .map_err(EngineError::from)
+                .and_then(|reader| session::recall(reader, &session_id));
+            deliver(sender, ticket, memory, |py, memory| {
+                Ok(Py::new(py, RecalledMemory { memory })?.into_any())
+            });
         }));
         ticket
     }
@@ -126,7 +139,9 @@ impl PyDatabase {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = Box::new(move |loaded| {
-            deliver(sender, ticket, loaded, |py, loaded| Ok(Py::new(py, Snapshot::new(loaded))?.into_any()));
+            deliver(sender, ticket, loaded, |py, loaded| {
+                Ok(Py::new(py, Snapshot::new(loaded))?.into_any())
+            });
         });
         session::load(&self.store, run_id.into(), then);
         ticket
@@ -147,13 +162,24 @@ impl PyDatabase {
         let ticket = sender.next_ticket();
         let then = Box::new(move |decided| deliver(sender, ticket, decided, |py, ()| Ok(py.None())));
         let (run_id, by) = (run_id.into(), by.map(Into::into));
-        session::decide(&self.store, run_id, requirement_id.into(), decision, by, clock::now(), then);
+        session::decide(
+            &self.store,
+            run_id,
+            requirement_id.into(),
+            decision,
+            by,
+            clock::now(),
+            then,
+        );
         Ok(ticket)
     }
 
     /// Cancels a run, wherever it is driven, waiting for the disk. False: it is neither running nor paused.
     fn cancel(&self, py: Python<'_>, run_id: String, interrupt: bool, by: Option<String>) -> PyResult<bool> {
-        let cancel = CancelRequested { interrupt, by: by.map(Into::into) };
+        let cancel = CancelRequested {
+            interrupt,
+            by: by.map(Into::into),
+        };
         let outcome = py.detach(|| {
             let (sender, receiver) = mpsc::channel();
             let then = Box::new(move |cancelled| {
@@ -161,7 +187,9 @@ impl PyDatabase {
                 let _ = sender.send(cancelled);
             });
             session::cancel(&self.store, run_id.into(), cancel, clock::now(), then);
-            receiver.recv().unwrap_or(Err(haltpoint_engine::store::StoreError::Closed.into()))
+            receiver
+                .recv()
+                .unwrap_or(Err(haltpoint_engine::store::StoreError::Closed.into()))
         });
         outcome.map_err(|error| exception(py, &error))
     }

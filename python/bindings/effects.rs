@@ -37,7 +37,12 @@ pub(crate) fn to_list<'py>(py: Python<'py>, run_id: &str, effects: Vec<run::Effe
             run::Effect::RequestModel => list.append(Bound::new(py, RequestModel)?)?,
             run::Effect::StartTool(start) => list.append(Bound::new(py, start_tool(run_id, &start))?)?,
             run::Effect::InterruptTool { call_id } => {
-                list.append(Bound::new(py, InterruptTool { call_id: call_id.to_string() })?)?;
+                list.append(Bound::new(
+                    py,
+                    InterruptTool {
+                        call_id: call_id.to_string(),
+                    },
+                )?)?;
             }
             run::Effect::Stop => list.append(Bound::new(py, Stop)?)?,
         }

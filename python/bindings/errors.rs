@@ -14,9 +14,12 @@ pub(crate) fn exception(py: Python<'_>, error: &EngineError) -> PyErr {
     let made = match error {
         EngineError::Store(error) => store_exception(py, error),
         EngineError::Decision(error) => decision_exception(py, error),
-        EngineError::Replay(_) => {
-            make(py, "StoreError", &format!("{error}; restore the file from a backup"), PyDict::new(py))
-        }
+        EngineError::Replay(_) => make(
+            py,
+            "StoreError",
+            &format!("{error}; restore the file from a backup"),
+            PyDict::new(py),
+        ),
     };
     made.unwrap_or_else(|failure| failure)
 }
@@ -39,7 +42,12 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("run_id", &**run_id)?;
             "LeaseLostError"
         }
-        StoreError::Decided { requirement_id, decision, by, at } => {
+        StoreError::Decided {
+            requirement_id,
+            decision,
+            by,
+            at,
+        } => {
             return conflict(py, requirement_id, decision, by.as_deref(), *at);
         }
         StoreError::RequirementNotFound { run_id, requirement_id } => {
@@ -95,9 +103,14 @@ fn make(py: Python<'_>, class: &str, message: &str, attributes: Bound<'_, PyDict
 }
 
 /// The time as an aware datetime in UTC.
-#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53 until the year 2255")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds since 1970 stay below 2^53 until the year 2255"
+)]
 fn datetime(py: Python<'_>, at: Timestamp) -> PyResult<Bound<'_, PyAny>> {
     let module = py.import("datetime")?;
     let utc = module.getattr("timezone")?.getattr("utc")?;
-    module.getattr("datetime")?.call_method1("fromtimestamp", (at.0 as f64 / 1e6, utc))
+    module
+        .getattr("datetime")?
+        .call_method1("fromtimestamp", (at.0 as f64 / 1e6, utc))
 }

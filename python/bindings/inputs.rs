@@ -46,7 +46,11 @@ impl PyModelReplied {
     /// The engine's input.
     pub(crate) fn into_input(self) -> PyResult<(ModelReplied, Verdict)> {
         let verdict = verdict(self.output, self.refused, self.gave_up)?;
-        let calls = self.calls.into_iter().map(PyPlannedCall::into_planned).collect::<PyResult<_>>()?;
+        let calls = self
+            .calls
+            .into_iter()
+            .map(PyPlannedCall::into_planned)
+            .collect::<PyResult<_>>()?;
         let usage = (self.input_tokens.is_some() || self.output_tokens.is_some()).then(|| Usage {
             input_tokens: self.input_tokens.unwrap_or_default(),
             output_tokens: self.output_tokens.unwrap_or_default(),
@@ -72,7 +76,10 @@ fn verdict(output: Option<String>, refused: Option<String>, gave_up: Option<Stri
                 provider: None,
                 status_code: None,
             };
-            Verdict::GiveUp { reason: reason.into(), failure }
+            Verdict::GiveUp {
+                reason: reason.into(),
+                failure,
+            }
         }
         (Some(reason), None) => Verdict::Refuse(reason.into()),
         (None, _) => Verdict::Accept(output.map(parse_json).transpose()?),
@@ -102,10 +109,14 @@ impl PyPlannedCall {
 }
 
 fn kind(name: &str) -> PyResult<RequirementKind> {
-    [RequirementKind::Confirmation, RequirementKind::UserInput, RequirementKind::ExternalTool]
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
+    [
+        RequirementKind::Confirmation,
+        RequirementKind::UserInput,
+        RequirementKind::ExternalTool,
+    ]
+    .into_iter()
+    .find(|kind| kind.as_str() == name)
+    .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
 }
 
 /// JSON text that Python wrote.

@@ -33,7 +33,11 @@ pub(crate) struct PySession {
 
 impl PySession {
     pub(crate) fn new(session: Session, sender: CompletionSender) -> Self {
-        Self { run_id: session.run().run_id().clone(), sender, session: Mutex::new(Some(session)) }
+        Self {
+            run_id: session.run().run_id().clone(),
+            sender,
+            session: Mutex::new(Some(session)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {
@@ -93,7 +97,11 @@ type MessageTuple<'a> = (
 );
 
 fn message_tuple(message: &Message) -> MessageTuple<'_> {
-    let calls = message.tool_calls.iter().map(|call| (&*call.id, &*call.name, call.args.get())).collect();
+    let calls = message
+        .tool_calls
+        .iter()
+        .map(|call| (&*call.id, &*call.name, call.args.get()))
+        .collect();
     (
         message.role.as_str(),
         message.content.as_deref(),
@@ -152,17 +160,28 @@ impl PySession {
     /// The conversation for the native provider client, which shares its texts with the run.
     fn conversation(&self) -> PyResult<Conversation> {
         self.with_run(|session| {
-            Conversation::new(session.before().iter().chain(session.run().messages()).cloned().collect())
+            Conversation::new(
+                session
+                    .before()
+                    .iter()
+                    .chain(session.run().messages())
+                    .cloned()
+                    .collect(),
+            )
         })
     }
 
     fn notify_continued<'py>(&self, py: Python<'py>, tool_call_limit: u64) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| session.notify_continued(tool_call_limit, clock::now(), deliver))
+        self.feed(py, |session, deliver| {
+            session.notify_continued(tool_call_limit, clock::now(), deliver)
+        })
     }
 
     fn notify_model_replied<'py>(&self, py: Python<'py>, reply: PyModelReplied) -> PyResult<PyHanded<'py>> {
         let (reply, verdict) = reply.into_input()?;
-        self.feed(py, |session, deliver| session.notify_model_replied(reply, verdict, clock::now(), deliver))
+        self.feed(py, |session, deliver| {
+            session.notify_model_replied(reply, verdict, clock::now(), deliver)
+        })
     }
 
     fn notify_model_failed<'py>(
@@ -179,7 +198,9 @@ impl PySession {
             provider: provider.map(Into::into),
             status_code,
         };
-        self.feed(py, |session, deliver| session.notify_model_failed(failure, duration_us, clock::now(), deliver))
+        self.feed(py, |session, deliver| {
+            session.notify_model_failed(failure, duration_us, clock::now(), deliver)
+        })
     }
 
     fn notify_tool_finished<'py>(
@@ -190,8 +211,14 @@ impl PySession {
         is_error: bool,
         duration_us: i64,
     ) -> PyResult<PyHanded<'py>> {
-        let outcome = ToolOutcome { content: content.into(), is_error, duration_us };
-        self.feed(py, |session, deliver| session.notify_tool_finished(call_id, outcome, clock::now(), deliver))
+        let outcome = ToolOutcome {
+            content: content.into(),
+            is_error,
+            duration_us,
+        };
+        self.feed(py, |session, deliver| {
+            session.notify_tool_finished(call_id, outcome, clock::now(), deliver)
+        })
     }
 
     fn notify_tool_interrupted<'py>(&self, py: Python<'py>, call_id: &str, reason: &str) -> PyResult<PyHanded<'py>> {
@@ -200,19 +227,16 @@ impl PySession {
         })
     }
 
-    fn notify_cancelled<'py>(
-        &self,
-        py: Python<'py>,
-        interrupt: bool,
-        by: Option<String>,
-    ) -> PyResult<PyHanded<'py>> {
+    fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {
         self.feed(py, |session, deliver| {
             session.notify_cancelled(interrupt, by.map(Into::into), clock::now(), deliver)
         })
     }
 
     fn notify_outsider<'py>(&self, py: Python<'py>, notice: &OutsiderNotice) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| session.notify_outsider(notice.record(), clock::now(), deliver))
+        self.feed(py, |session, deliver| {
+            session.notify_outsider(notice.record(), clock::now(), deliver)
+        })
     }
 
     /// The run as it stands now, to be looked at later.
@@ -228,7 +252,11 @@ impl PySession {
 
 fn needed_tools(run: &Run) -> Vec<(String, Option<String>, Option<String>)> {
     let mut needed: Vec<(String, Option<String>, Option<String>)> = Vec::new();
-    for call in run.calls().iter().filter(|call| !call.is_finished() && call.plan.refused.is_none()) {
+    for call in run
+        .calls()
+        .iter()
+        .filter(|call| !call.is_finished() && call.plan.refused.is_none())
+    {
         let tool = call.plan.tool.as_ref();
         let entry = (
             call.plan.name.to_string(),

@@ -34,7 +34,12 @@ impl Snapshot {
     fn failure(&self) -> Option<(&'static str, String, Option<String>, Option<u16>)> {
         self.loaded.run.failure().map(|failure| {
             let provider = failure.provider.as_deref().map(str::to_owned);
-            (failure.kind.as_str(), failure.message.to_string(), provider, failure.status_code)
+            (
+                failure.kind.as_str(),
+                failure.message.to_string(),
+                provider,
+                failure.status_code,
+            )
         })
     }
 
@@ -57,13 +62,18 @@ impl Snapshot {
     /// The run's requirements as JSON, a list.
     fn requirements_json(&self) -> PyResult<String> {
         let run = &self.loaded.run;
-        let views: Vec<_> = run.requirements().iter().map(|requirement| run.requirement_view(requirement)).collect();
+        let views: Vec<_> = run
+            .requirements()
+            .iter()
+            .map(|requirement| run.requirement_view(requirement))
+            .collect();
         serde_json::to_string(&views).map_err(unwritable)
     }
 
     /// The whole run as JSON, for an output object.
     fn view_json(&self, py: Python<'_>) -> PyResult<String> {
-        py.detach(|| serde_json::to_string(&self.loaded.view())).map_err(unwritable)
+        py.detach(|| serde_json::to_string(&self.loaded.view()))
+            .map_err(unwritable)
     }
 }
 

@@ -47,7 +47,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(ticket: u64, subscription: Subscription) -> Self {
-        Self { ticket, subscription: std::sync::Mutex::new(Some(subscription)) }
+        Self {
+            ticket,
+            subscription: std::sync::Mutex::new(Some(subscription)),
+        }
     }
 }
 
@@ -60,6 +63,9 @@ impl Watch {
 
     /// Ends the subscription.
     fn close(&self) {
-        self.subscription.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.subscription
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
     }
 }

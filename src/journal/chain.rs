@@ -10,7 +10,11 @@ pub type Hash = [u8; 32];
 /// The hash that stands before a run's first row.
 #[must_use]
 pub fn genesis_hash(run_id: &str) -> Hash {
-    Sha256::new().chain_update(b"haltpoint journal 1\0").chain_update(run_id.as_bytes()).finalize().into()
+    Sha256::new()
+        .chain_update(b"haltpoint journal 1\0")
+        .chain_update(run_id.as_bytes())
+        .finalize()
+        .into()
 }
 
 /// The hash of a row. Each part goes in with its length, so that no two rows share an encoding.

@@ -80,9 +80,15 @@ kinds! {
 }
 
 fn write<T: Serialize>(kind: &str, payload: &T) -> Result<String, CodecError> {
-    serde_json::to_string(payload).map_err(|source| CodecError::Payload { kind: kind.to_owned(), source })
+    serde_json::to_string(payload).map_err(|source| CodecError::Payload {
+        kind: kind.to_owned(),
+        source,
+    })
 }
 
 fn read<T: DeserializeOwned>(kind: &str, payload: &str) -> Result<T, CodecError> {
-    serde_json::from_str(payload).map_err(|source| CodecError::Payload { kind: kind.to_owned(), source })
+    serde_json::from_str(payload).map_err(|source| CodecError::Payload {
+        kind: kind.to_owned(),
+        source,
+    })
 }

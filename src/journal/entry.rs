@@ -357,4 +357,3 @@ pub struct RunCompleted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Json>,
 }
-

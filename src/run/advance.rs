@@ -58,13 +58,19 @@ impl Run {
 
     /// Stops as soon as nothing runs any more.
     fn wind_down(&mut self, at: Timestamp, transition: &mut Transition) {
-        let running: Vec<Text> =
-            self.turn().iter().filter(|call| call.is_started()).map(|call| call.plan.id.clone()).collect();
+        let running: Vec<Text> = self
+            .turn()
+            .iter()
+            .filter(|call| call.is_started())
+            .map(|call| call.plan.id.clone())
+            .collect();
         if running.is_empty() {
             return self.record(Entry::RunCancelled(RunCancelled {}), at, transition);
         }
         if self.cancel.as_ref().is_some_and(|cancel| cancel.interrupt) {
-            transition.effects.extend(running.into_iter().map(|call_id| Effect::InterruptTool { call_id }));
+            transition
+                .effects
+                .extend(running.into_iter().map(|call_id| Effect::InterruptTool { call_id }));
         }
     }
 
@@ -103,7 +109,9 @@ impl Run {
             if call.is_started() && call.is_sequential() {
                 return;
             }
-            let Next::Start(args) = self.next_of(call) else { continue };
+            let Next::Start(args) = self.next_of(call) else {
+                continue;
+            };
             if call.is_sequential() && self.turn().iter().any(Call::is_started) {
                 return;
             }
@@ -120,7 +128,11 @@ impl Run {
             args,
             attempt: call.attempts + 1,
         };
-        let entry = ToolStarted { call_id: start.call_id.clone(), attempt: start.attempt, holder: self.holder.clone() };
+        let entry = ToolStarted {
+            call_id: start.call_id.clone(),
+            attempt: start.attempt,
+            holder: self.holder.clone(),
+        };
         self.record(Entry::ToolStarted(entry), at, transition);
         transition.effects.push(Effect::StartTool(start));
     }
@@ -128,7 +140,11 @@ impl Run {
     /// Every call of the turn has its outcome: the run is done, or the model goes on.
     fn finish_turn(&mut self, at: Timestamp, transition: &mut Transition) {
         if let Some(output) = self.final_tool_output() {
-            self.record(Entry::RunCompleted(RunCompleted { output: Some(output) }), at, transition);
+            self.record(
+                Entry::RunCompleted(RunCompleted { output: Some(output) }),
+                at,
+                transition,
+            );
         } else if !self.awaiting_model {
             self.awaiting_model = true;
             transition.effects.push(Effect::RequestModel);
@@ -137,8 +153,14 @@ impl Run {
 
     /// The result of a tool that ends the run, where one of the turn's calls went to such a tool and succeeded.
     fn final_tool_output(&self) -> Option<Json> {
-        let last = self.turn().iter().rev().find(|call| call.plan.tool.as_ref().is_some_and(|tool| tool.stop_after))?;
-        let CallState::Finished(outcome) = &last.state else { return None };
+        let last = self
+            .turn()
+            .iter()
+            .rev()
+            .find(|call| call.plan.tool.as_ref().is_some_and(|tool| tool.stop_after))?;
+        let CallState::Finished(outcome) = &last.state else {
+            return None;
+        };
         let counts = !outcome.is_error
             && matches!(
                 outcome.source,
@@ -158,7 +180,10 @@ impl Run {
     }
 
     fn decided(&self, call: &Call) -> Next {
-        let Some(decided) = self.last_requirement(call).and_then(|requirement| requirement.decided.as_ref()) else {
+        let Some(decided) = self
+            .last_requirement(call)
+            .and_then(|requirement| requirement.decided.as_ref())
+        else {
             return Next::Wait;
         };
         match &decided.decision {
@@ -170,7 +195,9 @@ impl Run {
             }
             Decision::Result { content } => Next::Finish(outcome(call, content.clone(), OutcomeSource::External)),
             Decision::Supply { content } => Next::Finish(outcome(call, content.clone(), OutcomeSource::Supplied)),
-            Decision::Reject { note } => Next::Finish(outcome(call, rejection(note.as_deref()), OutcomeSource::Rejected)),
+            Decision::Reject { note } => {
+                Next::Finish(outcome(call, rejection(note.as_deref()), OutcomeSource::Rejected))
+            }
             Decision::Skip { note } => Next::Finish(outcome(call, skipping(note.as_deref()), OutcomeSource::Skipped)),
         }
     }
@@ -178,12 +205,19 @@ impl Run {
     /// The arguments to run with: the model's, with what a person filled in.
     pub(super) fn effective_args(&self, call: &Call) -> Json {
         let answers = call.requirements.iter().rev().find_map(|&index| {
-            match self.requirements[index].decided.as_ref().map(|decided| &decided.decision) {
+            match self.requirements[index]
+                .decided
+                .as_ref()
+                .map(|decided| &decided.decision)
+            {
                 Some(Decision::Input { values }) if !call.plan.answers_are_result => Some(values),
                 _ => None,
             }
         });
-        answers.map_or_else(|| call.plan.args.clone(), |values| answered_args(&call.plan.args, values))
+        answers.map_or_else(
+            || call.plan.args.clone(),
+            |values| answered_args(&call.plan.args, values),
+        )
     }
 
     /// Folds a new entry and adds it to the transition.
@@ -210,7 +244,13 @@ fn planned(call: &Call) -> Next {
 }
 
 fn outcome(call: &Call, content: Text, source: OutcomeSource) -> ToolFinished {
-    ToolFinished { call_id: call.plan.id.clone(), content, is_error: false, source, duration_us: 0 }
+    ToolFinished {
+        call_id: call.plan.id.clone(),
+        content,
+        is_error: false,
+        source,
+        duration_us: 0,
+    }
 }
 
 fn rejection(note: Option<&str>) -> Text {
@@ -233,7 +273,14 @@ fn limit_failure(limit: u64) -> Entry {
         "the model asked for more than the {limit} tool calls that this run may make; \
          continue with a higher tool_call_limit to go on"
     );
-    let failure =
-        Failure { kind: FailureKind::ToolCallLimit, message: message.into(), provider: None, status_code: None };
-    Entry::RunFailed(RunFailed { failure, duration_us: 0 })
+    let failure = Failure {
+        kind: FailureKind::ToolCallLimit,
+        message: message.into(),
+        provider: None,
+        status_code: None,
+    };
+    Entry::RunFailed(RunFailed {
+        failure,
+        duration_us: 0,
+    })
 }

@@ -8,7 +8,10 @@ use super::state::{Call, CallState, Run};
 
 /// The message that opens the run's own conversation.
 pub(super) fn opening_message(started: &RunStarted) -> Message {
-    Message::text(Role::User, started.prompt.clone().unwrap_or_else(|| started.description.clone()))
+    Message::text(
+        Role::User,
+        started.prompt.clone().unwrap_or_else(|| started.description.clone()),
+    )
 }
 
 /// The model's reply.
@@ -16,7 +19,11 @@ pub(super) fn assistant_message(reply: &ModelReplied) -> Message {
     let tool_calls = reply
         .calls
         .iter()
-        .map(|call| ToolCall { id: call.id.clone(), name: call.name.clone(), args: call.args.clone() })
+        .map(|call| ToolCall {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            args: call.args.clone(),
+        })
         .collect();
     Message {
         role: Role::Assistant,
@@ -31,7 +38,9 @@ pub(super) fn assistant_message(reply: &ModelReplied) -> Message {
 
 /// The result of a finished call.
 pub(super) fn tool_message(call: &Call) -> Option<Message> {
-    let CallState::Finished(outcome) = &call.state else { return None };
+    let CallState::Finished(outcome) = &call.state else {
+        return None;
+    };
     Some(Message {
         role: Role::Tool,
         content: Some(outcome.content.clone()),

@@ -67,10 +67,18 @@ impl Run {
         }
         if let Decision::Input { values } = &decision {
             let plan = &self.calls[requirement.call].plan;
-            check_fields(plan.fields.as_ref(), plan.answers_are_result, values)
-                .map_err(|problem| DecisionError::Fields { requirement_id: requirement.id.clone(), problem })?;
+            check_fields(plan.fields.as_ref(), plan.answers_are_result, values).map_err(|problem| {
+                DecisionError::Fields {
+                    requirement_id: requirement.id.clone(),
+                    problem,
+                }
+            })?;
         }
-        Ok(Entry::RequirementDecided(RequirementDecided { requirement_id: requirement.id.clone(), decision, by }))
+        Ok(Entry::RequirementDecided(RequirementDecided {
+            requirement_id: requirement.id.clone(),
+            decision,
+            by,
+        }))
     }
 }
 
@@ -85,7 +93,9 @@ fn needed(kind: RequirementKind) -> &'static str {
 
 /// A field as it is shown: `name`, and `value` where the model filled it.
 fn shown_fields(fields: Option<&Json>) -> Vec<Map<String, Value>> {
-    fields.and_then(|fields| serde_json::from_str(fields.get()).ok()).unwrap_or_default()
+    fields
+        .and_then(|fields| serde_json::from_str(fields.get()).ok())
+        .unwrap_or_default()
 }
 
 fn field_name(field: &Map<String, Value>) -> &str {
@@ -102,7 +112,9 @@ fn check_fields(fields: Option<&Json>, may_stay_empty: bool, values: &BTreeMap<T
         let unfilled = field.get("value").is_none_or(Value::is_null);
         unfilled && !may_stay_empty && values.get(field_name(field)).is_none_or(Value::is_null)
     });
-    missing.map_or(Ok(()), |field| Err(format!("the field {:?} has no value", field_name(field))))
+    missing.map_or(Ok(()), |field| {
+        Err(format!("the field {:?} has no value", field_name(field)))
+    })
 }
 
 /// The model's arguments with the person's answers merged in.
@@ -128,5 +140,9 @@ pub(super) fn answers_as_result(fields: Option<&Json>, values: &BTreeMap<Text, V
         }
     }
     let answers = format!("The user answered: {}", Value::Object(given));
-    if absent.is_empty() { answers } else { format!("{answers}. Not given: {}", absent.join(", ")) }
+    if absent.is_empty() {
+        answers
+    } else {
+        format!("{answers}. Not given: {}", absent.join(", "))
+    }
 }

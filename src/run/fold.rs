@@ -47,9 +47,14 @@ impl Run {
     /// When the records cannot be a run's journal.
     pub fn replay(records: &[Record]) -> Result<Self, ReplayError> {
         let (first, rest) = records.split_first().ok_or(ReplayError::NoStart)?;
-        let Entry::RunStarted(started) = &first.entry else { return Err(ReplayError::NoStart) };
+        let Entry::RunStarted(started) = &first.entry else {
+            return Err(ReplayError::NoStart);
+        };
         if started.format > crate::journal::FORMAT {
-            return Err(ReplayError::NewerFormat { found: started.format, known: crate::journal::FORMAT });
+            return Err(ReplayError::NewerFormat {
+                found: started.format,
+                known: crate::journal::FORMAT,
+            });
         }
         let mut run = Self::new(started.clone(), first.at);
         for record in rest {
@@ -98,11 +103,12 @@ impl Run {
         if record.outsider {
             self.outsider_seq = record.seq;
         }
-        self.fold(&record.entry, record.at, record.outsider).map_err(|what| ReplayError::Dangling {
-            seq: record.seq,
-            kind: record.entry.kind(),
-            what,
-        })
+        self.fold(&record.entry, record.at, record.outsider)
+            .map_err(|what| ReplayError::Dangling {
+                seq: record.seq,
+                kind: record.entry.kind(),
+                what,
+            })
     }
 
     /// Folds one entry. An `Err` names what the entry speaks of and the state does not have; the state is unchanged then.
@@ -180,7 +186,10 @@ impl Run {
         let place = self.place(&started.call_id)?;
         let call = &mut self.calls[place];
         call.attempts = started.attempt;
-        call.state = CallState::Started { at, holder: started.holder.clone() };
+        call.state = CallState::Started {
+            at,
+            holder: started.holder.clone(),
+        };
         Ok(())
     }
 
@@ -203,7 +212,10 @@ impl Run {
     fn put_in_doubt(&mut self, place: usize) {
         let call = &mut self.calls[place];
         if let CallState::Started { at, holder } = &call.state {
-            call.state = CallState::InDoubt { started_at: *at, holder: holder.clone() };
+            call.state = CallState::InDoubt {
+                started_at: *at,
+                holder: holder.clone(),
+            };
         }
     }
 
@@ -216,7 +228,8 @@ impl Run {
         };
         call.requirements.push(self.requirements.len());
         call.state = CallState::Waiting;
-        self.requirement_index.insert(opened.requirement_id.clone(), self.requirements.len());
+        self.requirement_index
+            .insert(opened.requirement_id.clone(), self.requirements.len());
         self.requirements.push(Requirement {
             id: opened.requirement_id.clone(),
             kind: opened.kind,
@@ -233,22 +246,32 @@ impl Run {
             .requirement_index
             .get(&decided.requirement_id)
             .ok_or_else(|| format!("requirement {}", decided.requirement_id))?;
-        self.requirements[*index].decided =
-            Some(Decided { decision: decided.decision.clone(), by: decided.by.clone(), at });
+        self.requirements[*index].decided = Some(Decided {
+            decision: decided.decision.clone(),
+            by: decided.by.clone(),
+            at,
+        });
         Ok(())
     }
 
     fn fold_cancelled(&mut self, at: Timestamp) {
         if self.turn().iter().all(Call::is_finished) {
-            self.cut_step = Some(cut_model_step(RunStatus::Cancelled, "cancelled before the model answered", 0));
+            self.cut_step = Some(cut_model_step(
+                RunStatus::Cancelled,
+                "cancelled before the model answered",
+                0,
+            ));
         }
         self.stop(RunStatus::Cancelled, at);
     }
 
     fn fold_failed(&mut self, failed: &RunFailed, at: Timestamp) {
         if self.turn().iter().all(Call::is_finished) {
-            self.cut_step =
-                Some(cut_model_step(RunStatus::Error, &failed.failure.message, failed.duration_us));
+            self.cut_step = Some(cut_model_step(
+                RunStatus::Error,
+                &failed.failure.message,
+                failed.duration_us,
+            ));
         }
         self.failure = Some(failed.failure.clone());
         self.stop(RunStatus::Error, at);
@@ -264,7 +287,10 @@ impl Run {
     }
 
     pub(super) fn place(&self, call_id: &str) -> Result<usize, String> {
-        self.call_index.get(call_id).copied().ok_or_else(|| format!("call {call_id}"))
+        self.call_index
+            .get(call_id)
+            .copied()
+            .ok_or_else(|| format!("call {call_id}"))
     }
 }
 
@@ -296,5 +322,10 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
 }
 
 fn cut_model_step(status: RunStatus, message: &str, duration_us: i64) -> Step {
-    Step { name: "model_execution".to_owned(), status, message: message.to_owned(), duration_us }
+    Step {
+        name: "model_execution".to_owned(),
+        status,
+        message: message.to_owned(),
+        duration_us,
+    }
 }

@@ -200,12 +200,16 @@ impl Run {
     /// The requirement of that id.
     #[must_use]
     pub fn requirement(&self, requirement_id: &str) -> Option<&Requirement> {
-        self.requirement_index.get(requirement_id).map(|&index| &self.requirements[index])
+        self.requirement_index
+            .get(requirement_id)
+            .map(|&index| &self.requirements[index])
     }
 
     /// The requirements that the run waits for.
     pub fn open_requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements.iter().filter(|requirement| requirement.decided.is_none())
+        self.requirements
+            .iter()
+            .filter(|requirement| requirement.decided.is_none())
     }
 
     /// Whether a decision has been made that the run has not acted on yet.
@@ -213,7 +217,9 @@ impl Run {
     pub fn has_news(&self) -> bool {
         self.turn().iter().any(|call| {
             call.state == CallState::Waiting
-                && self.last_requirement(call).is_some_and(|requirement| requirement.decided.is_some())
+                && self
+                    .last_requirement(call)
+                    .is_some_and(|requirement| requirement.decided.is_some())
         })
     }
 

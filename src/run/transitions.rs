@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 
 use crate::journal::{
-    AnswerRefused, CancelRequested, Entry, Failure, ModelReplied, OutcomeSource, PlannedCall, Record, RunCompleted, RunContinued,
-    RunFailed, ToolFinished, ToolInterrupted,
+    AnswerRefused, CancelRequested, Entry, Failure, ModelReplied, OutcomeSource, PlannedCall, Record, RunCompleted,
+    RunContinued, RunFailed, ToolFinished, ToolInterrupted,
 };
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
+use super::Transition;
 use super::fold::ReplayError;
 use super::state::{Call, Run};
-use super::Transition;
 
 /// What the driver makes of a reply without tool calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,11 @@ impl Run {
     pub fn notify_model_failed(&mut self, failure: Failure, duration_us: i64, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
         if self.awaiting_model {
-            self.record(Entry::RunFailed(RunFailed { failure, duration_us }), at, &mut transition);
+            self.record(
+                Entry::RunFailed(RunFailed { failure, duration_us }),
+                at,
+                &mut transition,
+            );
         }
         self.advanced(at, transition)
     }
@@ -104,7 +108,10 @@ impl Run {
     pub fn notify_tool_interrupted(&mut self, call_id: &str, reason: Text, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
         if self.call(call_id).is_some_and(Call::is_started) {
-            let interrupted = ToolInterrupted { call_id: call_id.into(), reason };
+            let interrupted = ToolInterrupted {
+                call_id: call_id.into(),
+                reason,
+            };
             self.record(Entry::ToolInterrupted(interrupted), at, &mut transition);
         }
         self.advanced(at, transition)
@@ -179,7 +186,10 @@ fn final_entries(verdict: Verdict) -> Vec<Entry> {
         Verdict::Refuse(reason) => vec![Entry::AnswerRefused(AnswerRefused { reason })],
         Verdict::GiveUp { reason, failure } => vec![
             Entry::AnswerRefused(AnswerRefused { reason }),
-            Entry::RunFailed(RunFailed { failure, duration_us: 0 }),
+            Entry::RunFailed(RunFailed {
+                failure,
+                duration_us: 0,
+            }),
         ],
     }
 }

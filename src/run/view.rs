@@ -131,7 +131,11 @@ impl Run {
             metadata: started.metadata.clone(),
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
-            requirements: self.requirements.iter().map(|requirement| self.requirement_view(requirement)).collect(),
+            requirements: self
+                .requirements
+                .iter()
+                .map(|requirement| self.requirement_view(requirement))
+                .collect(),
             tools: self.calls.iter().map(|call| self.tool_view(call)).collect(),
             step_results: self.step_views(),
             messages: before.iter().chain(&self.messages).cloned().collect(),
@@ -144,7 +148,9 @@ impl Run {
     #[must_use]
     pub fn pause_reason(&self) -> Option<RequirementKind> {
         let paused = self.status == crate::store::RunStatus::Paused;
-        paused.then(|| self.open_requirements().next().map(|requirement| requirement.kind)).flatten()
+        paused
+            .then(|| self.open_requirements().next().map(|requirement| requirement.kind))
+            .flatten()
     }
 
     /// The requirement as users see it.
@@ -184,7 +190,10 @@ impl Run {
     fn tool_view(&self, call: &Call) -> ToolExecutionView {
         let asks = |kind: RequirementKind| (call.plan.asks == Some(kind)).then_some(true);
         let decision = call.requirements.iter().find_map(|&index| {
-            self.requirements[index].decided.as_ref().map(|decided| &decided.decision)
+            self.requirements[index]
+                .decided
+                .as_ref()
+                .map(|decided| &decided.decision)
         });
         let (confirmed, confirmation_note) = confirmation(decision);
         let outcome = match &call.state {
@@ -211,7 +220,11 @@ impl Run {
     }
 
     fn step_views(&self) -> Vec<StepView> {
-        let waiting = self.turn().iter().filter(|call| !call.is_finished()).map(|call| self.unfinished_step(call));
+        let waiting = self
+            .turn()
+            .iter()
+            .filter(|call| !call.is_finished())
+            .map(|call| self.unfinished_step(call));
         let steps = self.steps.iter().cloned().chain(self.cut_step.clone()).chain(waiting);
         steps.enumerate().map(|(index, step)| step_view(index, step)).collect()
     }
@@ -219,17 +232,24 @@ impl Run {
     /// A call without an outcome, as the step that it is going to be.
     fn unfinished_step(&self, call: &Call) -> Step {
         let message = match &call.state {
-            CallState::Waiting => self.last_requirement(call).map_or("waiting", |requirement| match requirement.kind {
-                RequirementKind::Confirmation => "waiting for confirmation",
-                RequirementKind::UserInput => "waiting for user input",
-                RequirementKind::ExternalTool => "waiting for the result of a run elsewhere",
-                RequirementKind::Recovery => "waiting for a recovery decision",
-            }),
+            CallState::Waiting => self
+                .last_requirement(call)
+                .map_or("waiting", |requirement| match requirement.kind {
+                    RequirementKind::Confirmation => "waiting for confirmation",
+                    RequirementKind::UserInput => "waiting for user input",
+                    RequirementKind::ExternalTool => "waiting for the result of a run elsewhere",
+                    RequirementKind::Recovery => "waiting for a recovery decision",
+                }),
             CallState::InDoubt { .. } => "outcome unknown",
             CallState::Started { .. } => "running",
             CallState::Planned | CallState::Finished(_) => "not started",
         };
-        Step { name: format!("tool:{}", call.plan.name), status: self.status, message: message.to_owned(), duration_us: 0 }
+        Step {
+            name: format!("tool:{}", call.plan.name),
+            status: self.status,
+            message: message.to_owned(),
+            duration_us: 0,
+        }
     }
 
     fn usage_view(&self) -> UsageView {
@@ -257,7 +277,11 @@ fn shown_fields(call: &Call, decision: Option<&Decision>) -> Option<Value> {
     let mut fields: Value = serde_json::from_str(call.plan.fields.as_ref()?.get()).ok()?;
     if let Some(Decision::Input { values }) = decision {
         for field in fields.as_array_mut().into_iter().flatten() {
-            let answer = field.get("name").and_then(Value::as_str).and_then(|name| values.get(name)).cloned();
+            let answer = field
+                .get("name")
+                .and_then(Value::as_str)
+                .and_then(|name| values.get(name))
+                .cloned();
             if let (Some(answer), Some(field)) = (answer, field.as_object_mut()) {
                 field.insert("value".to_owned(), answer);
             }
@@ -276,13 +300,18 @@ fn step_view(index: usize, step: Step) -> StepView {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a run's duration in microseconds stays far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a run's duration in microseconds stays far below 2^53"
+)]
 fn seconds(micros: i64) -> f64 {
     micros.max(0) as f64 / 1e6
 }
 
 /// The time as ISO 8601 in UTC, in the form that every Python from 3.7 on reads.
 fn iso(at: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| at.0.to_string(), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string())
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(
+        |_| at.0.to_string(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
+    )
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::Text;
 use crate::journal::RunStarted;
 use crate::message::{Message, Role};
 use crate::run::Run;
 use crate::store::Store;
-use crate::Text;
 
 use super::EngineError;
 
@@ -34,7 +34,10 @@ impl Memory {
 
     /// Instructions first, then what is remembered.
     pub(super) fn before(&self, started: &RunStarted) -> Arc<[Message]> {
-        let system = started.system_prompt.iter().map(|prompt| Message::text(Role::System, prompt.clone()));
+        let system = started
+            .system_prompt
+            .iter()
+            .map(|prompt| Message::text(Role::System, prompt.clone()));
         system.chain(self.messages.iter().cloned()).collect()
     }
 }

@@ -42,8 +42,12 @@ type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
 /// Takes the right to drive a run.
 pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>) {
     let handle = store.clone();
-    let acquire =
-        Operation::Acquire { run_id, holder: store.holder(), now: at, expires: store.lease_expiry(at) };
+    let acquire = Operation::Acquire {
+        run_id,
+        holder: store.holder(),
+        now: at,
+        expires: store.lease_expiry(at),
+    };
     store.submit(
         acquire,
         Box::new(move |committed| match committed {
@@ -83,7 +87,10 @@ fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: &StoredRun) -> Res
     let run = Run::replay(&stored.records)?;
     let memory = Memory::load(reader?, run.started().remembers.clone())?;
     let before = memory.before(run.started());
-    Ok(Loaded { run: Arc::new(run), before })
+    Ok(Loaded {
+        run: Arc::new(run),
+        before,
+    })
 }
 
 /// Looks at a run without driving it.
@@ -122,7 +129,13 @@ pub fn decide(
 }
 
 fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp, then: Then<()>) {
-    let append = Append { run_id, author: Author::Outsider, at, entries: vec![entry], finish: None };
+    let append = Append {
+        run_id,
+        author: Author::Outsider,
+        at,
+        entries: vec![entry],
+        finish: None,
+    };
     store.submit(
         Operation::Append(append),
         Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from))),
@@ -132,12 +145,18 @@ fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp
 /// Asks a run to stop, wherever it is driven; stops it here and now where nobody drives it. `false`: it is neither running nor paused.
 pub fn cancel(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Timestamp, then: Then<bool>) {
     let handle = store.clone();
-    let acquire =
-        Operation::Acquire { run_id: run_id.clone(), holder: store.holder(), now: at, expires: store.lease_expiry(at) };
+    let acquire = Operation::Acquire {
+        run_id: run_id.clone(),
+        holder: store.holder(),
+        now: at,
+        expires: store.lease_expiry(at),
+    };
     store.submit(
         acquire,
         Box::new(move |committed| match committed {
-            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => cancel_idle(&handle, &run, epoch, cancel, at, then),
+            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => {
+                cancel_idle(&handle, &run, epoch, cancel, at, then)
+            }
             Ok(_) | Err(StoreError::RunNotFound { .. }) => then(Ok(false)),
             Err(StoreError::Busy { .. }) => cancel_driven(&handle, run_id, cancel, at, then),
             Err(error) => then(Err(error.into())),
@@ -155,7 +174,10 @@ fn cancel_idle(
     then: Then<bool>,
 ) {
     let run_id = stored.row.run_id.clone();
-    let release = Operation::Release { run_id: run_id.clone(), epoch };
+    let release = Operation::Release {
+        run_id: run_id.clone(),
+        epoch,
+    };
     let mut run = match Run::replay(&stored.records) {
         Ok(run) => run,
         Err(error) => {
@@ -167,7 +189,10 @@ fn cancel_idle(
         return store.submit(release, Box::new(move |_| then(Ok(false))));
     }
     let driver_entries = run.driver_entries();
-    let continued = RunContinued { holder: store.holder().to_string().into(), tool_call_limit: run.tool_call_limit() };
+    let continued = RunContinued {
+        holder: store.holder().to_string().into(),
+        tool_call_limit: run.tool_call_limit(),
+    };
     let Transition { entries, .. } = run.notify_cancelled_idle(continued, cancel, at);
     let append = Append {
         run_id,

@@ -17,10 +17,7 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     if let Some(system) = outgoing.transcript.system_text() {
         body.insert("system".to_owned(), json!(system));
     }
-    body.insert(
-        "messages".to_owned(),
-        json!(messages(&outgoing.transcript.turns)),
-    );
+    body.insert("messages".to_owned(), json!(messages(&outgoing.transcript.turns)));
     insert_tools(&mut body, outgoing);
     body
 }
@@ -66,11 +63,7 @@ fn text_block(text: &str) -> Value {
 
 /// Blank text is refused, and a message without any as well.
 fn user_block(text: &str) -> Value {
-    text_block(if text.trim().is_empty() {
-        "(no text)"
-    } else {
-        text
-    })
+    text_block(if text.trim().is_empty() { "(no text)" } else { text })
 }
 
 fn assistant_blocks(assistant: &Assistant<'_>) -> Vec<Value> {
@@ -120,10 +113,7 @@ fn result_block(result: &CallResult<'_>) -> Value {
 fn insert_tools(body: &mut Map<String, Value>, outgoing: &Outgoing<'_>) {
     let called = outgoing.transcript.called_tools();
     if !outgoing.tools.is_empty() {
-        body.insert(
-            "tools".to_owned(),
-            outgoing.tools.iter().map(tool).collect(),
-        );
+        body.insert("tools".to_owned(), outgoing.tools.iter().map(tool).collect());
         if let Some(parallel) = outgoing.settings.parallel_tool_calls {
             body.insert(
                 "tool_choice".to_owned(),
@@ -160,13 +150,10 @@ pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
     for block in content {
         read_block(&mut reply, block)?;
     }
-    reply.provider_data = worth_keeping(content).then(
-        || json!({PIECES: list_at(body, "/content").iter().filter_map(piece).collect::<Vec<_>>()}),
-    );
+    reply.provider_data = worth_keeping(content)
+        .then(|| json!({PIECES: list_at(body, "/content").iter().filter_map(piece).collect::<Vec<_>>()}));
     match text_at(body, "/stop_reason") {
-        Some("max_tokens" | "model_context_window_exceeded")
-            if reply.text.is_none() || !reply.calls.is_empty() =>
-        {
+        Some("max_tokens" | "model_context_window_exceeded") if reply.text.is_none() || !reply.calls.is_empty() => {
             Err(Fault::cut_short())
         }
         Some("refusal") if reply.text.is_none() => Err(Fault::filtered("refusal")),

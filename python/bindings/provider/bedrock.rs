@@ -3,9 +3,7 @@
 //! genai writes this one; it takes no fields of ours. Reasoning is switched off, because its blocks could not be given back
 //! unchanged, and a failed call is told in the result's text, because genai has no field for the protocol's `status`.
 
-use genai::chat::{
-    ChatMessage, ChatRequest, ChatRole, ContentPart, MessageContent, Tool, ToolCall, ToolResponse,
-};
+use genai::chat::{ChatMessage, ChatRequest, ChatRole, ContentPart, MessageContent, Tool, ToolCall, ToolResponse};
 use serde_json::Value;
 
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
@@ -53,11 +51,7 @@ fn messages(turns: &[Turn<'_>]) -> Vec<ChatMessage> {
 }
 
 fn user_part(text: &str) -> ContentPart {
-    ContentPart::from_text(if text.trim().is_empty() {
-        "(no text)"
-    } else {
-        text
-    })
+    ContentPart::from_text(if text.trim().is_empty() { "(no text)" } else { text })
 }
 
 fn assistant_parts(assistant: &Assistant<'_>) -> Vec<ContentPart> {
@@ -106,16 +100,13 @@ pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
     for block in list_at(body, "/output/message/content") {
         reply.push_text(text_at(block, "/text").unwrap_or_default());
         if let Some(call) = block.get("toolUse") {
-            reply.calls.push(
-                read_call(call)
-                    .ok_or_else(|| Fault::malformed("a tool call without id or name"))?,
-            );
+            reply
+                .calls
+                .push(read_call(call).ok_or_else(|| Fault::malformed("a tool call without id or name"))?);
         }
     }
     match text_at(body, "/stopReason") {
-        Some("max_tokens") if reply.text.is_none() || !reply.calls.is_empty() => {
-            Err(Fault::cut_short())
-        }
+        Some("max_tokens") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
         Some(reason @ ("guardrail_intervened" | "content_filtered")) if reply.text.is_none() => {
             Err(Fault::filtered(reason))
         }

@@ -147,11 +147,8 @@ impl Provider {
     /// `OPENAI_BASE_URL` for `OPENAI_API_KEY`, and so on; the prefix's own name counts as well.
     fn base_url_variables(&self) -> Vec<String> {
         let named = self.prefix.to_uppercase().replace('-', "_");
-        let stems = std::iter::once(named.as_str()).chain(
-            self.keys
-                .iter()
-                .filter_map(|key| key.strip_suffix("_API_KEY")),
-        );
+        let stems =
+            std::iter::once(named.as_str()).chain(self.keys.iter().filter_map(|key| key.strip_suffix("_API_KEY")));
         stems.map(|stem| format!("{stem}_BASE_URL")).collect()
     }
 
@@ -179,8 +176,7 @@ fn has_path(url: &str) -> bool {
 /// The path of a URL without the slash at its end.
 fn path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/')
-        .map_or("", |slash| rest[slash..].trim_end_matches('/'))
+    rest.find('/').map_or("", |slash| rest[slash..].trim_end_matches('/'))
 }
 
 fn variable(name: impl AsRef<str>) -> Option<String> {

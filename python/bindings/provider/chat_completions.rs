@@ -22,11 +22,7 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let strict = outgoing.provider.prefix == "openai";
         body.insert(
             "tools".to_owned(),
-            outgoing
-                .tools
-                .iter()
-                .map(|spec| tool(spec, strict))
-                .collect(),
+            outgoing.tools.iter().map(|spec| tool(spec, strict)).collect(),
         );
         if let Some(parallel) = outgoing.settings.parallel_tool_calls {
             body.insert("parallel_tool_calls".to_owned(), json!(parallel));
@@ -50,9 +46,7 @@ fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
                 }
                 messages.push(json!({"role": "user", "content": text}));
             }
-            Turn::Assistant(assistant) => {
-                messages.push(assistant_message(assistant, wants_reasoning))
-            }
+            Turn::Assistant(assistant) => messages.push(assistant_message(assistant, wants_reasoning)),
             Turn::Results(results) => messages.extend(results.iter().map(result_message)),
         }
         after_results = matches!(turn, Turn::Results(_));
@@ -96,8 +90,7 @@ fn result_message(result: &CallResult<'_>) -> Value {
 
 /// Only OpenAI itself is known to take `strict`.
 fn tool(spec: &ToolSpec, may_be_strict: bool) -> Value {
-    let mut function =
-        json!({"name": spec.name, "description": spec.description, "parameters": spec.schema()});
+    let mut function = json!({"name": spec.name, "description": spec.description, "parameters": spec.schema()});
     if spec.strict && may_be_strict {
         function["parameters"] = strict_schema(spec);
         function["strict"] = json!(true);
@@ -129,9 +122,7 @@ pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
     };
     read_text(&mut reply, message);
     match text_at(choice, "/finish_reason") {
-        Some("length") if reply.text.is_none() || !reply.calls.is_empty() => {
-            Err(Fault::cut_short())
-        }
+        Some("length") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
         Some("content_filter") if reply.text.is_none() => Err(Fault::filtered("content filter")),
         _ => Ok(reply),
     }
@@ -155,8 +146,7 @@ fn read_text(reply: &mut Reply, message: &Value) {
 }
 
 fn call(value: &Value) -> Result<ReplyCall, Fault> {
-    let name = text_at(value, "/function/name")
-        .ok_or_else(|| Fault::malformed("a tool call without a name"))?;
+    let name = text_at(value, "/function/name").ok_or_else(|| Fault::malformed("a tool call without a name"))?;
     let args = match value.pointer("/function/arguments") {
         Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
         Some(Value::String(text)) => text.clone(),

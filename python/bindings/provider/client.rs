@@ -99,8 +99,7 @@ impl ProviderClient {
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(what: &str, text: &'a str) -> PyResult<T> {
-    serde_json::from_str(text)
-        .map_err(|error| PyValueError::new_err(format!("these are no {what}: {error}")))
+    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("these are no {what}: {error}")))
 }
 
 /// A request under way.
@@ -185,19 +184,13 @@ impl Exchange {
             ));
         }
         let (request, options, reasons) = self.write();
-        let body = match route
-            .client
-            .exec_chat(route.target, request, Some(&options))
-            .await
-        {
+        let body = match route.client.exec_chat(route.target, request, Some(&options)).await {
             Ok(response) => response.captured_raw_body.unwrap_or_default(),
             // genai reads answers more strictly than the protocols are; the body is there all the same.
             Err(genai::Error::ChatResponseGeneration { response_body, .. }) => *response_body,
             Err(error) => return Err(from_genai(provider, error)),
         };
-        let reply = protocol
-            .reply(&body)
-            .map_err(|fault| fault.into_failure(provider))?;
+        let reply = protocol.reply(&body).map_err(|fault| fault.into_failure(provider))?;
         Ok(self.signed(reply, reasons))
     }
 
@@ -222,9 +215,9 @@ impl Exchange {
             Protocol::Bedrock => bedrock::request(&outgoing),
             _ => ChatRequest::default(),
         };
-        let options =
-            self.settings
-                .options(protocol, &self.model, may_reason, protocol.body(&outgoing));
+        let options = self
+            .settings
+            .options(protocol, &self.model, may_reason, protocol.body(&outgoing));
         (request, options, may_reason && self.settings.reasons())
     }
 

@@ -63,17 +63,12 @@ impl Failure {
 pub(super) fn from_genai(provider: &'static str, error: genai::Error) -> Failure {
     let headers = RetryHeaders::of(&error);
     match error {
-        genai::Error::WebModelCall { webc_error, .. } => {
-            headers.applied_to(from_web(provider, webc_error))
-        }
+        genai::Error::WebModelCall { webc_error, .. } => headers.applied_to(from_web(provider, webc_error)),
         genai::Error::ChatResponseGeneration { cause, .. } => Failure::passing(
             provider,
             format!("{provider} sent an answer that can't be read: {cause}"),
         ),
-        other => Failure::final_error(
-            provider,
-            format!("the request to {provider} can't be made: {other}"),
-        ),
+        other => Failure::final_error(provider, format!("the request to {provider} can't be made: {other}")),
     }
 }
 
@@ -136,15 +131,9 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 pub(super) fn provider_message(body: &str) -> String {
     let parsed: Option<Value> = serde_json::from_str(body).ok();
     let said = parsed.as_ref().and_then(|body| {
-        [
-            "/error/message",
-            "/error",
-            "/message",
-            "/detail",
-            "/0/error/message",
-        ]
-        .iter()
-        .find_map(|pointer| body.pointer(pointer).and_then(Value::as_str))
+        ["/error/message", "/error", "/message", "/detail", "/0/error/message"]
+            .iter()
+            .find_map(|pointer| body.pointer(pointer).and_then(Value::as_str))
     });
     match said.unwrap_or(body).trim() {
         "" => "no message".to_owned(),
@@ -170,9 +159,7 @@ impl RetryHeaders {
     fn of(error: &genai::Error) -> Self {
         let text = |name| {
             let value = error.headers().and_then(|headers| headers.get(name));
-            value
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
+            value.and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         Self {
             retry_after: text("retry-after"),

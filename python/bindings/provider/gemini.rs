@@ -15,17 +15,11 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     let mut body = Map::new();
     if let Some(system) = outgoing.transcript.system_text() {
-        body.insert(
-            "systemInstruction".to_owned(),
-            json!({"parts": [{"text": system}]}),
-        );
+        body.insert("systemInstruction".to_owned(), json!({"parts": [{"text": system}]}));
     }
     body.insert(
         "contents".to_owned(),
-        json!(contents(
-            &outgoing.transcript.turns,
-            checks_signatures(outgoing.model)
-        )),
+        json!(contents(&outgoing.transcript.turns, checks_signatures(outgoing.model))),
     );
     if !outgoing.tools.is_empty() {
         let tools: Vec<_> = outgoing.tools.iter().map(tool).collect();
@@ -94,19 +88,14 @@ fn assistant_parts(assistant: &Assistant<'_>, signed: bool) -> Vec<Value> {
             return Some(piece.clone());
         }
         let mut part = piece.clone();
-        part["functionCall"] =
-            function_call(calls.next()?, piece.pointer("/functionCall/id").is_some());
+        part["functionCall"] = function_call(calls.next()?, piece.pointer("/functionCall/id").is_some());
         Some(part)
     });
     parts.collect()
 }
 
 fn foreign_parts(assistant: &Assistant<'_>, signed: bool) -> Vec<Value> {
-    let mut parts: Vec<_> = assistant
-        .text
-        .map(|text| json!({"text": text}))
-        .into_iter()
-        .collect();
+    let mut parts: Vec<_> = assistant.text.map(|text| json!({"text": text})).into_iter().collect();
     for (index, call) in assistant.calls.iter().enumerate() {
         let mut part = json!({"functionCall": function_call(call, false)});
         if signed && index == 0 {
@@ -165,9 +154,7 @@ fn finished(reason: Option<&str>, reply: Reply) -> Result<Reply, Fault> {
     match reason {
         None | Some("STOP") => Ok(reply),
         Some("MAX_TOKENS") if !complete => Err(Fault::cut_short()),
-        Some(reason @ ("MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "OTHER"))
-            if !complete =>
-        {
+        Some(reason @ ("MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "OTHER")) if !complete => {
             Err(Fault::Passing(format!("gave up on the answer ({reason})")))
         }
         Some(reason) if !complete && reply.calls.is_empty() => Err(Fault::filtered(reason)),
@@ -181,8 +168,7 @@ fn is_thought(part: &Value) -> bool {
 
 fn read_part(reply: &mut Reply, part: &Value) -> Result<(), Fault> {
     if let Some(call) = part.get("functionCall") {
-        let name = text_at(call, "/name")
-            .ok_or_else(|| Fault::malformed("a function call without a name"))?;
+        let name = text_at(call, "/name").ok_or_else(|| Fault::malformed("a function call without a name"))?;
         let args = call.get("args").filter(|args| !args.is_null());
         reply.calls.push(ReplyCall {
             id: text_at(call, "/id").map_or_else(new_call_id, str::to_owned),
@@ -197,9 +183,7 @@ fn read_part(reply: &mut Reply, part: &Value) -> Result<(), Fault> {
 
 /// The parts as they go back, when the message alone could not give them: signatures and call ids.
 fn kept(parts: &[Value]) -> Option<Value> {
-    let special = |part: &Value| {
-        part.get("thoughtSignature").is_some() || part.pointer("/functionCall/id").is_some()
-    };
+    let special = |part: &Value| part.get("thoughtSignature").is_some() || part.pointer("/functionCall/id").is_some();
     let pieces = || {
         parts
             .iter()

@@ -79,10 +79,7 @@ impl Fault {
 
     /// The model was stopped by the limit on its output, in the middle of something that is useless when cut.
     pub(super) fn cut_short() -> Self {
-        Self::Final(
-            "stopped the answer at the token limit before it was complete: raise `max_tokens`"
-                .to_owned(),
-        )
+        Self::Final("stopped the answer at the token limit before it was complete: raise `max_tokens`".to_owned())
     }
 
     /// The provider's filter held the answer back.
@@ -94,11 +91,9 @@ impl Fault {
         match self {
             Self::Passing(message) => Failure::passing(provider, format!("{provider} {message}")),
             Self::Final(message) => Failure::final_error(provider, format!("{provider} {message}")),
-            Self::Status(status, message) => Failure::of_status(
-                provider,
-                status,
-                &format!("{provider} answered {status}: {message}"),
-            ),
+            Self::Status(status, message) => {
+                Failure::of_status(provider, status, &format!("{provider} answered {status}: {message}"))
+            }
         }
     }
 }
@@ -159,10 +154,7 @@ pub(super) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 /// The number at a JSON pointer, zero when there is none.
 pub(super) fn count_at(value: &Value, pointer: &str) -> u64 {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// The list at a JSON pointer, empty when there is none.

@@ -107,9 +107,7 @@ impl Delivery {
             self.ticket,
             match outcome {
                 Ok(reply) => Box::new(move |py| Ok(Py::new(py, ProviderReply(reply))?.into_any())),
-                Err(failure) => {
-                    Box::new(move |py| Ok(Py::new(py, ProviderFailure::new(failure))?.into_any()))
-                }
+                Err(failure) => Box::new(move |py| Ok(Py::new(py, ProviderFailure::new(failure))?.into_any())),
             },
         );
     }

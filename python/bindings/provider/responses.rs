@@ -21,10 +21,7 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
         body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
     }
     if !outgoing.tools.is_empty() {
-        body.insert(
-            "tools".to_owned(),
-            outgoing.tools.iter().map(tool).collect(),
-        );
+        body.insert("tools".to_owned(), outgoing.tools.iter().map(tool).collect());
         if let Some(parallel) = outgoing.settings.parallel_tool_calls {
             body.insert("parallel_tool_calls".to_owned(), json!(parallel));
         }
@@ -79,9 +76,7 @@ fn is_call(piece: &Value) -> bool {
 /// Without the item's own id: that would refer to what the provider has stored.
 fn call_item(assistant: &Assistant<'_>, index: usize) -> Option<Value> {
     let call = assistant.calls.get(index)?;
-    Some(
-        json!({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.args}),
-    )
+    Some(json!({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.args}))
 }
 
 fn result_item(result: &CallResult<'_>) -> Value {
@@ -116,16 +111,9 @@ pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
     }
     reply.provider_data = kept(output);
     let complete = reply.text.is_some() && reply.calls.is_empty();
-    match (
-        text_at(body, "/status"),
-        text_at(body, "/incomplete_details/reason"),
-    ) {
-        (Some("failed" | "cancelled"), _) => {
-            Err(Fault::Passing("gave up on the answer".to_owned()))
-        }
-        (Some("incomplete"), Some("content_filter")) if !complete => {
-            Err(Fault::filtered("content filter"))
-        }
+    match (text_at(body, "/status"), text_at(body, "/incomplete_details/reason")) {
+        (Some("failed" | "cancelled"), _) => Err(Fault::Passing("gave up on the answer".to_owned())),
+        (Some("incomplete"), Some("content_filter")) if !complete => Err(Fault::filtered("content filter")),
         (Some("incomplete"), _) if !complete => Err(Fault::cut_short()),
         _ => Ok(reply),
     }
@@ -140,10 +128,9 @@ fn read_item(reply: &mut Reply, item: &Value) -> Result<(), Fault> {
             }
         }
         Some("function_call") => {
-            reply.calls.push(
-                call(item)
-                    .ok_or_else(|| Fault::malformed("a function call without call_id or name"))?,
-            );
+            reply
+                .calls
+                .push(call(item).ok_or_else(|| Fault::malformed("a function call without call_id or name"))?);
         }
         _ => {}
     }
@@ -163,18 +150,13 @@ fn call(item: &Value) -> Option<ReplyCall> {
 /// stored, and something that follows it.
 fn kept(output: &[Value]) -> Option<Value> {
     let is_reasoning = |item: &Value| text_at(item, "/type") == Some("reasoning");
-    let can_return = |item: &&Value| {
-        !is_reasoning(item)
-            || text_at(item, "/encrypted_content").is_some_and(|text| !text.is_empty())
-    };
+    let can_return =
+        |item: &&Value| !is_reasoning(item) || text_at(item, "/encrypted_content").is_some_and(|text| !text.is_empty());
     let mut items: Vec<Value> = output.iter().filter(can_return).map(piece).collect();
     while items.last().is_some_and(is_reasoning) {
         items.pop();
     }
-    items
-        .iter()
-        .any(is_reasoning)
-        .then(|| json!({PIECES: items}))
+    items.iter().any(is_reasoning).then(|| json!({PIECES: items}))
 }
 
 fn piece(item: &Value) -> Value {

@@ -92,9 +92,7 @@ fn is_loopback(url: &str) -> bool {
         .trim_start_matches('[')
         .trim_end_matches(']')
         .parse::<std::net::IpAddr>();
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Why no request can be made in this process.
@@ -110,9 +108,7 @@ impl From<ServiceError> for PyErr {
                 "this process was forked from one that had made model requests, and can't make any itself: \
                  start it with the multiprocessing method 'spawn' or 'forkserver'",
             ),
-            ServiceError::Unavailable(cause) => {
-                PyOSError::new_err(format!("model requests can't be made: {cause}"))
-            }
+            ServiceError::Unavailable(cause) => PyOSError::new_err(format!("model requests can't be made: {cause}")),
         }
     }
 }

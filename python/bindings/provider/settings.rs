@@ -32,8 +32,7 @@ impl Settings {
     /// How long one request may take.
     pub(super) fn timeout(&self) -> Duration {
         let seconds = self.timeout.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
-        Duration::try_from_secs_f64(seconds)
-            .unwrap_or(Duration::from_secs_f64(DEFAULT_TIMEOUT_SECONDS))
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs_f64(DEFAULT_TIMEOUT_SECONDS))
     }
 
     /// Whether the model is asked to reason.
@@ -59,10 +58,7 @@ impl Settings {
             ],
             Protocol::ChatCompletions => &[],
         };
-        unsupported
-            .iter()
-            .find(|(_, given)| *given)
-            .map(|(name, _)| *name)
+        unsupported.iter().find(|(_, given)| *given).map(|(name, _)| *name)
     }
 
     /// The options for genai, with `body` over whatever genai would send itself.
@@ -93,9 +89,7 @@ impl Settings {
     }
 
     fn effort(&self) -> Option<ReasoningEffort> {
-        self.reasoning_effort
-            .as_deref()
-            .and_then(ReasoningEffort::from_keyword)
+        self.reasoning_effort.as_deref().and_then(ReasoningEffort::from_keyword)
     }
 
     fn headers(&self) -> Option<Headers> {

@@ -36,8 +36,7 @@ impl Assistant<'_> {
     /// The pieces that the provider sent, under `key`, if the calls among them are still those of the message.
     pub(super) fn pieces(&self, key: &str, is_call: impl Fn(&Value) -> bool) -> Option<&[Value]> {
         let pieces = self.data.as_ref()?.get(key)?.as_array()?;
-        (pieces.iter().filter(|piece| is_call(piece)).count() == self.calls.len())
-            .then_some(pieces.as_slice())
+        (pieces.iter().filter(|piece| is_call(piece)).count() == self.calls.len()).then_some(pieces.as_slice())
     }
 }
 
@@ -85,13 +84,7 @@ impl<'a> Transcript<'a> {
                 Role::System if text.trim().is_empty() => {}
                 Role::System => turns.push(Turn::System(text)),
                 Role::User => turns.push(Turn::User(text)),
-                Role::Assistant => push_assistant(
-                    &mut turns,
-                    message,
-                    &messages[index + 1..],
-                    reader,
-                    &mut ids,
-                ),
+                Role::Assistant => push_assistant(&mut turns, message, &messages[index + 1..], reader, &mut ids),
                 // Taken up with the assistant's turn that asked for it.
                 Role::Tool => {}
             }
@@ -147,10 +140,7 @@ fn push_assistant<'a>(
     reader: &Reader<'_>,
     ids: &mut WireIds,
 ) {
-    let text = message
-        .content
-        .as_deref()
-        .filter(|text| !text.trim().is_empty());
+    let text = message.content.as_deref().filter(|text| !text.trim().is_empty());
     if text.is_none() && message.tool_calls.is_empty() {
         return;
     }
@@ -190,9 +180,7 @@ fn results<'a>(message: &Message, later: &'a [Message], calls: &[Call<'_>]) -> V
             CallResult {
                 id: call.id.clone(),
                 name: call.name.clone(),
-                content: result.map_or(NO_RESULT, |result| {
-                    result.content.as_deref().unwrap_or_default()
-                }),
+                content: result.map_or(NO_RESULT, |result| result.content.as_deref().unwrap_or_default()),
                 is_error: result.is_none_or(|result| result.is_error),
             }
         })
@@ -201,8 +189,7 @@ fn results<'a>(message: &Message, later: &'a [Message], calls: &[Call<'_>]) -> V
 
 /// What one provider or model signed, another one refuses.
 fn own_data(message: &Message, reader: &Reader<'_>) -> Option<Map<String, Value>> {
-    let data: Map<String, Value> =
-        serde_json::from_str(message.provider_data.as_ref()?.get()).ok()?;
+    let data: Map<String, Value> = serde_json::from_str(message.provider_data.as_ref()?.get()).ok()?;
     let is = |key, value| data.get(key).and_then(Value::as_str) == Some(value);
     (is("provider", reader.provider) && is("model", reader.model)).then_some(data)
 }
@@ -229,11 +216,7 @@ fn wire_name(name: &str) -> String {
         .take(NAME_LIMIT)
         .map(|c| if allowed(c) { c } else { '_' })
         .collect();
-    if name.is_empty() {
-        "unnamed".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
 /// The form of tool call ids that a provider takes.
@@ -249,8 +232,7 @@ impl IdStyle {
     fn takes(self, id: &str) -> bool {
         match self {
             Self::Common => {
-                let allowed =
-                    |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
                 (1..=40).contains(&id.len()) && id.bytes().all(allowed)
             }
             Self::Mistral => id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
