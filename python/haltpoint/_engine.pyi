@@ -21,15 +21,12 @@ __all__ = [
     "new_run_id",
 ]
 
-MessageTuple: TypeAlias = tuple[
-    Role, str | None, list[tuple[str, str, str]], str | None, str | None, bool, str | None
-]
+MessageTuple: TypeAlias = tuple[Role, str | None, list[tuple[str, str, str]], str | None, str | None, bool, str | None]
 Handed: TypeAlias = tuple[list[RequestModel | StartTool | InterruptTool | Stop], int | None]
-Failure: TypeAlias = tuple[
-    Literal["model", "tool_call_limit", "invalid_output"], str, str | None, int | None
-]
+Failure: TypeAlias = tuple[Literal["model", "tool_call_limit", "invalid_output"], str, str | None, int | None]
 
 def new_run_id() -> str: ...
+
 @final
 class Completions:
     def __new__(cls) -> Completions: ...
@@ -118,9 +115,7 @@ class Session:
     def notify_model_failed(
         self, message: str, provider: str | None, status_code: int | None, duration_us: int
     ) -> Handed: ...
-    def notify_tool_finished(
-        self, call_id: str, content: str, is_error: bool, duration_us: int
-    ) -> Handed: ...
+    def notify_tool_finished(self, call_id: str, content: str, is_error: bool, duration_us: int) -> Handed: ...
     def notify_tool_interrupted(self, call_id: str, reason: str) -> Handed: ...
     def notify_cancelled(self, interrupt: bool, by: str | None) -> Handed: ...
     def notify_outsider(self, notice: OutsiderNotice) -> Handed: ...

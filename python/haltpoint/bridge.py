@@ -82,9 +82,7 @@ class LoopBridge:
 
 
 _lock = threading.Lock()
-_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = (
-    weakref.WeakKeyDictionary()
-)
+_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = weakref.WeakKeyDictionary()
 
 
 def _drop_closed_loops() -> None:

@@ -78,9 +78,7 @@ class UnresolvedRequirementsError(HaltpointError, ValueError):
         requirement_ids: the requirements that wait for a decision.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, requirement_ids: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, requirement_ids: Iterable[str] = ()) -> None:
         super().__init__(message, run_id=run_id)
         self.requirement_ids: tuple[str, ...] = tuple(requirement_ids)
 
@@ -161,9 +159,7 @@ class LeaseLostError(HaltpointError, RuntimeError):
         holder: the process that holds the run now, when known.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, holder: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, holder: str | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.holder = holder
 
@@ -179,9 +175,7 @@ class StoreError(HaltpointError, RuntimeError):
         db_file: path of the database file, or None for a database without one.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, db_file: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, db_file: str | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.db_file = db_file
 
@@ -193,9 +187,7 @@ class RunTimeoutError(HaltpointError, TimeoutError):
         timeout: the limit, in seconds.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, timeout: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, timeout: float | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.timeout = timeout
 
@@ -234,9 +226,7 @@ class InvalidOutputError(HaltpointError, ValueError):
         attempts: how many answers were tried.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, attempts: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, attempts: int | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.attempts = attempts
 
@@ -248,9 +238,7 @@ class ToolCallLimitError(HaltpointError, RuntimeError):
         limit: the limit that was reached.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, limit: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, limit: int | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.limit = limit
 
@@ -262,9 +250,7 @@ class _ToolError(HaltpointError):
         tool_name: the name under which the model knows the tool.
     """
 
-    def __init__(
-        self, message: str, *, run_id: str | None = None, tool_name: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, run_id: str | None = None, tool_name: str | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.tool_name = tool_name
 

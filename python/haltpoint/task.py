@@ -186,9 +186,7 @@ def _checked_tools(tools: Any) -> list[Any]:
 
 def _checked_format(response_format: Any) -> ResponseFormat:
     # Known by its method, so that pydantic is not loaded for tasks that are answered in text.
-    if response_format is str or (
-        isinstance(response_format, type) and hasattr(response_format, "model_json_schema")
-    ):
+    if response_format is str or (isinstance(response_format, type) and hasattr(response_format, "model_json_schema")):
         if response_format is not str:
             _FORMATS[response_format.__module__, response_format.__name__] = response_format
         return response_format

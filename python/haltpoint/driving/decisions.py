@@ -106,9 +106,7 @@ def _checked(
     return requirement, on_disk, decision
 
 
-def _input_values(
-    definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]
-) -> dict[str, Any]:
+def _input_values(definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return definition.check_user_input(on_disk.tool_execution.tool_args, values)
     except InvalidResolutionError as error:
@@ -137,9 +135,7 @@ async def _commit(
     database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
 ) -> None:
     bridge = LoopBridge.current()
-    ticket = database.native.decide(
-        bridge.completions, run_id, requirement_id, to_json_text(decision), None
-    )
+    ticket = database.native.decide(bridge.completions, run_id, requirement_id, to_json_text(decision), None)
     # A cancelled caller does not take the decision back: it may be on disk already.
     await asyncio.shield(bridge.wait(ticket))
     if requirement.decision is None:

@@ -153,7 +153,9 @@ class RunDriver:
     def _abandon(self) -> None:
         for call_id in list(self._calls):
             self._calls.pop(call_id).task.cancel()
-            self._guarded(lambda call_id=call_id: self._handle(self._session.notify_tool_interrupted(call_id, "abandoned")))
+            self._guarded(
+                lambda call_id=call_id: self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
+            )
 
     def _stop(self) -> None:
         self._drop_request()
@@ -229,9 +231,7 @@ class RunDriver:
     async def _planned_reply(self, started: float) -> PlannedReply:
         options = self._options
         extend_log(self._log, self._session)
-        request = ModelRequest(
-            self._log.view(), options.tool_specs, options.settings, self._session.first_new_message
-        )
+        request = ModelRequest(self._log.view(), options.tool_specs, options.settings, self._session.first_new_message)
         return await ask(
             options.model, request, options.attempts, lambda reply, attempt: self._plan(reply, attempt, started)
         )

@@ -115,9 +115,7 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
     return await _resolve_and_continue(call, output, tools)
 
 
-def _first_entry(
-    call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str
-) -> dict[str, Any]:
+def _first_entry(call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str) -> dict[str, Any]:
     who = call.identity
     entry = {
         "format": _FORMAT,
@@ -305,14 +303,10 @@ def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
     known: dict[str, Any] = {"run_id": snapshot.run_id, "status": snapshot.status}
     if snapshot.output_json is not None:
         known["output"] = json.loads(snapshot.output_json)
-    return AgentRunOutput.from_view_text(
-        snapshot.view_json, known, task=task, waiter=waiter_for(call.database)
-    )
+    return AgentRunOutput.from_view_text(snapshot.view_json, known, task=task, waiter=waiter_for(call.database))
 
 
-def _handed_out(
-    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], task: Task
-) -> AgentRunOutput:
+def _handed_out(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], task: Task) -> AgentRunOutput:
     """Note an output as the latest of its run, wherever users look for it."""
     task._attach(output.run_id, call.database)  # pyright: ignore[reportPrivateUsage]
     task._update(output)  # pyright: ignore[reportPrivateUsage]

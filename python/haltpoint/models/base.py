@@ -147,9 +147,7 @@ def as_reply(answer: object, model_name: str) -> ModelReply:
         return answer
     if isinstance(answer, str):
         return ModelReply(text=answer)
-    raise TypeError(
-        f"model {model_name!r} must answer with a ModelReply or a str, got {_kind(answer)}"
-    )
+    raise TypeError(f"model {model_name!r} must answer with a ModelReply or a str, got {_kind(answer)}")
 
 
 def _kind(value: object) -> str:

@@ -30,9 +30,7 @@ class FunctionModel:
 
     def __init__(self, function: ReplyFunction, name: str | None = None) -> None:
         if not callable(function):
-            raise TypeError(
-                f"FunctionModel needs a function of the request, got {type(function).__name__}"
-            )
+            raise TypeError(f"FunctionModel needs a function of the request, got {type(function).__name__}")
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self._function = function
 
@@ -48,9 +46,7 @@ class FunctionModel:
         return f"FunctionModel({self.name!r})"
 
 
-async def call_reply_function(
-    function: ReplyFunction, request: ModelRequest, model_name: str
-) -> ModelReply:
+async def call_reply_function(function: ReplyFunction, request: ModelRequest, model_name: str) -> ModelReply:
     """Call a plain or async `function` and return its answer as a ModelReply."""
     answer = function(request)
     if isinstance(answer, Awaitable):

@@ -35,9 +35,7 @@ class ToolCall:
             return
         if not isinstance(args, Mapping):
             kind = type(args).__name__
-            raise TypeError(
-                f"ToolCall({self.name!r}, args=...) must be a mapping or JSON text, got {kind}"
-            )
+            raise TypeError(f"ToolCall({self.name!r}, args=...) must be a mapping or JSON text, got {kind}")
         object.__setattr__(self, "args", dict(cast("Mapping[str, Any]", args)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,9 +133,7 @@ class MessageView(Sequence[Message]):
         if not isinstance(other, (MessageView, list, tuple)):
             return NotImplemented
         others = cast("Sequence[object]", other)
-        return len(self) == len(others) and all(
-            mine == theirs for mine, theirs in zip(self, others, strict=True)
-        )
+        return len(self) == len(others) and all(mine == theirs for mine, theirs in zip(self, others, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # equal to lists, which have no hash either
 

@@ -38,9 +38,7 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []
         if isinstance(replies, str):
             raise TypeError("ScriptedModel needs a list of replies, got a str")
-        self._replies: list[ScriptedReply] = [
-            _checked_reply(reply, index) for index, reply in enumerate(replies)
-        ]
+        self._replies: list[ScriptedReply] = [_checked_reply(reply, index) for index, reply in enumerate(replies)]
 
     async def request(self, request: ModelRequest) -> ModelReply:
         """Answer with the reply that the conversation has come to.

@@ -75,9 +75,7 @@ def result_decision(execution: ToolExecution) -> Decision | None:
     return None if content is None else {"type": "result", "content": content}
 
 
-def input_decision(
-    execution: ToolExecution, open_fields: Collection[str], *, may_stay_empty: bool
-) -> Decision | None:
+def input_decision(execution: ToolExecution, open_fields: Collection[str], *, may_stay_empty: bool) -> Decision | None:
     """Return what a person gave as input, or None while fields are open and `answered` is not set.
 
     Fields that the model filled are part of it only where a person changed them.
@@ -102,8 +100,7 @@ def _given_values(execution: ToolExecution, open_fields: Collection[str]) -> dic
     return {
         field["name"]: converted_value(field)
         for field in execution.user_input_schema or ()
-        if field["name"] in open_fields
-        or field.get("value") != execution.tool_args.get(field["name"])
+        if field["name"] in open_fields or field.get("value") != execution.tool_args.get(field["name"])
     }
 
 
@@ -148,9 +145,7 @@ def is_undecided(execution: ToolExecution, decision: Mapping[str, Any]) -> bool:
             return False
 
 
-def contradicts(
-    execution: ToolExecution, decision: Mapping[str, Any], committed_result: object
-) -> bool:
+def contradicts(execution: ToolExecution, decision: Mapping[str, Any], committed_result: object) -> bool:
     """Whether a call was changed to something else than the decision that was committed on it.
 
     Args:

@@ -238,9 +238,7 @@ class RunRequirement:
             raise conflict_error(self, self.decision)
         return deepcopy(self.decision)
 
-    def take_committed(
-        self, decision: Mapping[str, Any], by: str | None, at: datetime | str | None
-    ) -> None:
+    def take_committed(self, decision: Mapping[str, Any], by: str | None, at: datetime | str | None) -> None:
         """Take over the decision that is on disk, in place of any draft.
 
         Args:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["bind_arguments", "convert_field_value", "parse_arguments"]
 
 
-def parse_arguments(
-    definition: ToolDefinition, arguments: str | Mapping[str, Any] | None
-) -> dict[str, Any]:
+def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """Do what `ToolDefinition.parse_arguments` says."""
     given = _read_object(definition, arguments)
     known = [parameter.name for parameter in definition.inputs]
@@ -53,14 +51,10 @@ def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
             problems.extend(_missing(parameter))
             continue
         try:
-            bound[parameter.name] = validated_parameter(
-                parameter, given[parameter.name], strict=definition.strict
-            )
+            bound[parameter.name] = validated_parameter(parameter, given[parameter.name], strict=definition.strict)
         except InvalidValueError as error:
             problems.append(str(error))
-    problems.extend(
-        f"{name}: there is no such argument" for name in given.keys() - _names(definition)
-    )
+    problems.extend(f"{name}: there is no such argument" for name in given.keys() - _names(definition))
     _raise_problems(definition, problems)
     return bound
 
@@ -69,9 +63,7 @@ def _names(definition: ToolDefinition) -> set[str]:
     return {parameter.name for parameter in definition.inputs}
 
 
-def _problem(
-    definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]
-) -> str | None:
+def _problem(definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]) -> str | None:
     if parameter.name not in given:
         return next(iter(_missing(parameter)), None)
     try:
@@ -95,9 +87,7 @@ def _raise_problems(definition: ToolDefinition, problems: list[str]) -> None:
         )
 
 
-def _read_object(
-    definition: ToolDefinition, arguments: str | Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the arguments as JSON data that nobody else holds."""
     try:
         value = _read(arguments)

@@ -32,9 +32,7 @@ class ToolCallContext:
     tool_name: str
     idempotency_key: str
     attempt: int = 1
-    _cancelled: threading.Event = field(
-        default_factory=threading.Event, init=False, repr=False, compare=False
-    )
+    _cancelled: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
 
     @property
     def cancelled(self) -> bool:

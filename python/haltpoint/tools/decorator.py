@@ -17,9 +17,7 @@ __all__ = ["mark_tool", "tool"]
 # its parameters, overloads and documentation for type checkers.
 _Function = TypeVar("_Function", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
-_OPTION_NAMES = [
-    option.name for option in fields(ToolOptions) if option.name != "dynamic_user_input"
-]
+_OPTION_NAMES = [option.name for option in fields(ToolOptions) if option.name != "dynamic_user_input"]
 
 
 class _Decorator(Protocol):
@@ -70,9 +68,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
     """
     unknown = [name for name in options if name not in _OPTION_NAMES]
     if unknown:
-        raise TypeError(
-            f"@tool knows no option {', '.join(unknown)}; it knows: {', '.join(_OPTION_NAMES)}"
-        )
+        raise TypeError(f"@tool knows no option {', '.join(unknown)}; it knows: {', '.join(_OPTION_NAMES)}")
     checked = ToolOptions(**options) if options else DEFAULT_OPTIONS
     if function is not None:
         return mark_tool(function, checked)
@@ -95,9 +91,7 @@ def mark_tool(function: _Function, options: ToolOptions) -> _Function:
     try:
         setattr(target, OPTIONS_ATTRIBUTE, options)
     except AttributeError as error:
-        raise TypeError(
-            f"{target!r} can't carry the options of a tool; wrap it in a function of your own"
-        ) from error
+        raise TypeError(f"{target!r} can't carry the options of a tool; wrap it in a function of your own") from error
     register_tool(target, options)
     return function
 

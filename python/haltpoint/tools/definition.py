@@ -118,9 +118,7 @@ class ToolDefinition:
 
         return user_input_schema(self, arguments)
 
-    def check_user_input(
-        self, arguments: Mapping[str, Any], values: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def check_user_input(self, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a person's values converted to the declared types, as JSON data to merge into the arguments.
 
         Args:

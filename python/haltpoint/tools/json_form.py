@@ -78,9 +78,7 @@ def check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise NotJsonError(
-            f"holds a lone surrogate (U+{ord(text[error.start]):04X}), which is no character"
-        ) from error
+        raise NotJsonError(f"holds a lone surrogate (U+{ord(text[error.start]):04X}), which is no character") from error
 
 
 def shown(value: object) -> str:
@@ -122,13 +120,9 @@ def _check_leaf(value: object) -> None:
         return
     if isinstance(value, int):
         if not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
-            raise NotJsonError(
-                "holds an integer of more than 64 bits, which has to be sent as text"
-            )
+            raise NotJsonError("holds an integer of more than 64 bits, which has to be sent as text")
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise NotJsonError(f"holds {value}, which JSON does not know")
     else:
-        raise NotJsonError(
-            f"holds a value of type {type(value).__name__}, which JSON does not know"
-        )
+        raise NotJsonError(f"holds a value of type {type(value).__name__}, which JSON does not know")

@@ -110,9 +110,7 @@ def _field_names(fields: Any) -> tuple[str, ...]:
     names = list(cast("list[object]", fields))
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(
-                f"user_input_fields must be a list of parameter names; {name!r} is none"
-            )
+            raise TypeError(f"user_input_fields must be a list of parameter names; {name!r} is none")
     return tuple(dict.fromkeys(cast("list[str]", names)))
 
 
@@ -142,9 +140,7 @@ def _check_human_flags(options: ToolOptions) -> None:
         raise ValueError(f"a tool can wait for one thing only, so choose one of {', '.join(given)}")
     fixed_fields = options.requires_user_input and not options.dynamic_user_input
     if fixed_fields and not options.user_input_fields:
-        raise ValueError(
-            "requires_user_input needs user_input_fields: the parameters that a person gives"
-        )
+        raise ValueError("requires_user_input needs user_input_fields: the parameters that a person gives")
     if options.user_input_fields and not fixed_fields:
         raise ValueError("user_input_fields needs requires_user_input=True")
 

@@ -55,12 +55,8 @@ def _definitions(item: Any) -> Iterator[ToolDefinition]:
         for method in toolkit_methods(item):
             yield define_tool(method.function, method.options)
     elif inspect.isclass(item):
-        raise TypeError(
-            f"{item.__qualname__} is a class; hand over an instance: {item.__qualname__}()"
-        )
+        raise TypeError(f"{item.__qualname__} is a class; hand over an instance: {item.__qualname__}()")
     elif callable(item):
         yield define_tool(item)
     else:
-        raise TypeError(
-            f"{item!r} can't be a tool: give functions, methods, callable objects or ToolKit instances"
-        )
+        raise TypeError(f"{item!r} can't be a tool: give functions, methods, callable objects or ToolKit instances")

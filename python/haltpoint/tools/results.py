@@ -89,18 +89,13 @@ def _plain_object(value: object, depth: int) -> Any:
             _plain(parts, depth + 1)
         return serializer.to_python(value, mode="json", warnings=False)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _plain(getattr(value, field.name), depth + 1)
-            for field in dataclasses.fields(value)
-        }
+        return {field.name: _plain(getattr(value, field.name), depth + 1) for field in dataclasses.fields(value)}
     return _plain_scalar(value)
 
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise NotJsonError(
-            f"holds {value}, which JSON does not know; return None or text in its place"
-        )
+        raise NotJsonError(f"holds {value}, which JSON does not know; return None or text in its place")
     return value
 
 
@@ -114,9 +109,7 @@ def _plain_scalar(value: object) -> Any:
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, TypeError) as error:
-        raise _unknown(
-            value, "return text, or a dict, list, dataclass or pydantic model"
-        ) from error
+        raise _unknown(value, "return text, or a dict, list, dataclass or pydantic model") from error
 
 
 def _unknown(value: object, advice: str) -> NotJsonError:

@@ -96,9 +96,7 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
     signature = model_parameters(function)
     adapters = {item.name: _adapter(name, function, item) for item in signature}
     hints = {item: hint for item, (hint, _) in adapters.items()}
-    properties, definitions = _property_schemas(
-        name, {item: adapter for item, (_, adapter) in adapters.items()}
-    )
+    properties, definitions = _property_schemas(name, {item: adapter for item, (_, adapter) in adapters.items()})
     for item in signature:
         _complete(properties[item.name], item, documentation.parameters.get(item.name))
     required = [item.name for item in signature if _is_required(item, optional)]
@@ -107,8 +105,7 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
         name=name,
         description=documentation.description,
         parameters=tuple(
-            _tool_parameter(item, hints[item.name], adapters[item.name][1], properties[item.name])
-            for item in signature
+            _tool_parameter(item, hints[item.name], adapters[item.name][1], properties[item.name]) for item in signature
         ),
         json_schema=json_schema,
         digest=_digest(name, json_schema),
@@ -132,9 +129,7 @@ def _is_required(parameter: inspect.Parameter, optional: Iterable[str]) -> bool:
     return parameter.default is inspect.Parameter.empty and parameter.name not in optional
 
 
-def _object_schema(
-    properties: dict[str, Any], required: list[str], definitions: Mapping[str, Any]
-) -> dict[str, Any]:
+def _object_schema(properties: dict[str, Any], required: list[str], definitions: Mapping[str, Any]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if required:
         schema["required"] = required
@@ -144,9 +139,7 @@ def _object_schema(
     return schema
 
 
-def _complete(
-    schema: dict[str, Any], parameter: inspect.Parameter, description: str | None
-) -> None:
+def _complete(schema: dict[str, Any], parameter: inspect.Parameter, description: str | None) -> None:
     """Add what the signature and the docstring know beyond the type."""
     if description:
         schema.setdefault("description", description)
@@ -185,9 +178,7 @@ def _without_descriptions(schema: Any) -> Any:
     return kept
 
 
-def _adapter(
-    tool: str, function: AnyFunction, parameter: inspect.Parameter
-) -> tuple[Any, TypeAdapter[Any]]:
+def _adapter(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> tuple[Any, TypeAdapter[Any]]:
     """Return the evaluated annotation of a parameter, and what validates its values."""
     if isinstance(parameter.default, FieldInfo):
         raise TypeError(
@@ -255,9 +246,7 @@ class _ArgumentSchema(GenerateJsonSchema):
         return default
 
 
-def _property_schemas(
-    tool: str, adapters: Mapping[str, TypeAdapter[Any]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the schema of each parameter, and the definitions that they share."""
     try:
         schemas, shared = TypeAdapter.json_schemas(

@@ -44,9 +44,7 @@ def toolkit_methods(toolkit: ToolKit) -> list[ToolKitMethod]:
     options = {name: _inherited_options(type(toolkit), name) for name in _method_names(toolkit)}
     decorated = [name for name, found in options.items() if found is not None]
     chosen = decorated or [name for name in options if not name.startswith("_")]
-    return [
-        ToolKitMethod(getattr(toolkit, name), options[name] or DEFAULT_OPTIONS) for name in chosen
-    ]
+    return [ToolKitMethod(getattr(toolkit, name), options[name] or DEFAULT_OPTIONS) for name in chosen]
 
 
 def _method_names(toolkit: ToolKit) -> Iterator[str]:

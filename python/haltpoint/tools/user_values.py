@@ -43,9 +43,7 @@ _BASIC_TYPES: dict[str, Any] = {
 _REFUSALS = (InvalidValueError, NotJsonError, PydanticSerializationError, ValidationError)
 
 
-def user_input_schema(
-    definition: ToolDefinition, arguments: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Do what `ToolDefinition.user_input_schema` says."""
     form: list[dict[str, Any]] = []
     for parameter in definition.inputs:
@@ -65,9 +63,7 @@ def _form_field(parameter: ToolParameter, value: Any) -> dict[str, Any]:
     }
 
 
-def _presented_value(
-    definition: ToolDefinition, parameter: ToolParameter, arguments: Mapping[str, Any]
-) -> Any:
+def _presented_value(definition: ToolDefinition, parameter: ToolParameter, arguments: Mapping[str, Any]) -> Any:
     if parameter.name in definition.user_input_fields:
         return None
     if parameter.name in arguments:
@@ -159,9 +155,7 @@ def _basic_adapter(name: str) -> TypeAdapter[Any] | None:
     return _adapter(name) if name in _BASIC_TYPES else None
 
 
-def _invalid(
-    field_name: str, type_name: str, value: object, error: Exception
-) -> InvalidResolutionError:
+def _invalid(field_name: str, type_name: str, value: object, error: Exception) -> InvalidResolutionError:
     problem = f"it {error}" if isinstance(error, NotJsonError) else f"got {shown(value)}"
     advice = ""
     if isinstance(value, str) and type_name.lower().startswith(("list", "dict", "array", "object")):

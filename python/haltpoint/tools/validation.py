@@ -38,9 +38,7 @@ def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False)
         raise
     except Exception as error:
         # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-        raise InvalidValueError(
-            f"{shown(value)} could not be checked ({type(error).__name__}: {error})"
-        ) from error
+        raise InvalidValueError(f"{shown(value)} could not be checked ({type(error).__name__}: {error})") from error
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:

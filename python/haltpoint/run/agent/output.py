@@ -39,9 +39,7 @@ class AgentRunOutput:
     Objects within are made when they are first asked for, and stay the same from then on.
     """
 
-    def __init__(
-        self, view: RunView, *, task: Task | None = None, waiter: Waiter | None = None
-    ) -> None:
+    def __init__(self, view: RunView, *, task: Task | None = None, waiter: Waiter | None = None) -> None:
         self._view = view
         self._given_task = task
         self._waiter = waiter
@@ -201,10 +199,7 @@ class AgentRunOutput:
     @cached_property
     def requirements(self) -> list[RunRequirement]:
         """All that the run has asked for so far, decided or not."""
-        return [
-            RunRequirement.from_dict(item, waiter=self._waiter)
-            for item in self._view.items("requirements")
-        ]
+        return [RunRequirement.from_dict(item, waiter=self._waiter) for item in self._view.items("requirements")]
 
     @property
     def active_requirements(self) -> list[RunRequirement]:
@@ -237,8 +232,7 @@ class AgentRunOutput:
             if requirement.decision is None
         }
         return [
-            waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item)
-            for item in self._view.items("tools")
+            waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self._view.items("tools")
         ]
 
     @cached_property

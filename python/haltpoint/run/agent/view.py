@@ -21,9 +21,7 @@ class RunView:
         source: the JSON text of the whole, or a function that fetches it; None when `known` is all.
     """
 
-    def __init__(
-        self, known: Mapping[str, Any], source: str | Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, known: Mapping[str, Any], source: str | Callable[[], str] | None = None) -> None:
         self._known = dict(known)
         self._source = source
 
