@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING, Literal
 
@@ -20,8 +19,6 @@ __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 _LEASE_SECONDS = 30.0
 
 _opened: weakref.WeakSet[Database] = weakref.WeakSet()
-# Databases opened before a fork: their threads and locks belong to the parent, so in the child they are neither used nor closed.
-_inherited: list[_engine.Database] = []
 
 
 class Database:
@@ -39,21 +36,13 @@ class Database:
         self.session_id = session_id
         self.user_id = user_id
         self.full_session_memory = full_session_memory
-        self._lock = threading.Lock()
         self._closed = False
-        self._pid = os.getpid()
         self._engine = self._open()
         _opened.add(self)
 
     @property
     def native(self) -> _engine.Database:
-        """The engine's handle, opened anew in a process that was forked from the one that opened it.
-
-        Raises:
-            StoreError: it can't be opened.
-        """
-        if os.getpid() != self._pid:
-            self._reopen()
+        """The engine's handle. It belongs to the process that opened it: in a forked child each call fails."""
         return self._engine
 
     def cancel(self, run_id: str, *, interrupt: bool = False) -> bool:
@@ -75,13 +64,6 @@ class Database:
 
     def _open(self) -> _engine.Database:
         raise NotImplementedError
-
-    def _reopen(self) -> None:
-        with self._lock:
-            if os.getpid() != self._pid:
-                _inherited.append(self._engine)
-                self._engine = self._open()
-                self._pid = os.getpid()
 
 
 class SqliteDatabase(Database):
