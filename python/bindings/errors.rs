@@ -59,7 +59,7 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("run_id", &**run_id)?;
             "StoreError"
         }
-        StoreError::Forked => "ForkedProcessError",
+        StoreError::Forked { .. } => "ForkedProcessError",
         StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
     };
     make(py, class, &message, attributes)

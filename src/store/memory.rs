@@ -97,8 +97,11 @@ impl MemoryStore {
         };
         let before = run.records.len();
         let seq = run.extend(&entries, append.at, outsider)?;
-        if let Some(finish) = append.finish {
-            (run.row.status, run.row.updated_at, run.row.holder) = (finish.status, append.at, None);
+        if let Some(status) = rules::status_after(append) {
+            (run.row.status, run.row.updated_at) = (status, append.at);
+        }
+        if append.finish.is_some() {
+            run.row.holder = None;
         }
         if outsider {
             let run_id = run.row.run_id.clone();
@@ -131,9 +134,6 @@ impl MemoryStore {
         run.row.epoch += 1;
         run.row.holder = Some(holder.clone());
         run.held_since = now;
-        if run.row.status != RunStatus::Running {
-            (run.row.status, run.row.updated_at) = (RunStatus::Running, now);
-        }
         Ok(Committed::Lease(LeaseGrant::Granted {
             epoch: run.row.epoch,
             run: Box::new(run.stored()),

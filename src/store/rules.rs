@@ -31,6 +31,18 @@ pub(super) enum Verdict<'a> {
     AlreadyDecided,
 }
 
+/// The status that the entries leave the run with, where they change it: the column is an index of the journal.
+pub(super) fn status_after(append: &Append) -> Option<RunStatus> {
+    let goes_on = append
+        .entries
+        .iter()
+        .any(|entry| matches!(entry, Entry::RunContinued(_)));
+    append
+        .finish
+        .map(|finish| finish.status)
+        .or(goes_on.then_some(RunStatus::Running))
+}
+
 /// Refuses a driver that lost its lease, and an outsider who writes what only drivers may.
 pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
     match append.author {

@@ -57,7 +57,7 @@ pub enum Operation {
     /// Appends to a run's journal.
     Append(Append),
     /// Takes the right to drive a run: grants it when nobody holds it, or when the holder is dead or its lease expired.
-    /// Grants nothing for a completed run: see [`LeaseGrant::Completed`].
+    /// The status stays as it is until the driver appends. Grants nothing for a completed run: see [`LeaseGrant::Completed`].
     Acquire {
         /// The run.
         run_id: Text,
@@ -283,6 +283,12 @@ pub enum StoreError {
     /// The database cannot be opened, read or written. The message says what to do.
     #[error("{message}")]
     Unusable {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database was opened in the process that this one was forked from.
+    #[error("{message}")]
+    Forked {
         /// What is wrong and what to do.
         message: String,
     },

@@ -17,7 +17,6 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::holder::Holder;
-use super::rules::unusable;
 use super::sqlite::SqliteOptions;
 use super::{Committed, Operation, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
@@ -180,9 +179,9 @@ impl StoreHandle {
 impl Opening {
     fn backend(&self) -> Result<Backend, StoreError> {
         if self.is_forked() {
-            return Err(unusable(format!(
-                "the database was opened before this process was forked, and {FORK_ADVICE}"
-            )));
+            return Err(StoreError::Forked {
+                message: format!("the database was opened before this process was forked, and {FORK_ADVICE}"),
+            });
         }
         lock(&self.backend).clone().ok_or(StoreError::Closed)
     }

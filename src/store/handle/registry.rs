@@ -47,10 +47,12 @@ fn find(identity: FileIdentity, path: &Path) -> Result<Option<Arc<OpenFile>>, St
     };
     // SQLite's record of the file's locks came along with the fork, but the locks themselves did not.
     if registered.process != std::process::id() {
-        return Err(unusable(format!(
-            "the database {} was opened before this process was forked, and {FORK_ADVICE}",
-            path.display()
-        )));
+        return Err(StoreError::Forked {
+            message: format!(
+                "the database {} was opened before this process was forked, and {FORK_ADVICE}",
+                path.display()
+            ),
+        });
     }
     Ok(file.join().then_some(file))
 }

@@ -30,21 +30,9 @@ pub(super) fn acquire(
     let row = &mut run.row;
     row.epoch += 1;
     row.holder = Some(holder.clone());
-    if row.status != RunStatus::Running {
-        (row.status, row.updated_at) = (RunStatus::Running, now);
-    }
     connection
-        .prepare_cached(
-            "UPDATE runs SET epoch = ?2, holder = ?3, held_since = ?4, status = ?5, updated_at = ?6 WHERE run = ?1",
-        )?
-        .execute(params![
-            found.run,
-            row.epoch.cast_signed(),
-            number,
-            now.0,
-            row.status.as_str(),
-            row.updated_at.0
-        ])?;
+        .prepare_cached("UPDATE runs SET epoch = ?2, holder = ?3, held_since = ?4 WHERE run = ?1")?
+        .execute(params![found.run, row.epoch.cast_signed(), number, now.0])?;
     Ok(Committed::Lease(LeaseGrant::Granted {
         epoch: row.epoch,
         run: Box::new(run),

@@ -10,7 +10,7 @@ use crate::Timestamp;
 use crate::journal::{Entry, chain_hash};
 use crate::store::holder::Liveness;
 use crate::store::rules::{self, RunState, Verdict};
-use crate::store::{Append, Author, Committed, Finish, NewRun, Operation, RunStatus, StoreError};
+use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 
 /// Carries one operation out inside the batch's transaction.
 pub(super) fn carry_out(
@@ -96,8 +96,8 @@ fn append(connection: &Connection, append: &Append) -> Result<Committed, Fault> 
         outsider: append.author == Author::Outsider,
     };
     let seq = journal.extend(tail, &rows)?;
-    if let Some(finish) = append.finish {
-        journal.finish(finish)?;
+    if let Some(status) = rules::status_after(append) {
+        journal.set_status(status, append.finish.is_some())?;
     }
     Ok(Committed::Appended { seq })
 }
@@ -196,12 +196,13 @@ impl Journal<'_> {
         Ok(())
     }
 
-    fn finish(&self, finish: Finish) -> rusqlite::Result<()> {
+    fn set_status(&self, status: RunStatus, release: bool) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE runs SET status = ?2, updated_at = ?3, holder = NULL, held_since = NULL WHERE run = ?1",
+                "UPDATE runs SET status = ?2, updated_at = ?3, holder = iif(?4, NULL, holder), \
+                 held_since = iif(?4, NULL, held_since) WHERE run = ?1",
             )?
-            .execute(params![self.run, finish.status.as_str(), self.at.0])
+            .execute(params![self.run, status.as_str(), self.at.0, release])
             .map(drop)
     }
 }
