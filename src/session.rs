@@ -9,6 +9,7 @@ pub use errors::EngineError;
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, load, open};
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::journal::{Entry, Failure, ModelReplied, Record, RunContinued, RunStarted};
@@ -39,7 +40,8 @@ pub struct Session {
     epoch: u64,
     /// The first failure of a commit: after it the state here is ahead of the disk, and nothing more is accepted.
     failed: Arc<OnceLock<StoreError>>,
-    released: bool,
+    /// The entry that ends the drive is on disk, and the lease went back with it.
+    finished: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -74,7 +76,7 @@ impl Session {
             store,
             epoch: 1,
             failed: Arc::default(),
-            released: false,
+            finished: Arc::default(),
         };
         let handed = session.submit(Operation::Create(create), Vec::new(), transition.effects, deliver);
         (session, handed)
@@ -88,7 +90,7 @@ impl Session {
             store,
             epoch,
             failed: Arc::default(),
-            released: false,
+            finished: Arc::default(),
         }
     }
 
@@ -238,7 +240,6 @@ impl Session {
             });
         }
         let stopped = self.run.status() != RunStatus::Running;
-        self.released |= stopped;
         let append = Append {
             run_id: self.run.run_id().clone(),
             author: Author::Driver {
@@ -257,9 +258,12 @@ impl Session {
 
     fn submit(&self, operation: Operation, now: Vec<Effect>, gated: Vec<Effect>, deliver: Deliver) -> Handed {
         let failed = Arc::clone(&self.failed);
+        let finished = Arc::clone(&self.finished);
+        let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
         self.store.submit(
             operation,
             Box::new(move |committed| {
+                finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
                 deliver(committed.map(|_| gated).inspect_err(|error| {
                     // Only the first failure counts: the later ones follow from it.
                     let _ = failed.set(error.clone());
@@ -271,9 +275,10 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// A driver that goes away without having stopped the run leaves it to whoever comes next, at once instead of after the lease.
+    /// A driver that goes away without having stopped the run leaves it to whoever comes next, at once instead of after the lease;
+    /// so does one whose last words could not be written. Giving back what another one holds by now changes nothing.
     fn drop(&mut self) {
-        if !self.released && self.failed.get().is_none() {
+        if !self.finished.load(Ordering::Acquire) {
             let release = Operation::Release {
                 run_id: self.run.run_id().clone(),
                 epoch: self.epoch,

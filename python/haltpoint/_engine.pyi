@@ -11,6 +11,10 @@ __all__ = [
     "Database",
     "InterruptTool",
     "OutsiderNotice",
+    "ProviderCall",
+    "ProviderClient",
+    "ProviderFailure",
+    "ProviderReply",
     "RecalledMemory",
     "RequestModel",
     "Session",
@@ -38,6 +42,55 @@ class Conversation:
     @staticmethod
     def from_json(text: str) -> Conversation: ...
     def __len__(self) -> int: ...
+
+@final
+class ProviderClient:
+    def __new__(cls, model: str) -> ProviderClient: ...
+    @staticmethod
+    def providers() -> list[str]: ...
+    @property
+    def provider(self) -> str: ...
+    def request(
+        self,
+        completions: Completions,
+        conversation: Conversation,
+        tools_json: str,
+        settings_json: str | None = None,
+    ) -> ProviderCall: ...
+
+@final
+class ProviderCall:
+    @property
+    def ticket(self) -> int: ...
+    def cancel(self) -> None: ...
+
+@final
+class ProviderReply:
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def tool_calls(self) -> list[tuple[str, str, str]]: ...
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+    @property
+    def provider_data(self) -> str | None: ...
+
+@final
+class ProviderFailure:
+    @property
+    def provider(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def status_code(self) -> int | None: ...
+    @property
+    def retryable(self) -> bool: ...
+    @property
+    def retry_after(self) -> str | None: ...
+    @property
+    def retry_after_ms(self) -> str | None: ...
 
 @final
 class RequestModel: ...

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+
 from haltpoint.exceptions import ModelError
 from haltpoint.models import Message, ModelReply, ModelRequest, ToolCall, ToolSpec
 from haltpoint.models.provider import ProviderModel
@@ -23,7 +24,8 @@ RESPONSES = "openai-responses/gpt-5-mini"
 GEMINI = "gemini/gemini-3-flash"
 MISTRAL = "mistral/mistral-small-latest"
 DEEPSEEK = "deepseek/deepseek-chat"
-MODELS = [ANTHROPIC, LEGACY_ANTHROPIC, CHAT, RESPONSES, GEMINI, MISTRAL, DEEPSEEK]
+BEDROCK = "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0"
+MODELS = [ANTHROPIC, LEGACY_ANTHROPIC, CHAT, RESPONSES, GEMINI, MISTRAL, DEEPSEEK, BEDROCK]
 
 WEATHER = ToolSpec(
     "weather",
@@ -53,7 +55,10 @@ def ask(
 
 def said(reply: ModelReply) -> Message:
     """The message that a run keeps of a reply."""
-    calls = tuple(ToolCall(call.name, json.loads(call.args) if isinstance(call.args, str) else call.args, call.id) for call in reply.tool_calls)
+    calls = tuple(
+        ToolCall(call.name, json.loads(call.args) if isinstance(call.args, str) else call.args, call.id)
+        for call in reply.tool_calls
+    )
     return Message("assistant", reply.text, calls, provider_data=json.loads(json.dumps(reply.provider_data)))
 
 
@@ -61,7 +66,13 @@ def result(call: ToolCall, content: str = "fine", *, is_error: bool = False) -> 
     return Message("tool", content, tool_call_id=call.id, name=call.name, is_error=is_error)
 
 
-def tool_loop(server: ProviderServer, model: str, first: Answer, settings: Mapping[str, Any] | None = None) -> list[Message]:
+def effort_for(model: str) -> dict[str, str]:
+    return {} if model == BEDROCK else {"reasoning_effort": "low"}
+
+
+def tool_loop(
+    server: ProviderServer, model: str, first: Answer, settings: Mapping[str, Any] | None = None
+) -> list[Message]:
     """A conversation in which the model called tools, got the results, and answered."""
     server.script(first, "It is fine.")
     messages = [SYSTEM, QUESTION]
@@ -109,7 +120,12 @@ def test_results_are_put_in_the_order_of_their_calls(provider_server: ProviderSe
 def test_a_call_without_a_result_is_answered_all_the_same(provider_server: ProviderServer, model: str) -> None:
     provider_server.script("I see.")
     calls = (ToolCall("clock", {}, "a1"), ToolCall("clock", {}, "a2"))
-    messages = [QUESTION, Message("assistant", None, calls), result(calls[1]), result(ToolCall("clock", {}, "stranger"))]
+    messages = [
+        QUESTION,
+        Message("assistant", None, calls),
+        result(calls[1]),
+        result(ToolCall("clock", {}, "stranger")),
+    ]
     assert ask(model, messages).text == "I see."
     assert "No result was recorded" in json.dumps(provider_server.last)
     assert "stranger" not in json.dumps(provider_server.last)
@@ -168,6 +184,19 @@ def test_a_new_question_may_follow_tool_results(provider_server: ProviderServer,
     assert ask(model, messages).text == "Fine."
 
 
+def test_a_mistral_model_gets_its_turns_wherever_it_is_served(provider_server: ProviderServer) -> None:
+    provider_server.script("Fine.")
+    call = ToolCall("clock", {}, "c1")
+    ask("openai/devstral-small", [QUESTION, Message("assistant", None, (call,)), result(call), QUESTION])
+    assert [message["role"] for message in provider_server.last["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+    ]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_conversation_with_calls_needs_no_tools_on_offer(provider_server: ProviderServer, model: str) -> None:
     provider_server.script("Fine.")
@@ -186,19 +215,22 @@ def test_a_large_result_with_any_text_arrives_whole(provider_server: ProviderSer
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("origin", MODELS)
-def test_a_conversation_begun_with_another_model_goes_on(provider_server: ProviderServer, origin: str, model: str) -> None:
-    effort = {"reasoning_effort": "low"}
+def test_a_conversation_begun_with_another_model_goes_on(
+    provider_server: ProviderServer, origin: str, model: str
+) -> None:
     first = Answer("Let me see.", [Call("weather", {"city": "Rome"}), Call("clock")], reasoning=["I wonder."])
-    messages = tool_loop(provider_server, origin, first, effort)
+    messages = tool_loop(provider_server, origin, first, effort_for(origin))
     # In the middle of a loop of the first model, and after it.
     provider_server.script("Fine.", "Fine.")
-    assert ask(model, messages[:-1], settings=effort).text == "Fine."
-    assert ask(model, [*messages, QUESTION], settings=effort).text == "Fine."
+    assert ask(model, messages[:-1], settings=effort_for(model)).text == "Fine."
+    assert ask(model, [*messages, QUESTION], settings=effort_for(model)).text == "Fine."
 
 
 @pytest.mark.parametrize("name", ["web_search", "googleSearch"])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_tool_named_like_a_built_in_one_stays_a_function(provider_server: ProviderServer, model: str, name: str) -> None:
+def test_a_tool_named_like_a_built_in_one_stays_a_function(
+    provider_server: ProviderServer, model: str, name: str
+) -> None:
     provider_server.script(Answer(calls=[Call(name, {"city": "x"})]))
     tool = ToolSpec(name, "Searches.", WEATHER.parameters)
     assert ask(model, [QUESTION], tools=[tool]).tool_calls[0].name == name
@@ -214,10 +246,21 @@ def test_malformed_arguments_come_back_as_text(provider_server: ProviderServer, 
 def test_anthropic_is_told_which_results_are_errors(provider_server: ProviderServer) -> None:
     provider_server.script("Fine.")
     calls = (ToolCall("clock", {}, "c1"), ToolCall("clock", {}, "c2"))
-    ask(ANTHROPIC, [QUESTION, Message("assistant", None, calls), result(calls[0], "no", is_error=True), result(calls[1])])
+    ask(
+        ANTHROPIC,
+        [QUESTION, Message("assistant", None, calls), result(calls[0], "no", is_error=True), result(calls[1])],
+    )
     failed, fine = provider_server.last["messages"][2]["content"]
     assert failed["is_error"] is True
     assert "is_error" not in fine
+
+
+def test_bedrock_is_told_in_words_which_results_are_errors(provider_server: ProviderServer) -> None:
+    provider_server.script("Fine.")
+    call = ToolCall("clock", {}, "c1")
+    ask(BEDROCK, [QUESTION, Message("assistant", None, (call,)), result(call, "it is broken", is_error=True)])
+    block = provider_server.last["messages"][2]["content"][0]["toolResult"]
+    assert block["content"] == [{"text": "Error: it is broken"}]
 
 
 @pytest.mark.parametrize("model", [ANTHROPIC, LEGACY_ANTHROPIC])
@@ -244,7 +287,12 @@ def test_approved_arguments_replace_those_that_were_thought_of(provider_server: 
     provider_server.script(Answer(calls=[Call("weather", {"city": "Rome"})], reasoning=["Rome?"]), "Fine.")
     effort = {"reasoning_effort": "low"}
     reply = said(ask(ANTHROPIC, [QUESTION], settings=effort))
-    changed = Message("assistant", None, (ToolCall("weather", {"city": "Oslo"}, reply.tool_calls[0].id),), provider_data=reply.provider_data)
+    changed = Message(
+        "assistant",
+        None,
+        (ToolCall("weather", {"city": "Oslo"}, reply.tool_calls[0].id),),
+        provider_data=reply.provider_data,
+    )
     ask(ANTHROPIC, [QUESTION, changed, result(changed.tool_calls[0])], settings=effort)
     thinking, call = provider_server.last["messages"][1]["content"]
     assert thinking["thinking"] == "Rome?"
@@ -261,7 +309,11 @@ def test_responses_reasoning_comes_back_encrypted(provider_server: ProviderServe
 
 def test_responses_reasoning_without_its_content_is_left_out(provider_server: ProviderServer) -> None:
     tool_loop(provider_server, RESPONSES, Answer(calls=[Call("clock")], reasoning=[None]))
-    assert [item["type"] for item in provider_server.last["input"]] == ["message", "function_call", "function_call_output"]
+    assert [item["type"] for item in provider_server.last["input"]] == [
+        "message",
+        "function_call",
+        "function_call_output",
+    ]
 
 
 def test_responses_without_reasoning_asks_for_none(provider_server: ProviderServer) -> None:
@@ -285,7 +337,7 @@ def test_mistral_gets_its_reasoning_back_in_the_content(provider_server: Provide
 def test_gemini_signatures_and_ids_come_back_where_they_were(provider_server: ProviderServer, with_ids: bool) -> None:
     provider_server.protocols["gemini"] = GeminiWire(with_ids=with_ids)
     tool_loop(provider_server, GEMINI, Answer("Let me see.", [Call("weather", {"city": "Rome"}), Call("clock")]))
-    text, first, second = provider_server.last["contents"][1]["parts"]
+    _, first, second = provider_server.last["contents"][1]["parts"]
     assert first["thoughtSignature"].startswith("sig-")
     assert "thoughtSignature" not in second
     assert ("id" in second["functionCall"]) is with_ids
@@ -316,7 +368,9 @@ def test_a_strict_tool_gets_the_schema_that_strict_mode_wants(provider_server: P
 
 @pytest.mark.parametrize("name", ["gpt-5.1-codex-max", "o4-mini-high", "mistral-medium"])
 @pytest.mark.parametrize("provider", ["openai", "openai-responses", "mistral"])
-def test_a_name_that_ends_like_an_effort_is_sent_whole(provider_server: ProviderServer, provider: str, name: str) -> None:
+def test_a_name_that_ends_like_an_effort_is_sent_whole(
+    provider_server: ProviderServer, provider: str, name: str
+) -> None:
     provider_server.script("Hello.")
     ask(f"{provider}/{name}", [QUESTION])
     assert provider_server.last["model"] == name
@@ -329,15 +383,54 @@ SETTINGS = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 100}
 @pytest.mark.parametrize(
     ("model", "settings", "expected"),
     [
-        (ANTHROPIC, {"stop_sequences": ["x"], "parallel_tool_calls": False}, {"max_tokens": 100, "stop_sequences": ["x"], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}),
-        (CHAT, {"stop_sequences": ["x"], "seed": 7, "parallel_tool_calls": False}, {"max_tokens": 100, "stop": ["x"], "seed": 7, "parallel_tool_calls": False}),
-        (RESPONSES, {"parallel_tool_calls": True, "reasoning_effort": "low"}, {"max_output_tokens": 100, "parallel_tool_calls": True, "reasoning": {"effort": "low"}}),
-        (GEMINI, {"stop_sequences": ["x"], "seed": 7}, {"generationConfig": {"temperature": 0.5, "stopSequences": ["x"], "maxOutputTokens": 100, "topP": 0.9, "seed": 7}}),
+        (
+            ANTHROPIC,
+            {"stop_sequences": ["x"], "parallel_tool_calls": False},
+            {
+                "max_tokens": 100,
+                "stop_sequences": ["x"],
+                "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+            },
+        ),
+        (
+            CHAT,
+            {"stop_sequences": ["x"], "seed": 7, "parallel_tool_calls": False},
+            {"max_tokens": 100, "stop": ["x"], "seed": 7, "parallel_tool_calls": False},
+        ),
+        (
+            RESPONSES,
+            {"parallel_tool_calls": True, "reasoning_effort": "low"},
+            {"max_output_tokens": 100, "parallel_tool_calls": True, "reasoning": {"effort": "low"}},
+        ),
+        (
+            GEMINI,
+            {"stop_sequences": ["x"], "seed": 7},
+            {
+                "generationConfig": {
+                    "temperature": 0.5,
+                    "stopSequences": ["x"],
+                    "maxOutputTokens": 100,
+                    "topP": 0.9,
+                    "seed": 7,
+                }
+            },
+        ),
     ],
 )
-def test_settings_reach_the_provider(provider_server: ProviderServer, model: str, settings: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_settings_reach_the_provider(
+    provider_server: ProviderServer, model: str, settings: dict[str, Any], expected: dict[str, Any]
+) -> None:
     provider_server.script("Hello.")
-    ask(model, [QUESTION], settings={**SETTINGS, **settings, "extra_body": {"metadata": {"k": "v"}} if model != GEMINI else None, "extra_headers": {"X-Team": "blue"}})
+    ask(
+        model,
+        [QUESTION],
+        settings={
+            **SETTINGS,
+            **settings,
+            "extra_body": {"metadata": {"k": "v"}} if model != GEMINI else None,
+            "extra_headers": {"X-Team": "blue"},
+        },
+    )
     sent = provider_server.last
     assert {name: sent[name] for name in expected} == expected
     assert provider_server.requests[-1].headers["x-team"] == "blue"
@@ -351,9 +444,14 @@ def test_settings_reach_the_provider(provider_server: ProviderServer, model: str
         (RESPONSES, {"seed": 1}),
         (RESPONSES, {"stop_sequences": ["x"]}),
         (GEMINI, {"parallel_tool_calls": True}),
+        (BEDROCK, {"seed": 1}),
+        (BEDROCK, {"reasoning_effort": "low"}),
+        (BEDROCK, {"extra_body": {"x": 1}}),
     ],
 )
-def test_a_setting_that_the_provider_lacks_is_an_error(provider_server: ProviderServer, model: str, setting: dict[str, Any]) -> None:
+def test_a_setting_that_the_provider_lacks_is_an_error(
+    provider_server: ProviderServer, model: str, setting: dict[str, Any]
+) -> None:
     with pytest.raises(ModelError, match=f'has no setting "{next(iter(setting))}"') as caught:
         ask(model, [QUESTION], settings=setting)
     assert not caught.value.retryable

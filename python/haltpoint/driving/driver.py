@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Effect = RequestModel | StartTool | InterruptTool | Stop
     Handed = tuple[list[Effect], int | None]
 
-__all__ = ["DriveOptions", "RunDriver"]
+__all__ = ["DriveOptions", "Notices", "RunDriver"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,28 @@ class _RunningCall:
     interrupted: bool = field(default=False)
 
 
+class Notices:
+    """What others write into a run's journal, on its way to the run's driver."""
+
+    def __init__(self) -> None:
+        self._early: list[OutsiderNotice] = []
+        self._listener: Callable[[OutsiderNotice], None] | None = None
+
+    def put(self, notice: OutsiderNotice) -> None:
+        """Hand a notice on, or keep it until somebody listens."""
+        if self._listener is None:
+            self._early.append(notice)
+        else:
+            self._listener(notice)
+
+    def listen(self, listener: Callable[[OutsiderNotice], None]) -> None:
+        """Hand all notices to `listener`, first those that came before."""
+        self._listener = listener
+        for notice in self._early:
+            listener(notice)
+        self._early.clear()
+
+
 class RunDriver:
     """Drives one run through one session, once.
 
@@ -90,7 +112,7 @@ class RunDriver:
         """The run that is driven."""
         return self._session.run_id
 
-    async def drive(self, begin: Callable[[], Handed]) -> None:
+    async def drive(self, begin: Callable[[], Handed], notices: Notices) -> None:
         """Drive until the run stops; then its status says why.
 
         When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and what they
@@ -98,12 +120,14 @@ class RunDriver:
 
         Args:
             begin: feeds the session its first input.
+            notices: what others write into the run's journal meanwhile.
 
         Raises:
             HaltpointError: the store failed, or the run was taken over.
             asyncio.CancelledError: the awaiting task was cancelled; the run is stored as cancelled.
         """
         self._guarded(lambda: self._handle(begin()))
+        notices.listen(self._notice)
         try:
             await asyncio.shield(self._stopped)
         except asyncio.CancelledError:
@@ -123,8 +147,10 @@ class RunDriver:
         """
         self._loop.call_soon_threadsafe(self._cancel, interrupt, by)
 
-    def notice(self, notice: OutsiderNotice) -> None:
+    def _notice(self, notice: OutsiderNotice) -> None:
         """Take in what somebody else wrote into the run's journal."""
+        if self._stopped.done():
+            return
         if notice.kind == "cancel_requested":
             self._mark_cancelled("cancelled by another process")
         self._guarded(lambda: self._handle(self._session.notify_outsider(notice)))

@@ -13,7 +13,7 @@ from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, unresolved_error, waiter_for
-from haltpoint.driving.driver import DriveOptions, RunDriver
+from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
 from haltpoint.driving.prompts import opening_prompt, response_format_data, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
@@ -108,10 +108,11 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
         memory = await bridge.wait(native.recall(bridge.completions, call.identity.session_id))
     run_id = new_run_id()
     started = _first_entry(call, task, tools, run_id)
-    session, ticket = native.start(bridge.completions, to_json_text(started), memory)
-    task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
-    call.on_run(run_id)
-    output = await _drive(call, task, tools, session, lambda: ([], ticket))
+    with _watched(call.database, run_id) as notices:
+        session, ticket = native.start(bridge.completions, to_json_text(started), memory)
+        task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
+        call.on_run(run_id)
+        output = await _drive(call, task, tools, session, notices, lambda: ([], ticket))
     return await _resolve_and_continue(call, output, tools)
 
 
@@ -203,15 +204,19 @@ async def _take_up(
     allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
     bridge = LoopBridge.current()
-    opened: Session | Snapshot = await bridge.wait(call.database.native.open(bridge.completions, run_id))
-    if isinstance(opened, Snapshot):
-        return _handed_out(call, _output(call, task, opened), {}, task)
-    try:
-        check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
-    except HaltpointError:
-        opened.close()
-        raise
-    return await _drive(call, task, tools, opened, lambda: opened.notify_continued(call.tool_call_limit))
+    # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
+    with _watched(call.database, run_id) as notices:
+        opened: Session | Snapshot = await bridge.wait(call.database.native.open(bridge.completions, run_id))
+        if isinstance(opened, Snapshot):
+            return _handed_out(call, _output(call, task, opened), {}, task)
+        try:
+            check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
+        except HaltpointError:
+            opened.close()
+            raise
+        return await _drive(
+            call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit)
+        )
 
 
 async def _drive(
@@ -219,12 +224,13 @@ async def _drive(
     task: Task,
     tools: Mapping[str, ToolDefinition],
     session: Session,
+    notices: Notices,
     begin: Callable[[], Handed],
 ) -> AgentRunOutput:
     driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
     try:
-        with driven_here(driver), _watched(call.database, driver), _time_limit(call.timeout, driver) as limit:
-            await driver.drive(begin)
+        with driven_here(driver), _time_limit(call.timeout, driver) as limit:
+            await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
         raise
@@ -252,13 +258,14 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
 
 
 @contextmanager
-def _watched(database: Database, driver: RunDriver) -> Iterator[None]:
-    """Tell the driver what others write into its run's journal."""
+def _watched(database: Database, run_id: str) -> Iterator[Notices]:
+    """Collect what others write into the run's journal, until a driver listens."""
     bridge = LoopBridge.current()
-    watch = database.native.watch(bridge.completions, driver.run_id)
-    bridge.listen(watch.ticket, driver.notice)
+    notices = Notices()
+    watch = database.native.watch(bridge.completions, run_id)
+    bridge.listen(watch.ticket, notices.put)
     try:
-        yield
+        yield notices
     finally:
         watch.close()
         bridge.forget(watch.ticket)

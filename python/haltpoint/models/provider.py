@@ -23,12 +23,12 @@ __all__ = ["ProviderModel", "validate_settings"]
 class ProviderModel:
     """A model of a provider, such as "anthropic/claude-sonnet-4-6" or "openai/gpt-4o-mini".
 
-    The key is read from the environment when a request is made (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...), and so is another
-    address to send to (`OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, ...), which has the form that the provider's own SDK takes.
-    `openai/` speaks Chat Completions, `openai-responses/` Responses.
+    The key is read from the environment when a request is made (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...), and so
+    is another address to send to (`OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, ...), which has the form that the provider's
+    own SDK takes. `openai/` speaks Chat Completions, `openai-responses/` Responses.
 
-    A request asks once: retries are the run's business. An answer that the token limit cut short is kept when it is text
-    alone; with tool calls in it, or with nothing, it is an error.
+    A request asks once: retries are the run's business. An answer that the token limit cut short is kept when it is
+    text alone; with tool calls in it, or with nothing, it is an error.
 
     Args:
         model: "provider/model"; `ProviderModel.providers()` lists the providers.
@@ -119,7 +119,7 @@ def _settings_json(settings: Mapping[str, Any]) -> str:
 def _model_reply(reply: _engine.ProviderReply) -> ModelReply:
     return ModelReply(
         text=reply.text,
-        tool_calls=tuple(ToolCall(name, args, id) for id, name, args in reply.tool_calls),
+        tool_calls=tuple(ToolCall(name, args, call_id) for call_id, name, args in reply.tool_calls),
         usage=Usage(reply.input_tokens, reply.output_tokens),
         provider_data=None if reply.provider_data is None else json.loads(reply.provider_data),
     )

@@ -1,7 +1,8 @@
 """A model provider on the loopback interface that refuses what the real ones refuse.
 
-It speaks Anthropic Messages, OpenAI Chat Completions, OpenAI Responses and Gemini generateContent. Each valid request is
-answered with the next item of the script; each invalid one with 400 and the reason, as by the provider itself.
+It speaks Anthropic Messages, OpenAI Chat Completions, OpenAI Responses, Gemini generateContent and Bedrock Converse.
+Each valid request is answered with the next item of the script; each invalid one with 400 and the reason, as by the
+provider itself.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from typing_extensions import Self
+
 from support.wire import Answer, Call, Cut, Raw, Refusal, Script, Stall, Status, WireProtocol, require
 from support.wire_anthropic import AnthropicWire
+from support.wire_bedrock import BedrockWire
 from support.wire_chat import ChatWire
 from support.wire_gemini import GeminiWire
 from support.wire_responses import ResponsesWire
 
 __all__ = ["Answer", "Call", "Cut", "ProviderServer", "Raw", "Recorded", "Stall", "Status", "provider_server"]
 
-_GEMINI_PATH = re.compile(r"/v1beta/models/([^/:]+):generateContent")
+_MODEL_PATHS = {
+    "gemini": re.compile(r"/v1beta/models/([^/:]+):generateContent"),
+    "bedrock": re.compile(r"/model/([^/]+)/converse"),
+}
 _PATIENCE = 20.0
 
 
@@ -60,6 +67,7 @@ class ProviderServer:
             "/mistral/v1/chat/completions": ChatWire(mistral=True),
             "/deepseek/v1/chat/completions": ChatWire(thinks_aloud=True),
             "gemini": GeminiWire(),
+            "bedrock": BedrockWire(),
         }
         self._script: queue.SimpleQueue[Script] = queue.SimpleQueue()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
@@ -87,13 +95,14 @@ class ProviderServer:
             "OPENAI": f"{self.url}/v1",
             "ANTHROPIC": self.url,
             "GEMINI": self.url,
+            "BEDROCK": self.url,
             "MISTRAL": f"{self.url}/mistral/v1",
             "DEEPSEEK": f"{self.url}/deepseek/v1",
         }
         keys = {f"{name}_API_KEY": self.key for name in addresses}
         return {**keys, **{f"{name}_BASE_URL": address for name, address in addresses.items()}}
 
-    def __enter__(self) -> ProviderServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -142,8 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._perform(self.provider.next_item(), protocol, model)
 
     def _protocol_of(self, recorded: Recorded) -> tuple[str, str]:
-        match = _GEMINI_PATH.fullmatch(recorded.path)
-        return ("gemini", match[1]) if match else (recorded.path, str(recorded.body.get("model")))
+        for name, pattern in _MODEL_PATHS.items():
+            match = pattern.fullmatch(recorded.path)
+            if match:
+                return name, match[1]
+        return recorded.path, str(recorded.body.get("model"))
 
     def _check(self, protocol: WireProtocol, recorded: Recorded, model: str) -> None:
         key = protocol.key_of(recorded.headers)
@@ -198,8 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def log_message(self, *args: object) -> None:
+        """Write nothing: what a test prints is its own."""
 
 
 def _handler_for(server: ProviderServer) -> type[_Handler]:

@@ -22,7 +22,9 @@ def require(condition: object, message: str) -> None:
         raise Refusal(message)
 
 
-def require_keys(value: object, where: str, *, needed: Sequence[str] = (), allowed: Sequence[str] = ()) -> dict[str, Any]:
+def require_keys(
+    value: object, where: str, *, needed: Sequence[str] = (), allowed: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return `value`, an object that has all needed keys and no others than the needed and the allowed ones."""
     require(isinstance(value, dict), f"{where}: must be an object")
     assert isinstance(value, dict)

@@ -8,11 +8,33 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from support.wire import Answer, Call, Refusal, require, require_keys, require_list, require_schema, require_text, signature_of
+from support.wire import (
+    Answer,
+    Call,
+    Refusal,
+    require,
+    require_keys,
+    require_list,
+    require_schema,
+    require_text,
+    signature_of,
+)
 
 _IDS = re.compile(r"[a-zA-Z0-9_-]+")
 _NAMES = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_OPTIONS = ("system", "tools", "tool_choice", "temperature", "top_p", "top_k", "stop_sequences", "stream", "thinking", "output_config", "metadata")
+_OPTIONS = (
+    "system",
+    "tools",
+    "tool_choice",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "stream",
+    "thinking",
+    "output_config",
+    "metadata",
+)
 
 
 class AnthropicWire:
@@ -79,12 +101,18 @@ class AnthropicWire:
                 require_keys(block, where, needed=("type", "tool_use_id"), allowed=("content", "is_error"))
                 require(len(answered) == blocks.index(block), f"{where}: tool_result blocks must come first")
                 require("content" not in block or block["content"], f"{where}: content must be non-empty")
-                require(not block.get("is_error") or block.get("content"), f"{where}: content cannot be empty if is_error is true")
+                require(
+                    not block.get("is_error") or block.get("content"),
+                    f"{where}: content cannot be empty if is_error is true",
+                )
                 answered.append(block["tool_use_id"])
             else:
                 require(kind == "text", f"{where}: unexpected block {kind!r}")
                 require_text(block["text"], where)
-        require(answered == open_calls, f"{where}: tool_result blocks {answered} must answer {open_calls}, each once, in order")
+        require(
+            answered == open_calls,
+            f"{where}: tool_result blocks {answered} must answer {open_calls}, each once, in order",
+        )
 
     def _check_assistant(self, blocks: list[Any], ids: set[str], where: str) -> list[str]:
         calls = []
@@ -103,10 +131,15 @@ class AnthropicWire:
                 calls.append(block["id"])
             elif kind == "thinking":
                 require_keys(block, where, needed=("type", "thinking", "signature"))
-                require(block["signature"] == signature_of(block["thinking"]), f"{where}: invalid signature in thinking block")
+                require(
+                    block["signature"] == signature_of(block["thinking"]),
+                    f"{where}: invalid signature in thinking block",
+                )
             else:
                 require(kind == "redacted_thinking", f"{where}: unexpected block {kind!r}")
-                require(block.get("data", "").startswith("redacted-"), f"{where}: invalid data in redacted_thinking block")
+                require(
+                    block.get("data", "").startswith("redacted-"), f"{where}: invalid data in redacted_thinking block"
+                )
         return calls
 
     def _check_thinking(self, body: dict[str, Any]) -> None:
@@ -119,9 +152,13 @@ class AnthropicWire:
         in_loop = body["messages"][-1]["role"] == "user" and bool(calls)
         if thinking == "enabled" and in_loop:
             kind = last["content"][0]["type"]
-            require(kind in ("thinking", "redacted_thinking"), f"Expected thinking or redacted_thinking, but found {kind}")
+            require(
+                kind in ("thinking", "redacted_thinking"), f"Expected thinking or redacted_thinking, but found {kind}"
+            )
         if thinking in ("enabled", "adaptive") and in_loop and calls[0] in self._thinking_before:
-            require(present == self._thinking_before[calls[0]], "thinking blocks of the latest message cannot be modified")
+            require(
+                present == self._thinking_before[calls[0]], "thinking blocks of the latest message cannot be modified"
+            )
 
     def render(self, answer: Answer, model: str) -> dict[str, Any]:
         thinking = [self._thinking(text) for text in answer.reasoning]
@@ -137,7 +174,12 @@ class AnthropicWire:
             "content": [*thinking, *text, *calls],
             "stop_reason": answer.stop or ("tool_use" if calls else "end_turn"),
             "stop_sequence": None,
-            "usage": {"input_tokens": 7, "cache_creation_input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 5},
+            "usage": {
+                "input_tokens": 7,
+                "cache_creation_input_tokens": 1,
+                "cache_read_input_tokens": 2,
+                "output_tokens": 5,
+            },
         }
 
     def _thinking(self, text: str | None) -> dict[str, Any]:
@@ -147,7 +189,12 @@ class AnthropicWire:
 
     def _call(self, call: Call) -> dict[str, Any]:
         arguments = json.loads(call.args) if isinstance(call.args, str) else dict(call.args)
-        return {"type": "tool_use", "id": call.id or f"toolu_{next(self._numbers)}", "name": call.name, "input": arguments}
+        return {
+            "type": "tool_use",
+            "id": call.id or f"toolu_{next(self._numbers)}",
+            "name": call.name,
+            "input": arguments,
+        }
 
     def error(self, status: int, message: str) -> dict[str, Any]:
         return {"type": "error", "error": {"type": "invalid_request_error", "message": message}, "request_id": "req_1"}

@@ -11,7 +11,19 @@ from typing import Any
 from support.wire import Answer, Call, require, require_keys, require_list, require_schema
 
 _NAMES = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_OPTIONS = ("tools", "parallel_tool_calls", "temperature", "top_p", "stop", "seed", "stream", "max_tokens", "max_completion_tokens", "reasoning_effort", "metadata")
+_OPTIONS = (
+    "tools",
+    "parallel_tool_calls",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "stream",
+    "max_tokens",
+    "max_completion_tokens",
+    "reasoning_effort",
+    "metadata",
+)
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -24,8 +36,8 @@ class ChatWire:
     """Checks requests and writes answers.
 
     Args:
-        mistral: whether to check what Mistral does: ids of nine characters, no user right after a tool; reasoning goes out
-            in chunks of the content.
+        mistral: whether to check what Mistral does: ids of nine characters, no user right after a tool; reasoning goes
+            out in chunks of the content.
         thinks_aloud: whether reasoning goes out as `reasoning_content`, which must come back with the tool calls.
     """
 
@@ -40,12 +52,22 @@ class ChatWire:
         return bearer(headers)
 
     def check(self, body: dict[str, Any], model: str) -> None:
-        require_keys(body, "body", needed=("model", "messages"), allowed=(*_OPTIONS, "thinking") if self._thinks_aloud else _OPTIONS)
+        require_keys(
+            body,
+            "body",
+            needed=("model", "messages"),
+            allowed=(*_OPTIONS, "thinking") if self._thinks_aloud else _OPTIONS,
+        )
         self._thinking = body.get("thinking", {}).get("type") == "enabled"
         if "tools" in body:
             for index, tool in enumerate(require_list(body["tools"], "tools")):
                 require_keys(tool, f"tools[{index}]", needed=("type", "function"))
-                function = require_keys(tool["function"], f"tools[{index}]", needed=("name", "parameters"), allowed=("description", "strict"))
+                function = require_keys(
+                    tool["function"],
+                    f"tools[{index}]",
+                    needed=("name", "parameters"),
+                    allowed=("description", "strict"),
+                )
                 require(_NAMES.fullmatch(function["name"]), f"tools[{index}].function.name: pattern")
                 require_schema(function["parameters"], f"tools[{index}].function.parameters")
                 if function.get("strict"):
@@ -56,7 +78,10 @@ class ChatWire:
 
     def _check_strict(self, schema: dict[str, Any]) -> None:
         require(schema.get("additionalProperties") is False, "strict: additionalProperties must be false")
-        require(sorted(schema.get("required", [])) == sorted(schema["properties"]), "strict: all properties must be required")
+        require(
+            sorted(schema.get("required", [])) == sorted(schema["properties"]),
+            "strict: all properties must be required",
+        )
 
     def _check_messages(self, messages: list[Any]) -> None:
         open_calls: list[str] = []
@@ -67,7 +92,9 @@ class ChatWire:
             if role == "tool":
                 require_keys(message, where, needed=("role", "content", "tool_call_id"))
                 require(isinstance(message["content"], str), f"{where}.content: must be a string")
-                require(open_calls and message["tool_call_id"] == open_calls[0], f"{where}: must answer {open_calls[:1]}")
+                require(
+                    open_calls and message["tool_call_id"] == open_calls[0], f"{where}: must answer {open_calls[:1]}"
+                )
                 open_calls.pop(0)
             else:
                 require(not open_calls, f"{where}: tool_call_ids without response messages: {open_calls}")
@@ -80,7 +107,10 @@ class ChatWire:
         if role in ("system", "user"):
             require_keys(message, where, needed=("role", "content"))
             require(isinstance(message["content"], str), f"{where}.content: must be a string")
-            require(not (self._mistral and role == "user" and last_role == "tool"), "unexpected role 'user' after role 'tool'")
+            require(
+                not (self._mistral and role == "user" and last_role == "tool"),
+                "unexpected role 'user' after role 'tool'",
+            )
             return []
         require(role == "assistant", f"{where}.role: unknown {role!r}")
         extra = ("reasoning_content",) if self._thinks_aloud else ()
@@ -88,10 +118,10 @@ class ChatWire:
         content = message.get("content")
         require(content or message.get("tool_calls"), f"{where}: content or tool_calls must be set")
         require(content is None or isinstance(content, str) or self._mistral, f"{where}.content: must be a string")
+        if self._thinking:
+            require(message.get("reasoning_content"), f"{where}: missing reasoning_content in thinking mode")
         if "tool_calls" not in message:
             return []
-        if self._thinking:
-            require(message.get("reasoning_content"), f"{where}: missing reasoning_content with tool_calls in thinking mode")
         return [self._check_call(call, message, where) for call in require_list(message["tool_calls"], where)]
 
     def _check_call(self, call: object, message: dict[str, Any], where: str) -> str:
@@ -104,7 +134,10 @@ class ChatWire:
         if self._mistral:
             require(re.fullmatch(r"[a-zA-Z0-9]{9}", call["id"]), f"{where}: id must be nine letters and digits")
         if call["id"] in self._reasoning_of:
-            require(message.get("reasoning_content") == self._reasoning_of[call["id"]], "missing reasoning_content in a tool loop")
+            require(
+                message.get("reasoning_content") == self._reasoning_of[call["id"]],
+                "missing reasoning_content in a tool loop",
+            )
         return str(call["id"])
 
     def render(self, answer: Answer, model: str) -> dict[str, Any]:

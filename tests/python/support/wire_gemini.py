@@ -27,11 +27,15 @@ class GeminiWire:
         return headers.get("x-goog-api-key")
 
     def check(self, body: dict[str, Any], model: str) -> None:
-        require_keys(body, "body", needed=("contents",), allowed=("systemInstruction", "tools", "toolConfig", "generationConfig"))
+        require_keys(
+            body, "body", needed=("contents",), allowed=("systemInstruction", "tools", "toolConfig", "generationConfig")
+        )
         if "systemInstruction" in body:
             require_keys(body["systemInstruction"], "systemInstruction", needed=("parts",))
         for tool in body.get("tools", []):
-            for function in require_list(require_keys(tool, "tools", needed=("functionDeclarations",))["functionDeclarations"], "tools"):
+            for function in require_list(
+                require_keys(tool, "tools", needed=("functionDeclarations",))["functionDeclarations"], "tools"
+            ):
                 require_keys(function, "tools", needed=("name", "description", "parametersJsonSchema"))
                 require_schema(function["parametersJsonSchema"], "tools")
         contents = require_list(body["contents"], "contents")
@@ -65,7 +69,9 @@ class GeminiWire:
 
     def _check_user(self, parts: list[Any], open_calls: list[dict[str, Any]]) -> None:
         responses = [part["functionResponse"] for part in parts if "functionResponse" in part]
-        require(len(responses) == len(open_calls), "the number of function responses must equal that of the function calls")
+        require(
+            len(responses) == len(open_calls), "the number of function responses must equal that of the function calls"
+        )
         require(not responses or len(parts) == len(responses), "function responses must stand alone")
         for call, response in zip(open_calls, responses, strict=True):
             require_keys(response, "functionResponse", needed=("name", "response"), allowed=("id",))
@@ -79,8 +85,15 @@ class GeminiWire:
         parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text is not None else []
         parts += [self._call(call, index == 0) for index, call in enumerate(answer.calls)]
         return {
-            "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": answer.stop or "STOP", "index": 0}],
-            "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 2, "totalTokenCount": 15},
+            "candidates": [
+                {"content": {"role": "model", "parts": parts}, "finishReason": answer.stop or "STOP", "index": 0}
+            ],
+            "usageMetadata": {
+                "promptTokenCount": 10,
+                "candidatesTokenCount": 3,
+                "thoughtsTokenCount": 2,
+                "totalTokenCount": 15,
+            },
             "modelVersion": model,
         }
 

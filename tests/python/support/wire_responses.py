@@ -12,7 +12,19 @@ from support.wire import Answer, Call, require, require_keys, require_list, requ
 from support.wire_chat import bearer
 
 _NAMES = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_OPTIONS = ("instructions", "tools", "parallel_tool_calls", "include", "store", "stream", "reasoning", "temperature", "top_p", "max_output_tokens", "metadata")
+_OPTIONS = (
+    "instructions",
+    "tools",
+    "parallel_tool_calls",
+    "include",
+    "store",
+    "stream",
+    "reasoning",
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "metadata",
+)
 _REASONING_MODELS = ("gpt-5", "o3", "o4")
 
 
@@ -21,9 +33,8 @@ class ResponsesWire:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        # What was reasoned, and what came right after it.
+        # What came right after each piece of reasoning.
         self._after: dict[str, str] = {}
-        self._reasoning: dict[str, dict[str, Any]] = {}
 
     def key_of(self, headers: Mapping[str, str]) -> str | None:
         return bearer(headers)
@@ -52,7 +63,10 @@ class ResponsesWire:
             if kind == "function_call_output":
                 require_keys(item, where, needed=("type", "call_id", "output"))
                 require(isinstance(item["output"], str), f"{where}.output: must be a string")
-                require(open_calls and item["call_id"] == open_calls[0], f"{where}: no tool call found for {item['call_id']}")
+                require(
+                    open_calls and item["call_id"] == open_calls[0],
+                    f"{where}: no tool call found for {item['call_id']}",
+                )
                 open_calls.pop(0)
                 answering = True
                 continue
@@ -78,15 +92,19 @@ class ResponsesWire:
         if isinstance(item["content"], str):
             require_keys(item, where, needed=("type", "role", "content"))
             return
-        require_keys(item, where, needed=("type", "role", "content", "id", "status"))
+        require_keys(item, where, needed=("type", "role", "content"))
         for part in item["content"]:
             require_keys(part, where, needed=("type", "text", "annotations"))
 
     def _check_reasoning(self, item: dict[str, Any], rest: list[Any], where: str) -> None:
-        require(item.get("encrypted_content"), f"{where}: item {item.get('id')!r} not found, items are not persisted")
-        require(item == self._reasoning.get(item["id"]), f"{where}: the encrypted content could not be verified")
+        require("id" not in item, f"{where}: item with id {item.get('id')!r} not found, items are not persisted")
+        require_keys(item, where, needed=("type", "summary", "encrypted_content"))
+        content = item["encrypted_content"]
+        require(content in self._after, f"{where}: the encrypted content could not be verified")
         following = rest[0].get("call_id", rest[0].get("type")) if rest else None
-        require(following == self._after[item["id"]], f"{where}: reasoning was provided without its required following item")
+        require(
+            following == self._after[content], f"{where}: reasoning was provided without its required following item"
+        )
 
     def render(self, answer: Answer, model: str) -> dict[str, Any]:
         calls = [self._call(call) for call in answer.calls]
@@ -107,14 +125,19 @@ class ResponsesWire:
     def _reason(self, thought: str | None, said: list[dict[str, Any]]) -> dict[str, Any]:
         item: dict[str, Any] = {"id": f"rs_{next(self._numbers)}", "type": "reasoning", "summary": []}
         if thought is not None:
-            item["encrypted_content"] = f"encrypted {thought}"
-            self._after[item["id"]] = said[0].get("call_id", said[0]["type"])
-            self._reasoning[item["id"]] = dict(item)
+            item["encrypted_content"] = f"encrypted {next(self._numbers)} {thought}"
+            self._after[item["encrypted_content"]] = said[0].get("call_id", said[0]["type"])
         return item
 
     def _message(self, text: str) -> dict[str, Any]:
         part = {"type": "output_text", "text": text, "annotations": []}
-        return {"id": f"msg_{next(self._numbers)}", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+        return {
+            "id": f"msg_{next(self._numbers)}",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [part],
+        }
 
     def _call(self, call: Call) -> dict[str, Any]:
         arguments = call.args if isinstance(call.args, str) else json.dumps(call.args)
