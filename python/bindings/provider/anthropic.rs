@@ -10,7 +10,7 @@ const PIECES: &str = "content";
 
 /// `model`, `system`, `messages`, `tools` and `tool_choice`.
 ///
-/// `strict` of a tool is not sent: models before Claude 4.5 refuse it, and arguments are validated before they are used.
+/// `strict` of a tool is not sent: models before Claude 4.5 refuse it, and arguments are validated before their use.
 pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(outgoing.model));
@@ -22,8 +22,8 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     body
 }
 
-/// Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made without:
-/// by another model, or before the setting was changed.
+/// Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made
+/// without: by another model, or before the setting was changed.
 pub(super) fn may_think(outgoing: &Outgoing<'_>) -> bool {
     let thought = |assistant: &Assistant<'_>| {
         assistant

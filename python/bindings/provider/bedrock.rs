@@ -1,7 +1,7 @@
 //! The Bedrock Converse protocol.
 //!
-//! genai writes this one; it takes no fields of ours. Reasoning is switched off, because its blocks could not be given back
-//! unchanged, and a failed call is told in the result's text, because genai has no field for the protocol's `status`.
+//! genai writes this one; it takes no fields of ours. Reasoning is switched off, because its blocks could not be given
+//! back unchanged; a failed call is told in the result's text, because genai has no field for the protocol's `status`.
 
 use genai::chat::{ChatMessage, ChatRequest, ChatRole, ContentPart, MessageContent, Tool, ToolCall, ToolResponse};
 use serde_json::Value;

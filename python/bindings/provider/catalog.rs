@@ -44,8 +44,8 @@ macro_rules! address {
     };
 }
 
-/// Every provider. Cohere and Ollama go through their OpenAI-compatible addresses, because genai's adapters for their own
-/// protocols know no tools and no call ids; those with an address and the kind OpenAI because genai's would ignore a base URL.
+/// Every provider. Cohere and Ollama go through their OpenAI-compatible addresses, because genai's adapters for their
+/// own protocols know no tools and no call ids; others are of the kind OpenAI because genai's would ignore a base URL.
 static PROVIDERS: &[Provider] = providers! {
     "openai"           ChatCompletions OpenAI     ["OPENAI_API_KEY"];
     "openai-responses" Responses       OpenAIResp ["OPENAI_API_KEY"];
@@ -59,7 +59,8 @@ static PROVIDERS: &[Provider] = providers! {
     "openrouter"       ChatCompletions OpenRouter ["OPENROUTER_API_KEY", "OPEN_ROUTER_API_KEY"];
     "together"         ChatCompletions Together   ["TOGETHER_API_KEY"];
     "fireworks"        ChatCompletions Fireworks  ["FIREWORKS_API_KEY"];
-    "cohere"           ChatCompletions OpenAI     ["COHERE_API_KEY", "CO_API_KEY"] "https://api.cohere.ai/compatibility/v1/";
+    "cohere"           ChatCompletions OpenAI     ["COHERE_API_KEY", "CO_API_KEY"]
+        "https://api.cohere.ai/compatibility/v1/";
     "ollama"           ChatCompletions OpenAI     [] "http://localhost:11434/v1/";
     "ollama-cloud"     ChatCompletions OpenAI     ["OLLAMA_API_KEY"] "https://ollama.com/v1/";
     "moonshot"         ChatCompletions Moonshot   ["MOONSHOT_API_KEY"];
@@ -147,9 +148,22 @@ impl Provider {
     /// `OPENAI_BASE_URL` for `OPENAI_API_KEY`, and so on; the prefix's own name counts as well.
     fn base_url_variables(&self) -> Vec<String> {
         let named = self.prefix.to_uppercase().replace('-', "_");
-        let stems =
-            std::iter::once(named.as_str()).chain(self.keys.iter().filter_map(|key| key.strip_suffix("_API_KEY")));
-        stems.map(|stem| format!("{stem}_BASE_URL")).collect()
+        let of_keys = self
+            .keys
+            .iter()
+            .filter(|key| self.owns(key))
+            .filter_map(|key| key.strip_suffix("_API_KEY"));
+        std::iter::once(named.as_str())
+            .chain(of_keys)
+            .map(|stem| format!("{stem}_BASE_URL"))
+            .collect()
+    }
+
+    /// Whether the address that goes by a key's name is this provider's: `OLLAMA_BASE_URL` is that of the local server,
+    /// which takes no key, and not that of the cloud service, which does.
+    fn owns(&self, key: &str) -> bool {
+        let stem = key.trim_end_matches("_API_KEY").to_lowercase().replace('_', "-");
+        find(&stem).is_none_or(|namesake| namesake.keys.contains(&key))
     }
 
     /// Base URLs come as each provider's own SDK takes them: some end in the version, some do not.

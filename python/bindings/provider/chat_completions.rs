@@ -7,8 +7,8 @@ use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
 use super::transcript::{Assistant, Call, CallResult, Turn};
 
-/// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and others
-/// send it, and refuse it.
+/// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and
+/// others send it, and refuse it.
 const KEPT: [&str; 2] = ["reasoning_content", "reasoning_details"];
 
 /// `model`, `messages`, `tools` and `parallel_tool_calls`.
@@ -32,8 +32,9 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
 }
 
 fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
-    let mistral = outgoing.provider.prefix == "mistral";
-    let wants_reasoning = wants_reasoning(outgoing);
+    // Mistral, Ministral, Devstral and the rest, wherever they are served.
+    let mistral = outgoing.provider.prefix == "mistral" || outgoing.model.contains("stral");
+    let wants_reasoning = matches!(outgoing.provider.prefix, "deepseek" | "kimi" | "moonshot");
     let mut messages = Vec::new();
     let mut after_results = false;
     for turn in &outgoing.transcript.turns {
@@ -54,23 +55,15 @@ fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
     messages
 }
 
-/// Whether the provider refuses tool calls without the reasoning that led to them.
-fn wants_reasoning(outgoing: &Outgoing<'_>) -> bool {
-    let thinks = outgoing.settings.reasons()
-        || ["reasoner", "thinking"]
-            .iter()
-            .any(|word| outgoing.model.contains(word));
-    thinks && matches!(outgoing.provider.prefix, "deepseek" | "kimi" | "moonshot")
-}
-
+/// Models of DeepSeek and Moonshot that think refuse an assistant's message without reasoning, or with an empty one,
+/// whoever wrote it; those that do not think take no notice of it.
 fn assistant_message(assistant: &Assistant<'_>, wants_reasoning: bool) -> Value {
     let mut message = json!({"role": "assistant", "content": assistant.text});
     if !assistant.calls.is_empty() {
         message["tool_calls"] = assistant.calls.iter().map(call_of_message).collect();
-        if wants_reasoning {
-            // For calls of another model: there is none to give back.
-            message["reasoning_content"] = json!(" ");
-        }
+    }
+    if wants_reasoning {
+        message["reasoning_content"] = json!("(none)");
     }
     let data = assistant.data.iter().flatten();
     for (key, value) in data.filter(|(key, _)| *key == "content" || KEPT.contains(&key.as_str())) {
@@ -174,6 +167,6 @@ fn kept(message: &Value) -> Option<Value> {
         .filter_map(|key| Some(((*key).to_owned(), message.get(*key)?.clone())));
     let chunks = message.get("content").filter(|content| content.is_array());
     let given = given.chain(chunks.map(|chunks| ("content".to_owned(), chunks.clone())));
-    let kept: Map<String, Value> = given.filter(|(_, value)| !value.is_null()).collect();
+    let kept: Map<String, Value> = given.filter(|(_, value)| !value.is_null() && *value != "").collect();
     (!kept.is_empty()).then_some(Value::Object(kept))
 }

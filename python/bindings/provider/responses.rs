@@ -29,8 +29,8 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     body
 }
 
-/// Other models refuse to be asked for encrypted reasoning. One that is not recognised here loses its reasoning from step to
-/// step, and nothing else.
+/// Other models refuse to be asked for encrypted reasoning. One that is not recognised here loses its reasoning from
+/// step to step, and nothing else.
 fn is_reasoning_model(model: &str) -> bool {
     let reasons = ["gpt-5", "gpt-6", "o1", "o3", "o4", "codex"]
         .iter()
@@ -91,7 +91,11 @@ fn tool(spec: &ToolSpec) -> Value {
         spec.schema()
     };
     json!({
-        "type": "function", "name": spec.name, "description": spec.description, "parameters": schema, "strict": spec.strict,
+        "type": "function",
+        "name": spec.name,
+        "description": spec.description,
+        "parameters": schema,
+        "strict": spec.strict,
     })
 }
 
@@ -159,10 +163,24 @@ fn kept(output: &[Value]) -> Option<Value> {
     items.iter().any(is_reasoning).then(|| json!({PIECES: items}))
 }
 
+/// Ids refer to what the provider has stored, and it has stored nothing.
 fn piece(item: &Value) -> Value {
     if is_call(item) {
-        json!({"type": "function_call"})
-    } else {
-        item.clone()
+        return json!({"type": "function_call"});
     }
+    let mut piece = item.clone();
+    if let Some(fields) = piece.as_object_mut() {
+        fields.retain(|key, value| !matches!(key.as_str(), "id" | "status") && !value.is_null());
+    }
+    for part in piece
+        .get_mut("content")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(fields) = part.as_object_mut() {
+            fields.retain(|key, _| key != "logprobs");
+        }
+    }
+    piece
 }

@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use tokio::runtime::{Builder, Runtime};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Never shut down: its threads know nothing of Python, so they may be inside a request when the process ends.
 static SERVICE: OnceLock<Service> = OnceLock::new();
@@ -70,6 +71,8 @@ impl Service {
 fn client(builder: reqwest::ClientBuilder) -> Result<Client, ServiceError> {
     let builder = builder
         .connect_timeout(CONNECT_TIMEOUT)
+        // A long answer leaves the connection idle until it is complete.
+        .tcp_keepalive(KEEPALIVE)
         .user_agent(concat!("haltpoint/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry the key to wherever it points.
         .redirect(reqwest::redirect::Policy::none());

@@ -102,8 +102,8 @@ impl Settings {
     }
 }
 
-/// genai takes the end of a name such as "gpt-5.1-codex-max" for an effort and cuts it off, unless an effort is given: this
-/// is one that it sends nowhere.
+/// genai takes the end of a name such as "gpt-5.1-codex-max" for an effort and cuts it off, unless an effort is given:
+/// this is one that it sends nowhere.
 fn quiet_effort(protocol: Protocol, model: &str) -> Option<ReasoningEffort> {
     let quiet = if protocol == Protocol::Anthropic {
         ReasoningEffort::Zero

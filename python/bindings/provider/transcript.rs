@@ -194,7 +194,8 @@ fn own_data(message: &Message, reader: &Reader<'_>) -> Option<Map<String, Value>
     (is("provider", reader.provider) && is("model", reader.model)).then_some(data)
 }
 
-/// Providers take an object and nothing else; arguments that were none were refused at the time, and are shown as they came.
+/// Providers take an object and nothing else; arguments that were none were refused at the time, and are shown as they
+/// came.
 fn object_text(args: &Json) -> Cow<'_, str> {
     let text = args.get().trim();
     if text.starts_with('{') {
@@ -247,8 +248,8 @@ impl IdStyle {
     }
 }
 
-/// Gives each call of a conversation an id that the provider takes and that no other call has. Ids may come from another
-/// provider, or repeat from one run of a session to the next. The same conversation always gets the same ids.
+/// Gives each call of a conversation an id that the provider takes and that no other call has. Ids may come from
+/// another provider, or repeat from one run of a session to the next. The same conversation always gets the same ids.
 struct WireIds {
     style: IdStyle,
     taken: HashSet<String>,
