@@ -300,7 +300,11 @@ pub struct CancelRequested {
 
 /// The run stopped because somebody wanted it to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCancelled {}
+pub struct RunCancelled {
+    /// A model request was under way and was dropped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped_request: bool,
+}
 
 /// Why a run could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -65,7 +65,10 @@ impl Run {
             .map(|call| call.plan.id.clone())
             .collect();
         if running.is_empty() {
-            return self.record(Entry::RunCancelled(RunCancelled {}), at, transition);
+            let cancelled = RunCancelled {
+                dropped_request: self.awaiting_model,
+            };
+            return self.record(Entry::RunCancelled(cancelled), at, transition);
         }
         if self.cancel.as_ref().is_some_and(|cancel| cancel.interrupt) {
             transition

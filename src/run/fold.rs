@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::Timestamp;
 use crate::journal::{
-    Entry, ModelReplied, Record, RequirementDecided, RequirementOpened, RunContinued, RunFailed, RunStarted,
-    ToolFinished, ToolStarted, Usage,
+    Entry, FailureKind, ModelReplied, Record, RequirementDecided, RequirementOpened, RunCancelled, RunContinued,
+    RunFailed, RunStarted, ToolFinished, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
@@ -128,7 +128,7 @@ impl Run {
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.cancel = Some(cancel.clone()),
-            Entry::RunCancelled(_) => self.fold_cancelled(at),
+            Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),
             Entry::RunFailed(failed) => self.fold_failed(failed, at),
             Entry::RunCompleted(completed) => {
                 self.output = completed.output.clone().or_else(|| self.last_text());
@@ -254,24 +254,18 @@ impl Run {
         Ok(())
     }
 
-    fn fold_cancelled(&mut self, at: Timestamp) {
-        if self.turn().iter().all(Call::is_finished) {
-            self.cut_step = Some(cut_model_step(
-                RunStatus::Cancelled,
-                "cancelled before the model answered",
-                0,
-            ));
+    fn fold_cancelled(&mut self, cancelled: &RunCancelled, at: Timestamp) {
+        if cancelled.dropped_request {
+            let message = "cancelled before the model answered";
+            self.cut_step = Some(cut_model_step(RunStatus::Cancelled, message, 0));
         }
         self.stop(RunStatus::Cancelled, at);
     }
 
     fn fold_failed(&mut self, failed: &RunFailed, at: Timestamp) {
-        if self.turn().iter().all(Call::is_finished) {
-            self.cut_step = Some(cut_model_step(
-                RunStatus::Error,
-                &failed.failure.message,
-                failed.duration_us,
-            ));
+        if failed.failure.kind == FailureKind::Model {
+            let message = &failed.failure.message;
+            self.cut_step = Some(cut_model_step(RunStatus::Error, message, failed.duration_us));
         }
         self.failure = Some(failed.failure.clone());
         self.stop(RunStatus::Error, at);
