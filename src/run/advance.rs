@@ -11,7 +11,7 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::{answered_args, answers_as_result};
 use super::ids::requirement_id;
-use super::state::{Call, CallState, Run};
+use super::state::{Call, CallState, LiveOnly, Run};
 use super::{Effect, ToolStart, Transition};
 
 /// What the state says about a call that has no outcome.
@@ -66,7 +66,7 @@ impl Run {
             .collect();
         if running.is_empty() {
             let cancelled = RunCancelled {
-                dropped_request: self.awaiting_model,
+                dropped_request: self.awaiting_model.0,
             };
             return self.record(Entry::RunCancelled(cancelled), at, transition);
         }
@@ -134,7 +134,7 @@ impl Run {
         let entry = ToolStarted {
             call_id: start.call_id.clone(),
             attempt: start.attempt,
-            holder: self.holder.clone(),
+            holder: self.holder.0.clone(),
         };
         self.record(Entry::ToolStarted(entry), at, transition);
         transition.effects.push(Effect::StartTool(start));
@@ -148,8 +148,8 @@ impl Run {
                 at,
                 transition,
             );
-        } else if !self.awaiting_model {
-            self.awaiting_model = true;
+        } else if !self.awaiting_model.0 {
+            self.awaiting_model = LiveOnly(true);
             transition.effects.push(Effect::RequestModel);
         }
     }

@@ -12,7 +12,7 @@ use crate::message::{Message, Role};
 use crate::store::RunStatus;
 
 use super::conversation::{assistant_message, opening_message, tool_message};
-use super::state::{Call, CallState, Decided, Outcome, Requirement, Run, Step};
+use super::state::{Call, CallState, Decided, LiveOnly, Outcome, Requirement, Run, Step};
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,10 +87,10 @@ impl Run {
             output: None,
             active_us: 0,
             active_since: Some(at),
-            holder: "".into(),
+            holder: LiveOnly::default(),
             driver_entries: 1,
             outsider_seq: 0,
-            awaiting_model: false,
+            awaiting_model: LiveOnly(false),
             started,
         }
     }
@@ -142,21 +142,21 @@ impl Run {
 
     fn fold_continued(&mut self, continued: &RunContinued, at: Timestamp) {
         self.status = RunStatus::Running;
-        self.holder = continued.holder.clone();
+        self.holder = LiveOnly(continued.holder.clone());
         self.tool_call_limit = continued.tool_call_limit;
         self.active_since = Some(at);
         self.cancel = None;
         self.failure = None;
         self.cut_step = None;
         self.refusals = 0;
-        self.awaiting_model = false;
+        self.awaiting_model = LiveOnly(false);
         for place in self.turn_start..self.calls.len() {
             self.put_in_doubt(place);
         }
     }
 
     fn fold_reply(&mut self, reply: &ModelReplied, at: Timestamp) {
-        self.awaiting_model = false;
+        self.awaiting_model = LiveOnly(false);
         self.requests += 1;
         if let Some(usage) = reply.usage {
             self.usage.input_tokens += usage.input_tokens;
@@ -274,7 +274,7 @@ impl Run {
     fn stop(&mut self, status: RunStatus, at: Timestamp) {
         self.status = status;
         self.cancel = None;
-        self.awaiting_model = false;
+        self.awaiting_model = LiveOnly(false);
         if let Some(since) = self.active_since.take() {
             self.active_us += (at.0 - since.0).max(0);
         }

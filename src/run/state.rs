@@ -8,7 +8,7 @@ use crate::requirement::{Decision, RequirementKind};
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
-/// A run's state: the fold of its journal.
+/// A run's state: the fold of its journal. Two are equal when their journals add up to the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub(super) started: Box<RunStarted>,
@@ -36,14 +36,24 @@ pub struct Run {
     /// Active time of earlier stretches, and where the present one began, in microseconds.
     pub(super) active_us: i64,
     pub(super) active_since: Option<Timestamp>,
-    /// Who drives, for people. Known from the journal.
-    pub(super) holder: Text,
+    /// Who drives, for people.
+    pub(super) holder: LiveOnly<Text>,
     /// How many entries drivers have appended, and which sequence number was folded last.
     pub(super) driver_entries: u64,
     /// Entries by outsiders that were folded already, by sequence number of the last one.
     pub(super) outsider_seq: u64,
-    /// A model request is under way. Not from the journal: a request leaves no trace until it is answered.
-    pub(super) awaiting_model: bool,
+    /// A model request is under way. A request leaves no trace in the journal until it is answered.
+    pub(super) awaiting_model: LiveOnly<bool>,
+}
+
+/// What only the process that drives the run knows, and no replay: it counts for no comparison of states.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LiveOnly<T>(pub(super) T);
+
+impl<T> PartialEq for LiveOnly<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// One tool call.

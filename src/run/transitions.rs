@@ -11,7 +11,7 @@ use crate::{Json, Text, Timestamp};
 
 use super::Transition;
 use super::fold::ReplayError;
-use super::state::{Call, Run};
+use super::state::{Call, LiveOnly, Run};
 
 /// What the driver makes of a reply without tool calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct ToolOutcome {
 impl Run {
     /// A driver took a new run up: what to do first.
     pub fn notify_begun(&mut self, holder: Text, at: Timestamp) -> Transition {
-        self.holder = holder;
+        self.holder = LiveOnly(holder);
         self.advanced(at, Transition::default())
     }
 
@@ -61,7 +61,7 @@ impl Run {
     /// A reply that comes when none is awaited (after a cancellation) is dropped: it can be asked for again.
     pub fn notify_model_replied(&mut self, mut reply: ModelReplied, verdict: Verdict, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
-        if !self.awaiting_model {
+        if !self.awaiting_model.0 {
             return transition;
         }
         self.name_calls(&mut reply.calls);
@@ -78,7 +78,7 @@ impl Run {
     /// The model failed for good.
     pub fn notify_model_failed(&mut self, failure: Failure, duration_us: i64, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
-        if self.awaiting_model {
+        if self.awaiting_model.0 {
             self.record(
                 Entry::RunFailed(RunFailed { failure, duration_us }),
                 at,
