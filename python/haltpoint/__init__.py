@@ -1,7 +1,7 @@
 """LLM agents whose runs stop for people and survive anything.
 
-Each run is an append-only journal on SQLite: it can be paused for a person, cancelled, killed, and continued from any process by
-its `run_id`, and no finished step ever runs twice.
+Each run is an append-only journal on SQLite: it can be paused for a person, cancelled, killed, and continued from any
+process by its `run_id`, and no finished step ever runs twice.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ __all__ = [
     "tool",
 ]
 
-# Loaded when first used, so that importing the package costs next to nothing. The modules stand here, in code, and nowhere in data.
+# Loaded when first used, so that importing the package costs next to nothing. The modules stand here, in code, and
+# nowhere in data.
 _MODULES = {
     "haltpoint.agent": ("Agent",),
     "haltpoint.compatibility": ("install_as_upsonic",),

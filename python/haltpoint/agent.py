@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
 from haltpoint.db.database import Database, InMemoryDatabase
 from haltpoint.driving.background import run_blocking
-from haltpoint.driving.decisions import HitlHandler, Handlers
+from haltpoint.driving.decisions import Handlers, HitlHandler
 from haltpoint.driving.live import driver_of
 from haltpoint.driving.runs import Call, Identity, continue_run, start_run
 from haltpoint.exceptions import HaltpointError, RunNotCompletedWarning, UnfinishedRunError
@@ -106,7 +107,10 @@ class Agent:
 
     @property
     def run_id(self) -> str | None:
-        """Id of the run that was started or continued last: set before its first model request, None again once it is completed."""
+        """Id of the run that was started or continued last.
+
+        Set before the run's first model request, None again once it is completed.
+        """
         return self._run_id
 
     @property
@@ -173,9 +177,17 @@ class Agent:
             UnfinishedRunError: the task has a run that is not finished: continue that one.
         """
         if isinstance(task, list):
-            calls = {"model": model, "debug": debug, "retry": retry, "return_output": return_output, "timeout": timeout}
-            handlers = {"hitl_handler": hitl_handler, "external_tool_executor": external_tool_executor}
-            return [await self.do_async(each, **calls, **handlers) for each in task]
+            do_one = functools.partial(
+                self.do_async,
+                model=model,
+                debug=debug,
+                retry=retry,
+                return_output=return_output,
+                timeout=timeout,
+                hitl_handler=hitl_handler,
+                external_tool_executor=external_tool_executor,
+            )
+            return [await do_one(each) for each in task]
         task = Task(task) if isinstance(task, str) else _fresh(task)
         handlers_of_call = Handlers(hitl_handler, external_tool_executor)
         call = self._call(model, debug=debug, retry=retry, timeout=timeout, handlers=handlers_of_call)
@@ -214,15 +226,15 @@ class Agent:
         tools: Iterable[Any] | None = None,
         allow_changed_tools: bool = False,
     ) -> Any:
-        """Continue a run that was paused, cancelled, failed or orphaned by a process that died. No finished step runs again.
+        """Continue a run that was paused, cancelled, failed or orphaned by a process that died.
 
-        On a completed run it returns the stored output and calls nothing.
+        No finished step runs again. On a completed run it returns the stored output and calls nothing.
 
         Args:
             task: the task whose run to continue.
             run_id: the run to continue, from the database; any process will do.
-            requirements: resolved requirements, or their `to_dict()` data. Not needed for decisions that are on disk, or that were
-                made on objects which this process handed out.
+            requirements: resolved requirements, or their `to_dict()` data. Not needed for decisions that are on disk,
+                or that were made on objects which this process handed out.
             model: another model than the agent's.
             debug: print to standard error what happens.
             retry: how often a model request is tried at most, where the agent says 1.
@@ -261,11 +273,11 @@ class Agent:
         return await self._result(run, return_output)
 
     def continue_run(self, *args: Any, **options: Any) -> Any:
-        """Continue a run and wait for it. Takes what `continue_run_async` takes; works where an event loop runs, too."""
+        """Continue a run and wait for it. Takes what `continue_run_async` does; works where an event loop runs, too."""
         return run_blocking(self.continue_run_async(*args, **options))
 
     def _located(self, task: Task | None, run_id: str | None) -> tuple[Database, str]:
-        """The database and the id of the run to continue. A task knows the database of its run, whichever agent started it."""
+        """The database and the id of the run to continue; a task knows its own, whichever agent started its run."""
         if run_id is not None:
             return self._database_of(task, run_id), run_id
         if task is None:
@@ -341,8 +353,8 @@ def _resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> M
     if isinstance(given, Model):
         return given
     raise TypeError(
-        f"model must be a str such as 'openai/gpt-4o' or an object with `name` and an async `request` method, got {given!r}; "
-        "wrap a plain function in haltpoint.models.FunctionModel"
+        f"model must be a str such as 'openai/gpt-4o' or an object with `name` and an async `request` method, "
+        f"got {given!r}; wrap a plain function in haltpoint.models.FunctionModel"
     )
 
 

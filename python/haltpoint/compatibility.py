@@ -31,7 +31,9 @@ _MODULES = (
 
 
 def install_as_upsonic() -> None:
-    """Make `import upsonic` and the documented paths below it resolve to haltpoint in this process. Calling it twice is no error.
+    """Make `import upsonic` and the documented paths below it resolve to haltpoint in this process.
+
+    Calling it twice is no error.
 
     Raises:
         RuntimeError: the real package is imported already; call this first.
@@ -40,7 +42,8 @@ def install_as_upsonic() -> None:
     ours = importlib.import_module("haltpoint")
     if present is not None and present is not ours:
         raise RuntimeError(
-            "upsonic is imported already in this process; call haltpoint.install_as_upsonic() before anything imports it"
+            "upsonic is imported already in this process; "
+            "call haltpoint.install_as_upsonic() before anything imports it"
         )
     for name in _MODULES:
         module: ModuleType = importlib.import_module(name)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from haltpoint.run.agent.output import AgentRunOutput
 
-    ResponseFormat: TypeAlias = type[str] | type[BaseModel]
+    ResponseFormat: TypeAlias = type[str | BaseModel]
 
 __all__ = ["Task", "known_format"]
 
-# Response formats that tasks of this process have used, by module and name: a run that is continued finds its own again here,
-# without anything being imported for it.
+# Response formats that tasks of this process have used, by module and name: a run that is continued finds its own
+# again here, without anything being imported for it.
 _FORMATS: WeakValueDictionary[tuple[str, str], type[Any]] = WeakValueDictionary()
 
 

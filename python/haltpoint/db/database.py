@@ -69,16 +69,16 @@ class Database:
 class SqliteDatabase(Database):
     """Runs in a SQLite file: each step is on disk before the next one begins, and any process can continue.
 
-    Only haltpoint may open the file while a process uses it: a second SQLite library in the same process, or copying the file with
-    ordinary file functions, takes SQLite's locks away.
+    Only haltpoint may open the file while a process uses it: a second SQLite library in the same process, or copying
+    the file with ordinary file functions, takes SQLite's locks away.
 
     Args:
         db_file: path of the file; it is created, readable by its owner only. The directory must exist.
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
-        durability: "full" waits for the disk at each step and survives power loss. "normal" survives the death of processes;
-            the last steps before a power loss may be lost, so that a tool call among them may run again.
+        durability: "full" waits for the disk at each step and survives power loss. "normal" survives the death of
+            processes; the last steps before a power loss may be lost, so that a tool call among them may run again.
 
     Raises:
         StoreError: the file can't be opened, is no database of haltpoint, or was written by a newer one.

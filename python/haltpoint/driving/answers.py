@@ -15,7 +15,10 @@ MOST_CORRECTIONS = 3
 
 
 class AnyJson:
-    """Stands for a response format whose class this process does not have: the answer must be JSON, and comes as plain data."""
+    """Stands for a response format whose class this process does not have.
+
+    The answer must be JSON, and comes as plain data.
+    """
 
 
 def format_instructions(schema_text: str) -> str:

@@ -1,5 +1,8 @@
-"""The event loop behind the synchronous methods: one per process, in a thread of its own, so that they also work where a loop runs
-already, and models that keep connections for a loop find the same one each time."""
+"""The event loop behind the synchronous methods.
+
+One per process, in a thread of its own, so that they also work where a loop runs already, and models that keep
+connections for a loop find the same one each time.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from concurrent.futures import Future
 
 __all__ = ["run_blocking"]
 
@@ -21,7 +27,8 @@ _loops: dict[int, asyncio.AbstractEventLoop] = {}
 def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end on the background loop, in the caller's context.
 
-    An exception in the waiting thread (Ctrl-C) cancels the coroutine, waits until that has been dealt with, and then goes on.
+    An exception in the waiting thread (Ctrl-C) cancels the coroutine, waits until that has been dealt with, and then
+    goes on.
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
@@ -42,12 +49,12 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         raise
 
 
-def _submit(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _Result]) -> Any:
+def _submit(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _Result]) -> Future[_Result]:
     context = contextvars.copy_context()
     return context.run(asyncio.run_coroutine_threadsafe, coroutine, loop)
 
 
-def _wait_quietly(task: Any) -> None:
+def _wait_quietly(task: Future[Any]) -> None:
     """Wait until a cancelled task has ended; how it ends is told by the exception that is on its way."""
     ended = threading.Event()
     task.add_done_callback(lambda _: ended.set())

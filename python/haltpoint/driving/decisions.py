@@ -96,7 +96,8 @@ def _checked(
     if requirement.kind == "confirmation" and requirement.tool_execution.tool_args != shown.tool_args:
         raise InvalidResolutionError(
             f"the arguments of {shown.tool_name!r} were changed on the requirement; what is approved is what runs, "
-            "with the arguments that were shown: confirm it unchanged, or reject it with a note that says what to change",
+            "with the arguments that were shown: confirm it unchanged, or reject it with a note that says what to "
+            "change",
             run_id=stored.run_id,
             requirement_id=on_disk.id,
         )

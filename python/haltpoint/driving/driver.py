@@ -1,12 +1,13 @@
 """The driver: performs what the engine asks for and reports what came of it, until the run stops.
 
-Everything here happens on the event loop's thread. Outcomes are fed to the engine as they come; what must not be seen before
-it is on disk comes back from the engine once it is.
+Everything here happens on the event loop's thread. Outcomes are fed to the engine as they come; what must not be seen
+before it is on disk comes back from the engine once it is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,8 +116,9 @@ class RunDriver:
     async def drive(self, begin: Callable[[], Handed], notices: Notices) -> None:
         """Drive until the run stops; then its status says why.
 
-        When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and what they
-        return is kept. A second cancellation waits for nothing any more; calls that still run are in doubt then.
+        When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and
+        what they return is kept. A second cancellation waits for nothing any more; calls that still run are in doubt
+        then.
 
         Args:
             begin: feeds the session its first input.
@@ -179,9 +181,10 @@ class RunDriver:
     def _abandon(self) -> None:
         for call_id in list(self._calls):
             self._calls.pop(call_id).task.cancel()
-            self._guarded(
-                lambda call_id=call_id: self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
-            )
+            self._guarded(functools.partial(self._report_abandoned, call_id))
+
+    def _report_abandoned(self, call_id: str) -> None:
+        self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
 
     def _stop(self) -> None:
         self._drop_request()
@@ -207,7 +210,7 @@ class RunDriver:
         """Run a step of a callback; its exception is the run's caller's, not the event loop's."""
         try:
             step()
-        except Exception as error:  # Passed on whole: `drive` raises it.
+        except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._fail(error)
 
     # Effects
@@ -246,8 +249,8 @@ class RunDriver:
         except ModelError as error:
             self.error = error
             self._request = None
-            self._guarded(lambda: self._handle(self._report_failure(error, started)))
-        except Exception as error:  # Passed on whole: `drive` raises it.
+            self._guarded(functools.partial(self._report_failure, error, started))
+        except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._request = None
             self._fail(error)
         else:
@@ -269,10 +272,11 @@ class RunDriver:
             reply, self._options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
         )
 
-    def _report_failure(self, error: ModelError, started: float) -> Handed:
+    def _report_failure(self, error: ModelError, started: float) -> None:
         self._trace(f"the model failed: {error}")
         message = str(error).encode("utf-8", "replace").decode()
-        return self._session.notify_model_failed(message, error.provider, error.status_code, _micros_since(started))
+        duration = _micros_since(started)
+        self._handle(self._session.notify_model_failed(message, error.provider, error.status_code, duration))
 
     # Tools
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from haltpoint.driving.driver import RunDriver
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.task import Task
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KnownRun", "driven_here", "driver_of", "known_output", "known_run", "remember_run"]
 
-# Users resolve requirements on the objects they were handed and continue by id alone, often after dropping the output: the latest
-# unfinished runs are therefore held; older ones only as long as the user holds their output.
+# Users resolve requirements on the objects they were handed and continue by id alone, often after dropping the
+# output: the latest unfinished runs are therefore held; older ones only as long as the user holds their output.
 _MOST_HELD = 1024
 
 
@@ -45,7 +47,7 @@ _outputs: weakref.WeakValueDictionary[str, AgentRunOutput] = weakref.WeakValueDi
 
 
 @contextmanager
-def driven_here(driver: RunDriver) -> Iterator[None]:
+def driven_here(driver: RunDriver) -> Generator[None]:
     """Make the driver known as its run's, for as long as the block lasts."""
     with _lock:
         _drivers[driver.run_id] = driver

@@ -41,7 +41,7 @@ async def ask(
             return accept(as_reply(await model.request(request), model.name), attempt)
         except ModelError as error:
             failure = error
-        except Exception as error:  # A model may be anybody's code: whatever it raises becomes the run's error.
+        except Exception as error:  # noqa: BLE001 - a model may be anybody's code: what it raises is the run's error
             failure = _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:
             raise failure
@@ -50,11 +50,14 @@ async def ask(
 
 
 def retry_delay(attempt: int, retry_after: float | None) -> float:
-    """Return how long to wait after that attempt, in seconds: what the provider asks for, or exponential backoff with jitter."""
+    """Return how long to wait after that attempt, in seconds.
+
+    What the provider asks for, or exponential backoff with jitter.
+    """
     if retry_after is not None:
         return max(retry_after, 0.0)
     backoff: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 16), _LONGEST_DELAY)
-    return backoff * random.uniform(0.75, 1.25)
+    return backoff * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 
 
 def _wrapped(error: Exception, name: str) -> ModelError:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
@@ -24,7 +24,7 @@ from haltpoint.task import Task, known_format
 from haltpoint.tools.resolve import resolve_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from haltpoint._engine import Session
     from haltpoint.db.database import Database
@@ -161,7 +161,7 @@ async def continue_run(
         return _handed_out(call, output, {}, task)
     call.on_run(run_id)
     started = json.loads(snapshot.started_json())
-    remembered = known.tools if known is not None else {}
+    remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
     drafts = _live_drafts(run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools)
@@ -214,9 +214,7 @@ async def _take_up(
         except HaltpointError:
             opened.close()
             raise
-        return await _drive(
-            call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit)
-        )
+        return await _drive(call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit))
 
 
 async def _drive(
@@ -258,7 +256,7 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
 
 
 @contextmanager
-def _watched(database: Database, run_id: str) -> Iterator[Notices]:
+def _watched(database: Database, run_id: str) -> Generator[Notices]:
     """Collect what others write into the run's journal, until a driver listens."""
     bridge = LoopBridge.current()
     notices = Notices()
@@ -277,7 +275,7 @@ class _Limit:
 
 
 @contextmanager
-def _time_limit(timeout: float | None, driver: RunDriver) -> Iterator[_Limit]:
+def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
     limit = _Limit()
     if timeout is None:
         yield limit
@@ -299,7 +297,8 @@ def _time_limit(timeout: float | None, driver: RunDriver) -> Iterator[_Limit]:
 
 async def _load(database: Database, run_id: str) -> Snapshot:
     bridge = LoopBridge.current()
-    return await bridge.wait(database.native.load(bridge.completions, run_id))
+    snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    return snapshot
 
 
 async def _reloaded(call: Call, task: Task, run_id: str) -> AgentRunOutput:
@@ -329,12 +328,12 @@ def _live_drafts(run_id: str) -> list[RunRequirement]:
 
 
 def _task_of(snapshot: Snapshot) -> Task:
-    """A task of the words that the run was started with; tools and response format are found by name, where they are."""
+    """A task of the words that the run was started with; its response format is found by name, where it is at all."""
     started = json.loads(snapshot.started_json())
     data = {key: started.get(key) for key in ("description", "context", "response_format")}
     task = Task.from_dict(data)
     if data["response_format"] is not None:
-        task.response_format = known_format(data["response_format"]) or AnyJson
+        task.response_format = known_format(data["response_format"]) or cast("Any", AnyJson)
     return task
 
 

@@ -1,4 +1,4 @@
-"""Running one tool call: in the loop or in a thread, with its timeout and its retries, to the text that the model gets."""
+"""Running one tool call, in the loop or in a thread, with its timeout and retries, to the text that the model gets."""
 
 from __future__ import annotations
 
@@ -41,21 +41,22 @@ class ToolOutcome:
 async def run_tool(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
     """Run a tool and return its outcome; whatever the tool raises is the outcome.
 
-    A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may be repeated.
+    A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may
+    be repeated.
     """
     arguments: Mapping[str, Any] = json.loads(arguments_json)
     try:
         definition.bind(arguments)
     except ToolArgumentsError as error:
         return _error(str(error))
-    for retry in range(definition.max_retries + 1):
-        if retry:
-            await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2 ** (retry - 1), _LONGEST_RETRY_DELAY))
-            context = context.next_attempt()
-        # Bound anew for each attempt: a tool may change what it was given.
-        outcome = await _attempt(definition, definition.bind(arguments), context)
+    outcome = await _attempt(definition, definition.bind(arguments), context)
+    for retry in range(definition.max_retries):
         if not outcome.is_error or context.cancelled:
             break
+        await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
+        context = context.next_attempt()
+        # Bound anew for each attempt: a tool may change what it was given.
+        outcome = await _attempt(definition, definition.bind(arguments), context)
     return outcome
 
 
@@ -65,9 +66,9 @@ async def _attempt(definition: ToolDefinition, arguments: dict[str, Any], contex
         return ToolOutcome(render_result(value))
     except ToolResultError as error:
         return _error(str(error))
-    except _TimedOut:
+    except _TimeoutPassedError:
         return _error(_timeout_message(definition))
-    except (Exception, SystemExit) as error:  # Any failure of a tool is an outcome that the model is told.
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
         return _error(f"{type(error).__name__}: {error}")
 
 
@@ -83,7 +84,7 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
     return await asyncio.wrap_future(tool_threads().submit(run))
 
 
-class _TimedOut(Exception):
+class _TimeoutPassedError(Exception):
     """The timeout of the call passed; the tool's own TimeoutError is not this."""
 
 
@@ -98,7 +99,7 @@ async def _within(timeout: float | None, coroutine: Any) -> Any:
         raise
     if not done:
         await _stop(task)
-        raise _TimedOut
+        raise _TimeoutPassedError
     return task.result()
 
 

@@ -37,8 +37,8 @@ def tools_at_hand(
 ) -> dict[str, ToolDefinition]:
     """Return the tools to continue a run with.
 
-    A tool that the run was started with is looked for among those given now, then those that this process started the run
-    with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it.
+    A tool that the run was started with is looked for among those given now, then those that this process started the
+    run with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it.
 
     Args:
         offered: name and module of the tools that the run was started with.
@@ -86,8 +86,8 @@ def check_unchanged(
             raise _not_available(name, module or "?", run_id)
         if digest is not None and definition.digest != digest and not allow_changed:
             raise ToolChangedError(
-                f"run {run_id} waits with a call of {name!r} whose parameters have changed since; continue it with the tool as "
-                "it was, or pass allow_changed_tools=True to run the call with the present one",
+                f"run {run_id} waits with a call of {name!r} whose parameters have changed since; continue it with the "
+                "tool as it was, or pass allow_changed_tools=True to run the call with the present one",
                 run_id=run_id,
                 tool_name=name,
             )
@@ -96,7 +96,7 @@ def check_unchanged(
 def _not_available(name: str, module: str, run_id: str) -> ToolNotAvailableError:
     return ToolNotAvailableError(
         f"run {run_id} needs the tool {name!r} of module {module!r}, which this process does not have; pass it to "
-        f"Agent(tools=[...]) or continue_run_async(tools=[...]), or import the module that declares it with @tool first",
+        "Agent(tools=[...]) or continue_run_async(tools=[...]), or import the module that declares it with @tool first",
         run_id=run_id,
         tool_name=name,
     )

@@ -13,13 +13,13 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
     A model request under way is dropped at once. A tool under way finishes and its result is kept; it sees
     `current_tool_call().cancelled`. A paused run is cancelled, too: continuing it presents its requirements again.
 
-    Looks for the run among those that this process drives, then in the databases that it has open, where the run may also be driven by
-    another process. Safe to call from any thread.
+    Looks for the run among those that this process drives, then in the databases that it has open, where the run may
+    also be driven by another process. Safe to call from any thread.
 
     Args:
         run_id: the run.
-        interrupt: cancel running async tools for real. What a tool had done by then is unknown: unless it declares that it may be
-            repeated, continuing the run asks what became of the call.
+        interrupt: cancel running async tools for real. What a tool had done by then is unknown: unless it declares
+            that it may be repeated, continuing the run asks what became of the call.
 
     Returns:
         False when no running or paused run has this id.

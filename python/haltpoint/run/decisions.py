@@ -7,10 +7,12 @@ A decision is one of `{"type": "confirm"}`, `{"type": "reject", "note"}`, `{"typ
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.run.tools.tools import ToolExecution
+
+if TYPE_CHECKING:
+    from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = [
     "Decision",

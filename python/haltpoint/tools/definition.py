@@ -17,9 +17,9 @@ from .callables import (
     qualified_name,
     tool_name,
 )
-from .options import PauseKind, ToolOptions
 
 if TYPE_CHECKING:
+    from .options import PauseKind, ToolOptions
     from .schema import ToolParameter, ToolSchema
 
 __all__ = ["ToolDefinition", "define_tool"]

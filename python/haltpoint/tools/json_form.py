@@ -1,4 +1,4 @@
-"""What counts as JSON here: the form in which arguments and answers are journaled, shown to people and sent to models."""
+"""What counts as JSON here: the form in which arguments and answers are journaled, shown to people, sent to models."""
 
 from __future__ import annotations
 

@@ -164,7 +164,8 @@ _DATA = frozenset({"default", "const", "enum", "examples"})
 def _without_descriptions(schema: Any) -> Any:
     """The schema without its words: rewording a docstring does not make a tool another one."""
     if isinstance(schema, list):
-        return [_without_descriptions(item) for item in cast("list[Any]", schema)]
+        items: list[Any] = schema
+        return [_without_descriptions(item) for item in items]
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}
