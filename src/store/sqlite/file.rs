@@ -10,6 +10,9 @@ use super::migrate::Header;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
+/// The bytes of one page of the smallest size.
+const SMALLEST_DATABASE: u64 = 512;
+
 /// The absolute path of the database file, which is created where it does not exist.
 pub(in crate::store) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().is_empty() || path == Path::new(":memory:") {
@@ -73,21 +76,33 @@ fn cannot_create(path: &Path, error: &io::Error) -> StoreError {
 /// Refuses a file that is not ours without leaving a trace. An ordinary look, even one for reading only, would
 /// put files of SQLite beside another application's database.
 pub(super) fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
-    let is_empty = fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
-    if is_empty || sibling(path, "-journal").exists() {
-        return Ok(());
+    let length = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    match length {
+        0 => Ok(()),
+        // SQLite would take it for an empty database, and write over it.
+        1..SMALLEST_DATABASE => Err(no_database(path)),
+        // What a process that died left half written becomes readable only by the real opening.
+        _ if sibling(path, "-journal").exists() => Ok(()),
+        _ => refuse_foreign_header(path),
     }
+}
+
+fn refuse_foreign_header(path: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let header = Connection::open_with_flags(immutable_uri(path), flags).and_then(|probe| Header::read(&probe));
+    let header = Connection::open_with_flags(immutable_uri(path), flags).and_then(|mut probe| Header::read(&mut probe));
     match header {
         Ok(header) => header.standing(path).map(|_| ()),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(unusable(format!(
-            "{} is no SQLite database; it was left as it is. Give another path",
-            path.display()
-        ))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(no_database(path)),
         // A file that another process is writing may look damaged without its locks; the real opening takes them.
         Err(_) => Ok(()),
     }
+}
+
+fn no_database(path: &Path) -> StoreError {
+    unusable(format!(
+        "{} is no SQLite database; it was left as it is. Give another path",
+        path.display()
+    ))
 }
 
 /// The path of a file that SQLite keeps beside the database.

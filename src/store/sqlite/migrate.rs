@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::fault::Fault;
 use super::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
@@ -26,7 +26,12 @@ pub(super) enum Standing {
 }
 
 impl Header {
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+    /// Reads all of it at one moment: in between, another process may just be making the database.
+    pub(super) fn read(connection: &mut Connection) -> rusqlite::Result<Self> {
+        Self::read_inside(&connection.transaction()?)
+    }
+
+    fn read_inside(connection: &Transaction<'_>) -> rusqlite::Result<Self> {
         let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         Ok(Self {
             application_id: connection.query_row("PRAGMA application_id", [], |row| row.get(0))?,
@@ -73,7 +78,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fa
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Standing::Behind(version) = Header::read(&transaction)?.standing(path)? {
+    if let Standing::Behind(version) = Header::read_inside(&transaction)?.standing(path)? {
         for step in &MIGRATIONS[version..] {
             transaction.execute_batch(step)?;
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::Fault;
 use super::file::refuse_foreign;
-use super::migrate::migrate;
+use super::migrate::{Header, migrate};
 use super::options::SqliteOptions;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
@@ -52,10 +52,11 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
     }
     migrate(&mut connection, path)?;
     use_write_ahead_log(&connection, options.busy_timeout)?;
-    create_log(&connection)?;
     set(&connection, "synchronous", options.durability.synchronous())?;
     set(&connection, "foreign_keys", 1)?;
     set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;
+    // SQLite makes the log's file when it first reads in this mode; from here on the file is expected to be there.
+    Header::read(&mut connection)?.standing(path)?;
     Ok(connection)
 }
 
@@ -70,11 +71,6 @@ fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<()
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// SQLite makes the log's file when it first reads in this mode; from here on the file is expected to be there.
-fn create_log(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

@@ -1,0 +1,155 @@
+//! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
+
+use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::{Author, Finish, Operation, RunStatus, Store};
+
+use crate::support::{
+    Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, holder, opened, rejected,
+    release, tool_finished, tool_started,
+};
+
+const RUNS: [&str; 3] = ["r0", "r1", "r2"];
+const TOKENS: [&str; 3] = ["a", "b", "c"];
+const REQUIREMENTS: [&str; 4] = ["q0", "q1", "q2", "q3"];
+
+/// A small generator of pseudo-random numbers, the same everywhere for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[usize::try_from(self.below(values.len() as u64)).unwrap()]
+    }
+
+    fn time(&mut self) -> i64 {
+        i64::try_from(self.below(3_000)).unwrap()
+    }
+}
+
+/// An operation that mostly makes sense in the present state, and sometimes does not.
+fn operation(random: &mut Random, store: &mut MemoryStore) -> Operation {
+    let run_id = random.one_of(&RUNS);
+    match random.below(10) {
+        0 => create_in_session(run_id, random.one_of(&TOKENS), Some(random.one_of(&["s", "t"]))),
+        1 | 2 => acquire(run_id, random.one_of(&TOKENS), random.time()),
+        3 => release(run_id, random.below(4)),
+        4 | 5 => outsider(random, run_id),
+        _ => driver(random, store, run_id),
+    }
+}
+
+fn outsider(random: &mut Random, run_id: &str) -> Operation {
+    let requirement_id = random.one_of(&REQUIREMENTS);
+    let mut entries = vec![match random.below(8) {
+        0 => tool_started("x"),
+        1 | 2 => cancel(),
+        3 => rejected(requirement_id),
+        _ => confirmed(requirement_id),
+    }];
+    if random.below(3) == 0 {
+        entries.push(confirmed(random.one_of(&REQUIREMENTS)));
+    }
+    append(run_id, Author::Outsider, entries, None)
+}
+
+fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operation {
+    let run = store.load(run_id).ok();
+    let known = run.map_or((1, 0), |run| {
+        (
+            run.row.epoch,
+            run.records.iter().filter(|record| !record.outsider).count() as u64,
+        )
+    });
+    let (epoch, driver_entries) = if random.below(8) == 0 {
+        (random.below(4), random.below(9))
+    } else {
+        known
+    };
+    let statuses = [
+        RunStatus::Paused,
+        RunStatus::Paused,
+        RunStatus::Cancelled,
+        RunStatus::Error,
+        RunStatus::Completed,
+    ];
+    let finish = (random.below(6) == 0).then(|| Finish {
+        status: random.one_of(&statuses),
+    });
+    let entries = (0..random.below(3)).map(|_| match random.below(5) {
+        0 => continued(),
+        4 => tool_started("x"),
+        1 => tool_finished("x", "y"),
+        2 => confirmed(random.one_of(&REQUIREMENTS)),
+        _ => opened(random.one_of(&REQUIREMENTS)),
+    });
+    append(
+        run_id,
+        Author::Driver { epoch, driver_entries },
+        entries.collect(),
+        finish,
+    )
+}
+
+fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
+    for run_id in RUNS {
+        assert_eq!(left.load(run_id), right.load(run_id), "{context}");
+        assert_eq!(left.row(run_id), right.row(run_id), "{context}");
+    }
+    for session_id in ["s", "t"] {
+        assert_eq!(
+            left.completed_runs(session_id),
+            right.completed_runs(session_id),
+            "{context}"
+        );
+    }
+    assert_eq!(
+        left.outsiders_after(Some(0)).unwrap().0,
+        right.outsiders_after(Some(0)).unwrap().0,
+        "{context}"
+    );
+}
+
+fn play(seed: u64) -> usize {
+    let (file, deaths) = (TestFile::new(), Deaths::default());
+    let mut sqlite = file.store_with(deaths.clone());
+    let mut memory = MemoryStore::new(Box::new(deaths.clone()));
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut succeeded = 0;
+    for step in 0..120 {
+        let context = format!("seed {seed}, step {step}");
+        let batch: Vec<_> = (0..=random.below(3))
+            .map(|_| operation(&mut random, &mut memory))
+            .collect();
+        let expected = memory.commit(&batch);
+        assert_eq!(sqlite.commit(&batch), expected, "{context}: {batch:?}");
+        succeeded += expected.iter().filter(|outcome| outcome.is_ok()).count();
+        if random.below(20) == 0 {
+            deaths.kill(&holder(random.one_of(&TOKENS)));
+        }
+        let (token, expires) = (random.one_of(&TOKENS), at(random.time()));
+        assert_eq!(
+            sqlite.heartbeat(&holder(token), expires),
+            memory.heartbeat(&holder(token), expires),
+            "{context}"
+        );
+        assert_same_state(&mut sqlite, &mut memory, &context);
+    }
+    succeeded
+}
+
+#[test]
+fn sqlite_answers_as_memory_does_over_random_histories() {
+    for seed in 1..=40 {
+        let succeeded = play(seed);
+        assert!(
+            succeeded > 20,
+            "seed {seed} tried next to nothing: {succeeded} operations succeeded"
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! The stores, through their public surface: what one of them does, the others do, and what SQLite adds to it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contention;
+mod contract;
+mod equivalence;
+mod files;
+mod handle;
+mod holders;
+mod journals;
+mod notifications;
+mod refusals;
+mod support;

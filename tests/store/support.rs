@@ -1,0 +1,251 @@
+//! Runs, entries and holders for the tests, each in as few words as it takes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use haltpoint_engine::journal::{
+    CancelRequested, Entry, RequirementDecided, RequirementOpened, RunContinued, RunPaused, ToolFinished, ToolStarted,
+};
+use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::store::holder::{Holder, Liveness};
+use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
+use haltpoint_engine::store::{
+    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, RunStatus, Store, StoreError, StoredRun,
+};
+use haltpoint_engine::{Text, Timestamp};
+use tempfile::TempDir;
+
+/// Long enough for anything that is going to happen at all.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// How long leases last in these tests, in microseconds of the tests' own time.
+pub(crate) const LEASE: i64 = 1_000;
+
+/// Says of each holder what the test wants it to say.
+#[derive(Clone, Default)]
+pub(crate) struct Deaths(Arc<Mutex<Vec<Text>>>);
+
+impl Deaths {
+    pub(crate) fn kill(&self, holder: &Holder) {
+        self.0.lock().unwrap().push(holder.token.clone());
+    }
+}
+
+impl Liveness for Deaths {
+    fn is_alive(&self, holder: &Holder) -> Option<bool> {
+        Some(!self.0.lock().unwrap().contains(&holder.token))
+    }
+}
+
+/// A database file in a directory of its own.
+pub(crate) struct TestFile {
+    directory: TempDir,
+}
+
+impl TestFile {
+    pub(crate) fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("runs.db")
+    }
+
+    pub(crate) fn store(&self) -> SqliteStore {
+        self.store_with(Deaths::default())
+    }
+
+    pub(crate) fn store_with(&self, deaths: Deaths) -> SqliteStore {
+        SqliteStore::open_with_liveness(&self.path(), &SqliteOptions::default(), Box::new(deaths)).unwrap()
+    }
+}
+
+/// Runs a test on each kind of store.
+pub(crate) fn on_each_store(test: impl Fn(&mut dyn Store, &Deaths)) {
+    let deaths = Deaths::default();
+    test(&mut MemoryStore::new(Box::new(deaths.clone())), &deaths);
+    let (file, deaths) = (TestFile::new(), Deaths::default());
+    test(&mut file.store_with(deaths.clone()), &deaths);
+}
+
+pub(crate) fn holder(token: &str) -> Holder {
+    Holder {
+        token: token.into(),
+        host: "here boot=1".into(),
+        pid: 7,
+        started: u64::MAX - 3,
+    }
+}
+
+pub(crate) fn at(micros: i64) -> Timestamp {
+    Timestamp(micros)
+}
+
+pub(crate) fn create(run_id: &str, token: &str) -> Operation {
+    create_in_session(run_id, token, None)
+}
+
+pub(crate) fn create_in_session(run_id: &str, token: &str, session_id: Option<&str>) -> Operation {
+    Operation::Create(NewRun {
+        run_id: run_id.into(),
+        agent_name: Some("clerk".into()),
+        session_id: session_id.map(Text::from),
+        user_id: None,
+        holder: holder(token),
+        expires: at(LEASE),
+        at: at(0),
+        entries: vec![tool_started("first")],
+    })
+}
+
+pub(crate) fn acquire(run_id: &str, token: &str, now: i64) -> Operation {
+    Operation::Acquire {
+        run_id: run_id.into(),
+        holder: holder(token),
+        now: at(now),
+        expires: at(now + LEASE),
+    }
+}
+
+pub(crate) fn release(run_id: &str, epoch: u64) -> Operation {
+    Operation::Release {
+        run_id: run_id.into(),
+        epoch,
+    }
+}
+
+pub(crate) fn drive(run_id: &str, epoch: u64, driver_entries: u64, entries: Vec<Entry>) -> Operation {
+    append(run_id, Author::Driver { epoch, driver_entries }, entries, None)
+}
+
+pub(crate) fn stop(run_id: &str, epoch: u64, driver_entries: u64, status: RunStatus) -> Operation {
+    let author = Author::Driver { epoch, driver_entries };
+    append(
+        run_id,
+        author,
+        vec![Entry::RunPaused(RunPaused {})],
+        Some(Finish { status }),
+    )
+}
+
+pub(crate) fn say(run_id: &str, entry: Entry) -> Operation {
+    append(run_id, Author::Outsider, vec![entry], None)
+}
+
+pub(crate) fn append(run_id: &str, author: Author, entries: Vec<Entry>, finish: Option<Finish>) -> Operation {
+    Operation::Append(Append {
+        run_id: run_id.into(),
+        author,
+        at: at(5),
+        entries,
+        finish,
+    })
+}
+
+pub(crate) fn continued() -> Entry {
+    Entry::RunContinued(RunContinued {
+        holder: "me".into(),
+        tool_call_limit: 9,
+    })
+}
+
+pub(crate) fn tool_started(call_id: &str) -> Entry {
+    Entry::ToolStarted(ToolStarted {
+        call_id: call_id.into(),
+        attempt: 1,
+        holder: "me".into(),
+    })
+}
+
+pub(crate) fn tool_finished(call_id: &str, content: impl Into<Text>) -> Entry {
+    Entry::ToolFinished(ToolFinished {
+        call_id: call_id.into(),
+        content: content.into(),
+        is_error: false,
+        source: haltpoint_engine::journal::OutcomeSource::Tool,
+        duration_us: 1,
+    })
+}
+
+pub(crate) fn opened(requirement_id: &str) -> Entry {
+    let kind = RequirementKind::Confirmation;
+    Entry::RequirementOpened(RequirementOpened {
+        requirement_id: requirement_id.into(),
+        call_id: "call".into(),
+        kind,
+    })
+}
+
+pub(crate) fn decided(requirement_id: &str, decision: Decision) -> Entry {
+    Entry::RequirementDecided(RequirementDecided {
+        requirement_id: requirement_id.into(),
+        decision,
+        by: Some("ada".into()),
+    })
+}
+
+pub(crate) fn confirmed(requirement_id: &str) -> Entry {
+    decided(requirement_id, Decision::Confirm)
+}
+
+pub(crate) fn rejected(requirement_id: &str) -> Entry {
+    decided(
+        requirement_id,
+        Decision::Reject {
+            note: Some("no".into()),
+        },
+    )
+}
+
+pub(crate) fn cancel() -> Entry {
+    Entry::CancelRequested(CancelRequested {
+        interrupt: false,
+        by: None,
+    })
+}
+
+/// Carries one operation out.
+pub(crate) fn execute(store: &mut dyn Store, operation: Operation) -> Result<Committed, StoreError> {
+    let mut outcomes = store.commit(&[operation]);
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+/// Carries operations out, each of which must succeed.
+pub(crate) fn execute_all(store: &mut dyn Store, operations: Vec<Operation>) {
+    for outcome in store.commit(&operations) {
+        outcome.unwrap();
+    }
+}
+
+/// The epoch and the run that were granted.
+pub(crate) fn granted(outcome: Result<Committed, StoreError>) -> (u64, StoredRun) {
+    match outcome {
+        Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => (epoch, *run),
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+pub(crate) fn appended(seq: u64) -> Result<Committed, StoreError> {
+    Ok(Committed::Appended { seq })
+}
+
+pub(crate) fn kinds(run: &StoredRun) -> Vec<&'static str> {
+    run.records.iter().map(|record| record.entry.kind()).collect()
+}
+
+/// The message of an error about the database itself.
+pub(crate) fn message<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Unusable { message }) => message,
+        other => panic!("expected the store to be unusable, got {other:?}"),
+    }
+}
+
+/// A connection beside the store, as another program might have.
+pub(crate) fn beside(path: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(path).unwrap()
+}
