@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.exceptions import ModelError, ToolArgumentsError
-from haltpoint.json_value import to_json_text
+from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
     from haltpoint.models.base import ModelReply, ToolCall
@@ -111,7 +110,7 @@ def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCa
     return _described(
         definition,
         call_id,
-        to_json_text(arguments),
+        json_text(arguments),
         asks=definition.pause,
         fields=_form(definition, arguments),
         answers_are_result=definition.dynamic_user_input,
@@ -151,8 +150,8 @@ def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | Non
     if definition.dynamic_user_input:
         from haltpoint.tools.user_input import dynamic_user_input_schema
 
-        return to_json_text(dynamic_user_input_schema(arguments))
-    return to_json_text(definition.user_input_schema(arguments))
+        return json_text(dynamic_user_input_schema(arguments))
+    return json_text(definition.user_input_schema(arguments))
 
 
 def _sendable(args: Mapping[str, Any] | str) -> str:
@@ -161,22 +160,19 @@ def _sendable(args: Mapping[str, Any] | str) -> str:
     Providers refuse a conversation whose calls have malformed arguments, theirs or not.
     """
     try:
-        parsed: object = json.loads(args) if isinstance(args, str) else dict(args)
-        text = to_json_text(parsed)
-        text.encode()
-    except (ValueError, TypeError, RecursionError):
+        parsed: object = parse_json(args) if isinstance(args, str) else dict(args)
+        return json_text(parsed) if isinstance(parsed, dict) else "{}"
+    except NotJsonError:
         return "{}"
-    return text if isinstance(parsed, dict) else "{}"
 
 
 def _provider_data(data: Any) -> str | None:
     if data is None:
         return None
     try:
-        text = to_json_text(data)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ModelError(f"the model's reply has provider_data without a JSON form: {error}") from error
-    return _storable(text, "provider_data")
+        return json_text(data)
+    except NotJsonError as error:
+        raise ModelError(f"the model's reply is malformed: its provider_data {error}", retryable=True) from error
 
 
 def _storable(text: str | None, what: str) -> str | None:
