@@ -166,6 +166,12 @@ def test_a_key_never_shows(provider_server: ProviderServer, monkeypatch: pytest.
     assert secret not in repr(ProviderModel(model))
 
 
+def test_no_half_of_a_key_is_left_where_a_message_is_cut(provider_server: ProviderServer) -> None:
+    for length in range(440, 500, 4):
+        provider_server.script(Status(400, "x" * length + provider_server.key))
+        assert provider_server.key[:5] not in str(failure(MODELS[1]))
+
+
 def test_a_key_is_read_when_the_request_is_made(
     provider_server: ProviderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

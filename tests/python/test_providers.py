@@ -272,6 +272,19 @@ def test_thinking_comes_back_in_its_order_and_unchanged(provider_server: Provide
     assert messages[2].provider_data["provider"] == "anthropic"
 
 
+@pytest.mark.parametrize("model", [ANTHROPIC, LEGACY_ANTHROPIC])
+def test_thinking_goes_on_through_a_loop_in_which_the_model_thought_once(
+    provider_server: ProviderServer, model: str
+) -> None:
+    provider_server.script(Answer(calls=[Call("clock")], reasoning=["Hm."]), Answer(calls=[Call("clock")]), "Fine.")
+    messages = [QUESTION]
+    for _ in range(3):
+        messages.append(said(ask(model, messages, settings={"reasoning_effort": "low"})))
+        messages += [result(call) for call in messages[-1].tool_calls]
+    assert messages[-1].content == "Fine."
+    assert "thinking" in provider_server.last
+
+
 def test_thinking_rests_in_a_loop_that_began_without(provider_server: ProviderServer) -> None:
     provider_server.script(Answer(calls=[Call("clock")]), "Fine.", "Fine.")
     effort = {"reasoning_effort": "low"}

@@ -171,7 +171,7 @@ impl Exchange {
                 format!("{provider} did not answer within {} s", limit.as_secs_f64()),
             )),
         };
-        outcome.map_err(|failure| failure.without_key(&key))
+        outcome.map_err(|failure| failure.fit_to_show(&key))
     }
 
     async fn answer(self, route: Route) -> Result<Reply, Failure> {

@@ -49,8 +49,9 @@ impl Failure {
         }
     }
 
-    /// Removes every trace of the key: providers repeat it in their messages.
-    pub(super) fn without_key(mut self, key: &str) -> Self {
+    /// Removes every trace of the key, which providers repeat in their messages, and only then shortens what is left:
+    /// half a key would not be found.
+    pub(super) fn fit_to_show(mut self, key: &str) -> Self {
         if !key.is_empty() {
             self.message = self.message.replace(key, "***");
         }
@@ -137,7 +138,7 @@ pub(super) fn provider_message(body: &str) -> String {
     });
     match said.unwrap_or(body).trim() {
         "" => "no message".to_owned(),
-        text => shortened(text),
+        text => text.to_owned(),
     }
 }
 

@@ -11,7 +11,6 @@ from typing import Any
 from support.wire import (
     Answer,
     Call,
-    Refusal,
     require,
     require_keys,
     require_list,
@@ -35,6 +34,7 @@ _OPTIONS = (
     "output_config",
     "metadata",
 )
+_THINKING = ("thinking", "redacted_thinking")
 
 
 class AnthropicWire:
@@ -143,22 +143,15 @@ class AnthropicWire:
         return calls
 
     def _check_thinking(self, body: dict[str, Any]) -> None:
-        thinking = body.get("thinking", {}).get("type")
-        last = next((m for m in reversed(body["messages"]) if m["role"] == "assistant"), None)
-        if last is None or isinstance(last["content"], str):
-            return
-        present = [block for block in last["content"] if block["type"] in ("thinking", "redacted_thinking")]
-        calls = [block["id"] for block in last["content"] if block["type"] == "tool_use"]
-        in_loop = body["messages"][-1]["role"] == "user" and bool(calls)
-        if thinking == "enabled" and in_loop:
-            kind = last["content"][0]["type"]
-            require(
-                kind in ("thinking", "redacted_thinking"), f"Expected thinking or redacted_thinking, but found {kind}"
-            )
-        if thinking in ("enabled", "adaptive") and in_loop and calls[0] in self._thinking_before:
-            require(
-                present == self._thinking_before[calls[0]], "thinking blocks of the latest message cannot be modified"
-            )
+        mode = body.get("thinking", {}).get("type")
+        steps = _steps_of_this_turn(body["messages"])
+        if steps and mode == "enabled":
+            kind = steps[0][0]["type"]
+            require(kind in _THINKING, f"Expected thinking or redacted_thinking, but found {kind}")
+        for blocks in steps if mode in ("enabled", "adaptive") else []:
+            thinking = [block for block in blocks if block["type"] in _THINKING]
+            call = next(block["id"] for block in blocks if block["type"] == "tool_use")
+            require(thinking == self._thinking_before.get(call, thinking), "thinking blocks cannot be modified")
 
     def render(self, answer: Answer, model: str) -> dict[str, Any]:
         thinking = [self._thinking(text) for text in answer.reasoning]
@@ -200,4 +193,16 @@ class AnthropicWire:
         return {"type": "error", "error": {"type": "invalid_request_error", "message": message}, "request_id": "req_1"}
 
 
-__all__ = ["AnthropicWire", "Refusal"]
+def _steps_of_this_turn(messages: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The blocks of the assistant's messages since somebody last spoke, when tool results end the conversation.
+
+    Claude thinks before the first of them; in the others it may or may not.
+    """
+    steps: list[list[dict[str, Any]]] = []
+    for message in reversed(messages):
+        blocks = message["content"]
+        if message["role"] == "assistant":
+            steps.insert(0, blocks)
+        elif isinstance(blocks, str) or any(block["type"] != "tool_result" for block in blocks):
+            break
+    return steps
