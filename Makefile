@@ -28,7 +28,7 @@ help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
 
 demo: $(STAMPS)/installed ## play a run that pauses, is killed and goes on, offline
-	@$(BIN)/python docs/demo.py
+	@$(BIN)/python docs/demo
 
 test: ## build and check everything; stops at the first failure
 	@table=""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
@@ -26,6 +26,7 @@ class PlannedCall:
     module: str | None = None
     digest: str | None = None
     repeatable: bool = False
+    reconcilable: bool = False
     sequential: bool = False
     stop_after: bool = False
     asks: str | None = None
@@ -134,6 +135,7 @@ def _described(
         module=definition.module,
         digest=definition.digest,
         repeatable=definition.repeatable,
+        reconcilable=definition.reconcile is not None,
         sequential=definition.sequential,
         stop_after=definition.stop_after_tool_call,
         asks=asks,
@@ -160,8 +162,8 @@ def _sendable(args: Mapping[str, Any] | str) -> str:
     Providers refuse a conversation whose calls have malformed arguments, theirs or not.
     """
     try:
-        parsed: object = parse_json(args) if isinstance(args, str) else dict(args)
-        return json_text(parsed) if isinstance(parsed, dict) else "{}"
+        parsed: Any = parse_json(args) if isinstance(args, str) else args
+        return json_text(dict(cast("Mapping[str, Any]", parsed))) if isinstance(parsed, Mapping) else "{}"
     except NotJsonError:
         return "{}"
 

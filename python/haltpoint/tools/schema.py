@@ -164,8 +164,7 @@ _DATA = frozenset({"default", "const", "enum", "examples"})
 def _without_descriptions(schema: Any) -> Any:
     """The schema without its words: rewording a docstring does not make a tool another one."""
     if isinstance(schema, list):
-        items: list[Any] = schema
-        return [_without_descriptions(item) for item in items]
+        return [_without_descriptions(item) for item in cast("Iterable[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}

@@ -10,9 +10,7 @@ CREATED_AT = "2026-11-22T14:09:52.306565+00:00"
 DECIDED_AT = "2026-11-22T15:00:00+00:00"
 
 
-def execution_view(
-    tool_call_id: str = "call-1", tool_name: str = "charge", **changes: Any
-) -> dict[str, Any]:
+def execution_view(tool_call_id: str = "call-1", tool_name: str = "charge", **changes: Any) -> dict[str, Any]:
     return {
         "tool_call_id": tool_call_id,
         "tool_name": tool_name,
@@ -139,10 +137,7 @@ def paused_view() -> dict[str, Any]:
     requirements = [confirmation_view(), external_view(), input_view()]
     waiting = [item["tool_execution"] for item in requirements]
     done = execution_view("call-0", "look_up", result="found", tool_call_error=False)
-    calls = [
-        {"id": item["tool_call_id"], "name": item["tool_name"], "args": item["tool_args"]}
-        for item in waiting
-    ]
+    calls = [{"id": item["tool_call_id"], "name": item["tool_name"], "args": item["tool_args"]} for item in waiting]
     return run_view(
         status="PAUSED",
         pause_reason="confirmation",

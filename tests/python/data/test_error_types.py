@@ -99,9 +99,7 @@ def test_an_error_explains_itself(kind: type[Exception]) -> None:
     "duplicate",
     [pickled, copy.copy, copy.deepcopy],
 )
-def test_a_duplicate_of_an_error_has_its_attributes(
-    kind: type[Exception], duplicate: Callable[[Any], Any]
-) -> None:
+def test_a_duplicate_of_an_error_has_its_attributes(kind: type[Exception], duplicate: Callable[[Any], Any]) -> None:
     twin = duplicate(full(kind))
     assert type(twin) is kind
     assert str(twin) == "what went wrong"

@@ -21,9 +21,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-calls = st.builds(
-    ToolCall, name=texts, args=st.dictionaries(texts, json_values) | texts, id=st.none() | texts
-)
+calls = st.builds(ToolCall, name=texts, args=st.dictionaries(texts, json_values) | texts, id=st.none() | texts)
 messages = st.builds(
     Message,
     role=st.sampled_from(ROLES),
@@ -136,9 +134,7 @@ bounds = st.none() | st.integers(-8, 8)
     st.lists(messages, max_size=3),
     st.slices(6) | st.builds(slice, bounds, bounds, bounds.filter(lambda step: step != 0)),
 )
-def test_slices_of_a_view_are_those_of_a_list(
-    before: list[Message], after: list[Message], part: slice
-) -> None:
+def test_slices_of_a_view_are_those_of_a_list(before: list[Message], after: list[Message], part: slice) -> None:
     log = MessageLog(before)
     view: Sequence[Message] = log.view()
     log.extend(after)

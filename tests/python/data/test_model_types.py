@@ -47,9 +47,7 @@ def conversation(replies: int, *, remembered: int = 0) -> ModelRequest:
 
 def test_a_reply_turns_lists_and_mappings_into_its_own_types() -> None:
     call = ToolCall("f", {"x": 1})
-    reply = ModelReply(
-        tool_calls=[call], usage={"input_tokens": 3, "output_tokens": 4, "cached": 1}
-    )
+    reply = ModelReply(tool_calls=[call], usage={"input_tokens": 3, "output_tokens": 4, "cached": 1})
     assert reply.tool_calls == (call,)
     assert reply.usage == Usage(3, 4)
     assert Usage(3, 4).total_tokens == 7
@@ -73,9 +71,7 @@ def test_a_usage_mapping_may_leave_figures_out() -> None:
         ({"usage": {"input_tokens": "many"}}, "input_tokens=.*str"),
     ],
 )
-def test_a_reply_of_wrong_types_is_refused_with_what_was_given(
-    arguments: dict[str, Any], words: str
-) -> None:
+def test_a_reply_of_wrong_types_is_refused_with_what_was_given(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(TypeError, match=words):
         ModelReply(**arguments)
 
@@ -256,9 +252,7 @@ def test_a_scripted_model_keeps_the_requests_it_got() -> None:
     assert (model.name, repr(model)) == ("mine", "ScriptedModel(1 replies, name='mine')")
 
 
-@pytest.mark.parametrize(
-    ("replies", "words"), [("abc", "list of replies"), (["a", 5], "reply 1.*int")]
-)
+@pytest.mark.parametrize(("replies", "words"), [("abc", "list of replies"), (["a", 5], "reply 1.*int")])
 def test_a_script_of_something_else_is_refused(replies: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         ScriptedModel(replies)

@@ -77,9 +77,7 @@ DECISIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("view", "decision"), DECISIONS)
-def test_a_committed_decision_replaces_any_draft(
-    view: dict[str, Any], decision: dict[str, Any]
-) -> None:
+def test_a_committed_decision_replaces_any_draft(view: dict[str, Any], decision: dict[str, Any]) -> None:
     requirement = load(view)
     if requirement.kind == "confirmation":
         requirement.reject("draft")
@@ -220,10 +218,7 @@ def test_many_requirements_can_be_awaited_together() -> None:
         return await requirement
 
     async def main() -> None:
-        both = [
-            RunRequirement.from_dict(view, waiter=waiter)
-            for view in (confirmation_view(), external_view())
-        ]
+        both = [RunRequirement.from_dict(view, waiter=waiter) for view in (confirmation_view(), external_view())]
         assert await asyncio.gather(*map(wait, both)) == both
 
     asyncio.run(main())
@@ -252,10 +247,7 @@ def test_a_copy_keeps_the_draft_and_leaves_the_run_behind(duplicate: Any) -> Non
 
 def test_the_repr_tells_kind_tool_id_and_state() -> None:
     requirement = load(confirmation_view())
-    assert (
-        repr(requirement)
-        == "RunRequirement(confirmation for 'charge', id='requirement-of-call-1', open)"
-    )
+    assert repr(requirement) == "RunRequirement(confirmation for 'charge', id='requirement-of-call-1', open)"
     requirement.confirm()
     assert repr(requirement).endswith("draft)")
     requirement.take_committed({"type": "confirm"}, None, None)

@@ -73,9 +73,7 @@ def test_times_are_read_in_all_usual_forms_and_are_utc(text: str, moment: dateti
         (recovery_view(), "needs_recovery"),
     ],
 )
-def test_a_requirement_needs_what_its_kind_says_and_nothing_else(
-    view: dict[str, Any], needs: str
-) -> None:
+def test_a_requirement_needs_what_its_kind_says_and_nothing_else(view: dict[str, Any], needs: str) -> None:
     requirement = load(view)
     names = ["needs_confirmation", "needs_user_input", "needs_external_execution", "needs_recovery"]
     assert [name for name in names if getattr(requirement, name)] == [needs]
@@ -124,9 +122,7 @@ def confirm_by_tool_call(requirement: RunRequirement) -> None:
     requirement.tool_execution.confirmed = True
 
 
-@pytest.mark.parametrize(
-    "confirm", [confirm_by_method, confirm_by_requirement, confirm_by_tool_call]
-)
+@pytest.mark.parametrize("confirm", [confirm_by_method, confirm_by_requirement, confirm_by_tool_call])
 def test_a_call_is_confirmed_by_method_or_by_assignment(
     confirm: Callable[[RunRequirement], None],
 ) -> None:
@@ -142,9 +138,7 @@ def test_a_rejection_carries_its_note() -> None:
     requirement = load(confirmation_view())
     requirement.reject("too much")
     assert requirement.confirmation is requirement.tool_execution.confirmed is False
-    assert (
-        requirement.confirmation_note == requirement.tool_execution.confirmation_note == "too much"
-    )
+    assert requirement.confirmation_note == requirement.tool_execution.confirmation_note == "too much"
     assert requirement.draft_decision() == {"type": "reject", "note": "too much"}
     requirement.confirmation_note = "far too much"
     assert requirement.draft_decision() == {"type": "reject", "note": "far too much"}
@@ -369,12 +363,7 @@ FITTING: dict[str, tuple[dict[str, Any], set[str], str]] = {
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [
-        (kind, name)
-        for kind, (_, fits, _) in FITTING.items()
-        for name in METHODS
-        if name not in fits
-    ],
+    [(kind, name) for kind, (_, fits, _) in FITTING.items() for name in METHODS if name not in fits],
 )
 def test_a_method_of_another_kind_is_refused_with_advice(kind: str, name: str) -> None:
     view, _, advice = FITTING[kind]

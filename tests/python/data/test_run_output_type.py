@@ -64,9 +64,7 @@ def test_a_status_is_the_text_it_stands_for_on_every_python() -> None:
         ("RUNNING", None),
     ],
 )
-def test_the_status_has_one_flag_and_problematic_ones_can_be_continued(
-    status: str, flag: str | None
-) -> None:
+def test_the_status_has_one_flag_and_problematic_ones_can_be_continued(status: str, flag: str | None) -> None:
     output = load(run_view(status=status))
     flags = ["is_paused", "is_cancelled", "is_complete", "is_error"]
     assert [name for name in flags if getattr(output, name)] == ([flag] if flag else [])
@@ -222,9 +220,7 @@ def test_a_decided_requirement_does_not_hide_what_became_of_its_call() -> None:
     assert output.active_requirements == []
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements", "tools", "messages", "step_results", "task", "usage"]
-)
+@pytest.mark.parametrize("name", ["requirements", "tools", "messages", "step_results", "task", "usage"])
 def test_objects_within_stay_the_same(name: str) -> None:
     output = load(paused_view())
     assert getattr(output, name) is getattr(output, name)
@@ -350,7 +346,5 @@ def test_the_data_types_load_nothing_heavy() -> None:
         "heavy = {'pydantic', 'docstring_parser', 'typing_extensions', 'asyncio'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -136,9 +136,7 @@ def test_a_task_under_way_is_running_and_forgets_its_last_run() -> None:
         ("COMPLETED", False, False, True),
     ],
 )
-def test_a_task_shows_how_its_run_stopped(
-    status: str, paused: bool, problematic: bool, completed: bool
-) -> None:
+def test_a_task_shows_how_its_run_stopped(status: str, paused: bool, problematic: bool, completed: bool) -> None:
     task = task_after(run_view(status=status))
     assert task.status == status
     assert (task.is_paused, task.is_problematic, task.is_completed) == (

@@ -27,8 +27,7 @@ executions = st.builds(
     confirmed=flags,
     confirmation_note=st.none() | texts,
     requires_user_input=flags,
-    user_input_schema=st.none()
-    | st.lists(st.builds(field_view, texts, st.just("str"), values), max_size=3),
+    user_input_schema=st.none() | st.lists(st.builds(field_view, texts, st.just("str"), values), max_size=3),
     answered=flags,
     external_execution_required=flags,
     created_at=st.integers(0),
@@ -72,9 +71,7 @@ def test_data_and_tool_call_share_nothing_that_can_be_changed() -> None:
         ({"external_execution_required": True, "result": ""}, False),
     ],
 )
-def test_a_tool_call_is_paused_until_what_it_needs_is_there(
-    flags_set: dict[str, Any], paused: bool
-) -> None:
+def test_a_tool_call_is_paused_until_what_it_needs_is_there(flags_set: dict[str, Any], paused: bool) -> None:
     assert ToolExecution.from_dict(execution_view(**flags_set)).is_paused is paused
 
 

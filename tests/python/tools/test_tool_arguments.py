@@ -174,9 +174,7 @@ def test_json_that_not_every_reader_understands_alike_is_refused(text: str, reas
 def test_the_limits_themselves_are_allowed() -> None:
     deepest = '{"value": ' + "[" * 99 + "]" * 99 + "}"
     assert HOLD.parse_arguments(deepest) == json.loads(deepest)
-    assert HOLD.parse_arguments({"value": [2**64 - 1, -(2**63)]}) == {
-        "value": [2**64 - 1, -(2**63)]
-    }
+    assert HOLD.parse_arguments({"value": [2**64 - 1, -(2**63)]}) == {"value": [2**64 - 1, -(2**63)]}
 
 
 def test_a_name_that_occurs_twice_has_its_last_value() -> None:
@@ -250,9 +248,7 @@ def test_fields_of_the_user_may_be_missing_or_guessed() -> None:
 
 
 def test_a_guess_that_does_not_fit_is_dropped() -> None:
-    assert define_tool(reserve).parse_arguments({"name": "Eve", "seats": "a few"}) == {
-        "name": "Eve"
-    }
+    assert define_tool(reserve).parse_arguments({"name": "Eve", "seats": "a few"}) == {"name": "Eve"}
 
 
 def test_binding_needs_the_fields_of_the_user() -> None:

@@ -77,9 +77,7 @@ def test_a_thread_sees_the_call_through_a_copied_context() -> None:
     seen: list[str] = []
     with tool_call_scope(call(7)):
         context = contextvars.copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(lambda: seen.append(current_tool_call().tool_call_id),)
-        )
+        thread = threading.Thread(target=context.run, args=(lambda: seen.append(current_tool_call().tool_call_id),))
         thread.start()
         thread.join()
     assert seen == ["call-7"]

@@ -137,9 +137,7 @@ def test_an_unknown_option_is_named_together_with_the_known_ones() -> None:
         ({"name": "newline\n"}, "64 letters"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_at_decoration(
-    options: dict[str, Any], message: str
-) -> None:
+def test_options_that_make_no_sense_are_refused_at_decoration(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tool(**options)(add)
 
@@ -240,7 +238,5 @@ def f(x: int) -> int:
     return x
 print(sorted({"pydantic", "docstring_parser"} & set(sys.modules)))
 """
-    printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "[]"

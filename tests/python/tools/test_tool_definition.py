@@ -291,7 +291,7 @@ def stable(
     """
 
 
-STABLE_DIGEST = "8038ea338e728103d84f477d3a9a71e56fb1603e83756402f564656d701da410"
+STABLE_DIGEST = "ad9ddcda21c12974b55fc3b99fecdccb30017d27733eca8f268ada91e97dc1d5"
 
 
 def test_the_digest_is_the_same_in_every_python_version() -> None:
@@ -337,9 +337,7 @@ def run_python(*arguments: str, cwd: Path, seed: str) -> Any:
     root = Path(__file__).parents[3] / "python"
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{cwd}", "PYTHONHASHSEED": seed}
     command = [sys.executable, *arguments]
-    result = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
     return json.loads(result.stdout)
 
 

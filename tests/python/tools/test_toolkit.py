@@ -203,9 +203,7 @@ def test_the_same_tool_may_be_listed_twice() -> None:
 
 
 def test_the_flow_tools_of_an_agent_and_its_task_are_one_tool() -> None:
-    assert list(resolve_tools([UserControlFlowTools(), UserControlFlowTools()])) == [
-        "get_user_input"
-    ]
+    assert list(resolve_tools([UserControlFlowTools(), UserControlFlowTools()])) == ["get_user_input"]
 
 
 def test_two_tools_of_one_name_are_refused_and_both_are_named() -> None:
