@@ -25,8 +25,8 @@ pub trait Store: Send {
     /// Carries the operations out in order, in one transaction with one wait for the disk.
     ///
     /// Returns one outcome for each operation, in order. An operation that is refused (a lost lease, a decided
-    /// requirement, an unknown run) leaves the others untouched; a failure of the store itself fails the whole batch, and
-    /// then nothing of it was written.
+    /// requirement, an unknown run) leaves the others untouched; a failure of the store itself fails the whole batch,
+    /// and then nothing of it was written.
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
 
     /// The run with its whole journal.

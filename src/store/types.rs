@@ -57,7 +57,8 @@ pub enum Operation {
     /// Appends to a run's journal.
     Append(Append),
     /// Takes the right to drive a run: grants it when nobody holds it, or when the holder is dead or its lease expired.
-    /// The status stays as it is until the driver appends. Grants nothing for a completed run: see [`LeaseGrant::Completed`].
+    /// The status stays as it is until the driver appends. Grants nothing for a completed run: see
+    /// [`LeaseGrant::Completed`].
     Acquire {
         /// The run.
         run_id: Text,

@@ -218,7 +218,7 @@ fn a_database_of_a_newer_release_is_refused_untouched() {
 }
 
 #[test]
-fn a_half_made_database_is_finished_by_whoever_opens_it_next() {
+fn an_empty_sqlite_database_with_a_journal_beside_it_becomes_ours() {
     let file = TestFile::new();
     let other = beside(&file.path());
     other

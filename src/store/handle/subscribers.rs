@@ -30,6 +30,7 @@ impl Subscribers {
         let id = state.last_id;
         state.by_run.entry(run_id.clone()).or_default().push((id, subscriber));
         Subscription {
+            process: std::process::id(),
             of: Arc::downgrade(self),
             run_id,
             id,
@@ -70,6 +71,7 @@ impl Subscribers {
 #[derive(Default)]
 #[must_use = "a subscription ends when it is dropped"]
 pub struct Subscription {
+    process: u32,
     of: Weak<Subscribers>,
     run_id: Text,
     id: u64,
@@ -86,6 +88,10 @@ impl fmt::Debug for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        // A forked child may have got the list locked, by a thread that it does not have.
+        if self.process != std::process::id() {
+            return;
+        }
         if let Some(subscribers) = self.of.upgrade() {
             subscribers.remove(&self.run_id, self.id);
         }
