@@ -12,9 +12,9 @@ pub use outside::{Loaded, Opened, cancel, decide, load, open};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::journal::{Entry, Failure, ModelReplied, Record, RunContinued, RunStarted};
+use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunContinued, RunStarted};
 use crate::message::Message;
-use crate::run::{Effect, Run, ToolOutcome, Transition, Verdict};
+use crate::run::{Effect, Reconciliation, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Finish, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
@@ -122,6 +122,7 @@ impl Session {
     pub fn notify_continued(
         &mut self,
         tool_call_limit: u64,
+        on_in_doubt: InDoubtRule,
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
@@ -131,6 +132,7 @@ impl Session {
                 RunContinued {
                     holder,
                     tool_call_limit,
+                    on_in_doubt,
                 },
                 at,
             )
@@ -191,6 +193,20 @@ impl Session {
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
         self.apply(at, deliver, |run| run.notify_tool_interrupted(call_id, reason, at))
+    }
+
+    /// A tool was asked what became of a call in doubt.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_reconciled(
+        &mut self,
+        call_id: &str,
+        answer: Reconciliation,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_reconciled(call_id, answer, at))
     }
 
     /// The driver wants to stop.

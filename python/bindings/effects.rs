@@ -19,6 +19,17 @@ pub(crate) struct StartTool {
     idempotency_key: String,
 }
 
+/// Ask a tool what became of a call in doubt.
+#[pyclass(frozen, get_all, module = "haltpoint._engine")]
+pub(crate) struct ReconcileTool {
+    call_id: String,
+    name: String,
+    args: String,
+    attempt: u32,
+    started_at_us: i64,
+    idempotency_key: String,
+}
+
 /// Stop a running call in its middle, where that is possible.
 #[pyclass(frozen, get_all, module = "haltpoint._engine")]
 pub(crate) struct InterruptTool {
@@ -36,6 +47,7 @@ pub(crate) fn to_list<'py>(py: Python<'py>, run_id: &str, effects: Vec<run::Effe
         match effect {
             run::Effect::RequestModel => list.append(Bound::new(py, RequestModel)?)?,
             run::Effect::StartTool(start) => list.append(Bound::new(py, start_tool(run_id, &start))?)?,
+            run::Effect::ReconcileTool(ask) => list.append(Bound::new(py, reconcile_tool(run_id, &ask))?)?,
             run::Effect::InterruptTool { call_id } => {
                 list.append(Bound::new(
                     py,
@@ -48,6 +60,17 @@ pub(crate) fn to_list<'py>(py: Python<'py>, run_id: &str, effects: Vec<run::Effe
         }
     }
     Ok(list)
+}
+
+fn reconcile_tool(run_id: &str, ask: &run::ToolInDoubt) -> ReconcileTool {
+    ReconcileTool {
+        call_id: ask.call_id.to_string(),
+        name: ask.name.to_string(),
+        args: ask.args.get().to_owned(),
+        attempt: ask.attempt,
+        started_at_us: ask.started_at.0,
+        idempotency_key: idempotency_key(run_id, &ask.call_id),
+    }
 }
 
 fn start_tool(run_id: &str, start: &run::ToolStart) -> StartTool {

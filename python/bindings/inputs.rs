@@ -1,6 +1,6 @@
 //! What the driver reports, in the form that Python hands it over.
 
-use haltpoint_engine::journal::{Failure, FailureKind, ModelReplied, PlannedCall, ToolFacts, Usage};
+use haltpoint_engine::journal::{Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, ToolFacts, Usage};
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::Verdict;
 use haltpoint_engine::{Json, Text};
@@ -16,6 +16,7 @@ pub(crate) struct PyPlannedCall {
     module: Option<String>,
     digest: Option<String>,
     repeatable: bool,
+    reconcilable: bool,
     sequential: bool,
     stop_after: bool,
     asks: Option<String>,
@@ -92,6 +93,7 @@ impl PyPlannedCall {
             module: module.into(),
             digest: digest.into(),
             repeatable: self.repeatable,
+            reconcilable: self.reconcilable,
             sequential: self.sequential,
             stop_after: self.stop_after,
         });
@@ -117,6 +119,18 @@ fn kind(name: &str) -> PyResult<RequirementKind> {
     .into_iter()
     .find(|kind| kind.as_str() == name)
     .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
+}
+
+/// The rule of that name for calls in doubt.
+pub(crate) fn in_doubt_rule(name: &str) -> PyResult<InDoubtRule> {
+    match name {
+        "ask" => Ok(InDoubtRule::Ask),
+        "retry" => Ok(InDoubtRule::Retry),
+        "fail" => Ok(InDoubtRule::Fail),
+        other => Err(PyValueError::new_err(format!(
+            "on_in_doubt must be \"ask\", \"retry\" or \"fail\", got {other:?}"
+        ))),
+    }
 }
 
 /// JSON text that Python wrote.

@@ -26,7 +26,7 @@ mod _engine {
     #[pymodule_export]
     use crate::database::{PyDatabase, RecalledMemory};
     #[pymodule_export]
-    use crate::effects::{InterruptTool, RequestModel, StartTool, Stop};
+    use crate::effects::{InterruptTool, ReconcileTool, RequestModel, StartTool, Stop};
     #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use haltpoint_engine::journal::{Failure, FailureKind};
 use haltpoint_engine::message::Message;
-use haltpoint_engine::run::{Run, ToolOutcome};
+use haltpoint_engine::run::{Reconciliation, Run, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -16,7 +16,7 @@ use crate::completions::CompletionSender;
 use crate::conversation::Conversation;
 use crate::effects;
 use crate::errors::exception;
-use crate::inputs::PyModelReplied;
+use crate::inputs::{PyModelReplied, in_doubt_rule};
 use crate::snapshot::Snapshot;
 use crate::watch::OutsiderNotice;
 
@@ -58,6 +58,17 @@ impl PySession {
         };
         let now = effects::to_list(py, &self.run_id, handed.now)?;
         Ok((now, handed.later.then_some(ticket)))
+    }
+
+    fn feed_reconciliation<'py>(
+        &self,
+        py: Python<'py>,
+        call_id: &str,
+        answer: Reconciliation,
+    ) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| {
+            session.notify_reconciled(call_id, answer, clock::now(), deliver)
+        })
     }
 
     fn with_run<T>(&self, read: impl FnOnce(&Session) -> T) -> PyResult<T> {
@@ -145,7 +156,7 @@ impl PySession {
     }
 
     /// Name, module and schema digest of the tools that unfinished calls need, without repetition.
-    fn needed_tools(&self) -> PyResult<Vec<(String, Option<String>, Option<String>)>> {
+    fn needed_tools(&self) -> PyResult<Vec<NeededTool>> {
         self.with_run(|session| needed_tools(session.run()))
     }
 
@@ -171,9 +182,15 @@ impl PySession {
         })
     }
 
-    fn notify_continued<'py>(&self, py: Python<'py>, tool_call_limit: u64) -> PyResult<PyHanded<'py>> {
+    fn notify_continued<'py>(
+        &self,
+        py: Python<'py>,
+        tool_call_limit: u64,
+        on_in_doubt: &str,
+    ) -> PyResult<PyHanded<'py>> {
+        let rule = in_doubt_rule(on_in_doubt)?;
         self.feed(py, |session, deliver| {
-            session.notify_continued(tool_call_limit, clock::now(), deliver)
+            session.notify_continued(tool_call_limit, rule, clock::now(), deliver)
         })
     }
 
@@ -227,6 +244,26 @@ impl PySession {
         })
     }
 
+    /// A tool found out what became of a call in doubt: this is its result.
+    fn notify_reconciled<'py>(&self, py: Python<'py>, call_id: &str, content: &str) -> PyResult<PyHanded<'py>> {
+        let outcome = ToolOutcome {
+            content: content.into(),
+            is_error: false,
+            duration_us: 0,
+        };
+        self.feed_reconciliation(py, call_id, Reconciliation::Finished(outcome))
+    }
+
+    /// A tool is certain that a call in doubt never began.
+    fn notify_not_started<'py>(&self, py: Python<'py>, call_id: &str) -> PyResult<PyHanded<'py>> {
+        self.feed_reconciliation(py, call_id, Reconciliation::NotStarted)
+    }
+
+    /// A tool cannot tell what became of a call in doubt.
+    fn notify_unknown<'py>(&self, py: Python<'py>, call_id: &str, reason: Option<String>) -> PyResult<PyHanded<'py>> {
+        self.feed_reconciliation(py, call_id, Reconciliation::Unknown(reason.map(Into::into)))
+    }
+
     fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {
         self.feed(py, |session, deliver| {
             session.notify_cancelled(interrupt, by.map(Into::into), clock::now(), deliver)
@@ -250,8 +287,11 @@ impl PySession {
     }
 }
 
-fn needed_tools(run: &Run) -> Vec<(String, Option<String>, Option<String>)> {
-    let mut needed: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+/// Name, module and schema digest of a tool.
+type NeededTool = (String, Option<String>, Option<String>);
+
+fn needed_tools(run: &Run) -> Vec<NeededTool> {
+    let mut needed: Vec<NeededTool> = Vec::new();
     for call in run
         .calls()
         .iter()

@@ -44,6 +44,8 @@ class Agent:
         retry: how often a model request is tried at most, with backoff; 1 tries once.
         mode: what a failed run does: "raise" its error, or "return_false".
         tool_call_limit: most tool calls that a run may make.
+        on_in_doubt: what becomes of a call that was started and whose outcome is unknown, where its tool neither may be
+            repeated nor can tell: "ask" a person, "retry" it, or "fail".
         settings: for the model's requests, such as {"temperature": 0}.
         debug: print to standard error what happens.
         print: print each output.
@@ -71,6 +73,7 @@ class Agent:
         retry: int = 1,
         mode: Literal["raise", "return_false"] = "raise",
         tool_call_limit: int = 100,
+        on_in_doubt: Literal["ask", "retry", "fail"] = "ask",
         settings: Mapping[str, Any] | None = None,
         debug: bool = False,
         print: bool | None = None,
@@ -85,6 +88,9 @@ class Agent:
         self.tools: list[Any] = list(tools or ())
         self.retry = _positive("retry", retry)
         self.mode = mode
+        if on_in_doubt not in ("ask", "retry", "fail"):
+            raise ValueError(f'on_in_doubt must be "ask", "retry" or "fail", got {on_in_doubt!r}')
+        self.on_in_doubt = on_in_doubt
         self.tool_call_limit = _positive("tool_call_limit", tool_call_limit)
         self.settings: dict[str, Any] = dict(settings or {})
         self.debug = debug
@@ -312,6 +318,7 @@ class Agent:
             settings=self.settings,
             attempts=self.retry if retry == 1 else _positive("retry", retry),
             tool_call_limit=self.tool_call_limit,
+            on_in_doubt=self.on_in_doubt,
             handlers=handlers,
             timeout=timeout,
             on_run=self._note_run,
@@ -385,9 +392,9 @@ def _fresh(task: object) -> Task:
 
 
 def _is_failed_run(error: HaltpointError) -> bool:
-    from haltpoint.exceptions import InvalidOutputError, ModelError, ToolCallLimitError
+    from haltpoint.exceptions import InvalidOutputError, ModelError, ToolCallLimitError, ToolInDoubtError
 
-    return isinstance(error, (ModelError, ToolCallLimitError, InvalidOutputError))
+    return isinstance(error, (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError))
 
 
 def _warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "ToolArgumentsError",
     "ToolCallLimitError",
     "ToolChangedError",
+    "ToolInDoubtError",
     "ToolNotAvailableError",
     "ToolResultError",
     "UnfinishedRunError",
@@ -255,6 +256,10 @@ class _ToolError(HaltpointError):
         self.tool_name = tool_name
 
 
+class ToolInDoubtError(HaltpointError, RuntimeError):
+    """The run stopped because the outcome of a tool call is unknown, as `on_in_doubt="fail"` asks for."""
+
+
 class ToolNotAvailableError(_ToolError, LookupError):
     """The run needs a tool that this process does not have.
 
@@ -317,6 +322,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     ModelError,
     InvalidOutputError,
     ToolCallLimitError,
+    ToolInDoubtError,
     ToolNotAvailableError,
     ToolChangedError,
     ToolArgumentsError,

@@ -70,6 +70,7 @@ kinds! {
     ToolStarted => "tool_started",
     ToolFinished => "tool_finished",
     ToolInterrupted => "tool_interrupted",
+    ToolReconciled => "tool_reconciled",
     RequirementOpened => "requirement_opened",
     RequirementDecided => "requirement_decided",
     RunPaused => "run_paused",

@@ -23,6 +23,8 @@ pub enum Entry {
     ToolFinished(ToolFinished),
     /// A started call was stopped in its middle: its outcome is unknown.
     ToolInterrupted(ToolInterrupted),
+    /// The tool's own look at a call in doubt did not bring its outcome.
+    ToolReconciled(ToolReconciled),
     /// A call waits for somebody.
     RequirementOpened(RequirementOpened),
     /// Somebody decided.
@@ -115,6 +117,27 @@ pub struct RunContinued {
     pub holder: Text,
     /// The tool-call limit from now on.
     pub tool_call_limit: u64,
+    /// What becomes of calls in doubt from now on.
+    #[serde(default, skip_serializing_if = "is_ask")]
+    pub on_in_doubt: InDoubtRule,
+}
+
+/// What becomes of a call in doubt whose tool neither may be repeated nor can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InDoubtRule {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// It runs again.
+    Retry,
+    /// The run fails.
+    Fail,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_ask(rule: &InDoubtRule) -> bool {
+    *rule == InDoubtRule::Ask
 }
 
 /// Tokens that a model request took.
@@ -183,6 +206,9 @@ pub struct ToolFacts {
     /// It may run again when its outcome is unknown (declared read-only or idempotent).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeatable: bool,
+    /// It can be asked what became of a call in doubt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reconcilable: bool,
     /// It must not run beside other calls.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sequential: bool,
@@ -228,6 +254,8 @@ pub enum OutcomeSource {
     Supplied,
     /// A person gave a call in doubt up.
     Skipped,
+    /// The tool itself found out what became of a call in doubt.
+    Reconciled,
 }
 
 /// A tool call has its outcome.
@@ -258,6 +286,19 @@ pub struct ToolInterrupted {
     pub call_id: Text,
     /// What stopped it, for people.
     pub reason: Text,
+}
+
+/// The tool's own look at a call in doubt did not bring its outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolReconciled {
+    /// The call.
+    pub call_id: Text,
+    /// It is certain that the call never began, so that it may run; else it stays in doubt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_started: bool,
+    /// Why the tool cannot tell, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
 }
 
 /// A call waits for somebody.
@@ -316,6 +357,8 @@ pub enum FailureKind {
     ToolCallLimit,
     /// The model's final answer did not fit the response format, again and again.
     InvalidOutput,
+    /// A tool call's outcome is unknown, and the rule says to stop then.
+    InDoubt,
 }
 
 impl FailureKind {
@@ -326,6 +369,7 @@ impl FailureKind {
             Self::Model => "model",
             Self::ToolCallLimit => "tool_call_limit",
             Self::InvalidOutput => "invalid_output",
+            Self::InDoubt => "in_doubt",
         }
     }
 }

@@ -10,9 +10,9 @@ mod entry;
 pub use chain::{Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{
-    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, ModelReplied, OfferedTool, OutcomeSource, PlannedCall,
-    RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed,
-    RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolStarted, Usage,
+    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
+    PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued,
+    RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 
 use crate::Timestamp;

@@ -2,8 +2,8 @@
 //! for something or stops.
 
 use crate::journal::{
-    Entry, Failure, FailureKind, OutcomeSource, RequirementOpened, RunCancelled, RunCompleted, RunFailed, RunPaused,
-    ToolFinished, ToolStarted,
+    Entry, Failure, FailureKind, InDoubtRule, OutcomeSource, RequirementOpened, RunCancelled, RunCompleted, RunFailed,
+    RunPaused, ToolFinished, ToolStarted,
 };
 use crate::requirement::{Decision, RequirementKind};
 use crate::store::RunStatus;
@@ -11,8 +11,8 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::{answered_args, answers_as_result};
 use super::ids::requirement_id;
-use super::state::{Call, CallState, LiveOnly, Run};
-use super::{Effect, ToolStart, Transition};
+use super::state::{Call, CallState, LiveOnly, Reconciled, Run};
+use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
 /// What the state says about a call that has no outcome.
 enum Next {
@@ -22,6 +22,10 @@ enum Next {
     Finish(ToolFinished),
     /// It needs somebody.
     Ask(RequirementKind),
+    /// Its tool can be asked what became of it.
+    Reconcile,
+    /// Nobody is asked about it: the run stops.
+    Fail,
     /// It may run, with these arguments.
     Start(Json),
 }
@@ -45,8 +49,11 @@ impl Run {
             return self.record(limit_failure(self.tool_call_limit), at, transition);
         }
         self.settle(at, transition);
+        if let Some(failure) = self.forbidden_doubt() {
+            return self.record(failure, at, transition);
+        }
         self.start_ready(at, transition);
-        if self.turn().iter().any(Call::is_started) {
+        if self.turn().iter().any(Call::is_started) || !self.reconciling.0.is_empty() {
             return;
         }
         if self.turn().iter().all(Call::is_finished) {
@@ -90,7 +97,8 @@ impl Run {
             match self.next_of(&self.calls[place]) {
                 Next::Finish(finished) => self.record(Entry::ToolFinished(finished), at, transition),
                 Next::Ask(kind) => self.ask(place, kind, at, transition),
-                Next::Start(_) | Next::Wait => {}
+                Next::Reconcile => self.reconcile(place, transition),
+                Next::Fail | Next::Start(_) | Next::Wait => {}
             }
         }
     }
@@ -103,6 +111,35 @@ impl Run {
             kind,
         };
         self.record(Entry::RequirementOpened(opened), at, transition);
+    }
+
+    fn reconcile(&mut self, place: usize, transition: &mut Transition) {
+        let call = &self.calls[place];
+        let CallState::InDoubt { started_at, .. } = call.state else {
+            return;
+        };
+        let ask = ToolInDoubt {
+            call_id: call.plan.id.clone(),
+            name: call.plan.name.clone(),
+            args: self.effective_args(call),
+            attempt: call.attempts,
+            started_at,
+        };
+        self.reconciling.0.insert(ask.call_id.clone());
+        transition.effects.push(Effect::ReconcileTool(ask));
+    }
+
+    /// The failure of a run that must not go on with a call in doubt.
+    fn forbidden_doubt(&self) -> Option<Entry> {
+        let call = self
+            .turn()
+            .iter()
+            .find(|call| matches!(self.next_of(call), Next::Fail))?;
+        let message = format!(
+            "the outcome of tool call {} ({}) is unknown; continue with on_in_doubt=\"ask\" to decide what becomes of it",
+            call.plan.id, call.plan.name
+        );
+        Some(failure(FailureKind::InDoubt, message))
     }
 
     /// Starts what may run: together, but a sequential call neither beside others nor before the ones that came earlier.
@@ -167,7 +204,11 @@ impl Run {
         let counts = !outcome.is_error
             && matches!(
                 outcome.source,
-                OutcomeSource::Tool | OutcomeSource::External | OutcomeSource::User | OutcomeSource::Supplied
+                OutcomeSource::Tool
+                    | OutcomeSource::External
+                    | OutcomeSource::User
+                    | OutcomeSource::Supplied
+                    | OutcomeSource::Reconciled
             );
         counts.then(|| Json::from_serialize(&*outcome.content).ok()).flatten()
     }
@@ -175,10 +216,25 @@ impl Run {
     fn next_of(&self, call: &Call) -> Next {
         match &call.state {
             CallState::Planned => planned(call),
-            CallState::InDoubt { .. } if call.is_repeatable() => Next::Start(self.effective_args(call)),
-            CallState::InDoubt { .. } => Next::Ask(RequirementKind::Recovery),
+            CallState::InDoubt { .. } => self.in_doubt(call),
             CallState::Waiting => self.decided(call),
             CallState::Started { .. } | CallState::Finished(_) => Next::Wait,
+        }
+    }
+
+    fn in_doubt(&self, call: &Call) -> Next {
+        let may_run = call.is_repeatable() || call.reconciled == Some(Reconciled::NotStarted);
+        if may_run {
+            return Next::Start(self.effective_args(call));
+        }
+        if call.is_reconcilable() && call.reconciled.is_none() {
+            let under_way = self.reconciling.0.contains(&call.plan.id);
+            return if under_way { Next::Wait } else { Next::Reconcile };
+        }
+        match self.on_in_doubt {
+            InDoubtRule::Ask => Next::Ask(RequirementKind::Recovery),
+            InDoubtRule::Retry => Next::Start(self.effective_args(call)),
+            InDoubtRule::Fail => Next::Fail,
         }
     }
 
@@ -276,8 +332,12 @@ fn limit_failure(limit: u64) -> Entry {
         "the model asked for more than the {limit} tool calls that this run may make; \
          continue with a higher tool_call_limit to go on"
     );
+    failure(FailureKind::ToolCallLimit, message)
+}
+
+fn failure(kind: FailureKind, message: String) -> Entry {
     let failure = Failure {
-        kind: FailureKind::ToolCallLimit,
+        kind,
         message: message.into(),
         provider: None,
         status_code: None,

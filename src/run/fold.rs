@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use crate::Timestamp;
 use crate::journal::{
-    Entry, FailureKind, ModelReplied, Record, RequirementDecided, RequirementOpened, RunCancelled, RunContinued,
-    RunFailed, RunStarted, ToolFinished, ToolStarted, Usage,
+    Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened, RunCancelled,
+    RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
 
 use super::conversation::{assistant_message, opening_message, tool_message};
-use super::state::{Call, CallState, Decided, LiveOnly, Outcome, Requirement, Run, Step};
+use super::state::{Call, CallState, Decided, LiveOnly, Outcome, Reconciled, Requirement, Run, Step};
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,7 @@ impl Run {
             created_at: at,
             updated_at: at,
             tool_call_limit: started.tool_call_limit,
+            on_in_doubt: InDoubtRule::default(),
             messages: vec![opening_message(&started)],
             calls: Vec::new(),
             call_index: HashMap::new(),
@@ -90,6 +91,7 @@ impl Run {
             holder: LiveOnly::default(),
             driver_entries: 1,
             outsider_seq: 0,
+            reconciling: LiveOnly::default(),
             awaiting_model: LiveOnly(false),
             started,
         }
@@ -124,6 +126,7 @@ impl Run {
             Entry::ToolStarted(started) => self.fold_tool_started(started, at)?,
             Entry::ToolFinished(finished) => self.fold_tool_finished(finished)?,
             Entry::ToolInterrupted(interrupted) => self.put_in_doubt(self.place(&interrupted.call_id)?),
+            Entry::ToolReconciled(reconciled) => self.fold_reconciled(reconciled)?,
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
@@ -144,6 +147,8 @@ impl Run {
         self.status = RunStatus::Running;
         self.holder = LiveOnly(continued.holder.clone());
         self.tool_call_limit = continued.tool_call_limit;
+        self.on_in_doubt = continued.on_in_doubt;
+        self.reconciling.0.clear();
         self.active_since = Some(at);
         self.cancel = None;
         self.failure = None;
@@ -152,6 +157,10 @@ impl Run {
         self.awaiting_model = LiveOnly(false);
         for place in self.turn_start..self.calls.len() {
             self.put_in_doubt(place);
+            if matches!(self.calls[place].state, CallState::InDoubt { .. }) {
+                // What the tool could not tell the last time, it may know by now.
+                self.calls[place].reconciled = None;
+            }
         }
     }
 
@@ -178,6 +187,7 @@ impl Run {
                 state: CallState::Planned,
                 attempts: 0,
                 requirements: Vec::new(),
+                reconciled: None,
             });
         }
     }
@@ -186,6 +196,7 @@ impl Run {
         let place = self.place(&started.call_id)?;
         let call = &mut self.calls[place];
         call.attempts = started.attempt;
+        call.reconciled = None;
         call.state = CallState::Started {
             at,
             holder: started.holder.clone(),
@@ -206,6 +217,16 @@ impl Run {
             let results: Vec<Message> = self.turn().iter().filter_map(tool_message).collect();
             self.messages.extend(results);
         }
+        Ok(())
+    }
+
+    fn fold_reconciled(&mut self, reconciled: &ToolReconciled) -> Result<(), String> {
+        let place = self.place(&reconciled.call_id)?;
+        self.calls[place].reconciled = Some(if reconciled.not_started {
+            Reconciled::NotStarted
+        } else {
+            Reconciled::Unknown(reconciled.reason.clone())
+        });
         Ok(())
     }
 
@@ -306,6 +327,7 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
         (crate::journal::OutcomeSource::User, _) => "answered by the user",
         (crate::journal::OutcomeSource::Supplied, _) => "result supplied",
         (crate::journal::OutcomeSource::Skipped, _) => "skipped",
+        (crate::journal::OutcomeSource::Reconciled, _) => "found to have run",
     };
     Step {
         name: format!("tool:{}", call.plan.name),

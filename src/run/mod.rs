@@ -15,12 +15,12 @@ mod view;
 pub use decide::DecisionError;
 pub use fold::ReplayError;
 pub use ids::{idempotency_key, requirement_id};
-pub use state::{Call, CallState, Outcome, Requirement, Run, Step};
-pub use transitions::{ToolOutcome, Verdict};
+pub use state::{Call, CallState, Outcome, Reconciled, Requirement, Run, Step};
+pub use transitions::{Reconciliation, ToolOutcome, Verdict};
 pub use view::RunView;
 
 use crate::journal::Entry;
-use crate::{Json, Text};
+use crate::{Json, Text, Timestamp};
 
 /// What a transition asks the driver to do. The enum is closed: the engine answers "what next" and never calls back.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Effect {
     RequestModel,
     /// Run this tool call; its start is on disk.
     StartTool(ToolStart),
+    /// Ask the tool what became of a call in doubt.
+    ReconcileTool(ToolInDoubt),
     /// Stop this running call in its middle, where that is possible.
     InterruptTool {
         /// The call.
@@ -60,6 +62,21 @@ pub struct ToolStart {
     pub args: Json,
     /// Which attempt; the first is 1.
     pub attempt: u32,
+}
+
+/// A call in doubt whose tool can be asked about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolInDoubt {
+    /// The call.
+    pub call_id: Text,
+    /// The tool's name.
+    pub name: Text,
+    /// The arguments that it was started with, a JSON object.
+    pub args: Json,
+    /// Which attempt is in doubt; the first is 1.
+    pub attempt: u32,
+    /// When that was started.
+    pub started_at: Timestamp,
 }
 
 /// What follows from an input.

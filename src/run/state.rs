@@ -1,8 +1,8 @@
 //! What a run's journal adds up to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::journal::{CancelRequested, Failure, OutcomeSource, PlannedCall, RunStarted, Usage};
+use crate::journal::{CancelRequested, Failure, InDoubtRule, OutcomeSource, PlannedCall, RunStarted, Usage};
 use crate::message::Message;
 use crate::requirement::{Decision, RequirementKind};
 use crate::store::RunStatus;
@@ -16,6 +16,7 @@ pub struct Run {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) tool_call_limit: u64,
+    pub(super) on_in_doubt: InDoubtRule,
     /// The run's own messages; instructions and remembered runs stand before them and are not kept here.
     pub(super) messages: Vec<Message>,
     pub(super) calls: Vec<Call>,
@@ -44,6 +45,8 @@ pub struct Run {
     pub(super) outsider_seq: u64,
     /// A model request is under way. A request leaves no trace in the journal until it is answered.
     pub(super) awaiting_model: LiveOnly<bool>,
+    /// Calls in doubt whose tool is being asked what became of them.
+    pub(super) reconciling: LiveOnly<HashSet<Text>>,
 }
 
 /// What only the process that drives the run knows, and no replay: it counts for no comparison of states.
@@ -69,6 +72,17 @@ pub struct Call {
     pub attempts: u32,
     /// Its requirements, as places in the run's list, oldest first.
     pub requirements: Vec<usize>,
+    /// What the tool itself could say of the call's being in doubt.
+    pub reconciled: Option<Reconciled>,
+}
+
+/// What a tool can say of a call in doubt, short of its outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reconciled {
+    /// The call never began: it may run.
+    NotStarted,
+    /// It cannot tell, with its reason.
+    Unknown(Option<Text>),
 }
 
 /// How far a tool call is.
@@ -122,6 +136,10 @@ impl Call {
 
     pub(super) fn is_sequential(&self) -> bool {
         self.plan.tool.as_ref().is_some_and(|tool| tool.sequential)
+    }
+
+    pub(super) fn is_reconcilable(&self) -> bool {
+        self.plan.tool.as_ref().is_some_and(|tool| tool.reconcilable)
     }
 
     pub(super) fn is_repeatable(&self) -> bool {

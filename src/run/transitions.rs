@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use crate::journal::{
     AnswerRefused, CancelRequested, Entry, Failure, ModelReplied, OutcomeSource, PlannedCall, Record, RunCompleted,
-    RunContinued, RunFailed, ToolFinished, ToolInterrupted,
+    RunContinued, RunFailed, ToolFinished, ToolInterrupted, ToolReconciled,
 };
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
 use super::Transition;
 use super::fold::ReplayError;
-use super::state::{Call, LiveOnly, Run};
+use super::state::{Call, CallState, LiveOnly, Run};
 
 /// What the driver makes of a reply without tool calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,17 @@ pub struct ToolOutcome {
     pub is_error: bool,
     /// How long it ran, in microseconds.
     pub duration_us: i64,
+}
+
+/// What a tool says of a call in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reconciliation {
+    /// The call ran; this is its result.
+    Finished(ToolOutcome),
+    /// The call never began: it may run.
+    NotStarted,
+    /// It cannot tell, with its reason.
+    Unknown(Option<Text>),
 }
 
 impl Run {
@@ -117,6 +128,17 @@ impl Run {
         self.advanced(at, transition)
     }
 
+    /// A tool was asked what became of a call in doubt. An answer about a call that is not in doubt changes nothing.
+    pub fn notify_reconciled(&mut self, call_id: &str, answer: Reconciliation, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        let is_awaited = self.reconciling.0.remove(call_id) && self.status == RunStatus::Running;
+        let in_doubt = |call: &Call| matches!(call.state, CallState::InDoubt { .. });
+        if is_awaited && self.call(call_id).is_some_and(in_doubt) {
+            self.record(reconciliation_entry(call_id.into(), answer), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
     /// The driver wants to stop: its caller was cancelled, or asked for it.
     pub fn notify_cancelled(&mut self, interrupt: bool, by: Option<Text>, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
@@ -178,6 +200,27 @@ impl Run {
             number += 1;
         }
     }
+}
+
+fn reconciliation_entry(call_id: Text, answer: Reconciliation) -> Entry {
+    let (not_started, reason) = match answer {
+        Reconciliation::Finished(outcome) => {
+            return Entry::ToolFinished(ToolFinished {
+                call_id,
+                content: outcome.content,
+                is_error: outcome.is_error,
+                source: OutcomeSource::Reconciled,
+                duration_us: outcome.duration_us,
+            });
+        }
+        Reconciliation::NotStarted => (true, None),
+        Reconciliation::Unknown(reason) => (false, reason),
+    };
+    Entry::ToolReconciled(ToolReconciled {
+        call_id,
+        not_started,
+        reason,
+    })
 }
 
 fn final_entries(verdict: Verdict) -> Vec<Entry> {

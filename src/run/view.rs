@@ -9,7 +9,7 @@ use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
 
 use super::ids::idempotency_key;
-use super::state::{Call, CallState, Requirement, Run, Step};
+use super::state::{Call, CallState, Reconciled, Requirement, Run, Step};
 
 /// A run as users see it. Times are microseconds since the Unix epoch, except where a field says otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -86,6 +86,8 @@ struct RecoveryView {
     process: Text,
     attempt: u32,
     idempotency_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Text>,
 }
 
 /// A tool call as users see it.
@@ -184,6 +186,10 @@ impl Run {
             process: holder.clone(),
             attempt: call.attempts,
             idempotency_key: idempotency_key(self.run_id(), &call.plan.id),
+            reason: match &call.reconciled {
+                Some(Reconciled::Unknown(reason)) => reason.clone(),
+                _ => None,
+            },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::journal::{CancelRequested, Entry, RunContinued};
+use crate::journal::{CancelRequested, Entry, InDoubtRule, RunContinued};
 use crate::message::Message;
 use crate::requirement::Decision;
 use crate::run::{Run, RunView, Transition};
@@ -192,6 +192,7 @@ fn cancel_idle(
     let continued = RunContinued {
         holder: store.holder().to_string().into(),
         tool_call_limit: run.tool_call_limit(),
+        on_in_doubt: InDoubtRule::default(),
     };
     let Transition { entries, .. } = run.notify_cancelled_idle(continued, cancel, at);
     let append = Append {

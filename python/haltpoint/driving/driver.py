@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from haltpoint._engine import InterruptTool, RequestModel, StartTool, Stop
+from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop
 from haltpoint.driving.answers import judge
 from haltpoint.driving.conversation import extend_log
 from haltpoint.driving.model_caller import ask
 from haltpoint.driving.planning import PlannedReply, plan_reply
+from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.exceptions import ModelError
 from haltpoint.models.base import MessageLog, ModelRequest
 from haltpoint.tools.context import ToolCallContext
+from haltpoint.tools.reconcile import NotStarted, Unknown
 
 if TYPE_CHECKING:
     from haltpoint._engine import OutsiderNotice, Session
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from haltpoint.models.base import Model, ModelReply, ToolSpec
     from haltpoint.tools.definition import ToolDefinition
 
-    Effect = RequestModel | StartTool | InterruptTool | Stop
+    Effect = RequestModel | StartTool | ReconcileTool | InterruptTool | Stop
     Handed = tuple[list[Effect], int | None]
 
 __all__ = ["DriveOptions", "Notices", "RunDriver"]
@@ -104,6 +106,7 @@ class RunDriver:
         self._log = MessageLog()
         self._request: asyncio.Task[None] | None = None
         self._calls: dict[str, _RunningCall] = {}
+        self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._cancel_reason = "cancelled"
@@ -138,7 +141,7 @@ class RunDriver:
             await self._wind_down()
             raise
         finally:
-            self._drop_request()
+            self._drop_questions()
 
     def cancel(self, *, interrupt: bool, by: str) -> None:
         """Ask the run to stop. Safe to call from any thread.
@@ -187,18 +190,20 @@ class RunDriver:
         self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
 
     def _stop(self) -> None:
-        self._drop_request()
+        self._drop_questions()
         if not self._stopped.done():
             self._stopped.set_result(None)
 
-    def _drop_request(self) -> None:
+    def _drop_questions(self) -> None:
+        for task in self._reconciling:
+            task.cancel()
         if self._request is not None and not self._request.done():
             self._request.cancel()
         self._request = None
 
     def _fail(self, error: BaseException) -> None:
         """Nothing can be written any more: stop what can be stopped, and tell the caller."""
-        self._drop_request()
+        self._drop_questions()
         for call in self._calls.values():
             call.context.mark_cancelled()
             if call.is_async:
@@ -234,6 +239,8 @@ class RunDriver:
                 self._start_tool(effect)
             elif isinstance(effect, RequestModel):
                 self._request = self._loop.create_task(self._request_model())
+            elif isinstance(effect, ReconcileTool):
+                self._start_reconciling(effect)
             elif isinstance(effect, InterruptTool):
                 self._interrupt(effect.call_id)
             else:
@@ -287,6 +294,23 @@ class RunDriver:
         task = self._loop.create_task(run_tool(definition, start.args, context))
         self._calls[start.call_id] = _RunningCall(task, context, definition.is_async, time.monotonic())
         task.add_done_callback(lambda task: self._tool_done(start.call_id, task))
+
+    def _start_reconciling(self, effect: ReconcileTool) -> None:
+        self._trace(f"asking {effect.name} what became of call {effect.call_id}")
+        task = self._loop.create_task(self._reconcile(effect))
+        self._reconciling.add(task)
+        task.add_done_callback(self._reconciling.discard)
+
+    async def _reconcile(self, effect: ReconcileTool) -> None:
+        answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
+        self._guarded(lambda: self._handle(self._report_reconciled(effect.call_id, answer)))
+
+    def _report_reconciled(self, call_id: str, answer: str | NotStarted | Unknown) -> Handed:
+        if isinstance(answer, NotStarted):
+            return self._session.notify_not_started(call_id)
+        if isinstance(answer, Unknown):
+            return self._session.notify_unknown(call_id, answer.reason)
+        return self._session.notify_reconciled(call_id, answer)
 
     def _interrupt(self, call_id: str) -> None:
         call = self._calls.get(call_id)

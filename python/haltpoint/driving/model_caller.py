@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from haltpoint.exceptions import ModelError
+from haltpoint.exceptions import HaltpointError, ModelError
 from haltpoint.models.base import as_reply
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ async def ask(
             return accept(as_reply(await model.request(request), model.name), attempt)
         except ModelError as error:
             failure = error
+        except HaltpointError:
+            # Not the provider's doing: asking again would not mend it.
+            raise
         except Exception as error:  # noqa: BLE001 - a model may be anybody's code: what it raises is the run's error
             failure = _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:

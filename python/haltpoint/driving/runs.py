@@ -17,7 +17,14 @@ from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
 from haltpoint.driving.prompts import opening_prompt, response_format_data, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
-from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, RunTimeoutError, ToolCallLimitError
+from haltpoint.exceptions import (
+    HaltpointError,
+    InvalidOutputError,
+    ModelError,
+    RunTimeoutError,
+    ToolCallLimitError,
+    ToolInDoubtError,
+)
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.task import Task, known_format
@@ -77,6 +84,7 @@ class Call:
         settings: for the model's requests.
         attempts: how often a model request is tried at most.
         tool_call_limit: most tool calls that the run may make.
+        on_in_doubt: what becomes of calls whose outcome is unknown: "ask", "retry" or "fail".
         handlers: who resolves requirements while the call lasts.
         timeout: longest time that the call may take, in seconds.
         on_run: told the run's id before anything of it leaves this process.
@@ -91,6 +99,7 @@ class Call:
     settings: Mapping[str, Any]
     attempts: int
     tool_call_limit: int
+    on_in_doubt: str
     handlers: Handlers
     timeout: float | None
     on_run: Callable[[str], None]
@@ -214,7 +223,7 @@ async def _take_up(
         except HaltpointError:
             opened.close()
             raise
-        return await _drive(call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit))
+        return await _drive(call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt))
 
 
 async def _drive(
@@ -344,6 +353,8 @@ def _failure(snapshot: Snapshot, error: ModelError | None, limit: int) -> Haltpo
     kind, message, provider, status_code = snapshot.failure or ("model", "the run failed", None, None)
     if kind == "tool_call_limit":
         return ToolCallLimitError(message, run_id=snapshot.run_id, limit=limit)
+    if kind == "in_doubt":
+        return ToolInDoubtError(message, run_id=snapshot.run_id)
     if kind == "invalid_output":
         return InvalidOutputError(message, run_id=snapshot.run_id)
     if error is None:

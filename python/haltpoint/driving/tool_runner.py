@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import inspect
 import json
@@ -11,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.driving.threads import tool_threads
+from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.tools.context import ToolCallContext, tool_call_scope
 from haltpoint.tools.results import render_result
@@ -75,13 +74,8 @@ async def _attempt(definition: ToolDefinition, arguments: dict[str, Any], contex
 async def _call(definition: ToolDefinition, arguments: dict[str, Any], context: ToolCallContext) -> Any:
     call: Callable[[], Any] = functools.partial(definition.function, **arguments)
     with tool_call_scope(context):
-        value = call() if definition.is_async else await _in_thread(call)
+        value = call() if definition.is_async else await in_thread(call)
         return await value if inspect.isawaitable(value) else value
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    run = functools.partial(contextvars.copy_context().run, call)
-    return await asyncio.wrap_future(tool_threads().submit(run))
 
 
 class _TimeoutPassedError(Exception):

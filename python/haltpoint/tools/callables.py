@@ -18,6 +18,7 @@ __all__ = [
     "canonical_module",
     "check_tool",
     "implementation",
+    "is_async",
     "is_unbound_method",
     "model_parameters",
     "options_of",
@@ -50,6 +51,11 @@ def implementation(function: AnyFunction) -> AnyFunction:
             return function
         else:
             return implementation(type(function).__call__)
+
+
+def is_async(function: AnyFunction) -> bool:
+    """Return whether calling `function` gives an awaitable."""
+    return inspect.iscoroutinefunction(implementation(function))
 
 
 def options_of(function: AnyFunction) -> ToolOptions:

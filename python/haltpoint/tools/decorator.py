@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from .callables import OPTIONS_ATTRIBUTE, AnyFunction, check_tool
 from .options import DEFAULT_OPTIONS, ToolOptions
+from .reconcile import InDoubtCall
 from .registry import register_tool
 
 __all__ = ["mark_tool", "tool"]
@@ -37,6 +38,7 @@ def tool(
     external_execution: bool = False,
     read_only: bool = False,
     idempotent: bool = False,
+    reconcile: Callable[[InDoubtCall], Any] | None = None,
     stop_after_tool_call: bool = False,
     sequential: bool = False,
     timeout: float | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from .callables import (
     AnyFunction,
     canonical_module,
     check_tool,
-    implementation,
+    is_async,
     is_unbound_method,
     options_of,
     qualified_name,
@@ -19,6 +19,7 @@ from .callables import (
 )
 
 if TYPE_CHECKING:
+    from .reconcile import InDoubtCall
     from .options import PauseKind, ToolOptions
     from .schema import ToolParameter, ToolSchema
 
@@ -41,6 +42,7 @@ class ToolDefinition:
         user_input_fields: the parameters whose values a person gives.
         read_only: a call changes nothing.
         idempotent: a repeated call changes nothing more.
+        reconcile: what is asked about a call whose outcome is unknown.
         stop_after_tool_call: the run ends with this tool's result.
         sequential: no other tool of the run runs at the same time.
         timeout: longest time that one attempt may take, in seconds; None for no limit.
@@ -62,6 +64,7 @@ class ToolDefinition:
     user_input_fields: tuple[str, ...]
     read_only: bool
     idempotent: bool
+    reconcile: Callable[[InDoubtCall], Any] | None
     stop_after_tool_call: bool
     sequential: bool
     timeout: float | None
@@ -159,11 +162,12 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         description=schema.description if options.description is None else options.description,
         parameters=schema.json_schema,
         function=function,
-        is_async=inspect.iscoroutinefunction(implementation(function)),
+        is_async=is_async(function),
         pause=options.pause,
         user_input_fields=options.user_input_fields,
         read_only=options.read_only,
         idempotent=options.idempotent,
+        reconcile=options.reconcile,
         stop_after_tool_call=options.stop_after_tool_call,
         sequential=options.sequential,
         timeout=options.timeout,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from .reconcile import InDoubtCall
 
 __all__ = ["DEFAULT_OPTIONS", "PauseKind", "ToolOptions"]
 
@@ -34,6 +37,8 @@ class ToolOptions:
         external_execution: the tool runs elsewhere, and its result is handed in.
         read_only: a call changes nothing, so that it may be repeated.
         idempotent: a repeated call changes nothing more, so that it may be repeated.
+        reconcile: a plain or async function that is asked what became of a call whose outcome is unknown. It gets an
+            `InDoubtCall` and returns the call's result, `NotStarted` or `Unknown`.
         stop_after_tool_call: the run ends with this tool's result.
         sequential: no other tool of the run runs at the same time.
         timeout: longest time that one attempt may take, in seconds; None for no limit.
@@ -54,6 +59,7 @@ class ToolOptions:
     external_execution: bool = False
     read_only: bool = False
     idempotent: bool = False
+    reconcile: Callable[[InDoubtCall], Any] | None = None
     stop_after_tool_call: bool = False
     sequential: bool = False
     timeout: float | None = None
@@ -65,6 +71,7 @@ class ToolOptions:
 
     def __post_init__(self) -> None:
         _check_flags(self)
+        _check_reconcile(self)
         _check_texts(self)
         object.__setattr__(self, "user_input_fields", _field_names(self.user_input_fields))
         _check_limits(self)
@@ -95,6 +102,12 @@ def _check_flags(options: ToolOptions) -> None:
         raise TypeError(
             f"requires_confirmation must be True, False or a function of the tool's arguments, not {confirmation!r}"
         )
+
+
+def _check_reconcile(options: ToolOptions) -> None:
+    reconcile: object = options.reconcile
+    if reconcile is not None and not callable(reconcile):
+        raise TypeError(f"reconcile must be a function of the call in doubt, not {reconcile!r}")
 
 
 def _check_texts(options: ToolOptions) -> None:
