@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
-    CancelRequested, Entry, RequirementDecided, RequirementOpened, RunContinued, RunPaused, ToolFinished, ToolStarted,
+    CancelRequested, Entry, RequirementDecided, RequirementOpened, RunPaused, ToolFinished, ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Decision, RequirementKind};
 use haltpoint_engine::store::holder::{Holder, Liveness};
@@ -146,10 +146,7 @@ pub(crate) fn append(run_id: &str, author: Author, entries: Vec<Entry>, finish: 
 }
 
 pub(crate) fn continued() -> Entry {
-    Entry::RunContinued(RunContinued {
-        holder: "me".into(),
-        tool_call_limit: 9,
-    })
+    decode("run_continued", r#"{"holder": "me", "tool_call_limit": 9}"#).unwrap()
 }
 
 pub(crate) fn tool_started(call_id: &str) -> Entry {
