@@ -27,6 +27,10 @@ fn one_of_each_kind() -> Vec<Entry> {
         ),
         ("tool_interrupted", r#"{"call_id": "c", "reason": "cancelled"}"#),
         (
+            "tool_reconciled",
+            r#"{"call_id": "c", "reason": "no such payment yet"}"#,
+        ),
+        (
             "requirement_opened",
             r#"{"requirement_id": "q", "call_id": "c", "kind": "user_input"}"#,
         ),
