@@ -144,18 +144,22 @@ impl Run {
 
     /// Starts what may run: together, but a sequential call neither beside others nor before the ones that came earlier.
     fn start_ready(&mut self, at: Timestamp, transition: &mut Transition) {
+        if self.turn().iter().any(|call| call.is_started() && call.is_sequential()) {
+            return;
+        }
         for place in self.turn_start..self.calls.len() {
             let call = &self.calls[place];
-            if call.is_started() && call.is_sequential() {
-                return;
-            }
             let Next::Start(args) = self.next_of(call) else {
                 continue;
             };
-            if call.is_sequential() && self.turn().iter().any(Call::is_started) {
+            let alone = call.is_sequential();
+            if alone && self.turn().iter().any(Call::is_started) {
                 return;
             }
             self.start(place, args, at, transition);
+            if alone {
+                return;
+            }
         }
     }
 
