@@ -36,7 +36,9 @@ impl Run {
         if self.status == RunStatus::Running {
             self.move_on(at, transition);
         }
-        if self.status != RunStatus::Running {
+        // Whoever hears of something after the stop gets no second one: it would carry no entry to wait for, and overtake the
+        // first one on its way to the disk.
+        if self.status != RunStatus::Running && !transition.entries.is_empty() {
             transition.effects.push(Effect::Stop);
         }
     }

@@ -9,9 +9,9 @@ use crate::journal::{
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
-use super::Transition;
 use super::fold::ReplayError;
 use super::state::{Call, CallState, LiveOnly, Run};
+use super::{Effect, Transition};
 
 /// What the driver makes of a reply without tool calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,9 +61,11 @@ impl Run {
     /// A driver took the run over.
     pub fn notify_continued(&mut self, continued: RunContinued, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
-        if self.status != RunStatus::Completed {
-            self.record(Entry::RunContinued(continued), at, &mut transition);
+        if self.status == RunStatus::Completed {
+            transition.effects.push(Effect::Stop);
+            return transition;
         }
+        self.record(Entry::RunContinued(continued), at, &mut transition);
         self.advanced(at, transition)
     }
 
