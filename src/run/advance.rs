@@ -11,7 +11,7 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::{answered_args, answers_as_result};
 use super::ids::requirement_id;
-use super::state::{Call, CallState, LiveOnly, Reconciled, Run};
+use super::state::{Call, CallState, Cancellation, LiveOnly, Reconciled, Run};
 use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
 /// What the state says about a call that has no outcome.
@@ -44,7 +44,7 @@ impl Run {
     }
 
     fn move_on(&mut self, at: Timestamp, transition: &mut Transition) {
-        if self.cancel.is_some() {
+        if self.cancellation.is_some() {
             return self.wind_down(at, transition);
         }
         if self.exceeds_limit() {
@@ -67,22 +67,18 @@ impl Run {
 
     /// Stops as soon as nothing runs any more.
     fn wind_down(&mut self, at: Timestamp, transition: &mut Transition) {
-        let running: Vec<Text> = self
-            .turn()
-            .iter()
-            .filter(|call| call.is_started())
-            .map(|call| call.plan.id.clone())
-            .collect();
-        if running.is_empty() {
+        if !self.turn().iter().any(Call::is_started) {
             let cancelled = RunCancelled {
                 dropped_request: self.awaiting_model.0,
             };
-            return self.record(Entry::RunCancelled(cancelled), at, transition);
-        }
-        if self.cancel.as_ref().is_some_and(|cancel| cancel.interrupt) {
-            transition
-                .effects
-                .extend(running.into_iter().map(|call_id| Effect::InterruptTool { call_id }));
+            self.record(Entry::RunCancelled(cancelled), at, transition);
+        } else if self.cancellation == Some(Cancellation::Interrupting) && !self.interrupted.0 {
+            self.interrupted = LiveOnly(true);
+            let running = self.turn().iter().filter(|call| call.is_started());
+            let interrupt = |call: &Call| Effect::InterruptTool {
+                call_id: call.plan.id.clone(),
+            };
+            transition.effects.extend(running.map(interrupt));
         }
     }
 

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use crate::Timestamp;
 use crate::journal::{
-    Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened, RunCancelled,
-    RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
+    CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened,
+    RunCancelled, RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
 
 use super::conversation::{assistant_message, opening_message, tool_message};
-use super::state::{Call, CallState, Decided, LiveOnly, Outcome, Reconciled, Requirement, Run, Step};
+use super::state::{Call, CallState, Cancellation, Decided, LiveOnly, Outcome, Reconciled, Requirement, Run, Step};
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +83,8 @@ impl Run {
             usage: Usage::default(),
             requests: 0,
             refusals: 0,
-            cancel: None,
+            cancellation: None,
+            interrupted: LiveOnly(false),
             failure: None,
             output: None,
             active_us: 0,
@@ -130,7 +131,7 @@ impl Run {
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
-            Entry::CancelRequested(cancel) => self.cancel = Some(cancel.clone()),
+            Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
             Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),
             Entry::RunFailed(failed) => self.fold_failed(failed, at),
             Entry::RunCompleted(completed) => {
@@ -150,7 +151,7 @@ impl Run {
         self.on_in_doubt = continued.on_in_doubt;
         self.reconciling.0.clear();
         self.active_since = Some(at);
-        self.cancel = None;
+        self.cancellation = None;
         self.failure = None;
         self.cut_step = None;
         self.refusals = 0;
@@ -275,6 +276,13 @@ impl Run {
         Ok(())
     }
 
+    /// A request that is heard of after the stop stands before the stop in the journal, and was too late to be acted on.
+    fn fold_cancel_requested(&mut self, cancel: &CancelRequested) {
+        if self.status == RunStatus::Running {
+            self.cancellation = self.cancellation.max(Some(Cancellation::from(cancel)));
+        }
+    }
+
     fn fold_cancelled(&mut self, cancelled: &RunCancelled, at: Timestamp) {
         if cancelled.dropped_request {
             let message = "cancelled before the model answered";
@@ -294,7 +302,8 @@ impl Run {
 
     fn stop(&mut self, status: RunStatus, at: Timestamp) {
         self.status = status;
-        self.cancel = None;
+        self.cancellation = None;
+        self.interrupted = LiveOnly(false);
         self.awaiting_model = LiveOnly(false);
         if let Some(since) = self.active_since.take() {
             self.active_us += (at.0 - since.0).max(0);

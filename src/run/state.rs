@@ -31,7 +31,9 @@ pub struct Run {
     pub(super) usage: Usage,
     pub(super) requests: u64,
     pub(super) refusals: u32,
-    pub(super) cancel: Option<CancelRequested>,
+    pub(super) cancellation: Option<Cancellation>,
+    /// The calls that run were asked to stop in their middle: asking twice would cut off their cleaning up.
+    pub(super) interrupted: LiveOnly<bool>,
     pub(super) failure: Option<Failure>,
     pub(super) output: Option<Json>,
     /// Active time of earlier stretches, and where the present one began, in microseconds.
@@ -56,6 +58,25 @@ pub(super) struct LiveOnly<T>(pub(super) T);
 impl<T> PartialEq for LiveOnly<T> {
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+/// How the run is to stop. Requests add up, in whichever order they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cancellation {
+    /// Once the tools that run have finished.
+    AfterTools,
+    /// At once: tools that run are stopped in their middle, where that is possible.
+    Interrupting,
+}
+
+impl From<&CancelRequested> for Cancellation {
+    fn from(request: &CancelRequested) -> Self {
+        if request.interrupt {
+            Self::Interrupting
+        } else {
+            Self::AfterTools
+        }
     }
 }
 
@@ -269,10 +290,10 @@ impl Run {
         self.refusals
     }
 
-    /// The cancel request that the run has not acted on yet.
+    /// How the run is to stop, while it has not stopped yet.
     #[must_use]
-    pub fn cancel_request(&self) -> Option<&CancelRequested> {
-        self.cancel.as_ref()
+    pub fn cancellation(&self) -> Option<Cancellation> {
+        self.cancellation
     }
 
     /// Most tool calls that the run may make.
