@@ -1,6 +1,6 @@
 //! The facts that a journal is made of.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::requirement::{Decision, Fields, RequirementKind};
 use crate::{Json, Text};
@@ -86,7 +86,7 @@ pub struct RunStarted {
     /// Most tool calls that the run may make.
     pub tool_call_limit: u64,
     /// Whatever the caller wants to find again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub metadata: Option<Json>,
 }
 
@@ -162,7 +162,7 @@ pub struct ModelReplied {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// What the provider wants back unchanged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub provider_data: Option<Json>,
     /// From the request to the reply, retries included, in microseconds.
     pub duration_us: i64,
@@ -402,6 +402,11 @@ pub struct RunFailed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCompleted {
     /// The output: a JSON string for plain text; `None` where it is the last assistant message's text as it stands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub output: Option<Json>,
+}
+
+/// A value that is there, be it `null`: only one that is missing is `None`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }

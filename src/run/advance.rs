@@ -193,26 +193,11 @@ impl Run {
         }
     }
 
-    /// The result of a tool that ends the run, where one of the turn's calls went to such a tool and succeeded.
+    /// The result of the last of the turn's calls that went to a tool which ends the run, and succeeded.
     fn final_tool_output(&self) -> Option<Json> {
-        let last = self
-            .turn()
-            .iter()
-            .rev()
-            .find(|call| call.plan.tool.as_ref().is_some_and(|tool| tool.stop_after))?;
-        let CallState::Finished(outcome) = &last.state else {
-            return None;
-        };
-        let counts = !outcome.is_error
-            && matches!(
-                outcome.source,
-                OutcomeSource::Tool
-                    | OutcomeSource::External
-                    | OutcomeSource::User
-                    | OutcomeSource::Supplied
-                    | OutcomeSource::Reconciled
-            );
-        counts.then(|| Json::from_serialize(&*outcome.content).ok()).flatten()
+        let mut finals = self.turn().iter().rev().filter(|call| call.stops_after());
+        let outcome = finals.find_map(|call| call.outcome().filter(|outcome| outcome.has_result()))?;
+        Json::from_serialize(&*outcome.content).ok()
     }
 
     fn next_of(&self, call: &Call) -> Next {

@@ -142,6 +142,17 @@ pub struct Outcome {
     pub source: OutcomeSource,
 }
 
+impl Outcome {
+    /// Whether the call did what it was to do, wherever it was run.
+    pub(super) fn has_result(&self) -> bool {
+        let was_run = !matches!(
+            self.source,
+            OutcomeSource::Refused | OutcomeSource::Rejected | OutcomeSource::Skipped
+        );
+        was_run && !self.is_error
+    }
+}
+
 impl Call {
     /// Whether the call has its outcome.
     #[must_use]
@@ -153,6 +164,18 @@ impl Call {
     #[must_use]
     pub fn is_started(&self) -> bool {
         matches!(self.state, CallState::Started { .. })
+    }
+
+    /// The outcome, once there is one.
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            CallState::Finished(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    pub(super) fn stops_after(&self) -> bool {
+        self.plan.tool.as_ref().is_some_and(|tool| tool.stop_after)
     }
 
     pub(super) fn is_sequential(&self) -> bool {
