@@ -30,6 +30,10 @@ _PAUSES = {
 }
 
 
+class DemoError(Exception):
+    """The play can't go on."""
+
+
 class Play:
     """The play, on the stage of one directory."""
 
@@ -70,7 +74,7 @@ class Play:
         process = self._start("takes your decision from here", run_id, decision)
         while not (self._services.log(CUSTOMER_FILE) and self._services.log(MAIL_SERVER)):
             if process.poll() is not None:
-                raise RuntimeError(f"process {process.pid} ended before it could be killed")
+                raise DemoError(f"process {process.pid} ended before it could be killed")
             time.sleep(0.02)
         pause(0.8)
         process.send_signal(signal.SIGKILL)
@@ -96,10 +100,10 @@ class Play:
     def _ended(self, ending: str) -> AgentRunOutput:
         process = self._process
         if process is None or process.wait() != 0:
-            raise RuntimeError("a process of the demo failed; its own words stand above")
+            raise DemoError("a process of the demo failed; its own words stand above")
         state = AgentRunOutput.from_dict(json.loads((self._directory / "state.json").read_text(encoding="utf-8")))
         if state.status.value != ending.upper():
-            raise RuntimeError(f"the run should be {ending} here, and is {state.status.value}: {state.error_details}")
+            raise DemoError(f"the run should be {ending} here, and is {state.status.value}: {state.error_details}")
         done = sum(step.status.value == "COMPLETED" for step in state.step_results)
         self._chapters.append(Chapter(process.pid, ending, done))
         return state
@@ -135,9 +139,10 @@ class Play:
         notes = self._services.log(CUSTOMER_FILE)
         keys = len({note["key"] for note in notes})
         line(f"\n  {styled('What the world outside saw', 'bold')}\n")
-        _print_service(
-            BANK, "1 refund" if refunds else "no refund", "was finished: never runs again" if refunds else "you said no"
-        )
+        if refunds:
+            _print_service(BANK, "1 refund", "finished: never runs again")
+        else:
+            _print_service(BANK, "no refund", "rejected: never ran")
         _print_service(
             CUSTOMER_FILE, f"asked {len(notes)} times, {keys} key", "declared idempotent: repeated, same key"
         )
@@ -169,9 +174,10 @@ def main() -> int:
         shutil.rmtree(directory)
         line(f"\n\n  {styled('Stopped by you; nothing is left behind.', 'yellow')}\n")
         return 130
-    except BaseException:
+    except DemoError as error:
         play.stop()
-        raise
+        line(f"\n  {styled(str(error), 'red')}\n")
+        return 1
     return 0
 
 
