@@ -1,0 +1,17 @@
+"""What every test gets."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+_PROVIDER_SETTINGS = ("_API_KEY", "_BASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def no_real_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the keys and addresses of this machine's user away: no test reaches a real provider by chance."""
+    for name in list(os.environ):
+        if name.endswith(_PROVIDER_SETTINGS):
+            monkeypatch.delenv(name)
