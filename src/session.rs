@@ -2,10 +2,12 @@
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
 mod errors;
+mod keeping;
 mod memory;
 mod outside;
 
 pub use errors::EngineError;
+pub use keeping::{check, export};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, load, open};
 

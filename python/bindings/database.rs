@@ -1,5 +1,6 @@
 //! A database: runs are started, opened, looked at, decided about and cancelled through it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use haltpoint_engine::journal::{CancelRequested, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
-use haltpoint_engine::store::OutsiderRecord;
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
+use haltpoint_engine::store::{OutsiderRecord, Store, StoreError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -44,6 +45,25 @@ fn deliver<T: Send + 'static>(
         Err(error) => Err(exception(py, &error)),
     });
     sender.send(ticket, into_value);
+}
+
+impl PyDatabase {
+    /// Reads in the reading thread, and waits for it without the interpreter's lock.
+    fn read_now<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        job: impl FnOnce(&mut dyn Store) -> Result<T, EngineError> + Send + 'static,
+    ) -> PyResult<T> {
+        let outcome = py.detach(|| {
+            let (sender, receiver) = mpsc::channel();
+            self.store.read(Box::new(move |store| {
+                // The receiver is gone only when this call was torn down with its thread.
+                let _ = sender.send(store.map_err(EngineError::from).and_then(job));
+            }));
+            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
+        });
+        outcome.map_err(|error| exception(py, &error))
+    }
 }
 
 #[pymethods]
@@ -187,11 +207,25 @@ impl PyDatabase {
                 let _ = sender.send(cancelled);
             });
             session::cancel(&self.store, run_id.into(), cancel, clock::now(), then);
-            receiver
-                .recv()
-                .unwrap_or(Err(haltpoint_engine::store::StoreError::Closed.into()))
+            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
         });
         outcome.map_err(|error| exception(py, &error))
+    }
+
+    /// Copies the database, as it stands in this moment, to a new file, waiting for the disk.
+    fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let written = py.detach(|| self.store.read_blocking(move |store| store.backup(&path)));
+        written.map_err(|error| exception(py, &error.into()))
+    }
+
+    /// What is wrong with the file and with each run's journal; empty when all is well.
+    fn check(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.read_now(py, session::check)
+    }
+
+    /// A run's journal as JSON lines.
+    fn export(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
+        self.read_now(py, move |store| session::export(store, &run_id))
     }
 
     /// Subscribes to a run's decisions and cancel requests, from this process and others.

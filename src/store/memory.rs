@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::rules::{self, Lease, RequirementState, RunState, Verdict};
@@ -283,6 +284,23 @@ impl Store for MemoryStore {
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
         Ok(0)
+    }
+
+    fn backup(&mut self, _target: &Path) -> Result<(), StoreError> {
+        let advice = "a database in memory has no file to copy; use a SQLite database for runs that must be kept";
+        Err(rules::unusable(advice.to_owned()))
+    }
+
+    fn check(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        let first = after
+            .and_then(|run_id| self.places.get(run_id))
+            .map_or(0, |place| place + 1);
+        let ids = self.runs.iter().skip(first).take(limit as usize);
+        Ok(ids.map(|run| run.row.run_id.to_string()).collect())
     }
 
     fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {

@@ -15,6 +15,8 @@ pub use types::{
     RunStatus, StoreError, StoredRun,
 };
 
+use std::path::Path;
+
 use crate::Timestamp;
 use holder::Holder;
 
@@ -59,6 +61,24 @@ pub trait Store: Send {
     /// # Errors
     /// What the store ran into.
     fn data_version(&mut self) -> Result<i64, StoreError>;
+
+    /// Writes a copy of the database, as it stands in this moment, to a new file, and waits for the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the file exists, cannot be written, or the store has nothing to copy from.
+    fn backup(&mut self, target: &Path) -> Result<(), StoreError>;
+
+    /// What is wrong with what the journals are kept in; empty when it is sound. The journals themselves are not read.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn check(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
 
     /// Says that `holder` is alive until `expires`.
     ///

@@ -49,6 +49,33 @@ class Database:
         """Stop a run of this database, whichever process drives it. See `haltpoint.cancel_run`."""
         return not self._closed and self.native.cancel(run_id, interrupt, "cancel_run")
 
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the database, as it stands in this moment, to a new file, and wait for the disk. Runs go on meanwhile.
+
+        Copying the file with other means while it is in use can damage it.
+
+        Raises:
+            StoreError: the file exists or can't be written, or the database is one in memory.
+        """
+        self.native.backup(os.fspath(path))
+
+    def export(self, run_id: str) -> str:
+        """Return a run's journal as JSON lines: one about the whole, with the last hash, then one for each entry.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the journal can't be read.
+        """
+        return self.native.export(run_id)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the file and with each run's journal, a line each; nothing when all is well.
+
+        Raises:
+            StoreError: the file can't be read at all.
+        """
+        return self.native.check()
+
     def close(self) -> None:
         """Write what waits to be written, then close. Runs under way fail; closing twice is no error."""
         self._closed = True

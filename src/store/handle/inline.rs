@@ -2,6 +2,7 @@
 //! somebody else's code runs.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::subscribers::{Subscriber, Subscribers, Subscription};
@@ -99,6 +100,18 @@ impl Store for SharedMemory {
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
         lock(&self.0).data_version()
+    }
+
+    fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
+        lock(&self.0).backup(target)
+    }
+
+    fn check(&mut self) -> Result<Vec<String>, StoreError> {
+        lock(&self.0).check()
+    }
+
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        lock(&self.0).run_ids(after, limit)
     }
 
     fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ mod fault;
 mod file;
 mod guard;
 mod lease;
+mod maintain;
 mod migrate;
 mod open;
 mod options;
@@ -154,6 +155,20 @@ impl Store for SqliteStore {
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
         version.map_err(|error| Fault::from(error).describe("read", &self.path))
+    }
+
+    fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
+        self.guard.check()?;
+        let written = maintain::backup(&self.connection, target);
+        written.map_err(|fault| fault.describe("copy", &self.path))
+    }
+
+    fn check(&mut self) -> Result<Vec<String>, StoreError> {
+        self.read(maintain::check)
+    }
+
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| maintain::run_ids(connection, after, limit))
     }
 
     fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
