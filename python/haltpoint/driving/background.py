@@ -10,11 +10,11 @@ import asyncio
 import contextvars
 import os
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import CancelledError, Future, wait
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from concurrent.futures import Future
 
 __all__ = ["run_blocking"]
 
@@ -39,26 +39,57 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         raise RuntimeError(
             "a synchronous method was called from async code that it drives itself; await the ..._async form there"
         )
-    task = _submit(loop, coroutine)
+    submitted = _submit(loop, coroutine)
     try:
-        return task.result()
+        return submitted.outcome.result()
     except BaseException:
-        if not task.done():
-            task.cancel()
-            _wait_quietly(task)
+        if not submitted.outcome.done():
+            loop.call_soon_threadsafe(submitted.cancel)
+            # How the run ends is told by the exception that is on its way.
+            wait([submitted.outcome])
         raise
 
 
-def _submit(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _Result]) -> Future[_Result]:
-    context = contextvars.copy_context()
-    return context.run(asyncio.run_coroutine_threadsafe, coroutine, loop)
+class _Submitted(Generic[_Result]):
+    """A coroutine on its way to the loop.
+
+    Its outcome is told when the coroutine has ended, not when that is asked for: what
+    `asyncio.run_coroutine_threadsafe` returns is done as soon as it is cancelled.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, _Result]) -> None:
+        self.outcome: Future[_Result] = Future()
+        self._coroutine = coroutine
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._tell_if_cancelled)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            result = await self._coroutine
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread; SystemExit would end the loop here
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(result)
+
+    def _tell_if_cancelled(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            self._coroutine.close()  # It may not have begun.
+            self.outcome.set_exception(CancelledError())
 
 
-def _wait_quietly(task: Future[Any]) -> None:
-    """Wait until a cancelled task has ended; how it ends is told by the exception that is on its way."""
-    ended = threading.Event()
-    task.add_done_callback(lambda _: ended.set())
-    ended.wait()
+def _submit(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _Result]) -> _Submitted[_Result]:
+    submitted = _Submitted(coroutine)
+    loop.call_soon_threadsafe(submitted.start, context=contextvars.copy_context())
+    return submitted
 
 
 def _is_running_in_this_thread(loop: asyncio.AbstractEventLoop) -> bool:
