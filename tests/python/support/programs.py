@@ -64,6 +64,11 @@ class Program:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def hear(self) -> Any:
         """Wait for the next fact that it tells."""
         assert self._process.stdout is not None

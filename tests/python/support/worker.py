@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from haltpoint import Agent, HaltpointError, RunRequirement, SqliteDatabase
+from haltpoint import Agent, FunctionModel, HaltpointError, ModelRequest, RunRequirement, SqliteDatabase
 from support.programs import tell
 from support.report import report
 from support.workshop import TOOLS, model
@@ -25,6 +25,17 @@ WORKER = Path(__file__)
 async def start(agent: Agent, *_: str) -> Any:
     """Start a run."""
     return report(await agent.do_async("Work.", return_output=True))
+
+
+async def start_stalled(agent: Agent, *_: str) -> Any:
+    """Start a run whose model never answers."""
+
+    async def stall(request: ModelRequest) -> str:
+        tell({"run_id": agent.run_id})
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return report(await agent.do_async("Work.", model=FunctionModel(stall), return_output=True))
 
 
 async def start_and_show(agent: Agent, *_: str) -> Any:
@@ -52,6 +63,13 @@ async def confirm(agent: Agent, run_id: str, first: str = "1000") -> Any:
     return report(await agent.continue_run_async(run_id=run_id, return_output=True, hitl_handler=handler))
 
 
+async def retry(agent: Agent, run_id: str) -> Any:
+    """Continue a run and let its calls in doubt run again."""
+    return report(
+        await agent.continue_run_async(run_id=run_id, return_output=True, hitl_handler=lambda item: item.retry())
+    )
+
+
 async def start_and_decide(agent: Agent, *_: str) -> Any:
     """Start a run that pauses, confirm and await its requirements, and leave it at that."""
     output = await agent.do_async("Work.", return_output=True)
@@ -77,7 +95,17 @@ async def start_and_wait_for_a_decision(agent: Agent, *_: str) -> Any:
 
 ACTIONS = {
     action.__name__: action
-    for action in (start, start_and_show, proceed, confirm, start_and_decide, cancel, start_and_wait_for_a_decision)
+    for action in (
+        start,
+        start_stalled,
+        start_and_show,
+        proceed,
+        confirm,
+        retry,
+        start_and_decide,
+        cancel,
+        start_and_wait_for_a_decision,
+    )
 }
 
 
