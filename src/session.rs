@@ -102,6 +102,11 @@ impl Session {
         &self.run
     }
 
+    /// Passes a fault point: a test may let this process end here.
+    pub fn pass_fault_point(&self, point: &str) {
+        self.store.pass_fault_point(point);
+    }
+
     /// The messages that stand before the run's own: instructions, and what the session remembers.
     #[must_use]
     pub fn before(&self) -> &Arc<[Message]> {

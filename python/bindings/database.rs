@@ -8,7 +8,7 @@ use std::time::Duration;
 use haltpoint_engine::journal::{CancelRequested, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
-use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use haltpoint_engine::store::{OutsiderRecord, Store, StoreError};
 use pyo3::exceptions::PyValueError;
@@ -69,9 +69,16 @@ impl PyDatabase {
 #[pymethods]
 impl PyDatabase {
     /// Opens a file, or creates it. `durability` is "full" or "normal"; `lease_seconds` is for how long a holder that shows no
-    /// sign of life keeps its runs.
+    /// sign of life keeps its runs; `fault` is for tests: where this process dies.
     #[staticmethod]
-    fn open_sqlite(py: Python<'_>, path: &str, durability: &str, lease_seconds: f64) -> PyResult<Self> {
+    #[pyo3(signature = (path, durability, lease_seconds, fault=None))]
+    fn open_sqlite(
+        py: Python<'_>,
+        path: &str,
+        durability: &str,
+        lease_seconds: f64,
+        fault: Option<&str>,
+    ) -> PyResult<Self> {
         let durability = match durability {
             "full" => Durability::Full,
             "normal" => Durability::Normal,
@@ -83,9 +90,12 @@ impl PyDatabase {
         };
         let lease = Duration::try_from_secs_f64(lease_seconds)
             .map_err(|error| PyValueError::new_err(format!("lease_seconds: {error}")))?;
+        let fault_plan = fault.map_or_else(|| Ok(FaultPlan::default()), FaultPlan::parse);
+        let fault_plan = fault_plan.map_err(|error| exception(py, &error.into()))?;
         let options = SqliteOptions {
             durability,
             lease,
+            fault_plan,
             clock: Arc::new(clock::now),
             ..SqliteOptions::default()
         };

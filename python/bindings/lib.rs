@@ -41,4 +41,10 @@ mod _engine {
     fn new_run_id() -> String {
         uuid::Uuid::now_v7().to_string()
     }
+
+    /// The names of the places at which a test can let this process die.
+    #[pyfunction]
+    fn fault_points() -> Vec<String> {
+        haltpoint_engine::store::handle::fault_points()
+    }
 }

@@ -276,6 +276,11 @@ impl PySession {
         })
     }
 
+    /// Passes a fault point: a test may let this process end here.
+    fn pass_fault_point(&self, point: &str) -> PyResult<()> {
+        self.with_run(|session| session.pass_fault_point(point))
+    }
+
     /// The run as it stands now, to be looked at later.
     fn snapshot(&self) -> PyResult<Snapshot> {
         self.with_run(|session| Snapshot::new(session.snapshot()))

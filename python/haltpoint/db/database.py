@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 
-_LEASE_SECONDS = 30.0
+# Names a place at which the process dies, for tests: see docs/fault-points.md.
+_FAULT_VARIABLE = "HALTPOINT_FAULT"
 
 _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 
@@ -106,10 +107,12 @@ class SqliteDatabase(Database):
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
         durability: "full" waits for the disk at each step and survives power loss. "normal" survives the death of
             processes; the last steps before a power loss may be lost, so that a tool call among them may run again.
+        lease_seconds: for how long a process that shows no sign of life keeps its runs, where it can't be seen that it
+            is dead: it is stopped, or on another machine. Others may take them over then. Above 0.
 
     Raises:
         StoreError: the file can't be opened, is no database of haltpoint, or was written by a newer one.
-        ValueError: `durability` is something else.
+        ValueError: `durability` is something else, or `lease_seconds` is not above 0.
     """
 
     def __init__(
@@ -120,16 +123,21 @@ class SqliteDatabase(Database):
         *,
         full_session_memory: bool = False,
         durability: Literal["full", "normal"] = "full",
+        lease_seconds: float = 30.0,
     ) -> None:
+        if not lease_seconds > 0:
+            raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
         self.db_file = os.fspath(db_file)
         self.durability = durability
+        self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory)
 
     def __repr__(self) -> str:
         return f"SqliteDatabase({self.db_file!r})"
 
     def _open(self) -> _engine.Database:
-        return _engine.Database.open_sqlite(self.db_file, self.durability, _LEASE_SECONDS)
+        fault = os.environ.get(_FAULT_VARIABLE)
+        return _engine.Database.open_sqlite(self.db_file, self.durability, self.lease_seconds, fault)
 
 
 class InMemoryDatabase(Database):

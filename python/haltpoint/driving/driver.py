@@ -190,6 +190,7 @@ class RunDriver:
         self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
 
     def _stop(self) -> None:
+        self._session.pass_fault_point("before_stop")
         self._drop_questions()
         if not self._stopped.done():
             self._stopped.set_result(None)
@@ -262,12 +263,13 @@ class RunDriver:
             self._fail(error)
         else:
             self._request = None
-            self._guarded(lambda: self._handle(self._session.notify_model_replied(reply)))
+            self._guarded(lambda: self._handle(self._report_reply(reply)))
 
     async def _planned_reply(self, started: float) -> PlannedReply:
         options = self._options
         extend_log(self._log, self._session)
         request = ModelRequest(self._log.view(), options.tool_specs, options.settings, self._session.first_new_message)
+        self._session.pass_fault_point("before_model_request")
         return await ask(
             options.model, request, options.attempts, lambda reply, attempt: self._plan(reply, attempt, started)
         )
@@ -278,6 +280,10 @@ class RunDriver:
         return plan_reply(
             reply, self._options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
         )
+
+    def _report_reply(self, reply: PlannedReply) -> Handed:
+        self._session.pass_fault_point("after_model_reply")
+        return self._session.notify_model_replied(reply)
 
     def _report_failure(self, error: ModelError, started: float) -> None:
         self._trace(f"the model failed: {error}")
@@ -291,6 +297,7 @@ class RunDriver:
         self._trace(f"running {start.name}({start.args})")
         context = ToolCallContext(self.run_id, start.call_id, start.name, start.idempotency_key, start.attempt)
         definition = self._options.tools[start.name]
+        self._session.pass_fault_point("before_tool")
         task = self._loop.create_task(run_tool(definition, start.args, context))
         self._calls[start.call_id] = _RunningCall(task, context, definition.is_async, time.monotonic())
         task.add_done_callback(lambda task: self._tool_done(start.call_id, task))
@@ -302,10 +309,12 @@ class RunDriver:
         task.add_done_callback(self._reconciling.discard)
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
+        self._session.pass_fault_point("before_reconcile")
         answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
         self._guarded(lambda: self._handle(self._report_reconciled(effect.call_id, answer)))
 
     def _report_reconciled(self, call_id: str, answer: str | NotStarted | Unknown) -> Handed:
+        self._session.pass_fault_point("after_reconcile")
         if isinstance(answer, NotStarted):
             return self._session.notify_not_started(call_id)
         if isinstance(answer, Unknown):
@@ -325,6 +334,7 @@ class RunDriver:
         self._guarded(lambda: self._handle(self._report_outcome(call_id, call, task)))
 
     def _report_outcome(self, call_id: str, call: _RunningCall, task: asyncio.Task[ToolOutcome]) -> Handed:
+        self._session.pass_fault_point("after_tool")
         if task.cancelled():
             if call.interrupted:
                 return self._session.notify_tool_interrupted(call_id, self._cancel_reason)

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
 use super::reader::{PendingRead, Reader, Request};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
@@ -19,6 +21,8 @@ use crate::store::{Operation, Store, StoreError};
 pub(super) struct OpenFile {
     identity: FileIdentity,
     durability: Durability,
+    lease: Duration,
+    fault_plan: FaultPlan,
     holder: Holder,
     openings: AtomicUsize,
     writer: Worker<Submission>,
@@ -31,7 +35,8 @@ impl OpenFile {
     pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
         let (_, cursor) = store.outsiders_after(None)?;
-        let (durability, holder) = (options.durability, new_holder());
+        let (durability, lease, holder) = (options.durability, options.lease, new_holder());
+        let fault_plan = options.fault_plan.clone();
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
         let subscribers = Arc::new(Subscribers::default());
         let reader = Reader::new(path, options, Arc::clone(&subscribers), cursor);
@@ -40,12 +45,15 @@ impl OpenFile {
         let writer = Writer {
             store,
             heartbeat,
+            fault_plan: fault_plan.clone(),
             wake_reader,
         };
         let writer = Worker::new("haltpoint-write", move |submissions| writer.run(&submissions));
         Ok(Self {
             identity,
             durability,
+            lease,
+            fault_plan,
             holder,
             openings: AtomicUsize::new(1),
             writer,
@@ -60,6 +68,14 @@ impl OpenFile {
 
     pub(super) fn durability(&self) -> Durability {
         self.durability
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    pub(super) fn fault_plan(&self) -> &FaultPlan {
+        &self.fault_plan
     }
 
     pub(super) fn holder(&self) -> &Holder {

@@ -10,7 +10,10 @@ use super::writer::is_by_outsider;
 use super::{Completion, ReadJob, lock};
 use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
-use crate::store::{Committed, Operation, OutsiderRecord, RunRow, Store, StoreError, StoredRun};
+use crate::store::{
+    Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
+    StoredRun,
+};
 use crate::{Text, Timestamp};
 
 /// Journals in memory, with their subscribers.
@@ -108,6 +111,14 @@ impl Store for SharedMemory {
 
     fn check(&mut self) -> Result<Vec<String>, StoreError> {
         lock(&self.0).check()
+    }
+
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        lock(&self.0).runs(filter)
+    }
+
+    fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        lock(&self.0).requirements(filter)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

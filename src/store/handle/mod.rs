@@ -1,5 +1,6 @@
 //! A store that any number of threads share: group commit, heartbeats and notifications around a blocking [`Store`].
 
+mod fault_points;
 mod file;
 mod heartbeat;
 mod inline;
@@ -20,6 +21,7 @@ use super::holder::Holder;
 use super::sqlite::SqliteOptions;
 use super::{Committed, Operation, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
+pub use fault_points::{FaultPlan, fault_points};
 use file::OpenFile;
 use inline::InlineStore;
 pub use subscribers::{Subscriber, Subscription};
@@ -52,6 +54,7 @@ struct Opening {
     process: u32,
     holder: Holder,
     lease: Duration,
+    fault_plan: FaultPlan,
     backend: Mutex<Option<Backend>>,
 }
 
@@ -75,26 +78,29 @@ impl StoreHandle {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the file cannot be opened, when it is open in this process already with another
-    /// durability, or when it was open in the process that this one was forked from.
+    /// durability or lease, or when it was open in the process that this one was forked from.
     pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let lease = options.lease;
         let file = registry::open(path, options)?;
-        Ok(Self::new(file.holder().clone(), lease, Backend::File(file)))
+        let (holder, fault_plan) = (file.holder().clone(), file.fault_plan().clone());
+        Ok(Self::new(holder, lease, fault_plan, Backend::File(file)))
     }
 
     /// A store that lives and dies with this process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::new(new_holder(), MEMORY_LEASE, Backend::Memory(Arc::default()))
+        let backend = Backend::Memory(Arc::default());
+        Self::new(new_holder(), MEMORY_LEASE, FaultPlan::default(), backend)
     }
 
-    fn new(holder: Holder, lease: Duration, backend: Backend) -> Self {
+    fn new(holder: Holder, lease: Duration, fault_plan: FaultPlan, backend: Backend) -> Self {
         let process = std::process::id();
         Self {
             opening: Arc::new(Opening {
                 process,
                 holder,
                 lease,
+                fault_plan,
                 backend: Mutex::new(Some(backend)),
             }),
         }
@@ -110,6 +116,11 @@ impl StoreHandle {
     #[must_use]
     pub fn lease_expiry(&self, now: Timestamp) -> Timestamp {
         now.plus_micros(i64::try_from(self.opening.lease.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Passes a fault point: a test may let this process end here.
+    pub fn pass_fault_point(&self, point: &str) {
+        self.opening.fault_plan.pass(point);
     }
 
     /// Carries an operation out. On a file this returns at once; in memory `completion` was called before it returns.

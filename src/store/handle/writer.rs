@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use super::Completion;
+use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Append, Author, Committed, Operation, Store, StoreError};
@@ -50,6 +51,7 @@ impl Drop for Pending {
 pub(super) struct Writer {
     pub(super) store: SqliteStore,
     pub(super) heartbeat: Heartbeat,
+    pub(super) fault_plan: FaultPlan,
     /// Called after outsiders' entries were committed.
     pub(super) wake_reader: Box<dyn Fn() + Send>,
 }
@@ -87,7 +89,9 @@ impl Writer {
             .into_iter()
             .map(|submission| (submission.operation, submission.completion))
             .unzip();
+        self.fault_plan.pass_before_commit(&operations);
         let outcomes = self.store.commit(&operations);
+        self.fault_plan.pass_after_commit(&operations, &outcomes);
         for (operation, outcome) in operations.iter().zip(&outcomes) {
             self.heartbeat.note(operation, outcome);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Timestamp;
+use crate::store::handle::FaultPlan;
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct SqliteOptions {
     pub poll_interval: Duration,
     /// The clock that heartbeats go by.
     pub clock: Clock,
+    /// For tests: where this process dies.
+    pub fault_plan: FaultPlan,
 }
 
 impl Default for SqliteOptions {
@@ -52,6 +55,7 @@ impl Default for SqliteOptions {
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_millis(50),
             clock: Arc::new(system_clock),
+            fault_plan: FaultPlan::default(),
         }
     }
 }
@@ -64,6 +68,7 @@ impl fmt::Debug for SqliteOptions {
             .field("busy_timeout", &self.busy_timeout)
             .field("lease", &self.lease)
             .field("poll_interval", &self.poll_interval)
+            .field("fault_plan", &self.fault_plan)
             .finish_non_exhaustive()
     }
 }
