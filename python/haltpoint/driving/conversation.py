@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from haltpoint.models.messages import Message, MessageLog, ToolCall
+from haltpoint.models.messages import Message, MessageLog, Role, ToolCall
 
 if TYPE_CHECKING:
-    from haltpoint._engine import MessageTuple, Session
+    from haltpoint._engine import Session
 
 __all__ = ["extend_log"]
 
 
 def extend_log(log: MessageLog, session: Session) -> None:
     """Add what the run's conversation has gained since the last time; nothing is built twice."""
-    log.extend(_message(parts) for parts in session.messages_since(len(log)))
+    log.extend(_message(*parts) for parts in session.messages_since(len(log)))
 
 
-def _message(parts: MessageTuple) -> Message:
-    role, content, calls, tool_call_id, name, is_error, provider_data = parts
+def _message(
+    role: Role,
+    content: str | None,
+    calls: list[tuple[str, str, str]],
+    tool_call_id: str | None,
+    name: str | None,
+    is_error: bool,
+    provider_data: str | None,
+) -> Message:
     return Message(
         role=role,
         content=content,

@@ -223,7 +223,14 @@ async def _take_up(
         except HaltpointError:
             opened.close()
             raise
-        return await _drive(call, task, tools, opened, notices, lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt))
+        return await _drive(
+            call,
+            task,
+            tools,
+            opened,
+            notices,
+            lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
+        )
 
 
 async def _drive(

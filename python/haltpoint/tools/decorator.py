@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from .callables import OPTIONS_ATTRIBUTE, AnyFunction, check_tool
 from .options import DEFAULT_OPTIONS, ToolOptions
-from .reconcile import InDoubtCall
 from .registry import register_tool
+
+if TYPE_CHECKING:
+    from .reconcile import InDoubtCall
 
 __all__ = ["mark_tool", "tool"]
 

@@ -19,8 +19,8 @@ from .callables import (
 )
 
 if TYPE_CHECKING:
-    from .reconcile import InDoubtCall
     from .options import PauseKind, ToolOptions
+    from .reconcile import InDoubtCall
     from .schema import ToolParameter, ToolSchema
 
 __all__ = ["ToolDefinition", "define_tool"]

@@ -1,4 +1,7 @@
-"""Finding out what became of a call that was started and has no outcome: what a tool's `reconcile` function is asked and may answer."""
+"""Finding out what became of a call that was started and has no outcome.
+
+What a tool's `reconcile` function is asked, and what it may answer.
+"""
 
 from __future__ import annotations
 
