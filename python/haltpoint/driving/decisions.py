@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
-from haltpoint.exceptions import InvalidResolutionError, UnresolvedRequirementsError
+from haltpoint.exceptions import HaltpointError, InvalidResolutionError, UnresolvedRequirementsError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.requirements import RunRequirement
 
@@ -136,11 +138,21 @@ async def _commit(
     database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
 ) -> None:
     bridge = LoopBridge.current()
-    ticket = database.native.decide(bridge.completions, run_id, requirement_id, to_json_text(decision), None)
-    # A cancelled caller does not take the decision back: it may be on disk already.
-    await asyncio.shield(bridge.wait(ticket))
+    text = to_json_text(decision)
+    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, _who_decides())
+    try:
+        # A cancelled caller does not take the decision back: it may be on disk already.
+        await asyncio.shield(bridge.wait(ticket))
+    except HaltpointError as error:
+        error.run_id = error.run_id or run_id
+        raise
     if requirement.decision is None:
         await _refresh(database, run_id, requirement, requirement_id)
+
+
+def _who_decides() -> str:
+    """This process, in the words that leases are described in; which person sits before it is not known here."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 async def _refresh(database: Database, run_id: str, requirement: RunRequirement, requirement_id: str) -> bool:

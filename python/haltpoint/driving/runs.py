@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
+from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
@@ -21,6 +22,7 @@ from haltpoint.exceptions import (
     HaltpointError,
     InvalidOutputError,
     ModelError,
+    RunNotFoundError,
     RunTimeoutError,
     ToolCallLimitError,
     ToolInDoubtError,
@@ -313,7 +315,16 @@ def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
 
 async def _load(database: Database, run_id: str) -> Snapshot:
     bridge = LoopBridge.current()
-    snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    try:
+        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    except RunNotFoundError as error:
+        if not isinstance(database, InMemoryDatabase):
+            raise
+        raise RunNotFoundError(
+            f"{error}, which is in memory; to continue runs with other agents and from other processes, give each "
+            "agent a SqliteDatabase on the same file",
+            run_id=run_id,
+        ) from error
     return snapshot
 
 
