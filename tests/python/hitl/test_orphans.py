@@ -55,9 +55,7 @@ async def test_a_call_in_doubt_is_settled_without_running_again(db_file: Path, d
     run_id = (await asyncio.to_thread(killed_in_tool, db_file, "saw"))["run_id"]
     with SqliteDatabase(db_file) as db:
         agent = Agent(model("saw"), db=db, tools=TOOLS)
-        output = await agent.continue_run_async(
-            run_id=run_id, return_output=True, hitl_handler=lambda item: decide(item)
-        )
+        output = await agent.continue_run_async(run_id=run_id, return_output=True, hitl_handler=decide)
     assert output.output == "finished"
     assert result in output.tools[1].result
 
