@@ -21,6 +21,9 @@ pub enum RequirementKind {
 }
 
 impl RequirementKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Confirmation, Self::UserInput, Self::ExternalTool, Self::Recovery];
+
     /// The stable name that is stored and shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -2,14 +2,16 @@
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
 mod errors;
+mod inbox;
 mod keeping;
 mod memory;
 mod outside;
 
 pub use errors::EngineError;
+pub use inbox::requirements;
 pub use keeping::{check, export};
 pub use memory::{Memory, recall};
-pub use outside::{Loaded, Opened, cancel, decide, load, open};
+pub use outside::{Loaded, Opened, cancel, decide, load, load_now, open};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::store::{OutsiderRecord, Store, StoreError};
+use haltpoint_engine::store::{OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::clock;
 use crate::completions::{CompletionSender, Completions};
 use crate::errors::exception;
+use crate::inputs::requirement_kind;
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
 use crate::watch::{OutsiderNotice, Watch};
@@ -45,6 +47,34 @@ fn deliver<T: Send + 'static>(
         Err(error) => Err(exception(py, &error)),
     });
     sender.send(ticket, into_value);
+}
+
+/// Run id, agent name, session id, user id, status, and the times of creation and of the last change in microseconds.
+type PyRunRow = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    &'static str,
+    i64,
+    i64,
+);
+
+fn run_row(row: RunRow) -> PyRunRow {
+    let text = |text: Option<Text>| text.map(|text| text.to_string());
+    (
+        row.run_id.to_string(),
+        text(row.agent_name),
+        text(row.session_id),
+        text(row.user_id),
+        row.status.as_str(),
+        row.created_at.0,
+        row.updated_at.0,
+    )
+}
+
+fn run_status(name: &str) -> PyResult<RunStatus> {
+    RunStatus::parse(name).ok_or_else(|| PyValueError::new_err(format!("no run has the status {name:?}")))
 }
 
 impl PyDatabase {
@@ -236,6 +266,57 @@ impl PyDatabase {
     /// A run's journal as JSON lines.
     fn export(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
         self.read_now(py, move |store| session::export(store, &run_id))
+    }
+
+    /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first.
+    #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
+    fn runs(
+        &self,
+        py: Python<'_>,
+        status: Option<&str>,
+        agent_name: Option<String>,
+        session_id: Option<String>,
+        user_id: Option<String>,
+        before: Option<String>,
+        limit: u32,
+    ) -> PyResult<Vec<PyRunRow>> {
+        let filter = RunFilter {
+            status: status.map(run_status).transpose()?,
+            agent_name: agent_name.map(Into::into),
+            session_id: session_id.map(Into::into),
+            user_id: user_id.map(Into::into),
+            before: before.map(Into::into),
+            limit,
+        };
+        let rows = self.read_now(py, move |store| Ok(store.runs(&filter)?))?;
+        Ok(rows.into_iter().map(run_row).collect())
+    }
+
+    /// Requirements as JSON, a list, newest first.
+    fn requirements(
+        &self,
+        py: Python<'_>,
+        run_id: Option<String>,
+        kind: Option<&str>,
+        open_only: bool,
+        before: Option<String>,
+        limit: u32,
+    ) -> PyResult<String> {
+        let filter = RequirementFilter {
+            run_id: run_id.map(Into::into),
+            kind: kind.map(requirement_kind).transpose()?,
+            open_only,
+            before: before.map(Into::into),
+            limit,
+        };
+        let views = self.read_now(py, move |store| session::requirements(store, &filter))?;
+        serde_json::to_string(&views).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// A run as it stands on disk, waiting for the read.
+    fn look_up(&self, py: Python<'_>, run_id: String) -> PyResult<Snapshot> {
+        let loaded = self.read_now(py, move |store| session::load_now(store, &run_id))?;
+        Ok(Snapshot::new(loaded))
     }
 
     /// Subscribes to a run's decisions and cancel requests, from this process and others.

@@ -102,7 +102,7 @@ impl PyPlannedCall {
             name: self.name.into(),
             args: parse_json(self.args)?,
             tool,
-            asks: self.asks.as_deref().map(kind).transpose()?,
+            asks: self.asks.as_deref().map(requirement_kind).transpose()?,
             fields: self.fields.map(parse_json).transpose()?,
             answers_are_result: self.answers_are_result,
             refused: self.refused.map(Text::from),
@@ -110,15 +110,12 @@ impl PyPlannedCall {
     }
 }
 
-fn kind(name: &str) -> PyResult<RequirementKind> {
-    [
-        RequirementKind::Confirmation,
-        RequirementKind::UserInput,
-        RequirementKind::ExternalTool,
-    ]
-    .into_iter()
-    .find(|kind| kind.as_str() == name)
-    .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
+/// The kind of requirement of that name.
+pub(crate) fn requirement_kind(name: &str) -> PyResult<RequirementKind> {
+    RequirementKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
 }
 
 /// The rule of that name for calls in doubt.

@@ -17,7 +17,7 @@ pub use fold::ReplayError;
 pub use ids::{idempotency_key, requirement_id};
 pub use state::{Call, CallState, Cancellation, Outcome, Reconciled, Requirement, Run, Step};
 pub use transitions::{Reconciliation, ToolOutcome, Verdict};
-pub use view::RunView;
+pub use view::{RequirementView, RunView};
 
 use crate::journal::Entry;
 use crate::{Json, Text, Timestamp};

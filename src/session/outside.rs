@@ -99,7 +99,14 @@ pub fn load(store: &StoreHandle, run_id: Text, then: Then<Loaded>) {
 }
 
 fn load_with(reader: Result<&mut dyn Store, StoreError>, run_id: &str) -> Result<Loaded, EngineError> {
-    let reader = reader?;
+    load_now(reader?, run_id)
+}
+
+/// Looks at a run with a store at hand.
+///
+/// # Errors
+/// [`StoreError::RunNotFound`], what the store ran into, or a journal that cannot be read.
+pub fn load_now(reader: &mut dyn Store, run_id: &str) -> Result<Loaded, EngineError> {
     let stored = reader.load(run_id)?;
     loaded(Ok(reader), &stored)
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::rules::{self, Lease, RequirementState, RunState, Verdict};
 use super::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RunRow, RunStatus, Store, StoreError,
-    StoredRun,
+    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter, RequirementRow,
+    RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{Entry, Record, chain_hash, genesis_hash};
+use crate::requirement::RequirementKind;
 use crate::{Text, Timestamp};
 
 /// Journals in memory.
@@ -19,6 +20,8 @@ pub struct MemoryStore {
     places: HashMap<Text, usize>,
     expiries: HashMap<Text, Timestamp>,
     outsiders: Vec<OutsiderRecord>,
+    /// All requirements in the order in which they were opened.
+    requirements: Vec<(RequirementRow, RequirementKind)>,
     liveness: Box<dyn Liveness>,
 }
 
@@ -54,6 +57,7 @@ impl MemoryStore {
             places: HashMap::new(),
             expiries: HashMap::new(),
             outsiders: Vec::new(),
+            requirements: Vec::new(),
             liveness,
         }
     }
@@ -84,6 +88,7 @@ impl MemoryStore {
         let seq = run.extend(&entries, new.at, false)?;
         self.prolong(&new.holder, new.expires);
         self.places.insert(new.run_id.clone(), self.runs.len());
+        self.index(&new.run_id, &entries);
         self.runs.push(run);
         Ok(Committed::Appended { seq })
     }
@@ -98,6 +103,7 @@ impl MemoryStore {
         };
         let before = run.records.len();
         let seq = run.extend(&entries, append.at, outsider)?;
+        let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);
         }
@@ -113,6 +119,7 @@ impl MemoryStore {
             let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
             self.outsiders.extend(notices);
         }
+        self.index(&append.run_id, &opened.iter().collect::<Vec<_>>());
         Ok(Committed::Appended { seq })
     }
 
@@ -139,6 +146,36 @@ impl MemoryStore {
             epoch: run.row.epoch,
             run: Box::new(run.stored()),
         }))
+    }
+
+    fn index(&mut self, run_id: &Text, entries: &[&Entry]) {
+        for entry in entries {
+            if let Entry::RequirementOpened(opened) = entry {
+                let row = RequirementRow {
+                    requirement_id: opened.requirement_id.clone(),
+                    run_id: run_id.clone(),
+                };
+                self.requirements.push((row, opened.kind));
+            }
+        }
+    }
+
+    fn requirement_passes(&self, row: &RequirementRow, kind: RequirementKind, filter: &RequirementFilter) -> bool {
+        let Ok(run) = self.run(&row.run_id) else {
+            return false;
+        };
+        let is_open = || {
+            matches!(run.requirements.get(&row.requirement_id), Some(RequirementState::Open))
+                && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
+        };
+        filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
+            && filter.kind.is_none_or(|wanted| wanted == kind)
+            && (!filter.open_only || is_open())
+    }
+
+    /// The place that a list ends before; `None` when the run it is to end before does not exist.
+    fn end(&self, before: Option<&Text>) -> Option<usize> {
+        before.map_or(Some(self.runs.len()), |run_id| self.places.get(run_id).copied())
     }
 
     fn release(&mut self, run_id: &str, epoch: u64) -> Committed {
@@ -178,6 +215,17 @@ impl MemoryStore {
             None => Err(StoreError::RunNotFound { run_id: run_id.into() }),
         }
     }
+}
+
+fn is_opening(entry: &&Entry) -> bool {
+    matches!(entry, Entry::RequirementOpened(_))
+}
+
+fn passes(row: &RunRow, filter: &RunFilter) -> bool {
+    filter.status.is_none_or(|status| status == row.status)
+        && (filter.agent_name.is_none() || filter.agent_name == row.agent_name)
+        && (filter.session_id.is_none() || filter.session_id == row.session_id)
+        && (filter.user_id.is_none() || filter.user_id == row.user_id)
 }
 
 impl MemoryRun {
@@ -293,6 +341,32 @@ impl Store for MemoryStore {
 
     fn check(&mut self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        let Some(end) = self.end(filter.before.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let rows = self.runs[..end]
+            .iter()
+            .rev()
+            .map(|run| &run.row)
+            .filter(|row| passes(row, filter));
+        Ok(rows.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        let position = |id: &Text| self.requirements.iter().position(|(row, _)| row.requirement_id == *id);
+        let end = match &filter.before {
+            None => Some(self.requirements.len()),
+            Some(before) => position(before),
+        };
+        let rows = self.requirements[..end.unwrap_or_default()].iter().rev();
+        let passing = rows.filter(|(row, kind)| self.requirement_passes(row, *kind, filter));
+        Ok(passing
+            .take(filter.limit as usize)
+            .map(|(row, _)| row.clone())
+            .collect())
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

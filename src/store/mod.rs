@@ -11,8 +11,8 @@ pub mod sqlite;
 mod types;
 
 pub use types::{
-    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementRow, RunRow,
-    RunStatus, StoreError, StoredRun,
+    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, RunStatus, StoreError, StoredRun,
 };
 
 use std::path::Path;
@@ -73,6 +73,18 @@ pub trait Store: Send {
     /// # Errors
     /// What the store ran into.
     fn check(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// The runs that the filter lets through, newest first. An unknown `before` lets nothing through.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError>;
+
+    /// The requirements that the filter lets through, newest first. An unknown `before` lets nothing through.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError>;
 
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
     ///

@@ -1,7 +1,7 @@
 //! What goes into a store and what comes out.
 
 use crate::journal::{Entry, Record};
-use crate::requirement::Decision;
+use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
 
 use super::holder::Holder;
@@ -211,17 +211,45 @@ pub struct OutsiderRecord {
     pub record: Record,
 }
 
+/// Which runs to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this status only.
+    pub status: Option<RunStatus>,
+    /// Of this agent only.
+    pub agent_name: Option<Text>,
+    /// Of this session only.
+    pub session_id: Option<Text>,
+    /// Of this user only.
+    pub user_id: Option<Text>,
+    /// Older than this run only.
+    pub before: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which requirements to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequirementFilter {
+    /// Of this run only.
+    pub run_id: Option<Text>,
+    /// Of this kind only.
+    pub kind: Option<RequirementKind>,
+    /// Only those without a decision, of runs that are not stopped.
+    pub open_only: bool,
+    /// Older than this requirement only.
+    pub before: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// A requirement as the index knows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequirementRow {
     /// The requirement.
     pub requirement_id: Text,
     /// Its run.
     pub run_id: Text,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-    /// When it was decided.
-    pub decided_at: Option<Timestamp>,
 }
 
 /// Why a store could not do what it was asked.

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint import _engine
+from haltpoint.db.inbox import journal_of, load_run, open_requirements, select_runs
+from haltpoint.driving.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.base import RunStatus
+    from haltpoint.run.decisions import RequirementKind
+    from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 
@@ -49,6 +56,98 @@ class Database:
     def cancel(self, run_id: str, *, interrupt: bool = False) -> bool:
         """Stop a run of this database, whichever process drives it. See `haltpoint.cancel_run`."""
         return not self._closed and self.native.cancel(run_id, interrupt, "cancel_run")
+
+    def run(self, run_id: str) -> AgentRunOutput:
+        """Return a run as it stands on disk; no agent's code is needed for it.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the database can't be read.
+        """
+        return load_run(self, run_id)
+
+    def runs(
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_name: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[AgentRunOutput]:
+        """Return runs, newest first.
+
+        Args:
+            status: only runs of this status.
+            agent_name: only runs of agents of this name.
+            session_id: only runs of this session.
+            user_id: only runs for this user.
+            limit: how many at most.
+            before: only runs older than the one of this id: the last one of the page before.
+
+        Raises:
+            ValueError: there is no such status, or `limit` is below 1.
+            StoreError: the database can't be read.
+        """
+        return select_runs(
+            self,
+            status=status,
+            agent_name=agent_name,
+            session_id=session_id,
+            user_id=user_id,
+            limit=limit,
+            before=before,
+        )
+
+    def requirements(
+        self,
+        *,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        open_only: bool = True,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[RunRequirement]:
+        """Return what runs wait for, newest first. Each can be decided: resolve it, then await it, or call `commit`.
+
+        Args:
+            run_id: only requirements of this run.
+            kind: only requirements of this kind.
+            open_only: leave out what is decided, and what belongs to runs that are stopped.
+            limit: how many at most.
+            before: only requirements older than the one of this id: the last one of the page before.
+
+        Raises:
+            ValueError: there is no such kind, or `limit` is below 1.
+            StoreError: the database can't be read.
+        """
+        return open_requirements(self, run_id=run_id, kind=kind, open_only=open_only, limit=limit, before=before)
+
+    def journal(self, run_id: str) -> list[dict[str, Any]]:
+        """Return a run's journal, oldest entry first: `seq`, `at` (microseconds since the epoch), `kind`, `entry`, `hash`.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the journal can't be read.
+        """
+        return journal_of(self, run_id)
+
+    async def run_async(self, run_id: str) -> AgentRunOutput:
+        """Do what `run` does without holding up the event loop."""
+        return await in_thread(lambda: self.run(run_id))
+
+    async def runs_async(self, **conditions: Any) -> list[AgentRunOutput]:
+        """Do what `runs` does, with the same arguments, without holding up the event loop."""
+        return await in_thread(lambda: self.runs(**conditions))
+
+    async def requirements_async(self, **conditions: Any) -> list[RunRequirement]:
+        """Do what `requirements` does, with the same arguments, without holding up the event loop."""
+        return await in_thread(lambda: self.requirements(**conditions))
+
+    async def journal_async(self, run_id: str) -> list[dict[str, Any]]:
+        """Do what `journal` does without holding up the event loop."""
+        return await in_thread(lambda: self.journal(run_id))
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database, as it stands in this moment, to a new file, and wait for the disk. Runs go on meanwhile.

@@ -139,7 +139,8 @@ async def _commit(
 ) -> None:
     bridge = LoopBridge.current()
     text = to_json_text(decision)
-    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, _who_decides())
+    by = requirement.draft_by or _who_decides()
+    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
     try:
         # A cancelled caller does not take the decision back: it may be on disk already.
         await asyncio.shield(bridge.wait(ticket))

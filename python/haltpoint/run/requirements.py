@@ -38,7 +38,8 @@ class RunRequirement:
 
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
-    is final, and a different decision raises `RequirementConflictError`.
+    is final, and a different decision raises `RequirementConflictError`. Each of the methods takes `by=`: who decides,
+    which is kept with the decision.
 
     Attributes:
         id: id of the requirement.
@@ -73,6 +74,8 @@ class RunRequirement:
         self.details = details
         self.decision: Decision | None = None
         self.decided_by: str | None = None
+        # Who drafts: what `by=` said last, committed along with the draft.
+        self.draft_by: str | None = None
         self.decided_at: datetime | None = None
         # Fields that a person is asked to fill: once they all have values, the input counts as given.
         self._open_fields: list[str] = unfilled_fields(tool_execution)
@@ -160,7 +163,7 @@ class RunRequirement:
 
     # Saying it
 
-    def confirm(self) -> None:
+    def confirm(self, *, by: str | None = None) -> None:
         """Let the call run with the arguments shown.
 
         Raises:
@@ -168,9 +171,9 @@ class RunRequirement:
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "confirm()")
-        self._decide({"type": "confirm"})
+        self._decide({"type": "confirm"}, by)
 
-    def reject(self, note: str | None = None) -> None:
+    def reject(self, note: str | None = None, *, by: str | None = None) -> None:
         """Keep the call from running; the model is told so, with the note.
 
         Raises:
@@ -178,9 +181,38 @@ class RunRequirement:
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "reject()")
-        self._decide({"type": "reject", "note": note})
+        self._decide({"type": "reject", "note": note}, by)
 
-    def set_external_execution_result(self, result: Any) -> None:
+    def answer(self, values: Mapping[str, Any], *, by: str | None = None) -> None:
+        """Fill in fields and say that the input is given.
+
+        Args:
+            values: the values by the fields' names; fields that are not named stay as they are.
+            by: who decides.
+
+        Raises:
+            ValueError: this requirement asks for no input.
+            InvalidResolutionError: there is no such field.
+            RequirementConflictError: it was answered otherwise.
+        """
+        self._check_kind("user_input", "answer()")
+        fields = {field["name"]: field for field in self.user_input_schema or ()}
+        for name in values:
+            if name not in fields:
+                raise InvalidResolutionError(
+                    f"there is no field {name!r}; the fields are: {', '.join(fields)}",
+                    run_id=self.run_id,
+                    requirement_id=self.id,
+                    field_name=name,
+                )
+        for name, value in values.items():
+            fields[name]["value"] = value
+        self.tool_execution.answered = True
+        self.draft_by = by
+        # Held against a committed decision at once, as the other kinds are.
+        self.draft_decision()
+
+    def set_external_execution_result(self, result: Any, *, by: str | None = None) -> None:
         """Set what the call returned: a str as it is, any other value (None, too) as JSON.
 
         Raises:
@@ -189,9 +221,9 @@ class RunRequirement:
             RequirementConflictError: it has another result already.
         """
         self._check_kind("external_tool", "set_external_execution_result()")
-        self._decide({"type": "result", "content": text_of(result)})
+        self._decide({"type": "result", "content": text_of(result)}, by)
 
-    def retry(self) -> None:
+    def retry(self, *, by: str | None = None) -> None:
         """Run the interrupted call once more, though it may have taken effect already.
 
         Raises:
@@ -199,9 +231,9 @@ class RunRequirement:
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "retry()")
-        self._decide({"type": "retry"})
+        self._decide({"type": "retry"}, by)
 
-    def supply(self, result: Any) -> None:
+    def supply(self, result: Any, *, by: str | None = None) -> None:
         """Give the result of the interrupted call, which then is not run again.
 
         Raises:
@@ -210,9 +242,9 @@ class RunRequirement:
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "supply()")
-        self._decide({"type": "supply", "content": text_of(result)})
+        self._decide({"type": "supply", "content": text_of(result)}, by)
 
-    def skip(self, note: str | None = None) -> None:
+    def skip(self, note: str | None = None, *, by: str | None = None) -> None:
         """Go on without the interrupted call; the model is told that its outcome is unknown, with the note.
 
         Raises:
@@ -220,7 +252,7 @@ class RunRequirement:
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "skip()")
-        self._decide({"type": "skip", "note": note})
+        self._decide({"type": "skip", "note": note}, by)
 
     def draft_decision(self) -> Decision | None:
         """Return the decision that the present state amounts to, as JSON data, or None when there is none.
@@ -248,6 +280,22 @@ class RunRequirement:
         """
         apply_decision(self.tool_execution, decision)
         self._settle(decision, by, parse_time(at) if isinstance(at, str) else at)
+
+    def commit(self) -> RunRequirement:
+        """Put the draft on disk and wait for it; the synchronous form of `await requirement`, which needs a draft.
+
+        Raises:
+            ValueError: there is nothing to commit yet.
+            RequirementConflictError: somebody decided otherwise before.
+        """
+        if self.draft_decision() is None:
+            raise ValueError(f"requirement {self.id} has no decision to commit yet: {self.how_to_resolve}")
+        from haltpoint.driving.background import run_blocking
+
+        return run_blocking(self._committed())
+
+    async def _committed(self) -> RunRequirement:
+        return await self
 
     def __await__(self) -> Generator[Any, None, RunRequirement]:
         """Commit a draft, or else wait until somebody decides; the requirement is decided on disk then."""
@@ -282,6 +330,7 @@ class RunRequirement:
             "details": deepcopy(self.details),
             "open_fields": list(self._open_fields),
             "recovery_draft": deepcopy(self._recovery),
+            "draft_by": self.draft_by,
         }
 
     @classmethod
@@ -340,6 +389,7 @@ class RunRequirement:
         if open_fields is not None:
             self._open_fields = list(open_fields)
         self._recovery = data.get("recovery_draft")
+        self.draft_by = data.get("draft_by")
         decision: Decision | None = data.get("decision")
         if decision is None:
             return
@@ -372,7 +422,7 @@ class RunRequirement:
             error.requirement_id = self.id
             raise
 
-    def _decide(self, decision: Decision) -> None:
+    def _decide(self, decision: Decision, by: str | None) -> None:
         if self.decision is not None:
             if not same_decision(decision, self.decision):
                 raise conflict_error(self, self.decision)
@@ -382,6 +432,7 @@ class RunRequirement:
             self.tool_execution.result = None
             self._recovery = None if decision["type"] == "supply" else decision
         apply_decision(self.tool_execution, decision)
+        self.draft_by = by
 
     def _check_kind(self, kind: RequirementKind, what: str) -> None:
         if self.kind != kind:

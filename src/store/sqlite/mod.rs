@@ -5,6 +5,7 @@ mod fault;
 mod file;
 mod guard;
 mod lease;
+mod list;
 mod maintain;
 mod migrate;
 mod open;
@@ -25,7 +26,10 @@ pub(super) use guard::FileIdentity;
 pub use options::{Clock, Durability, SqliteOptions};
 
 use super::holder::{Holder, Liveness, ProcessLiveness};
-use super::{Committed, Operation, OutsiderRecord, RunRow, Store, StoreError, StoredRun};
+use super::{
+    Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
+    StoredRun,
+};
 use crate::Timestamp;
 use fault::Fault;
 use guard::Guard;
@@ -165,6 +169,14 @@ impl Store for SqliteStore {
 
     fn check(&mut self) -> Result<Vec<String>, StoreError> {
         self.read(maintain::check)
+    }
+
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        self.read(|connection| list::runs(connection, filter))
+    }
+
+    fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        self.read(|connection| list::requirements(connection, filter))
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::entry_id::{ids_of, seq};
 use super::fault::Fault;
-use super::rows::{NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUN, next_record, numbered_run, record};
+use super::rows::{NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, next_record, numbered_run, record};
 use crate::Text;
 use crate::journal::{Hash, Record, genesis_hash};
 use crate::store::{OutsiderRecord, RunStatus, StoreError, StoredRun};
@@ -30,7 +30,7 @@ impl Tail {
 
 /// The run's row and lease.
 pub(super) fn find_run(connection: &Connection, run_id: &str) -> Result<NumberedRun, Fault> {
-    let mut statement = connection.prepare_cached(SELECT_RUN)?;
+    let mut statement = connection.prepare_cached(&format!("{SELECT_RUNS} WHERE r.run_id = ?1"))?;
     let mut rows = statement.query([run_id])?;
     match rows.next()? {
         Some(row) => numbered_run(row),

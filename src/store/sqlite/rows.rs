@@ -18,12 +18,11 @@ pub(super) struct NumberedRun {
     pub(super) lease: Option<Lease>,
 }
 
-/// Selects what [`numbered_run`] reads.
-pub(super) const SELECT_RUN: &str = "
+/// Selects what [`numbered_run`] reads, of all runs.
+pub(super) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
        r.held_since, h.token, h.host, h.pid, h.started, h.expires
-FROM runs r LEFT JOIN holders h ON h.holder = r.holder
-WHERE r.run_id = ?1";
+FROM runs r LEFT JOIN holders h ON h.holder = r.holder";
 
 pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
     let run_id: Text = row.get(1)?;

@@ -35,6 +35,8 @@ CREATE TABLE runs (
     held_since INTEGER
 ) STRICT;
 CREATE INDEX runs_by_session ON runs (session_id, status) WHERE session_id IS NOT NULL;
+CREATE INDEX runs_by_user ON runs (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX runs_by_agent ON runs (agent_name) WHERE agent_name IS NOT NULL;
 CREATE INDEX runs_by_holder ON runs (holder) WHERE holder IS NOT NULL;
 CREATE INDEX runs_unfinished ON runs (status) WHERE status <> 'COMPLETED';
 
@@ -54,14 +56,16 @@ CREATE TABLE outsiders (
 ) STRICT;
 
 CREATE TABLE requirements (
+    place INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES runs,
     requirement_id TEXT NOT NULL,
     kind TEXT NOT NULL,
     opened INTEGER NOT NULL REFERENCES entries,
     decided INTEGER REFERENCES entries,
-    PRIMARY KEY (run, requirement_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX requirements_open ON requirements (kind) WHERE decided IS NULL;
+    UNIQUE (run, requirement_id)
+) STRICT;
+CREATE INDEX requirements_open ON requirements (place) WHERE decided IS NULL;
+CREATE INDEX requirements_by_id ON requirements (requirement_id);
 
 CREATE VIEW journal AS
 SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider, entries.kind, entries.payload

@@ -1,0 +1,94 @@
+"""What a database tells about its runs without any agent's code: lists of runs, what waits for people, journals."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.run.base import RunStatus
+
+if TYPE_CHECKING:
+    from haltpoint import _engine
+    from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["journal_of", "load_run", "open_requirements", "select_runs"]
+
+
+def load_run(database: Database, run_id: str) -> AgentRunOutput:
+    """Do what `Database.run` says."""
+    return _output(database, database.native.look_up(run_id))
+
+
+def select_runs(
+    database: Database,
+    *,
+    status: RunStatus | str | None,
+    agent_name: str | None,
+    session_id: str | None,
+    user_id: str | None,
+    limit: int,
+    before: str | None,
+) -> list[AgentRunOutput]:
+    """Do what `Database.runs` says."""
+    wanted = None if status is None else RunStatus(status).value
+    rows = database.native.runs(wanted, agent_name, session_id, user_id, before, _checked_limit(limit))
+    return [_listed(database, row) for row in rows]
+
+
+def open_requirements(
+    database: Database, *, run_id: str | None, kind: str | None, open_only: bool, limit: int, before: str | None
+) -> list[RunRequirement]:
+    """Do what `Database.requirements` says."""
+    from haltpoint.driving.decisions import waiter_for
+    from haltpoint.run.requirements import RunRequirement
+
+    text = database.native.requirements(run_id, kind, open_only, before, _checked_limit(limit))
+    waiter = waiter_for(database)
+    return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
+
+
+def journal_of(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Do what `Database.journal` says."""
+    lines = database.export(run_id).splitlines()
+    # The first line is about the whole.
+    return [json.loads(line) for line in lines[1:]]
+
+
+def _checked_limit(limit: int) -> int:
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    return limit
+
+
+def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:
+    from haltpoint.driving.decisions import waiter_for
+    from haltpoint.run.agent.output import AgentRunOutput
+
+    known = {"run_id": snapshot.run_id, "status": snapshot.status}
+    return AgentRunOutput.from_view_text(snapshot.view_json, known, waiter=waiter_for(database))
+
+
+def _listed(database: Database, row: _engine.RunRow) -> AgentRunOutput:
+    """A run of a list: what the list does not say is read when it is asked for."""
+    from haltpoint.driving.decisions import waiter_for
+    from haltpoint.run.agent.output import AgentRunOutput
+
+    run_id, agent_name, session_id, user_id, status, created_at, updated_at = row
+    known = {
+        "run_id": run_id,
+        "agent_name": agent_name,
+        "session_id": session_id,
+        "user_id": user_id,
+        "status": status,
+        "created_at": created_at,
+        "updated_at": updated_at,
+    }
+    source = partial(_view_text, database, run_id)
+    return AgentRunOutput.from_view_text(source, known, waiter=waiter_for(database))
+
+
+def _view_text(database: Database, run_id: str) -> str:
+    return database.native.look_up(run_id).view_json()

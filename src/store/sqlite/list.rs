@@ -1,0 +1,83 @@
+//! Lists of runs and requirements, newest first.
+
+use rusqlite::{Connection, ToSql};
+
+use super::fault::Fault;
+use super::rows::{SELECT_RUNS, numbered_run};
+use crate::store::{RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
+
+/// Conditions and their values, in order.
+#[derive(Default)]
+struct Conditions<'a> {
+    clauses: Vec<&'static str>,
+    values: Vec<&'a dyn ToSql>,
+}
+
+impl<'a> Conditions<'a> {
+    /// Adds a condition where there is a value for it.
+    fn add<T: ToSql>(&mut self, clause: &'static str, value: Option<&'a T>) {
+        if let Some(value) = value {
+            self.clauses.push(clause);
+            self.values.push(value);
+        }
+    }
+
+    fn sql(&self) -> String {
+        match self.clauses.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", self.clauses.join(" AND ")),
+        }
+    }
+}
+
+pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>, Fault> {
+    let status = filter.status.map(RunStatus::as_str);
+    let mut conditions = Conditions::default();
+    conditions.add("r.status = ?", status.as_ref());
+    conditions.add("r.agent_name = ?", filter.agent_name.as_ref());
+    conditions.add("r.session_id = ?", filter.session_id.as_ref());
+    conditions.add("r.user_id = ?", filter.user_id.as_ref());
+    conditions.add(
+        "r.run < (SELECT run FROM runs WHERE run_id = ?)",
+        filter.before.as_ref(),
+    );
+    let sql = format!("{SELECT_RUNS}{} ORDER BY r.run DESC LIMIT ?", conditions.sql());
+    conditions.values.push(&filter.limit);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(&*conditions.values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(numbered_run(row)?.row);
+    }
+    Ok(found)
+}
+
+pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, Fault> {
+    let kind = filter.kind.map(crate::requirement::RequirementKind::as_str);
+    let mut conditions = Conditions::default();
+    if filter.open_only {
+        conditions
+            .clauses
+            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING')");
+    }
+    conditions.add("r.run_id = ?", filter.run_id.as_ref());
+    conditions.add("q.kind = ?", kind.as_ref());
+    conditions.add(
+        "q.place < (SELECT place FROM requirements WHERE requirement_id = ?)",
+        filter.before.as_ref(),
+    );
+    let sql = format!(
+        "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run{} \
+         ORDER BY q.place DESC LIMIT ?",
+        conditions.sql()
+    );
+    conditions.values.push(&filter.limit);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(&*conditions.values, |row| {
+        Ok(RequirementRow {
+            requirement_id: row.get(0)?,
+            run_id: row.get(1)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
