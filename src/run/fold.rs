@@ -244,10 +244,7 @@ impl Run {
     fn fold_opened(&mut self, opened: &RequirementOpened, at: Timestamp) -> Result<(), String> {
         let place = self.place(&opened.call_id)?;
         let call = &mut self.calls[place];
-        let started = match &call.state {
-            CallState::InDoubt { started_at, holder } => Some((*started_at, holder.clone())),
-            _ => None,
-        };
+        let doubt = call.doubt();
         call.requirements.push(self.requirements.len());
         call.state = CallState::Waiting;
         self.requirement_index
@@ -257,7 +254,7 @@ impl Run {
             kind: opened.kind,
             call: place,
             opened_at: at,
-            started,
+            doubt,
             decided: None,
         });
         Ok(())

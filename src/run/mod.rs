@@ -15,7 +15,7 @@ mod view;
 pub use decide::DecisionError;
 pub use fold::ReplayError;
 pub use ids::{idempotency_key, requirement_id};
-pub use state::{Call, CallState, Cancellation, Outcome, Reconciled, Requirement, Run, Step};
+pub use state::{Call, CallState, Cancellation, Doubt, Outcome, Reconciled, Requirement, Run, Step};
 pub use transitions::{Reconciliation, ToolOutcome, Verdict};
 pub use view::{RequirementView, RunView};
 

@@ -174,6 +174,23 @@ impl Call {
         }
     }
 
+    /// What is known of the call while it is in doubt.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        let CallState::InDoubt { started_at, holder } = &self.state else {
+            return None;
+        };
+        let reason = match &self.reconciled {
+            Some(Reconciled::Unknown(reason)) => reason.clone(),
+            _ => None,
+        };
+        Some(Doubt {
+            started_at: *started_at,
+            holder: holder.clone(),
+            attempt: self.attempts,
+            reason,
+        })
+    }
+
     pub(super) fn stops_after(&self) -> bool {
         self.plan.tool.as_ref().is_some_and(|tool| tool.stop_after)
     }
@@ -202,10 +219,23 @@ pub struct Requirement {
     pub call: usize,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// For recovery: when and where the call in doubt was started.
-    pub started: Option<(Timestamp, Text)>,
+    /// For recovery: what was known of the call in doubt when it was asked about.
+    pub doubt: Option<Doubt>,
     /// What was decided.
     pub decided: Option<Decided>,
+}
+
+/// What is known of a call in doubt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// In which process.
+    pub holder: Text,
+    /// Which attempt it was; the first is 1.
+    pub attempt: u32,
+    /// Why its tool cannot tell what became of it, where the tool was asked.
+    pub reason: Option<Text>,
 }
 
 /// A decision with its circumstances.

@@ -9,7 +9,7 @@ use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
 
 use super::ids::idempotency_key;
-use super::state::{Call, CallState, Reconciled, Requirement, Run, Step};
+use super::state::{Call, CallState, Requirement, Run, Step};
 
 /// A run as users see it. Times are microseconds since the Unix epoch, except where a field says otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -180,16 +180,13 @@ impl Run {
     }
 
     fn recovery_view(&self, requirement: &Requirement, call: &Call) -> Option<RecoveryView> {
-        let (started_at, holder) = requirement.started.as_ref()?;
+        let doubt = requirement.doubt.as_ref()?;
         Some(RecoveryView {
-            started_at: iso(*started_at),
-            process: holder.clone(),
-            attempt: call.attempts,
+            started_at: iso(doubt.started_at),
+            process: doubt.holder.clone(),
+            attempt: doubt.attempt,
             idempotency_key: idempotency_key(self.run_id(), &call.plan.id),
-            reason: match &call.reconciled {
-                Some(Reconciled::Unknown(reason)) => reason.clone(),
-                _ => None,
-            },
+            reason: doubt.reason.clone(),
         })
     }
 
