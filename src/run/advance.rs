@@ -51,14 +51,16 @@ impl Run {
             return self.record(limit_failure(self.tool_call_limit), at, transition);
         }
         self.settle(at, transition);
-        if let Some(failure) = self.forbidden_doubt() {
-            return self.record(failure, at, transition);
+        let failure = self.forbidden_doubt();
+        if failure.is_none() {
+            self.start_ready(at, transition);
         }
-        self.start_ready(at, transition);
         if self.turn().iter().any(Call::is_started) || !self.reconciling.0.is_empty() {
             return;
         }
-        if self.turn().iter().all(Call::is_finished) {
+        if let Some(failure) = failure {
+            self.record(failure, at, transition);
+        } else if self.turn().iter().all(Call::is_finished) {
             self.finish_turn(at, transition);
         } else {
             self.record(Entry::RunPaused(RunPaused {}), at, transition);
