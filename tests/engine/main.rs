@@ -1,0 +1,28 @@
+//! The engine's runs, driven by a scripted host: what each input leads to, told as stories.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod scenario;
+mod stories;
+
+mod answers;
+mod call_ids;
+mod cancelling;
+mod coverage;
+mod crashes;
+mod decisions;
+mod failures;
+mod final_tools;
+mod golden;
+mod interleavings;
+mod late_facts;
+mod parallel_calls;
+mod reconciling;
+mod recovery;
+mod refused_calls;
+mod sequential_calls;
+mod views;

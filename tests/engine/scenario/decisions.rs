@@ -1,0 +1,73 @@
+//! What people decide.
+
+use std::collections::BTreeMap;
+
+use haltpoint_engine::Text;
+use haltpoint_engine::requirement::{Decision, RequirementKind};
+use serde_json::{Value, json};
+
+/// Approves the call.
+pub(crate) fn confirmed() -> Decision {
+    Decision::Confirm
+}
+
+/// Rejects the call without a word.
+pub(crate) fn rejected() -> Decision {
+    Decision::Reject { note: None }
+}
+
+/// Rejects the call and says why.
+pub(crate) fn rejected_because(note: &str) -> Decision {
+    Decision::Reject {
+        note: Some(note.into()),
+    }
+}
+
+/// Fills in these fields.
+pub(crate) fn answers<const N: usize>(values: [(&str, Value); N]) -> Decision {
+    Decision::Input {
+        values: BTreeMap::from(values.map(|(name, value)| (Text::from(name), value))),
+    }
+}
+
+/// The call was run elsewhere.
+pub(crate) fn result(content: &str) -> Decision {
+    Decision::Result {
+        content: content.into(),
+    }
+}
+
+/// Runs the call in doubt again.
+pub(crate) fn retried() -> Decision {
+    Decision::Retry
+}
+
+/// The call in doubt did run.
+pub(crate) fn supplied(content: &str) -> Decision {
+    Decision::Supply {
+        content: content.into(),
+    }
+}
+
+/// Gives the call in doubt up.
+pub(crate) fn skipped() -> Decision {
+    Decision::Skip { note: None }
+}
+
+/// Gives the call in doubt up and says why.
+pub(crate) fn skipped_because(note: &str) -> Decision {
+    Decision::Skip {
+        note: Some(note.into()),
+    }
+}
+
+/// A decision that lets a call of the scripted plans go on, whatever is needed.
+pub(crate) fn obliging(kind: RequirementKind, answers_are_result: bool) -> Decision {
+    match kind {
+        RequirementKind::Confirmation => confirmed(),
+        RequirementKind::UserInput if answers_are_result => answers([("city", json!("Lisbon"))]),
+        RequirementKind::UserInput => answers([("to", json!("Ada"))]),
+        RequirementKind::ExternalTool => result("run elsewhere"),
+        RequirementKind::Recovery => retried(),
+    }
+}

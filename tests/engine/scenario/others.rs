@@ -1,0 +1,83 @@
+//! What others append to the journal while somebody drives the run, or nobody does.
+
+use haltpoint_engine::journal::{CancelRequested, Entry, Record};
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::run::Run;
+use haltpoint_engine::store::RunStatus;
+
+use super::Scenario;
+use super::expectations::open_requirement;
+
+impl Scenario {
+    /// Somebody decides what the call waits for, and the driver, if there is one, hears of it at once.
+    pub(crate) fn decides(self, call_id: &str, decision: Decision) -> Self {
+        self.decides_unheard(call_id, decision).hears()
+    }
+
+    /// Somebody decides, and the driver has not heard of it yet.
+    pub(crate) fn decides_unheard(self, call_id: &str, decision: Decision) -> Self {
+        let requirement_id = open_requirement(&self.on_disk(), call_id).id.clone();
+        let decided = self
+            .on_disk()
+            .decision_entry(&requirement_id, decision, Some("ada".into()));
+        let entry = decided.unwrap();
+        self.appends_from_outside(entry)
+    }
+
+    /// Another process asks the run to stop, and the driver hears of it at once.
+    pub(crate) fn gets_cancelled_from_outside(self, interrupt: bool) -> Self {
+        self.gets_cancelled_unheard(interrupt).hears()
+    }
+
+    /// Another process asks the run to stop, and the driver has not heard of it yet.
+    pub(crate) fn gets_cancelled_unheard(self, interrupt: bool) -> Self {
+        let status = self.on_disk().status();
+        assert_eq!(
+            status,
+            RunStatus::Running,
+            "a store refuses this unless the run is running"
+        );
+        self.appends_from_outside(Entry::CancelRequested(CancelRequested {
+            interrupt,
+            by: Some("another process".into()),
+        }))
+    }
+
+    fn appends_from_outside(mut self, entry: Entry) -> Self {
+        self.tick();
+        self.journal.append(vec![entry], true, self.now);
+        self.unheard.extend(self.journal.records().last().cloned());
+        self
+    }
+
+    /// The driver hears of everything that others appended.
+    pub(crate) fn hears(mut self) -> Self {
+        while let Some(record) = self.unheard.pop_front() {
+            self = self.hears_record(&record);
+        }
+        self
+    }
+
+    /// The driver hears of the oldest thing that it has not heard of.
+    pub(crate) fn hears_one(mut self) -> Self {
+        match self.unheard.pop_front() {
+            Some(record) => self.hears_record(&record),
+            None => self,
+        }
+    }
+
+    /// The driver hears of a record, be it for the second time.
+    pub(crate) fn hears_record(self, record: &Record) -> Self {
+        self.feed(|run, at| run.notify_outsider(record, at).unwrap())
+    }
+
+    /// The state as others find it.
+    pub(crate) fn on_disk(&self) -> Run {
+        Run::replay(self.journal.records()).unwrap()
+    }
+
+    /// Whether the driver waits for the model.
+    pub(crate) fn model_is_asked(&self) -> bool {
+        self.model_is_asked
+    }
+}

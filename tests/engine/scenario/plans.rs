@@ -1,0 +1,157 @@
+//! What a scripted model says: replies, and the calls in them as the driver plans them.
+
+use haltpoint_engine::Json;
+use haltpoint_engine::journal::{ModelReplied, PlannedCall, ToolFacts, Usage};
+use haltpoint_engine::requirement::RequirementKind;
+use serde_json::{Value, json};
+
+/// A value as the engine keeps JSON.
+pub(crate) fn as_json(value: &Value) -> Json {
+    Json::from_serialize(value).unwrap()
+}
+
+/// A reply that holds nothing but these calls.
+pub(crate) fn calls<const N: usize>(calls: [PlannedCall; N]) -> ModelReplied {
+    reply(None, calls.into())
+}
+
+/// A reply that says something beside its calls.
+pub(crate) fn says_and_calls(text: &str, calls: Vec<PlannedCall>) -> ModelReplied {
+    reply(Some(text), calls)
+}
+
+/// A reply of text alone.
+pub(crate) fn text(text: &str) -> ModelReplied {
+    reply(Some(text), Vec::new())
+}
+
+fn reply(text: Option<&str>, calls: Vec<PlannedCall>) -> ModelReplied {
+    ModelReplied {
+        text: text.map(Into::into),
+        calls,
+        usage: Some(Usage {
+            input_tokens: 10,
+            output_tokens: 3,
+        }),
+        provider_data: None,
+        duration_us: 2_000,
+        attempt: 1,
+    }
+}
+
+/// A call to a tool that runs without asking anybody. Its id is its name.
+pub(crate) fn plain(name: &str) -> PlannedCall {
+    PlannedCall {
+        id: name.into(),
+        name: name.into(),
+        args: as_json(&json!({"amount": 7})),
+        tool: Some(ToolFacts {
+            module: "shop.tools".into(),
+            digest: "d1".into(),
+            repeatable: false,
+            reconcilable: false,
+            sequential: false,
+            stop_after: false,
+        }),
+        asks: None,
+        fields: None,
+        answers_are_result: false,
+        refused: None,
+    }
+}
+
+/// A call that a person approves first.
+pub(crate) fn confirm(name: &str) -> PlannedCall {
+    asking(name, RequirementKind::Confirmation)
+}
+
+/// A call that something outside runs.
+pub(crate) fn external(name: &str) -> PlannedCall {
+    asking(name, RequirementKind::ExternalTool)
+}
+
+/// A call whose argument `to` a person fills in; the model filled in `amount`.
+pub(crate) fn asks_user(name: &str) -> PlannedCall {
+    PlannedCall {
+        fields: Some(as_json(&json!([
+            {"name": "amount", "field_type": "int", "description": "How much", "value": 7},
+            {"name": "to", "field_type": "str", "description": "Whom to pay", "value": null},
+        ]))),
+        ..asking(name, RequirementKind::UserInput)
+    }
+}
+
+/// A call with which the model itself asks the person: the answers are its result.
+pub(crate) fn asks_for_answers(name: &str) -> PlannedCall {
+    PlannedCall {
+        fields: Some(as_json(&json!([
+            {"name": "city", "field_type": "str", "description": "Where to", "value": null},
+            {"name": "day", "field_type": "str", "description": "When", "value": null},
+        ]))),
+        answers_are_result: true,
+        ..asking(name, RequirementKind::UserInput)
+    }
+}
+
+/// A call that cannot run at all.
+pub(crate) fn refused(name: &str, reason: &str) -> PlannedCall {
+    PlannedCall {
+        refused: Some(reason.into()),
+        ..plain(name)
+    }
+}
+
+/// A call to a tool that does not exist.
+pub(crate) fn unknown(name: &str) -> PlannedCall {
+    PlannedCall {
+        tool: None,
+        ..refused(name, "There is no such tool.")
+    }
+}
+
+fn asking(name: &str, kind: RequirementKind) -> PlannedCall {
+    PlannedCall {
+        asks: Some(kind),
+        ..plain(name)
+    }
+}
+
+/// What a story says about a call beside its name.
+pub(crate) trait Declared: Sized {
+    /// The tool says something about running it.
+    fn declared(self, declare: impl FnOnce(&mut ToolFacts)) -> Self;
+    /// The provider gave the call this id.
+    fn with_id(self, id: &str) -> Self;
+
+    /// The tool is declared read-only or idempotent.
+    fn repeatable(self) -> Self {
+        self.declared(|tool| tool.repeatable = true)
+    }
+
+    /// The tool can tell what became of a call in doubt.
+    fn reconcilable(self) -> Self {
+        self.declared(|tool| tool.reconcilable = true)
+    }
+
+    /// The tool must not run beside others.
+    fn sequential(self) -> Self {
+        self.declared(|tool| tool.sequential = true)
+    }
+
+    /// The tool's result is the run's output.
+    fn stop_after(self) -> Self {
+        self.declared(|tool| tool.stop_after = true)
+    }
+}
+
+impl Declared for PlannedCall {
+    fn declared(mut self, declare: impl FnOnce(&mut ToolFacts)) -> Self {
+        declare(self.tool.as_mut().expect("only a known tool declares something"));
+        self
+    }
+
+    fn with_id(mut self, id: &str) -> Self {
+        self.id = id.into();
+        self
+    }
+}
