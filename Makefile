@@ -20,9 +20,10 @@ WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/
 # Runtimes and languages that the engine must never depend on, however indirectly.
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
 
-TEST_STEPS := lint-rust lint-python purity audit test-rust wheel types test-python test-wheels
+# The quick ones first.
+TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help demo test $(filter-out wheel,$(TEST_STEPS)) wheel lint format lock clean
+.PHONY: help test lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -42,9 +43,10 @@ test: ## build and check everything; stops at the first failure
 
 lint: lint-rust lint-python types purity audit ## all checks that run no test
 
-lint-rust: ## rustfmt and clippy
+lint-rust: ## rustfmt, clippy, and the links of the documentation
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
 lint-python: $(STAMPS)/tools ## ruff: lint and format
 	$(BIN)/ruff check
@@ -77,9 +79,9 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
 
-wheel: $(STAMPS)/wheel ## the wheel, in dist/
+wheel: $(DIST)/.built ## the wheel, in dist/
 
-test-wheels: $(STAMPS)/wheel $(STAMPS)/tools ## the wheel, smoke-tested on every Python from 3.10 up
+test-wheels: $(DIST)/.built $(STAMPS)/tools ## the wheel, smoke-tested on every Python from 3.10 up
 	@$(BIN)/python tests/wheels.py $(DIST) $(VENV)/wheels
 
 format: $(STAMPS)/tools ## rewrite the sources as the checks want them
@@ -112,11 +114,11 @@ $(STAMPS)/tools: requirements-dev.txt | $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
 
-$(STAMPS)/wheel: $(WHEEL_SOURCES) | $(STAMPS)/tools
+$(DIST)/.built: $(WHEEL_SOURCES) | $(STAMPS)/tools
 	rm -rf $(DIST)
 	$(BIN)/maturin build --release --locked --compatibility linux --interpreter $(BIN)/python --out $(DIST)
 	touch $@
 
-$(STAMPS)/installed: $(STAMPS)/wheel $(STAMPS)/tools
+$(STAMPS)/installed: $(DIST)/.built $(STAMPS)/tools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(DIST)/*.whl
 	touch $@

@@ -9,6 +9,10 @@ pub mod message;
 pub mod requirement;
 pub mod run;
 pub mod session;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the disk, the clock and threads are the store's business, and nobody else's"
+)]
 pub mod store;
 mod value;
 

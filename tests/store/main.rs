@@ -1,6 +1,10 @@
 //! The stores, through their public surface: what one of them does, the others do, and what SQLite adds to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests of the store look at its files and start processes"
+)]
 
 mod contention;
 mod contract;
