@@ -197,12 +197,18 @@ async def _resolve_and_continue(
 
 
 async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> int:
-    """Ask about each undecided requirement; each decision is on disk before the next question."""
+    """Ask about each undecided requirement; each decision is on disk before the next question.
+
+    Returns:
+        How many are decided now that were not.
+    """
     decided = 0
     for requirement in output.requirements:
         if requirement.decision is None:
             await call.handlers.resolve(requirement)
-            decided += await commit_drafts(call.database, output, [requirement], tools)
+            await commit_drafts(call.database, output, [requirement], tools)
+            # Not only by a draft committed here: the handler may have awaited the requirement itself.
+            decided += requirement.decision is not None
     return decided
 
 
