@@ -20,6 +20,12 @@ impl Timestamp {
     pub fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
     }
+
+    /// How many microseconds have passed since `earlier`; none when a clock was set back in between.
+    #[must_use]
+    pub fn micros_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).max(0)
+    }
 }
 
 /// A JSON value kept as the very text it came in, so that what was approved, hashed and run is the same to the byte.

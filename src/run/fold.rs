@@ -169,8 +169,9 @@ impl Run {
         self.awaiting_model = LiveOnly(false);
         self.requests += 1;
         if let Some(usage) = reply.usage {
-            self.usage.input_tokens += usage.input_tokens;
-            self.usage.output_tokens += usage.output_tokens;
+            let total = &mut self.usage;
+            total.input_tokens = total.input_tokens.saturating_add(usage.input_tokens);
+            total.output_tokens = total.output_tokens.saturating_add(usage.output_tokens);
         }
         self.messages.push(assistant_message(reply));
         self.steps.push(Step {
@@ -303,7 +304,7 @@ impl Run {
         self.interrupted = LiveOnly(false);
         self.awaiting_model = LiveOnly(false);
         if let Some(since) = self.active_since.take() {
-            self.active_us += (at.0 - since.0).max(0);
+            self.active_us = self.active_us.saturating_add(at.micros_since(since));
         }
     }
 

@@ -256,13 +256,14 @@ impl Run {
     }
 
     fn usage_view(&self) -> UsageView {
+        let running = self.active_since.map_or(0, |since| self.updated_at.micros_since(since));
         UsageView {
             requests: self.requests,
             input_tokens: self.usage.input_tokens,
             output_tokens: self.usage.output_tokens,
-            total_tokens: self.usage.input_tokens + self.usage.output_tokens,
+            total_tokens: self.usage.input_tokens.saturating_add(self.usage.output_tokens),
             tool_calls: self.calls.len() as u64,
-            duration: seconds(self.active_us + self.active_since.map_or(0, |since| self.updated_at.0 - since.0)),
+            duration: seconds(self.active_us.saturating_add(running)),
         }
     }
 }
