@@ -285,16 +285,19 @@ impl Session {
         let failed = Arc::clone(&self.failed);
         let finished = Arc::clone(&self.finished);
         let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
-        self.store.submit(
-            operation,
-            Box::new(move |committed| {
-                finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
-                deliver(committed.map(|_| gated).inspect_err(|error| {
-                    // Only the first failure counts: the later ones follow from it.
-                    let _ = failed.set(error.clone());
-                }));
-            }),
-        );
+        let is_awaited = finishes || !gated.is_empty();
+        let completion = Box::new(move |committed: Result<_, StoreError>| {
+            finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
+            deliver(committed.map(|_| gated).inspect_err(|error| {
+                // Only the first failure counts: the later ones follow from it.
+                let _ = failed.set(error.clone());
+            }));
+        });
+        if is_awaited {
+            self.store.submit(operation, completion);
+        } else {
+            self.store.submit_patiently(operation, completion);
+        }
         Handed { now, later: true }
     }
 }

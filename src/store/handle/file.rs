@@ -104,7 +104,15 @@ impl OpenFile {
     }
 
     pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        if let Err((submission, error)) = self.writer.send(Submission::new(operation, completion)) {
+        self.send(Submission::new(operation, completion));
+    }
+
+    pub(super) fn submit_patiently(&self, operation: Operation, completion: Completion) {
+        self.send(Submission::new(operation, completion).patient());
+    }
+
+    fn send(&self, submission: Submission) {
+        if let Err((submission, error)) = self.writer.send(submission) {
             submission.fail(error);
         }
     }

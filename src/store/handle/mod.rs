@@ -132,6 +132,16 @@ impl StoreHandle {
         }
     }
 
+    /// As [`StoreHandle::submit`], for an operation whose outcome nothing waits for: it may wait a moment, so that others share
+    /// its transaction. The order of submissions is kept.
+    pub fn submit_patiently(&self, operation: Operation, completion: Completion) {
+        match self.opening.backend() {
+            Ok(Backend::File(file)) => file.submit_patiently(operation, completion),
+            Ok(Backend::Memory(store)) => store.submit(operation, completion),
+            Err(error) => completion(Err(error)),
+        }
+    }
+
     /// Reads. On a file this returns at once, and the job sees everything that was committed before the call.
     pub fn read(&self, job: ReadJob) {
         match self.opening.backend() {

@@ -1,6 +1,7 @@
 //! The thread that writes: whatever waits goes into one transaction with one wait for the disk.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use super::Completion;
 use super::fault_points::FaultPlan;
@@ -8,10 +9,15 @@ use super::heartbeat::Heartbeat;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Append, Author, Committed, Operation, Store, StoreError};
 
+/// For how long an operation that nobody waits for may wait for company. A sequential run's tool outcome so shares the wait for
+/// the disk with the model's next reply, where that comes at once; where it takes longer, the outcome is on disk long before it.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// An operation on its way.
 pub(super) struct Submission {
     operation: Operation,
     completion: Pending,
+    is_patient: bool,
 }
 
 /// A completion that is called once in any case: one that gets lost hears that the store was closed.
@@ -22,6 +28,15 @@ impl Submission {
         Self {
             operation,
             completion: Pending(Some(completion)),
+            is_patient: false,
+        }
+    }
+
+    /// Lets the operation wait a moment for others to share its transaction.
+    pub(super) fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
         }
     }
 
@@ -80,7 +95,7 @@ impl Writer {
                     Err(RecvTimeoutError::Disconnected) => return None,
                 },
             };
-            return Some(std::iter::once(first).chain(receiver.try_iter()).collect());
+            return Some(collect(first, receiver));
         }
     }
 
@@ -106,6 +121,19 @@ impl Writer {
             completion.finish(outcome);
         }
     }
+}
+
+/// Takes what waits; and as long as nobody waits for any of it, what comes within a moment.
+fn collect(first: Submission, receiver: &Receiver<Submission>) -> Vec<Submission> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut batch: Vec<Submission> = std::iter::once(first).chain(receiver.try_iter()).collect();
+    while batch.iter().all(|submission| submission.is_patient) {
+        match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(submission) => batch.extend(std::iter::once(submission).chain(receiver.try_iter())),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    batch
 }
 
 /// Whether the operation puts something into a journal that its driver does not know.
