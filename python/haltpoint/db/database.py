@@ -125,7 +125,9 @@ class Database:
         return open_requirements(self, run_id=run_id, kind=kind, open_only=open_only, limit=limit, before=before)
 
     def journal(self, run_id: str) -> list[dict[str, Any]]:
-        """Return a run's journal, oldest entry first: `seq`, `at` (microseconds since the epoch), `kind`, `entry`, `hash`.
+        """Return a run's journal, oldest entry first.
+
+        Each entry has `seq`, `at` (microseconds since the epoch), `kind`, `entry` and `hash`.
 
         Raises:
             RunNotFoundError: there is no such run.

@@ -24,7 +24,7 @@ from haltpoint import (
     tool,
 )
 
-# The file may be opened by one SQLite library of a process only: everything that looks inside does so from another process.
+# The file may be opened by one SQLite library of a process only: what looks inside does so from another process.
 _SPOIL = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()"
 
 
@@ -53,9 +53,7 @@ def database(tmp_path: Path) -> SqliteDatabase:
     return SqliteDatabase(tmp_path / "runs.db")
 
 
-def test_a_backup_taken_while_the_database_is_open_continues_the_run(
-    database: SqliteDatabase, tmp_path: Path
-) -> None:
+def test_a_backup_taken_while_the_database_is_open_continues_the_run(database: SqliteDatabase, tmp_path: Path) -> None:
     run_id = _paused(database)
     database.backup(tmp_path / "copy.db")
     database.close()

@@ -206,7 +206,11 @@ FEATURES = {
         ),
         Feature(
             "external tool",
-            [wants_all(("weigh", {"item": "crate"}), ("ship", {"item": "crate"})), wants("weigh", item="van"), "shipped"],
+            [
+                wants_all(("weigh", {"item": "crate"}), ("ship", {"item": "crate"})),
+                wants("weigh", item="van"),
+                "shipped",
+            ],
             [weigh, ship],
         ),
         Feature(
@@ -214,7 +218,9 @@ FEATURES = {
             [wants_all(("weigh", {"item": "bill"}), ("pay", {"amount": 30}), ("pay", {"amount": 9999})), "paid"],
             [weigh, pay],
         ),
-        Feature("user input", [wants("label", item="crate"), wants("look_up", item="crate"), "labelled"], [label, look_up]),
+        Feature(
+            "user input", [wants("label", item="crate"), wants("look_up", item="crate"), "labelled"], [label, look_up]
+        ),
         Feature(
             "dynamic input",
             [wants("get_user_input", fields=[_NAME]), wants("weigh", item="crate"), "done"],

@@ -1,4 +1,4 @@
-"""A process may die at any point where something is written or done: the run goes on, nothing is lost, nothing twice."""
+"""A process may die wherever something is written or done: the run goes on, nothing is lost, nothing comes twice."""
 
 from __future__ import annotations
 
