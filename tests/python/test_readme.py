@@ -75,3 +75,17 @@ def test_the_table_of_errors_names_every_error() -> None:
 
     missing = [error.__name__ for error in ALL_ERRORS if f"`{error.__name__}`" not in README]
     assert missing == []
+
+
+def test_the_list_of_providers_is_complete() -> None:
+    from haltpoint.models import ProviderModel
+
+    models = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in ProviderModel.providers() if f"`{name}`" not in models] == []
+
+
+def test_the_list_of_settings_is_complete() -> None:
+    from haltpoint.models.settings import SETTINGS
+
+    models = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in SETTINGS if f"`{name}`" not in models] == []
