@@ -106,7 +106,22 @@ def _checked(
     definition = tools.get(shown.tool_name)
     if decision["type"] == "input" and definition is not None and not definition.dynamic_user_input:
         decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
+    _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
+    """The decision as it is stored; refused here where it has no such form, such as a note with a lone surrogate."""
+    try:
+        text = to_json_text(decision)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidResolutionError(
+            f"the decision on {requirement.tool_execution.tool_name!r} can't be stored as JSON text: {error}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+        ) from error
+    return text
 
 
 def _input_values(definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +153,7 @@ async def _commit(
     database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
 ) -> None:
     bridge = LoopBridge.current()
-    text = to_json_text(decision)
+    text = _text_of(decision, requirement)
     by = requirement.draft_by or _who_decides()
     ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
     try:

@@ -91,12 +91,22 @@ def text_of(result: object) -> str:
     Raises:
         ToolResultError: it has no form as text.
     """
-    if isinstance(result, str):
+    if isinstance(result, str) and _is_utf8(result):
         return result
-    # Rendering loads pydantic, which plain text does not need.
+    # Rendering loads pydantic, which plain text does not need; it says what is wrong with text that is not plain.
     from haltpoint.tools.results import render_result
 
     return render_result(result)
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _copy_schema(schema: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
