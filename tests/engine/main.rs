@@ -17,6 +17,7 @@ mod crashes;
 mod decisions;
 mod failures;
 mod final_tools;
+#[expect(clippy::disallowed_methods, reason = "golden journals are files")]
 mod golden;
 mod interleavings;
 mod late_facts;
