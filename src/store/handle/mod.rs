@@ -3,6 +3,7 @@
 mod fault_points;
 mod file;
 mod heartbeat;
+mod hosted;
 mod inline;
 mod reader;
 mod registry;
@@ -23,8 +24,9 @@ use super::{Committed, Operation, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 pub use fault_points::{FaultPlan, fault_points};
 use file::OpenFile;
+pub use hosted::HostedStore;
 use inline::InlineStore;
-pub use subscribers::{Subscriber, Subscription};
+pub use subscribers::{Subscriber, Subscribers, Subscription};
 
 /// Takes an operation's outcome: called exactly once, on whichever thread has it. It must not block.
 pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
@@ -62,6 +64,7 @@ struct Opening {
 enum Backend {
     File(Arc<OpenFile>),
     Memory(Arc<InlineStore>),
+    Hosted(Arc<dyn HostedStore>),
 }
 
 impl fmt::Debug for StoreHandle {
@@ -91,6 +94,12 @@ impl StoreHandle {
     pub fn in_memory() -> Self {
         let backend = Backend::Memory(Arc::default());
         Self::new(new_holder(), MEMORY_LEASE, FaultPlan::default(), backend)
+    }
+
+    /// A store that brings its own scheduling. Leases are taken in the name of `holder`, each for as long as `lease`.
+    #[must_use]
+    pub fn hosted(store: Arc<dyn HostedStore>, holder: Holder, lease: Duration) -> Self {
+        Self::new(holder, lease, FaultPlan::default(), Backend::Hosted(store))
     }
 
     fn new(holder: Holder, lease: Duration, fault_plan: FaultPlan, backend: Backend) -> Self {
@@ -128,6 +137,7 @@ impl StoreHandle {
         match self.opening.backend() {
             Ok(Backend::File(file)) => file.submit(operation, completion),
             Ok(Backend::Memory(store)) => store.submit(operation, completion),
+            Ok(Backend::Hosted(store)) => store.submit(operation, completion),
             Err(error) => completion(Err(error)),
         }
     }
@@ -138,6 +148,7 @@ impl StoreHandle {
         match self.opening.backend() {
             Ok(Backend::File(file)) => file.submit_patiently(operation, completion),
             Ok(Backend::Memory(store)) => store.submit(operation, completion),
+            Ok(Backend::Hosted(store)) => store.submit(operation, completion),
             Err(error) => completion(Err(error)),
         }
     }
@@ -147,6 +158,7 @@ impl StoreHandle {
         match self.opening.backend() {
             Ok(Backend::File(file)) => file.read(job),
             Ok(Backend::Memory(store)) => store.read(job),
+            Ok(Backend::Hosted(store)) => store.read(job),
             Err(error) => job(Err(error)),
         }
     }
@@ -186,6 +198,7 @@ impl StoreHandle {
         match self.opening.backend() {
             Ok(Backend::File(file)) => file.subscribe(run_id, subscriber),
             Ok(Backend::Memory(store)) => store.subscribe(run_id, subscriber),
+            Ok(Backend::Hosted(store)) => store.subscribe(run_id, subscriber),
             Err(_) => Subscription::default(),
         }
     }
@@ -216,8 +229,10 @@ impl Opening {
             return;
         }
         let backend = lock(&self.backend).take();
-        if let Some(Backend::File(file)) = backend {
-            file.leave();
+        match backend {
+            Some(Backend::File(file)) => file.leave(),
+            Some(Backend::Hosted(store)) => store.close(),
+            Some(Backend::Memory(_)) | None => {}
         }
     }
 }

@@ -13,7 +13,7 @@ pub type Subscriber = Arc<dyn Fn(&OutsiderRecord) + Send + Sync>;
 
 /// The subscribers of one store, by run.
 #[derive(Default)]
-pub(super) struct Subscribers {
+pub struct Subscribers {
     state: Mutex<State>,
 }
 
@@ -23,8 +23,15 @@ struct State {
     last_id: u64,
 }
 
+impl fmt::Debug for Subscribers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subscribers").finish_non_exhaustive()
+    }
+}
+
 impl Subscribers {
-    pub(super) fn add(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> Subscription {
+    /// Adds a subscriber, until the subscription is dropped.
+    pub fn add(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> Subscription {
         let mut state = lock(&self.state);
         state.last_id += 1;
         let id = state.last_id;
@@ -41,7 +48,8 @@ impl Subscribers {
         lock(&self.state).by_run.is_empty()
     }
 
-    pub(super) fn notify(&self, record: &OutsiderRecord) {
+    /// Tells the run's subscribers of a record.
+    pub fn notify(&self, record: &OutsiderRecord) {
         let found = lock(&self.state)
             .by_run
             .get(&record.run_id)
