@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ToolResultError,
         UnfinishedRunError,
         UnresolvedRequirementsError,
+        UnsafeDatabaseAccessWarning,
     )
     from haltpoint.models import (
         FunctionModel,
@@ -104,6 +105,7 @@ __all__ = [
     "UnfinishedRunError",
     "Unknown",
     "UnresolvedRequirementsError",
+    "UnsafeDatabaseAccessWarning",
     "UserControlFlowTools",
     "UserInputField",
     "cancel_run",

@@ -35,6 +35,7 @@ __all__ = [
     "ToolResultError",
     "UnfinishedRunError",
     "UnresolvedRequirementsError",
+    "UnsafeDatabaseAccessWarning",
 ]
 
 
@@ -302,6 +303,24 @@ class RunNotCompletedWarning(UserWarning):
     def __init__(self, message: str, *, run_id: str | None = None) -> None:
         super().__init__(message)
         self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+class UnsafeDatabaseAccessWarning(UserWarning):
+    """A database file that haltpoint has open was opened by something else in the same process.
+
+    A filter that makes this warning an error keeps the file from being opened:
+    `warnings.simplefilter("error", UnsafeDatabaseAccessWarning)`.
+
+    Attributes:
+        db_file: path of the database file.
+    """
+
+    def __init__(self, message: str, *, db_file: str | None = None) -> None:
+        super().__init__(message)
+        self.db_file = db_file
 
     def __repr__(self) -> str:
         return _describe(self)

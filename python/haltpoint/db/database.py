@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint import _engine
+from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import journal_of, load_run, open_requirements, select_runs
 from haltpoint.driving.threads import in_thread
 
@@ -198,8 +199,9 @@ class Database:
 class SqliteDatabase(Database):
     """Runs in a SQLite file: each step is on disk before the next one begins, and any process can continue.
 
-    Only haltpoint may open the file while a process uses it: a second SQLite library in the same process, or copying
-    the file with ordinary file functions, takes SQLite's locks away.
+    Only haltpoint may open the file in a process that uses it: a second SQLite library in the same process, or copying
+    the file with ordinary file functions, takes SQLite's locks away. Python's own `sqlite3` and `open` give an
+    UnsafeDatabaseAccessWarning for it. Other processes may open the file with whatever they like.
 
     Args:
         db_file: path of the file; it is created, readable by its owner only. The directory must exist.
@@ -232,6 +234,12 @@ class SqliteDatabase(Database):
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory)
+        self._end_guard = guard_file(self.db_file, self)
+
+    def close(self) -> None:
+        """Write what waits to be written, then close the file. Runs under way fail; closing twice is no error."""
+        super().close()
+        self._end_guard()
 
     def __repr__(self) -> str:
         return f"SqliteDatabase({self.db_file!r})"
