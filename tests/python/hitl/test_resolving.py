@@ -281,3 +281,31 @@ async def test_a_field_that_the_model_asked_for_may_stay_empty(db: SqliteDatabas
 async def test_streaming_a_continuation_is_refused(db: SqliteDatabase) -> None:
     with pytest.raises(ValueError, match="direct call mode"):
         await Agent(model("answer"), db=db).continue_run_async(run_id="x", streaming=True)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "half \udfff"])
+@asynchronous
+async def test_a_note_or_an_answer_that_no_text_can_hold_is_refused_and_the_run_stays_paused(
+    db: SqliteDatabase, text: str
+) -> None:
+    agent = Agent(model("paint"), db=db, tools=TOOLS)
+    paused = await agent.do_async("Paint.", return_output=True)
+    (requirement,) = paused.active_requirements
+    requirement.reject(note=text)
+    for attempt in (agent.continue_run_async(run_id=paused.run_id), waiting_for(requirement)):
+        with pytest.raises(InvalidResolutionError, match="surrogate"):
+            await attempt
+    requirement.reject(note="no")
+    assert await agent.continue_run_async(run_id=paused.run_id) == "finished"
+    asking = Agent(model("ask"), db=db, tools=TOOLS)
+    paused = await asking.do_async("Ask.", return_output=True)
+    (field,) = paused.active_requirements[0].user_input_schema or ()
+    field["value"] = text
+    with pytest.raises(InvalidResolutionError):
+        await asking.continue_run_async(run_id=paused.run_id)
+    field["value"] = "Ada"
+    assert await asking.continue_run_async(run_id=paused.run_id) == "finished"
+
+
+async def waiting_for(requirement: RunRequirement) -> RunRequirement:
+    return await requirement
