@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,10 +52,22 @@ class Keyboard:
             assert more, f"the demo ended before it printed {text!r}: {self.seen}"
             self.seen += more
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C; again where Python missed it, as it does between a prompt and the reading after it."""
+        for _ in range(5):
+            os.killpg(self.process.pid, signal.SIGINT)
+            if select.select([self._end], [], [], 3)[0]:
+                return
+
+    def leave(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._end)
+
     def read_to_the_end(self) -> str:
         while more := self._more():
             self.seen += more
-        os.close(self._end)
         return self.seen
 
     def type(self, text: str) -> None:
@@ -65,6 +79,13 @@ class Keyboard:
             return os.read(self._end, 4096).decode("utf-8", "replace")
         except OSError:  # Linux tells the end of a terminal as an error.
             return ""
+
+
+@pytest.fixture
+def keyboard(tmp_path: Path) -> Iterator[Keyboard]:
+    keyboard = Keyboard(tmp_path)
+    yield keyboard
+    keyboard.leave()
 
 
 @pytest.mark.parametrize(
@@ -87,8 +108,7 @@ def test_the_repeated_call_keeps_its_idempotency_key(tmp_path: Path) -> None:
     assert len({key for _, key in attempts}) == 1
 
 
-def test_a_person_at_the_keyboard_decides(tmp_path: Path) -> None:
-    keyboard = Keyboard(tmp_path)
+def test_a_person_at_the_keyboard_decides(keyboard: Keyboard) -> None:
     keyboard.read_until("approve) > ")
     keyboard.type("r\n")
     keyboard.read_until("supply) > ")
@@ -99,10 +119,9 @@ def test_a_person_at_the_keyboard_decides(tmp_path: Path) -> None:
     assert "result supplied" in printed
 
 
-def test_control_c_ends_the_demo_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    keyboard = Keyboard(tmp_path)
+def test_control_c_ends_the_demo_and_leaves_nothing_behind(keyboard: Keyboard, tmp_path: Path) -> None:
     keyboard.read_until("approve) > ")
-    os.killpg(keyboard.process.pid, signal.SIGINT)
+    keyboard.interrupt()
     printed = keyboard.read_to_the_end()
     assert keyboard.process.wait(timeout=20) == 130
     assert "Traceback" not in printed
