@@ -151,6 +151,39 @@ fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp
 
 /// Asks a run to stop, wherever it is driven; stops it here and now where nobody drives it. `false`: it is neither running nor paused.
 pub fn cancel(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Timestamp, then: Then<bool>) {
+    cancel_once(
+        store,
+        run_id.clone(),
+        cancel.clone(),
+        at,
+        Box::new({
+            let store = store.clone();
+            move |outcome| match outcome {
+                // Its driver stopped it while it was being asked to: nobody drives it now, if it is paused.
+                Err(EngineError::Store(StoreError::NotRunning { .. })) => {
+                    cancel_once(
+                        &store,
+                        run_id,
+                        cancel,
+                        at,
+                        Box::new(|outcome| then(false_if_stopped(outcome))),
+                    );
+                }
+                outcome => then(outcome),
+            }
+        }),
+    );
+}
+
+fn false_if_stopped(outcome: Result<bool, EngineError>) -> Result<bool, EngineError> {
+    match outcome {
+        Err(EngineError::Store(StoreError::NotRunning { .. })) => Ok(false),
+        outcome => outcome,
+    }
+}
+
+/// As [`cancel`]; [`StoreError::NotRunning`] where somebody holds the run and it is stopped.
+fn cancel_once(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: Timestamp, then: Then<bool>) {
     let handle = store.clone();
     let acquire = Operation::Acquire {
         run_id: run_id.clone(),
@@ -223,12 +256,6 @@ fn cancel_driven(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at:
         run_id,
         entry,
         at,
-        Box::new(move |appended| {
-            then(match appended {
-                Ok(()) => Ok(true),
-                Err(EngineError::Store(StoreError::NotRunning { .. })) => Ok(false),
-                Err(error) => Err(error),
-            });
-        }),
+        Box::new(move |appended| then(appended.map(|()| true))),
     );
 }

@@ -26,4 +26,5 @@ mod reconciling;
 mod recovery;
 mod refused_calls;
 mod sequential_calls;
+mod sessions;
 mod views;

@@ -1,0 +1,268 @@
+//! A session on a real store: what anybody can see is on disk, except a model request, which can be repeated.
+
+use std::sync::mpsc::{Receiver, channel};
+
+use haltpoint_engine::journal::{CancelRequested, InDoubtRule, ModelReplied, RunStarted};
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::run::{Effect, ToolOutcome, Verdict};
+use haltpoint_engine::session::{
+    Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, cancel, decide, load, open,
+};
+use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::{RunStatus, StoreError};
+use haltpoint_engine::{Text, Timestamp};
+
+use crate::scenario::{RUN_ID, calls, confirm, confirmed, plain, rejected, run_started, text};
+
+const NOW: Timestamp = Timestamp(1_763_800_000_000_000);
+
+/// What came of one commit.
+type Commit = Receiver<Result<Vec<Effect>, StoreError>>;
+
+fn commit() -> (Deliver, Commit) {
+    let (sender, commit) = channel();
+    let deliver = Box::new(move |committed| sender.send(committed).unwrap());
+    (deliver, commit)
+}
+
+fn began(store: &StoreHandle) -> Session {
+    let (deliver, commit) = commit();
+    let (session, handed) = Session::start(store.clone(), run_started(), &Memory::default(), NOW, deliver);
+    assert_eq!(handed, later(), "not even the model is asked before the run exists");
+    assert_eq!(commit.recv().unwrap(), Ok(vec![Effect::RequestModel]));
+    session
+}
+
+fn later() -> Handed {
+    Handed {
+        now: Vec::new(),
+        later: true,
+    }
+}
+
+fn nothing() -> Handed {
+    Handed {
+        now: Vec::new(),
+        later: false,
+    }
+}
+
+fn replied(session: &mut Session, reply: ModelReplied) -> (Handed, Commit) {
+    let (deliver, commit) = commit();
+    let handed = session.notify_model_replied(reply, Verdict::Accept(None), NOW, deliver);
+    (handed.unwrap(), commit)
+}
+
+fn returned(session: &mut Session, call_id: &str) -> (Handed, Commit) {
+    let (deliver, commit) = commit();
+    let outcome = ToolOutcome {
+        content: "done".into(),
+        is_error: false,
+        duration_us: 1,
+    };
+    let handed = session.notify_tool_finished(call_id, outcome, NOW, deliver);
+    (handed.unwrap(), commit)
+}
+
+/// Waits for what a function of the session hands to its callback.
+fn wait<T: Send + 'static>(act: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
+    let (sender, receiver) = channel();
+    act(Box::new(move |value| drop(sender.send(value))));
+    receiver.recv().unwrap()
+}
+
+fn opened(store: &StoreHandle) -> Result<Opened, EngineError> {
+    wait(|then| open(store, RUN_ID.into(), NOW, then))
+}
+
+fn on_disk(store: &StoreHandle) -> Loaded {
+    wait(|then| load(store, RUN_ID.into(), then)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn decided(store: &StoreHandle, decision: Decision) -> Result<(), EngineError> {
+    let requirement: Text = on_disk(store).run.requirements()[0].id.clone();
+    wait(|then| {
+        decide(
+            store,
+            RUN_ID.into(),
+            requirement,
+            decision,
+            Some("ada".into()),
+            NOW,
+            then,
+        )
+    })
+}
+
+fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
+    let request = CancelRequested {
+        interrupt: false,
+        by: None,
+    };
+    wait(|then| cancel(store, run_id.into(), request, NOW, then)).unwrap()
+}
+
+fn continued(session: &mut Session) -> Result<Vec<Effect>, StoreError> {
+    let (deliver, commit) = commit();
+    let handed = session.notify_continued(10, InDoubtRule::Ask, NOW, deliver).unwrap();
+    let gated = commit.recv().unwrap()?;
+    Ok(handed.now.into_iter().chain(gated).collect())
+}
+
+#[test]
+fn a_tool_starts_only_once_its_start_is_on_disk() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    let (handed, commit) = replied(&mut session, calls([plain("a")]));
+    assert_eq!(handed, later());
+    let effects = commit.recv().unwrap().unwrap();
+    assert!(matches!(&effects[..], [Effect::StartTool(start)] if &*start.call_id == "a"));
+}
+
+#[test]
+fn a_model_request_leaves_while_the_outcome_before_it_is_still_being_written() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    replied(&mut session, calls([plain("a")]));
+    let (handed, commit) = returned(&mut session, "a");
+    assert_eq!(handed.now, [Effect::RequestModel]);
+    assert_eq!(commit.recv().unwrap(), Ok(vec![]));
+}
+
+#[test]
+fn a_pause_is_seen_only_once_it_is_on_disk_and_only_once() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    let (handed, commit) = replied(&mut session, calls([confirm("a")]));
+    assert_eq!(handed, later());
+    let (late, _) = returned(&mut session, "a");
+    assert_eq!(
+        late,
+        nothing(),
+        "a fact after the stop must not announce it before the disk has it"
+    );
+    assert_eq!(commit.recv().unwrap(), Ok(vec![Effect::Stop]));
+}
+
+#[test]
+fn the_state_on_disk_is_the_state_of_the_session() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    replied(&mut session, calls([plain("a"), confirm("b")]));
+    let (_, commit) = returned(&mut session, "a");
+    commit.recv().unwrap().unwrap();
+    assert_eq!(*on_disk(&store).run, *session.run());
+}
+
+#[test]
+fn a_run_decided_by_somebody_else_goes_on_in_the_next_session() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    replied(&mut session, calls([confirm("a")]));
+    drop(session);
+    decided(&store, confirmed()).unwrap();
+    let Ok(Opened::Session(mut session)) = opened(&store) else {
+        panic!("not ours")
+    };
+    let effects = continued(&mut session).unwrap();
+    assert!(matches!(&effects[..], [Effect::StartTool(_)]));
+}
+
+#[test]
+fn the_same_decision_again_is_no_error_and_another_one_is() {
+    let store = StoreHandle::in_memory();
+    replied(&mut began(&store), calls([confirm("a")]));
+    assert_eq!(decided(&store, confirmed()), Ok(()));
+    assert_eq!(decided(&store, confirmed()), Ok(()));
+    let conflict = decided(&store, rejected()).unwrap_err();
+    assert!(
+        matches!(conflict, EngineError::Store(StoreError::Decided { .. })),
+        "{conflict}"
+    );
+}
+
+#[test]
+fn a_driven_run_is_busy_and_one_whose_session_is_gone_is_not() {
+    let store = StoreHandle::in_memory();
+    let session = began(&store);
+    assert!(matches!(
+        opened(&store),
+        Err(EngineError::Store(StoreError::Busy { .. }))
+    ));
+    drop(session);
+    assert!(matches!(opened(&store), Ok(Opened::Session(_))));
+}
+
+#[test]
+fn a_completed_run_is_handed_out_to_be_looked_at() {
+    let store = StoreHandle::in_memory();
+    replied(&mut began(&store), text("done"));
+    let Ok(Opened::Completed(loaded)) = opened(&store) else {
+        panic!("not completed")
+    };
+    assert_eq!(loaded.run.status(), RunStatus::Completed);
+}
+
+#[test]
+fn running_and_paused_runs_can_be_cancelled_and_no_others() {
+    let store = StoreHandle::in_memory();
+    assert!(!cancelled(&store, "unknown"));
+    let mut session = began(&store);
+    assert!(cancelled(&store, RUN_ID), "its driver is told");
+    assert_eq!(on_disk(&store).run.status(), RunStatus::Running);
+    replied(&mut session, calls([confirm("a")]));
+    drop(session);
+    assert!(cancelled(&store, RUN_ID), "nobody drives it");
+    assert_eq!(on_disk(&store).run.status(), RunStatus::Cancelled);
+    assert!(!cancelled(&store, RUN_ID), "it is cancelled already");
+}
+
+#[test]
+fn a_paused_run_that_somebody_has_just_opened_is_not_cancelled_behind_their_back() {
+    let store = StoreHandle::in_memory();
+    replied(&mut began(&store), calls([confirm("a")]));
+    let held = opened(&store);
+    assert!(!cancelled(&store, RUN_ID));
+    drop(held);
+    assert!(cancelled(&store, RUN_ID));
+}
+
+#[test]
+fn a_session_whose_commit_failed_accepts_nothing_more() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    store.close();
+    let (_, commit) = replied(&mut session, calls([plain("a")]));
+    assert_eq!(commit.recv().unwrap(), Err(StoreError::Closed));
+    let (deliver, _commit) = self::commit();
+    let refused = session.notify_cancelled(false, None, NOW, deliver);
+    assert_eq!(refused, Err(StoreError::Closed));
+}
+
+#[test]
+fn instructions_and_remembered_runs_stand_before_the_runs_own_messages() {
+    let store = StoreHandle::in_memory();
+    replied(&mut began(&store), text("done"));
+    let started = RunStarted {
+        run_id: "01936f00-0000-7000-8000-000000000002".into(),
+        system_prompt: Some("Be brief.".into()),
+        remembers: vec![RUN_ID.into()],
+        ..run_started()
+    };
+    let memory = store
+        .read_blocking(|reader| Ok(Memory::load(reader, vec![RUN_ID.into()])))
+        .unwrap()
+        .unwrap();
+    let (deliver, commit) = commit();
+    let (session, _) = Session::start(store.clone(), started, &memory, NOW, deliver);
+    commit.recv().unwrap().unwrap();
+    let contents: Vec<_> = session
+        .before()
+        .iter()
+        .map(|message| message.content.as_deref())
+        .collect();
+    assert_eq!(contents, [Some("Be brief."), Some("Pay the invoice"), Some("done")]);
+    let found =
+        wait(|then| load(&store, session.run().run_id().clone(), then)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(found.before, *session.before());
+}
