@@ -77,6 +77,14 @@ fn a_record_that_is_heard_twice_counts_once() {
 }
 
 #[test]
+fn a_cancel_request_of_an_earlier_stretch_that_is_heard_again_does_not_stop_the_run_again() {
+    let cancelled = Scenario::new().gets_cancelled_from_outside(false);
+    let mut records = cancelled.journal().records().iter();
+    let request = records.find(|record| record.outsider).cloned().unwrap();
+    cancelled.continues().hears_record(&request).expect_running();
+}
+
+#[test]
 fn a_decision_heard_after_the_driver_went_on_means_the_same() {
     Scenario::new()
         .replies(calls([plain("a"), plain("b"), confirm("c")]))
