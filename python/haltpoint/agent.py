@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -320,7 +321,7 @@ class Agent:
             tool_call_limit=self.tool_call_limit,
             on_in_doubt=self.on_in_doubt,
             handlers=handlers,
-            timeout=timeout,
+            timeout=None if timeout is None else _checked_timeout(timeout),
             on_run=self._note_run,
             on_output=self._note_output,
             trace=_trace if debug or self.debug else None,
@@ -377,6 +378,14 @@ def _positive(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return value
+
+
+def _checked_timeout(timeout: object) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
+    if not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
+    return timeout
 
 
 def _fresh(task: object) -> Task:

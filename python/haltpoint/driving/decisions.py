@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ from haltpoint.json_value import to_json_text
 from haltpoint.run.requirements import RunRequirement
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["Handlers", "commit_drafts", "unresolved_error", "waiter_for"]
+__all__ = ["Handlers", "commit_drafts", "concerning", "unresolved_error", "waiter_for"]
 
 HitlHandler = Callable[[RunRequirement], Any]
 
@@ -77,14 +80,39 @@ async def commit_drafts(
         InvalidResolutionError: a requirement is not the run's, or its values do not fit.
         RequirementConflictError: somebody decided otherwise before.
     """
-    ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
-    for requirement, on_disk, decision in ready:
-        await _commit(database, stored.run_id, requirement, on_disk.id, decision)
+    with concerning(stored.run_id):
+        ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
+        for requirement, on_disk, decision in ready:
+            await _commit(database, stored.run_id, requirement, on_disk.id, decision)
     return len(ready)
 
 
+@contextmanager
+def concerning(run_id: str) -> Generator[None]:
+    """Let errors that leave the block say which run they are about."""
+    try:
+        yield
+    except HaltpointError as error:
+        error.run_id = error.run_id or run_id
+        raise
+
+
 def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
-    return draft if isinstance(draft, RunRequirement) else RunRequirement.from_dict(draft)
+    if isinstance(draft, RunRequirement):
+        return draft
+    try:
+        return RunRequirement.from_dict(draft)
+    except HaltpointError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidResolutionError(
+            "requirements= takes a list of RunRequirement objects or of what their to_dict() returns; "
+            f"this can't be read as one: {_shortened(draft)} ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _shortened(value: object) -> str:
+    return repr(value)[:200]
 
 
 def _checked(
@@ -156,12 +184,9 @@ async def _commit(
     text = _text_of(decision, requirement)
     by = requirement.draft_by or _who_decides()
     ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
-    try:
+    with concerning(run_id):
         # A cancelled caller does not take the decision back: it may be on disk already.
         await asyncio.shield(bridge.wait(ticket))
-    except HaltpointError as error:
-        error.run_id = error.run_id or run_id
-        raise
     if requirement.decision is None:
         await _refresh(database, run_id, requirement, requirement_id)
 

@@ -13,7 +13,7 @@ from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
-from haltpoint.driving.decisions import Handlers, commit_drafts, unresolved_error, waiter_for
+from haltpoint.driving.decisions import Handlers, commit_drafts, concerning, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
 from haltpoint.driving.prompts import opening_prompt, response_format_data, system_prompt
@@ -205,7 +205,8 @@ async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, 
     decided = 0
     for requirement in output.requirements:
         if requirement.decision is None:
-            await call.handlers.resolve(requirement)
+            with concerning(output.run_id):
+                await call.handlers.resolve(requirement)
             await commit_drafts(call.database, output, [requirement], tools)
             # Not only by a draft committed here: the handler may have awaited the requirement itself.
             decided += requirement.decision is not None
