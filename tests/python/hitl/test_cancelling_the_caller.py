@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,15 @@ async def test_timeout_cancels_an_async_tool(db: SqliteDatabase) -> None:
         await agent.do_async("Work.", timeout=0.05)
     paused = await agent.continue_run_async(run_id=caught.value.run_id, return_output=True)
     assert paused.pause_reason == "recovery"
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "1", True])
+@asynchronous
+async def test_a_timeout_that_is_none_is_refused_before_a_run_starts(db: SqliteDatabase, timeout: Any) -> None:
+    agent = Agent(model("answer"), db=db)
+    with pytest.raises((TypeError, ValueError), match="timeout must be"):
+        await agent.do_async("Work.", timeout=timeout)
+    assert agent.run_id is None
 
 
 @asynchronous

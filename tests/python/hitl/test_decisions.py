@@ -12,6 +12,7 @@ import pytest
 from haltpoint import (
     Agent,
     AgentRunOutput,
+    HaltpointError,
     InvalidResolutionError,
     RequirementConflictError,
     RunRequirement,
@@ -229,3 +230,24 @@ async def test_outputs_survive_json(db: SqliteDatabase) -> None:
     restored.active_requirements[0].confirm()
     continued_output = await continued(db, paused.run_id, restored.requirements, "all kinds")
     assert [item.kind for item in continued_output.active_requirements] == ["external_tool", "user_input"]
+
+
+@pytest.mark.parametrize(
+    "bad", ["abc", [7], [None], [{}], [{"id": "x"}], {"id": "x"}, [{"id": "x", "tool_execution": {"confirmed": True}}]]
+)
+@asynchronous
+async def test_what_is_no_requirement_is_refused_with_the_run_id(db: SqliteDatabase, bad: Any) -> None:
+    paused = await paused_run(db)
+    with pytest.raises(InvalidResolutionError) as caught:
+        await continued(db, paused.run_id, bad)
+    assert caught.value.run_id == paused.run_id
+
+
+@asynchronous
+async def test_an_executors_result_without_a_form_is_refused_with_the_run_id(db: SqliteDatabase) -> None:
+    agent = Agent(model("deliver"), db=db, tools=TOOLS)
+    with pytest.raises(HaltpointError) as caught:
+        await agent.do_async("Work.", external_tool_executor=lambda _: b"bytes")
+    assert caught.value.run_id == agent.run_id
+    result = await agent.continue_run_async(run_id=agent.run_id, external_tool_executor=lambda _: "text")
+    assert result == "finished"
