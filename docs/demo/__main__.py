@@ -46,7 +46,7 @@ class Play:
 
     def perform(self) -> None:
         line(f"\n  {styled('haltpoint', 'bold')}  a run that stops for people and survives anything")
-        line(f"  {styled(TASK, 'dim')}\n")
+        line(f"  {styled(TASK, 'dim')}")
         state = self._paused("starts the run")
         decision = self._decided(state)
         self._killed(state.run_id, decision)
