@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunContinued, RunStarted};
 use crate::message::Message;
-use crate::run::{Effect, Reconciliation, Run, ToolOutcome, Transition, Verdict};
+use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Finish, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
@@ -235,7 +235,8 @@ impl Session {
     /// Somebody else appended a decision or a cancel request.
     ///
     /// # Errors
-    /// The failure of an earlier commit, or a record that does not fit the run.
+    /// The failure of an earlier commit; [`StoreError::LeaseLost`] when the record shows that another driver has the run; a
+    /// record that cannot be read.
     pub fn notify_outsider(&mut self, record: &Record, at: Timestamp, deliver: Deliver) -> Result<Handed, EngineError> {
         let mut fault = None;
         let handed = self.apply(at, deliver, |run| {
@@ -244,7 +245,20 @@ impl Session {
                 Transition::default()
             })
         })?;
-        fault.map_or(Ok(handed), |error| Err(error.into()))
+        fault.map_or(Ok(handed), |error| Err(self.unreadable(error)))
+    }
+
+    /// Whoever drives a run opens its requirements: a decision on one that this driver does not know was asked for by another
+    /// driver, who took the run over.
+    fn unreadable(&self, error: ReplayError) -> EngineError {
+        let ReplayError::Dangling { .. } = error else {
+            return error.into();
+        };
+        let run_id = self.run.run_id().clone();
+        self.failed
+            .get_or_init(|| StoreError::LeaseLost { run_id })
+            .clone()
+            .into()
     }
 
     fn apply(
