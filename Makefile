@@ -23,7 +23,7 @@ FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help test lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -78,6 +78,9 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
+
+soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions
+	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability
 
 wheel: $(DIST)/.built ## the wheel, in dist/
 

@@ -62,7 +62,7 @@ def table(pytestconfig: pytest.Config) -> Table:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
     table = config.stash.get(_TABLE, None)
-    if table is not None:
+    if table is not None and table.rows:
         terminalreporter.section("what was killed")
         for line in table.lines():
             terminalreporter.write_line(line)

@@ -83,19 +83,25 @@ class History:
     @property
     def run_id(self) -> str | None:
         """The run, as soon as it is on disk."""
-        if not (self._directory / "runs.db").exists():
-            return None
-        with closing(sqlite3.connect(self._directory / "runs.db")) as connection:
-            rows = connection.execute("SELECT run_id FROM runs").fetchall()
-        assert len(rows) <= 1
-        return rows[0][0] if rows else None
+        row = self._row()
+        return None if row is None else row[0]
 
     @property
     def status(self) -> str | None:
         """The run's status as it is stored."""
+        row = self._row()
+        return None if row is None else row[1]
+
+    def _row(self) -> tuple[str, str] | None:
+        if not (self._directory / "runs.db").exists():
+            return None
         with closing(sqlite3.connect(self._directory / "runs.db")) as connection:
-            rows = connection.execute("SELECT status FROM runs").fetchall()
-        return rows[0][0] if rows else None
+            # A process may have been killed before the tables were there.
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
+                return None
+            rows = connection.execute("SELECT run_id, status FROM runs").fetchall()
+        assert len(rows) <= 1
+        return rows[0] if rows else None
 
     def journal(self) -> Journal:
         """The run's journal; the database must be in order."""

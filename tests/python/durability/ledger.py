@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class Ledger:
         self._path = Path(directory) / "ledger.jsonl"
 
     def note(self, what: str, **facts: Any) -> None:
-        """Write a line and wait until it is on disk."""
-        line = json.dumps({"what": what, **facts}) + "\n"
+        """Write a line, with the time on the machine's clock, and wait until it is on disk."""
+        line = json.dumps({"what": what, "at": time.monotonic(), **facts}) + "\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode())
@@ -31,7 +32,8 @@ class Ledger:
     def note_call(self, what: str, **facts: Any) -> None:
         """Write a line about the tool call that the calling code answers."""
         call = current_tool_call()
-        self.note(what, call=call.tool_call_id, key=call.idempotency_key, attempt=call.attempt, **facts)
+        of_call = {"run_id": call.run_id, "call": call.tool_call_id, "key": call.idempotency_key, "attempt": call.attempt}
+        self.note(what, **of_call, **facts)
 
     def note_decision(self, requirement: RunRequirement) -> None:
         """Write that a person was told that their decision is on disk."""

@@ -17,7 +17,7 @@ from typing_extensions import Self
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
 from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement, SqliteDatabase
 
-__all__ = ["Ended", "Participant", "inspect", "participate"]
+__all__ = ["Ended", "Participant", "inspect", "participate", "tell", "wait_for_word"]
 
 _PATIENCE = 30.0
 _context = multiprocessing.get_context("forkserver")
@@ -30,7 +30,7 @@ class Ended:
 
     Attributes:
         killed: by SIGKILL.
-        told: what it told last; None when it was killed before.
+        told: what it told last, after what was heard; None when that was nothing.
     """
 
     killed: bool
@@ -41,12 +41,12 @@ class Participant:
     """A process under way. A context manager that leaves none behind."""
 
     def __init__(self, body: Callable[..., Any], *arguments: Any, fault: str | None = None) -> None:
-        self._receiver, sender = _context.Pipe(duplex=False)
+        self._link, link = _context.Pipe()
         # A server that is started now finds what the tests import in the same places.
         os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
-        self._process = _context.Process(target=_body, args=(sender, fault, body, *arguments))
+        self._process = _context.Process(target=_body, args=(link, fault, body, *arguments))
         self._process.start()
-        sender.close()
+        link.close()
 
     @property
     def pid(self) -> int:
@@ -60,8 +60,12 @@ class Participant:
 
     def hear(self) -> Any:
         """Wait for what it tells next."""
-        assert self._receiver.poll(_PATIENCE), "the process says nothing"
-        return self._receiver.recv()
+        assert self._link.poll(_PATIENCE), "the process says nothing"
+        return self._link.recv()
+
+    def say(self, word: Any) -> None:
+        """Say a word that it waits for."""
+        self._link.send(word)
 
     def killed_within(self, seconds: float) -> bool:
         """Kill it after that time, unless it ends before."""
@@ -74,9 +78,10 @@ class Participant:
         """Wait until it ends; what ends it otherwise than SIGKILL is an error."""
         told = None
         try:
-            while self._receiver.poll(_PATIENCE):
-                told = self._receiver.recv()
-        except EOFError:
+            while self._link.poll(_PATIENCE):
+                told = self._link.recv()
+        except (EOFError, ConnectionResetError):
+            # Its end of the pipe is gone, and so is the process, or soon.
             pass
         self._process.join(_PATIENCE)
         code = self._process.exitcode
@@ -91,16 +96,28 @@ class Participant:
             self._process.kill()
         self._process.join()
         self._process.close()
-        self._receiver.close()
+        self._link.close()
 
 
-def _body(sender: Connection, fault: str | None, body: Callable[..., Any], *arguments: Any) -> None:
+_own_link: list[Connection] = []
+
+
+def _body(link: Connection, fault: str | None, body: Callable[..., Any], *arguments: Any) -> None:
+    _own_link.append(link)
     if fault is not None:
         os.environ["HALTPOINT_FAULT"] = fault
-    result = body(*arguments)
-    os.environ.pop("HALTPOINT_FAULT", None)
-    sender.send(result)
-    sender.close()
+    tell(body(*arguments))
+    link.close()
+
+
+def tell(fact: Any) -> None:
+    """Tell the test a fact; called in the process."""
+    _own_link[0].send(fact)
+
+
+def wait_for_word() -> Any:
+    """Wait until the test says a word; called in the process."""
+    return _own_link[0].recv()
 
 
 # What processes do
