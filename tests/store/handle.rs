@@ -342,3 +342,29 @@ fn a_refused_operation_reaches_its_own_completion_only() {
         assert_eq!(accepted.recv_timeout(PATIENCE).unwrap(), appended(1));
     });
 }
+
+#[test]
+fn a_lease_that_could_not_be_given_back_is_given_back_before_the_next_write() {
+    let file = TestFile::new();
+    let options = SqliteOptions {
+        busy_timeout: Duration::from_millis(10),
+        ..SqliteOptions::default()
+    };
+    let handle = StoreHandle::open_sqlite(&file.path(), options).unwrap();
+    handle.execute(create_held(&handle, "r", at(0))).unwrap();
+    let other = beside(&file.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = Operation::Release {
+        run_id: "r".into(),
+        epoch: 1,
+    };
+    assert!(message(handle.execute(release)).contains("another process keeps it locked"));
+    other.execute_batch("ROLLBACK").unwrap();
+    let acquire = Operation::Acquire {
+        run_id: "r".into(),
+        holder: handle.holder(),
+        now: at(1),
+        expires: at(2),
+    };
+    assert_eq!(granted(handle.execute(acquire)).0, 2);
+}

@@ -20,6 +20,8 @@ pub(super) struct Heartbeat {
     lease: Duration,
     clock: Clock,
     held: HashMap<Text, u64>,
+    /// Releases that could not be written. Nobody drives those runs, and as long as this process lives nobody else can.
+    owed: Vec<Operation>,
     due: Instant,
 }
 
@@ -30,6 +32,7 @@ impl Heartbeat {
             lease,
             clock,
             held: HashMap::new(),
+            owed: Vec::new(),
             due: Instant::now(),
         }
     }
@@ -39,13 +42,20 @@ impl Heartbeat {
         (!self.held.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
     }
 
-    /// Renews the leases when it is time to. A store that cannot be written now is asked again soon.
+    /// Renews the leases when it is time to, and gives those back that could not be before. A store that cannot be written now is
+    /// asked again soon.
     pub(super) fn beat_if_due(&mut self, store: &mut dyn Store) {
         if self.time_left() != Some(Duration::ZERO) {
             return;
         }
         let micros = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
         let beaten = store.heartbeat(&self.holder, (self.clock)().plus_micros(micros));
+        if beaten.is_ok() && !self.owed.is_empty() {
+            let owed = self.take_owed();
+            for (release, outcome) in owed.iter().zip(store.commit(&owed)) {
+                self.note(release, &outcome);
+            }
+        }
         let interval = self.lease / BEATS_PER_LEASE;
         self.due = Instant::now() + if beaten.is_ok() { interval } else { interval.min(RETRY) };
     }
@@ -58,6 +68,7 @@ impl Heartbeat {
                 self.hold(run_id, *epoch);
             }
             (Operation::Release { run_id, epoch }, Ok(_)) => self.let_go(run_id, *epoch),
+            (release @ Operation::Release { .. }, Err(_)) => self.owed.push(release.clone()),
             (Operation::Append(append), outcome) => self.note_append(append, outcome),
             _ => {}
         }
@@ -83,6 +94,11 @@ impl Heartbeat {
         if self.held.get(run_id) == Some(&epoch) {
             self.held.remove(run_id);
         }
+    }
+
+    /// What still has to be given back: it belongs before whatever is written next.
+    pub(super) fn take_owed(&mut self) -> Vec<Operation> {
+        std::mem::take(&mut self.owed)
     }
 
     /// What gives all leases back.

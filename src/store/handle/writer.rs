@@ -100,8 +100,10 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Vec<Submission>) {
-        let (operations, completions): (Vec<_>, Vec<_>) = batch
-            .into_iter()
+        let owed = self.heartbeat.take_owed().into_iter();
+        let (operations, completions): (Vec<_>, Vec<_>) = owed
+            .map(|release| Submission::new(release, Box::new(|_| ())))
+            .chain(batch)
             .map(|submission| (submission.operation, submission.completion))
             .unzip();
         self.fault_plan.pass_before_commit(&operations);
