@@ -37,21 +37,34 @@ impl Fault {
 }
 
 fn describe(action: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
-    let advice = advice(error.sqlite_error_code());
+    let advice = advice(error);
     unusable(format!(
         "cannot {action} the database {}: {advice} (SQLite: {error})",
         path.display()
     ))
 }
 
-fn advice(code: Option<ErrorCode>) -> &'static str {
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error {
+        // Something stands in the file that was never written there.
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => DAMAGED,
+        _ => advice_about(error.sqlite_error_code()),
+    }
+}
+
+const DAMAGED: &str = "its content is damaged; restore it from a backup";
+
+fn advice_about(code: Option<ErrorCode>) -> &'static str {
     match code {
         Some(ErrorCode::DiskFull) => "the disk is full; free some space and try again, nothing that was stored is lost",
         Some(ErrorCode::ReadOnly) => "it is read-only; make the file and its directory writable for this user",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process keeps it locked; end what holds a transaction open on it, then try again"
         }
-        Some(ErrorCode::DatabaseCorrupt) => "its content is damaged; restore it from a backup",
+        Some(ErrorCode::DatabaseCorrupt) => DAMAGED,
         Some(ErrorCode::NotADatabase) => "the file is no SQLite database; give another path",
         Some(ErrorCode::SystemIoFailure) => {
             "the operating system could not read or write it; check the disk, and use no network file system"
