@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import functools
-import math
-import sys
-import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from haltpoint.db.database import Database, InMemoryDatabase
+from haltpoint.driving.arguments import (
+    checked_database,
+    checked_run_id,
+    checked_timeout,
+    fresh_task,
+    positive,
+    resolved_model,
+)
 from haltpoint.driving.background import run_blocking
 from haltpoint.driving.decisions import Handlers, HitlHandler
 from haltpoint.driving.live import driver_of
 from haltpoint.driving.runs import Call, Identity, continue_run, start_run
-from haltpoint.exceptions import HaltpointError, RunNotCompletedWarning, UnfinishedRunError
-from haltpoint.models.base import Model
+from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
+from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, ToolCallLimitError, ToolInDoubtError
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
+    from haltpoint.models.base import Model
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
@@ -83,16 +89,16 @@ class Agent:
     ) -> None:
         if mode not in ("raise", "return_false"):
             raise ValueError(f'mode must be "raise" or "return_false", got {mode!r}')
-        self.model = _resolved_model(model, settings)
+        self.model = resolved_model(model, settings)
         self.name = name
-        self.db: Database = InMemoryDatabase() if db is None else _checked_database(db)
+        self.db: Database = InMemoryDatabase() if db is None else checked_database(db)
         self.tools: list[Any] = list(tools or ())
-        self.retry = _positive("retry", retry)
+        self.retry = positive("retry", retry)
         self.mode = mode
         if on_in_doubt not in ("ask", "retry", "fail"):
             raise ValueError(f'on_in_doubt must be "ask", "retry" or "fail", got {on_in_doubt!r}')
         self.on_in_doubt = on_in_doubt
-        self.tool_call_limit = _positive("tool_call_limit", tool_call_limit)
+        self.tool_call_limit = positive("tool_call_limit", tool_call_limit)
         self.settings: dict[str, Any] = dict(settings or {})
         self.debug = debug
         self.print = print
@@ -195,7 +201,7 @@ class Agent:
                 external_tool_executor=external_tool_executor,
             )
             return [await do_one(each) for each in task]
-        task = Task(task) if isinstance(task, str) else _fresh(task)
+        task = Task(task) if isinstance(task, str) else fresh_task(task)
         handlers_of_call = Handlers(hitl_handler, external_tool_executor)
         call = self._call(model, debug=debug, retry=retry, timeout=timeout, handlers=handlers_of_call)
         return await self._result(start_run(call, task), return_output)
@@ -208,7 +214,7 @@ class Agent:
         """Run a task and print its content. Takes and returns what `do_async` does."""
         result = await self.do_async(task, *args, **options)
         if not self.print:
-            _print(result)
+            print_result(result)
         return result
 
     def print_do(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
@@ -286,7 +292,7 @@ class Agent:
     def _located(self, task: Task | None, run_id: str | None) -> tuple[Database, str]:
         """The database and the id of the run to continue; a task knows its own, whichever agent started its run."""
         if run_id is not None:
-            return self._database_of(task, run_id), run_id
+            return self._database_of(task, checked_run_id(run_id)), run_id
         if task is None:
             raise ValueError("continue_run needs a task or a run_id")
         if task.run_id is None:
@@ -314,17 +320,17 @@ class Agent:
         return Call(
             identity=self._identity,
             database=database or self.db,
-            model=self.model if model is None else _resolved_model(model, self.settings),
+            model=self.model if model is None else resolved_model(model, self.settings),
             tools=[*self.tools, *(tools or ())],
             settings=self.settings,
-            attempts=self.retry if retry == 1 else _positive("retry", retry),
+            attempts=self.retry if retry == 1 else positive("retry", retry),
             tool_call_limit=self.tool_call_limit,
             on_in_doubt=self.on_in_doubt,
             handlers=handlers,
-            timeout=None if timeout is None else _checked_timeout(timeout),
+            timeout=None if timeout is None else checked_timeout(timeout),
             on_run=self._note_run,
             on_output=self._note_output,
-            trace=_trace if debug or self.debug else None,
+            trace=print_trace if debug or self.debug else None,
         )
 
     def _note_run(self, run_id: str) -> None:
@@ -343,92 +349,13 @@ class Agent:
                 raise
             return self._agent_run_output if return_output else False
         if self.print:
-            _print(output)
+            print_result(output)
         if return_output:
             return output
         if not output.is_complete:
-            _warn_not_completed(output, has_file=not self._has_own_memory)
+            warn_not_completed(output, has_file=not self._has_own_memory)
         return output.output
 
 
-def _resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Model:
-    if isinstance(model, str):
-        from haltpoint.models.provider import ProviderModel, validate_settings
-
-        validate_settings(settings or {})
-        return cast("Model", ProviderModel(model))
-    given = cast("object", model)
-    if isinstance(given, Model):
-        return given
-    raise TypeError(
-        f"model must be a str such as 'openai/gpt-4o' or an object with `name` and an async `request` method, "
-        f"got {given!r}; wrap a plain function in haltpoint.models.FunctionModel"
-    )
-
-
-def _checked_database(db: object) -> Database:
-    if isinstance(db, Database):
-        return db
-    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")
-
-
-def _positive(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value
-
-
-def _checked_timeout(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
-    if not 0 <= timeout < math.inf:
-        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
-    return timeout
-
-
-def _fresh(task: object) -> Task:
-    if not isinstance(task, Task):
-        raise TypeError(f"task must be a Task, a str or a list of them, got {task!r}")
-    if task.status is not None and not task.is_completed:
-        raise UnfinishedRunError(
-            f"the task has run {task.run_id}, which is {task.status.value}: continue it with "
-            "continue_run_async(task=task), or make a new Task to start over",
-            run_id=task.run_id,
-        )
-    return task
-
-
 def _is_failed_run(error: HaltpointError) -> bool:
-    from haltpoint.exceptions import InvalidOutputError, ModelError, ToolCallLimitError, ToolInDoubtError
-
     return isinstance(error, (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError))
-
-
-def _warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
-    how = (
-        f"resolve its requirements ({output.pause_reason}) and continue it with"
-        if output.is_paused
-        else "continue it with"
-    )
-    where = "" if has_file else " in this process (give the agent a SqliteDatabase to continue from another)"
-    warnings.warn(
-        RunNotCompletedWarning(
-            f"run {output.run_id} is {output.status.value.lower()} and has no output yet; {how} "
-            f"continue_run_async(run_id={output.run_id!r}){where}, or pass return_output=True to see its state",
-            run_id=output.run_id,
-        ),
-        stacklevel=4,
-    )
-
-
-def _print(result: object) -> None:
-    from haltpoint.run.agent.output import AgentRunOutput
-
-    shown: Any = result.output if isinstance(result, AgentRunOutput) and result.is_complete else result
-    sys.stdout.write(f"{shown}\n")
-
-
-def _trace(line: str) -> None:
-    sys.stderr.write(f"haltpoint: {line}\n")

@@ -1,0 +1,85 @@
+"""What an agent is given, checked before anything begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from haltpoint.db.database import Database
+from haltpoint.exceptions import UnfinishedRunError
+from haltpoint.models.base import Model
+from haltpoint.task import Task
+
+__all__ = ["checked_database", "checked_run_id", "checked_timeout", "fresh_task", "positive", "resolved_model"]
+
+
+def resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Model:
+    """Return the model of that name, or the object itself.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: there is no such provider, or no such setting.
+    """
+    if isinstance(model, str):
+        from haltpoint.models.provider import ProviderModel, validate_settings
+
+        validate_settings(settings or {})
+        return cast("Model", ProviderModel(model))
+    given = cast("object", model)
+    if isinstance(given, Model):
+        return given
+    raise TypeError(
+        f"model must be a str such as 'openai/gpt-4o' or an object with `name` and an async `request` method, "
+        f"got {given!r}; wrap a plain function in haltpoint.models.FunctionModel"
+    )
+
+
+def checked_database(db: object) -> Database:
+    """Return `db`, which must be a database."""
+    if isinstance(db, Database):
+        return db
+    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")
+
+
+def positive(name: str, value: object) -> int:
+    """Return `value`, which must be an int above 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return `timeout`, which must be a number of seconds."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
+    if not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
+    return timeout
+
+
+def checked_run_id(run_id: object) -> str:
+    """Return `run_id`, which must be text."""
+    if isinstance(run_id, str):
+        return run_id
+    raise TypeError(f"run_id must be a str such as output.run_id, got {run_id!r}")
+
+
+def fresh_task(task: object) -> Task:
+    """Return `task`, which must be a Task without a run that waits to be continued.
+
+    Raises:
+        TypeError: it is no Task.
+        UnfinishedRunError: its run is not finished.
+    """
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a Task, a str or a list of them, got {task!r}")
+    if task.status is not None and not task.is_completed:
+        raise UnfinishedRunError(
+            f"the task has run {task.run_id}, which is {task.status.value}: continue it with "
+            "continue_run_async(task=task), or make a new Task to start over",
+            run_id=task.run_id,
+        )
+    return task
