@@ -169,7 +169,7 @@ fn input_tokens(body: &Value) -> u64 {
     ]
     .iter()
     .map(|pointer| count_at(body, pointer))
-    .sum()
+    .fold(0, u64::saturating_add)
 }
 
 fn read_block(reply: &mut Reply, block: &Value) -> Result<(), Fault> {

@@ -139,7 +139,7 @@ pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
     let mut reply = Reply {
         input_tokens: count_at(body, "/usageMetadata/promptTokenCount"),
         output_tokens: count_at(body, "/usageMetadata/candidatesTokenCount")
-            + count_at(body, "/usageMetadata/thoughtsTokenCount"),
+            .saturating_add(count_at(body, "/usageMetadata/thoughtsTokenCount")),
         ..Reply::default()
     };
     for part in parts {
