@@ -17,13 +17,16 @@ RUST_SOURCES := $(shell find src python/bindings -name '*.rs')
 PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
 WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml README.md LICENSE
 
+# For how long each fuzz target looks for new inputs.
+FUZZ_SECONDS ?= 60
+
 # Runtimes and languages that the engine must never depend on, however indirectly.
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
 
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help test soak lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak fuzz lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -81,6 +84,10 @@ test-python: $(STAMPS)/installed ## pytest against the installed wheel
 
 soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability
+
+fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
+	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_
+	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/python/fuzz --timeout 0 -o faulthandler_timeout=0
 
 wheel: $(DIST)/.built ## the wheel, in dist/
 

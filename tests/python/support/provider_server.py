@@ -84,6 +84,11 @@ class ProviderServer:
         for item in items:
             self._script.put(Answer(item) if isinstance(item, str) else item)
 
+    def forget_script(self) -> None:
+        """Forget the answers that nobody asked for."""
+        while not self._script.empty():
+            self._script.get()
+
     @property
     def last(self) -> dict[str, Any]:
         """The body of the latest request."""
