@@ -33,7 +33,7 @@ _Failure: TypeAlias = tuple[
     Literal["model", "tool_call_limit", "invalid_output", "in_doubt"], str, str | None, int | None
 ]
 
-RunRow: TypeAlias = tuple[str, str | None, str | None, str | None, str, int, int]
+_RunRow: TypeAlias = tuple[str, str | None, str | None, str | None, str, int, int]
 
 def new_run_id() -> str: ...
 def fault_points() -> list[str]: ...
@@ -234,7 +234,7 @@ class Database:
         user_id: str | None,
         before: str | None,
         limit: int,
-    ) -> list[RunRow]: ...
+    ) -> list[_RunRow]: ...
     def requirements(
         self, run_id: str | None, kind: str | None, open_only: bool, before: str | None, limit: int
     ) -> str: ...

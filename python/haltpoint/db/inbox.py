@@ -35,7 +35,7 @@ def select_runs(
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
     rows = database.native.runs(wanted, agent_name, session_id, user_id, before, _checked_limit(limit))
-    return [_listed(database, row) for row in rows]
+    return [_listed(database, *row) for row in rows]
 
 
 def open_requirements(
@@ -71,12 +71,20 @@ def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:
     return AgentRunOutput.from_view_text(snapshot.view_json, known, waiter=waiter_for(database))
 
 
-def _listed(database: Database, row: _engine.RunRow) -> AgentRunOutput:
+def _listed(
+    database: Database,
+    run_id: str,
+    agent_name: str | None,
+    session_id: str | None,
+    user_id: str | None,
+    status: str,
+    created_at: int,
+    updated_at: int,
+) -> AgentRunOutput:
     """A run of a list: what the list does not say is read when it is asked for."""
     from haltpoint.driving.decisions import waiter_for
     from haltpoint.run.agent.output import AgentRunOutput
 
-    run_id, agent_name, session_id, user_id, status, created_at, updated_at = row
     known = {
         "run_id": run_id,
         "agent_name": agent_name,
