@@ -105,7 +105,9 @@ def _reconciled_by(function: Any) -> Any:
     return tool(reconcile=function, name=f"act{function.__name__}")(act)
 
 
-_RECONCILED = {f"act{each.__name__}": _reconciled_by(each) for each in (_found, _found_async, _never_began, _cannot_tell, _raises)}
+_RECONCILED = {
+    f"act{each.__name__}": _reconciled_by(each) for each in (_found, _found_async, _never_began, _cannot_tell, _raises)
+}
 
 TOOLS: dict[str, Any] = {
     "plain": plain,
@@ -167,7 +169,9 @@ def try_twice_and_die(directory: str, run_id: str | None) -> Any:
     """Start, or continue, a run whose tool is retried within a process and across the death of one."""
     use_directory(directory)
     with SqliteDatabase(Path(directory) / "runs.db") as db:
-        agent = Agent(CheckedModel([wants("flaky", part="a"), wants("flaky", part="b"), "finished"]), db=db, tools=[flaky])
+        agent = Agent(
+            CheckedModel([wants("flaky", part="a"), wants("flaky", part="b"), "finished"]), db=db, tools=[flaky]
+        )
         if run_id is None:
             return asyncio.run(agent.do_async("Work."))
         return asyncio.run(agent.continue_run_async(run_id=run_id))

@@ -32,7 +32,12 @@ class Ledger:
     def note_call(self, what: str, **facts: Any) -> None:
         """Write a line about the tool call that the calling code answers."""
         call = current_tool_call()
-        of_call = {"run_id": call.run_id, "call": call.tool_call_id, "key": call.idempotency_key, "attempt": call.attempt}
+        of_call = {
+            "run_id": call.run_id,
+            "call": call.tool_call_id,
+            "key": call.idempotency_key,
+            "attempt": call.attempt,
+        }
         self.note(what, **of_call, **facts)
 
     def note_decision(self, requirement: RunRequirement) -> None:

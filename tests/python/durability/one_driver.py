@@ -49,7 +49,9 @@ async def _told(run: Any) -> dict[str, Any]:
 
 
 def _payer(db: SqliteDatabase) -> Agent:
-    return Agent(CheckedModel([wants("pay", amount=30), wants("weigh", item="gold"), "paid"]), db=db, tools=[pay, weigh])
+    return Agent(
+        CheckedModel([wants("pay", amount=30), wants("weigh", item="gold"), "paid"]), db=db, tools=[pay, weigh]
+    )
 
 
 def start_paying(directory: str) -> dict[str, Any]:
@@ -81,7 +83,9 @@ def saw(board: str) -> str:
 
 
 def _sawyer(db: SqliteDatabase) -> Agent:
-    return Agent(CheckedModel([wants("saw", board="oak"), wants("weigh", item="oak"), "sawn"]), db=db, tools=[saw, weigh])
+    return Agent(
+        CheckedModel([wants("saw", board="oak"), wants("weigh", item="oak"), "sawn"]), db=db, tools=[saw, weigh]
+    )
 
 
 def start_sawing(directory: str, lease_seconds: float) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def test_of_twenty_processes_that_continue_a_run_one_drives_it(tmp_path: Path) -
         run_id = starter.finish().told["run_id"]
     with ExitStack() as stack:
         processes = [
-            stack.enter_context(Participant(one_driver.continue_at_once, str(tmp_path), run_id)) for _ in range(_AT_ONCE)
+            stack.enter_context(Participant(one_driver.continue_at_once, str(tmp_path), run_id))
+            for _ in range(_AT_ONCE)
         ]
         assert {process.hear() for process in processes} == {"ready"}
         for process in processes:
