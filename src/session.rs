@@ -115,6 +115,12 @@ impl Session {
         &self.before
     }
 
+    /// The epoch of the lease under which this process drives.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// The run as it stands now, for somebody who looks at it later.
     #[must_use]
     pub fn snapshot(&self) -> Loaded {
