@@ -1,0 +1,187 @@
+//! A process's way to the shared disk: operations wait until the scheduler says what becomes of them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use haltpoint_engine::Text;
+use haltpoint_engine::journal::Record;
+use haltpoint_engine::store::handle::{Completion, HostedStore, ReadJob, Subscriber, Subscribers, Subscription};
+use haltpoint_engine::store::{Author, Committed, Operation, Store, StoreError};
+
+use crate::disk::Disk;
+use crate::journal::record;
+
+type Outcome = Result<Committed, StoreError>;
+
+/// What becomes of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Written,
+    Refused,
+    /// Written, and an error is reported all the same.
+    Unheard,
+}
+
+/// The queues of one process.
+pub(crate) struct SimulatedBackend {
+    disk: Arc<Mutex<Disk>>,
+    queues: Mutex<Queues>,
+    subscribers: Arc<Subscribers>,
+}
+
+#[derive(Default)]
+struct Queues {
+    is_dead: bool,
+    writes: VecDeque<(Operation, Completion)>,
+    unacknowledged: Vec<(Operation, Completion, Outcome)>,
+    reads: VecDeque<ReadJob>,
+    cursor: i64,
+}
+
+impl SimulatedBackend {
+    pub(crate) fn new(disk: Arc<Mutex<Disk>>) -> Self {
+        let cursor = disk.lock().unwrap().store.outsiders_after(None).unwrap().1;
+        let queues = Queues {
+            cursor,
+            ..Queues::default()
+        };
+        Self {
+            disk,
+            queues: Mutex::new(queues),
+            subscribers: Arc::default(),
+        }
+    }
+
+    /// The process is gone: nobody hears of anything any more.
+    pub(crate) fn die(&self) -> bool {
+        let mut queues = self.queues.lock().unwrap();
+        let loses_acknowledgement = !queues.unacknowledged.is_empty();
+        let dropped = std::mem::take(&mut *queues);
+        queues.is_dead = true;
+        drop(queues);
+        drop(dropped);
+        loses_acknowledgement
+    }
+
+    pub(crate) fn can_commit(&self) -> bool {
+        let queues = self.queues.lock().unwrap();
+        !queues.writes.is_empty() && queues.unacknowledged.is_empty()
+    }
+
+    pub(crate) fn can_acknowledge(&self) -> bool {
+        !self.queues.lock().unwrap().unacknowledged.is_empty()
+    }
+
+    pub(crate) fn can_read(&self) -> bool {
+        !self.queues.lock().unwrap().reads.is_empty()
+    }
+
+    /// Puts the oldest operations on disk, in one transaction; returns how many.
+    pub(crate) fn commit(&self, most: usize, fate: Fate) -> usize {
+        if !self.can_commit() {
+            return 0;
+        }
+        let mut queues = self.queues.lock().unwrap();
+        let count = most.min(queues.writes.len());
+        let (operations, completions): (Vec<_>, Vec<_>) = queues.writes.drain(..count).unzip();
+        let outcomes = match fate {
+            Fate::Written => self.disk.lock().unwrap().commit(&operations),
+            Fate::Refused => vec![Err(trouble()); count],
+            Fate::Unheard => {
+                self.disk.lock().unwrap().commit(&operations);
+                vec![Err(trouble()); count]
+            }
+        };
+        let together = operations.into_iter().zip(completions).zip(outcomes);
+        queues
+            .unacknowledged
+            .extend(together.map(|((operation, completion), outcome)| (operation, completion, outcome)));
+        count
+    }
+
+    /// Tells the process what became of its last transaction.
+    pub(crate) fn acknowledge(&self) {
+        let outcomes = std::mem::take(&mut self.queues.lock().unwrap().unacknowledged);
+        for (operation, completion, outcome) in outcomes {
+            self.disk.lock().unwrap().acknowledge(&operation, &outcome);
+            completion(outcome);
+        }
+    }
+
+    pub(crate) fn read_one(&self) {
+        let job = self.queues.lock().unwrap().reads.pop_front();
+        if let Some(job) = job {
+            job(Ok(&mut self.disk.lock().unwrap().store));
+        }
+    }
+
+    pub(crate) fn has_notices(&self) -> bool {
+        let cursor = self.queues.lock().unwrap().cursor;
+        self.disk.lock().unwrap().store.outsiders_after(None).unwrap().1 > cursor
+    }
+
+    /// Tells the process of the next record that outsiders appended.
+    pub(crate) fn notify_one(&self) {
+        let cursor = self.queues.lock().unwrap().cursor;
+        let records = self.disk.lock().unwrap().store.outsiders_after(Some(cursor)).unwrap().0;
+        if let Some(record) = records.first() {
+            self.queues.lock().unwrap().cursor += 1;
+            self.subscribers.notify(record);
+        }
+    }
+
+    /// A driver's entries that are not on disk yet; `None` when some of them failed and their driver does not know.
+    pub(crate) fn pending(&self, run_id: &Text, of_epoch: u64) -> Option<Vec<Record>> {
+        let queues = self.queues.lock().unwrap();
+        if queues.unacknowledged.iter().any(|(_, _, outcome)| outcome.is_err()) {
+            return None;
+        }
+        let mut pending = Vec::new();
+        for (operation, _) in &queues.writes {
+            match operation {
+                Operation::Append(append)
+                    if append.run_id == *run_id
+                        && matches!(append.author, Author::Driver { epoch, .. } if epoch == of_epoch) =>
+                {
+                    pending.extend(
+                        append
+                            .entries
+                            .iter()
+                            .map(|entry| record(0, entry.clone(), append.at, false)),
+                    );
+                }
+                Operation::Create(new) if new.run_id == *run_id => return None,
+                _ => {}
+            }
+        }
+        Some(pending)
+    }
+}
+
+fn trouble() -> StoreError {
+    StoreError::Unusable {
+        message: "the disk is in trouble".to_owned(),
+    }
+}
+
+impl HostedStore for SimulatedBackend {
+    fn submit(&self, operation: Operation, completion: Completion) {
+        let mut queues = self.queues.lock().unwrap();
+        if !queues.is_dead {
+            queues.writes.push_back((operation, completion));
+        }
+    }
+
+    fn read(&self, job: ReadJob) {
+        let mut queues = self.queues.lock().unwrap();
+        if !queues.is_dead {
+            queues.reads.push_back(job);
+        }
+    }
+
+    fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+        self.subscribers.add(run_id, subscriber)
+    }
+
+    fn close(&self) {}
+}

@@ -1,0 +1,241 @@
+//! The machine's disk, which all processes share: the store itself, and beside it what its journals must add up to.
+
+use std::collections::BTreeMap;
+
+use haltpoint_engine::journal::{Entry, Record};
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::run::Run;
+use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
+use haltpoint_engine::{Text, Timestamp};
+
+use crate::journal::Journal;
+use crate::ledger::Ledger;
+use crate::liveness::Lives;
+use crate::sabotage::{Sabotage, Tampering};
+use crate::witness::{Happening, Promise, Witness};
+
+type Outcome = Result<Committed, StoreError>;
+
+/// The disk, with everything that is known of what was written to it.
+pub(crate) struct Disk {
+    pub(crate) store: MemoryStore,
+    pub(crate) journals: BTreeMap<Text, Journal>,
+    pub(crate) ledger: Ledger,
+    pub(crate) lives: Lives,
+    witness: Witness,
+    tampering: Tampering,
+    /// What was carried out, while it is not durable at once, and how much of it is.
+    written: Vec<Operation>,
+    durable: usize,
+    acknowledged: BTreeMap<Text, u64>,
+    decisions: Vec<(Text, Text, Decision)>,
+}
+
+impl Disk {
+    pub(crate) fn new(lives: Lives, witness: Witness, sabotage: Sabotage) -> Self {
+        Self {
+            store: MemoryStore::new(Box::new(lives.clone())),
+            journals: BTreeMap::new(),
+            ledger: Ledger::new(witness.clone()),
+            lives,
+            witness,
+            tampering: Tampering::new(sabotage),
+            written: Vec::new(),
+            durable: 0,
+            acknowledged: BTreeMap::new(),
+            decisions: Vec::new(),
+        }
+    }
+
+    /// One transaction.
+    pub(crate) fn commit(&mut self, batch: &[Operation]) -> Vec<Outcome> {
+        batch.iter().map(|operation| self.carry_out(operation)).collect()
+    }
+
+    fn carry_out(&mut self, operation: &Operation) -> Outcome {
+        let Some(tampered) = self.tampering.apply(operation, &self.journals) else {
+            return Ok(Committed::Appended { seq: 0 });
+        };
+        let outcome = self.store.commit(std::slice::from_ref(&tampered)).remove(0);
+        match &outcome {
+            Ok(committed) => self.note(operation, &tampered, committed),
+            Err(error) => self.note_refusal(error),
+        }
+        outcome
+    }
+
+    fn note(&mut self, asked: &Operation, done: &Operation, committed: &Committed) {
+        if self.tampering.delays_durability() {
+            self.written.push(done.clone());
+        }
+        self.witness.tell(|| format!("    on disk: {}", describe(done)));
+        match (asked, done, committed) {
+            (_, Operation::Create(new), _) => {
+                let journal = Journal::new(new, &self.witness);
+                self.journals.insert(new.run_id.clone(), journal);
+            }
+            (Operation::Append(asked), Operation::Append(done), Committed::Appended { .. }) => {
+                self.note_append(asked, done)
+            }
+            (_, Operation::Append(_), Committed::AlreadyDecided) => self.witness.count(Happening::RepeatedDecisions),
+            (_, Operation::Acquire { .. }, Committed::Lease(LeaseGrant::Granted { epoch, run })) => {
+                self.note_lease(&run.row.run_id, *epoch, &run.records);
+            }
+            (_, Operation::Release { run_id, epoch }, _) => self.note_release(run_id, *epoch),
+            _ => {}
+        }
+    }
+
+    fn note_append(&mut self, asked: &Append, done: &Append) {
+        let Some(journal) = self.journals.get_mut(&done.run_id) else {
+            return;
+        };
+        if let Author::Driver { epoch, .. } = asked.author {
+            let holds = journal.is_held && epoch == journal.epoch;
+            self.witness.expect(holds, Promise::StaleHolderIsRefused, || {
+                format!("epoch {epoch} appends to {} under epoch {}", done.run_id, journal.epoch)
+            });
+        }
+        let outsider = done.author == Author::Outsider;
+        for entry in &done.entries {
+            journal.append(entry, done.at, outsider, &self.witness);
+        }
+        journal.is_held &= done.finish.is_none();
+    }
+
+    fn note_lease(&mut self, run_id: &Text, epoch: u64, records: &[Record]) {
+        let Some(journal) = self.journals.get_mut(run_id) else {
+            return;
+        };
+        if journal.is_held {
+            self.witness.count(Happening::Takeovers);
+        }
+        (journal.epoch, journal.is_held, journal.granted_at) = (epoch, true, journal.len());
+
+        self.witness.expect(
+            Run::replay(records).as_ref() == Ok(&journal.run),
+            Promise::ReplayGivesLiveState,
+            || format!("the journal of {run_id} as it was granted adds up to something else"),
+        );
+    }
+
+    fn note_release(&mut self, run_id: &Text, epoch: u64) {
+        if let Some(journal) = self.journals.get_mut(run_id).filter(|journal| journal.epoch == epoch) {
+            journal.is_held = false;
+        }
+    }
+
+    fn note_refusal(&self, error: &StoreError) {
+        self.witness.tell(|| format!("    refused: {error}"));
+        match error {
+            StoreError::LeaseLost { .. } => self.witness.count(Happening::FencedAppends),
+            StoreError::Busy { .. } => self.witness.count(Happening::BusyRuns),
+            StoreError::Decided { .. } => self.witness.count(Happening::Conflicts),
+            _ => {}
+        }
+    }
+
+    /// A process is told that the operation is on disk.
+    pub(crate) fn acknowledge(&mut self, operation: &Operation, outcome: &Outcome) {
+        let Ok(Committed::Appended { seq }) = outcome else {
+            return;
+        };
+        let run_id = match operation {
+            Operation::Create(new) => &new.run_id,
+            Operation::Append(append) => &append.run_id,
+            Operation::Acquire { .. } | Operation::Release { .. } => return,
+        };
+        let kept = self.acknowledged.entry(run_id.clone()).or_default();
+        *kept = (*kept).max(*seq);
+    }
+
+    /// Somebody is told that their decision is on disk.
+    pub(crate) fn acknowledge_decision(&mut self, run_id: Text, requirement_id: Text, decision: Decision) {
+        self.decisions.push((run_id, requirement_id, decision));
+        self.check_acknowledged();
+    }
+
+    /// All that was ever acknowledged is there.
+    pub(crate) fn check_acknowledged(&self) {
+        for (run_id, seq) in &self.acknowledged {
+            let length = self.journals.get(run_id).map_or(0, Journal::len);
+            self.witness.expect(length >= *seq, Promise::AcknowledgedIsKept, || {
+                format!("{run_id} has {length} entries, of which {seq} were acknowledged")
+            });
+        }
+        for (run_id, requirement_id, decision) in &self.decisions {
+            let requirement = self
+                .journals
+                .get(run_id)
+                .and_then(|journal| journal.run.requirement(requirement_id));
+            let found = requirement
+                .and_then(|requirement| requirement.decided.as_ref())
+                .map(|decided| &decided.decision);
+            self.witness
+                .expect(found == Some(decision), Promise::DecisionsAreHonoured, || {
+                    format!("{requirement_id} of {run_id}: {decision:?} was acknowledged, {found:?} is on disk")
+                });
+        }
+    }
+
+    /// The journals as they stand in the store add up to what was folded as they grew.
+    pub(crate) fn check_replay(&mut self) {
+        for (run_id, journal) in &self.journals {
+            let stored = self.store.load(run_id).unwrap();
+            let is_same = Run::replay(&stored.records).as_ref() == Ok(&journal.run);
+            self.witness.expect(is_same, Promise::ReplayGivesLiveState, || {
+                format!("{run_id} replays differently")
+            });
+        }
+    }
+
+    /// What was written is durable from now on.
+    pub(crate) fn flush(&mut self) {
+        self.durable = self.written.len();
+    }
+
+    /// The power goes and comes back: what was written and not durable is gone.
+    pub(crate) fn lose_power(&mut self) {
+        if self.tampering.delays_durability() {
+            self.go_back();
+        }
+        self.check_acknowledged();
+    }
+
+    fn go_back(&mut self) {
+        self.lives.let_nobody_live(true);
+        self.store = MemoryStore::new(Box::new(self.lives.clone()));
+        self.journals.clear();
+        self.written.truncate(self.durable);
+        for operation in std::mem::take(&mut self.written) {
+            let outcome = self.store.commit(std::slice::from_ref(&operation)).remove(0);
+            if let Ok(committed) = &outcome {
+                self.note(&operation, &operation, committed);
+            }
+        }
+        self.lives.let_nobody_live(false);
+        self.durable = self.written.len();
+    }
+
+    /// Every byte of every journal, as its hash chain sums it up.
+    pub(crate) fn digest(&mut self) -> Vec<[u8; 32]> {
+        let run_ids: Vec<Text> = self.journals.keys().cloned().collect();
+        let last = |run_id: &Text| self.store.load(run_id).unwrap().records.last().unwrap().hash;
+        run_ids.iter().map(last).collect()
+    }
+
+    pub(crate) fn heartbeat(&mut self, holder: &haltpoint_engine::store::holder::Holder, expires: Timestamp) {
+        self.store.heartbeat(holder, expires).unwrap();
+    }
+}
+
+fn describe(operation: &Operation) -> String {
+    let kinds = |entries: &[Entry]| entries.iter().map(Entry::kind).collect::<Vec<_>>().join(", ");
+    match operation {
+        Operation::Create(new) => format!("{} begins: {}", new.run_id, kinds(&new.entries)),
+        Operation::Append(append) => format!("{}, {:?}: {}", append.run_id, append.author, kinds(&append.entries)),
+        Operation::Acquire { run_id, holder, .. } => format!("{run_id} is held by {holder}"),
+        Operation::Release { run_id, epoch } => format!("{run_id} is released from epoch {epoch}"),
+    }
+}

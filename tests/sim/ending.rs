@@ -1,0 +1,140 @@
+//! The end of every history: no more trouble, and everybody does their part until all runs are completed.
+
+use haltpoint_engine::Text;
+use haltpoint_engine::journal::InDoubtRule;
+use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::run::Requirement;
+
+use crate::backend::Fate;
+use crate::drive::Intent;
+use crate::event::{Answer, ToolEnd};
+use crate::model;
+use crate::process::LEASE;
+use crate::random::Random;
+use crate::witness::{Happening, Promise};
+use crate::world::World;
+
+/// In so many rounds each run has to end.
+const MOST_ROUNDS: usize = 40;
+/// What anybody continues a run with in the end.
+const WILLING: Intent = Intent {
+    tool_call_limit: 1_000,
+    rule: InDoubtRule::Ask,
+    gives_up: false,
+};
+
+impl World {
+    /// Brings every run that is on disk to its end, and checks what must hold then.
+    pub(crate) fn bring_to_an_end(&mut self) {
+        self.witness.tell(|| "no more trouble".to_owned());
+        // A clock that was put back is right again: until then a far holder's lease runs, however dead the holder is.
+        self.now = self.latest;
+        for place in 0..self.processes.len() {
+            self.wake(place);
+            self.restart(place);
+        }
+        for round in 0..MOST_ROUNDS {
+            if round == MOST_ROUNDS / 2 {
+                self.start_all_anew();
+            }
+            self.play_a_round();
+            if self.witness.is_broken() || self.unfinished().is_empty() {
+                break;
+            }
+        }
+        let unfinished = self.unfinished();
+        self.witness.expect(unfinished.is_empty(), Promise::RunsCanEnd, || {
+            format!("{unfinished:?} did not end")
+        });
+        let disk = &mut *self.disk.lock().unwrap();
+        disk.journals
+            .values()
+            .for_each(|_| self.witness.count(Happening::EndedRuns));
+        disk.check_acknowledged();
+        disk.check_replay();
+    }
+
+    /// A lease that a process took or gave back while the disk failed it may be held for as long as the process lives.
+    fn start_all_anew(&mut self) {
+        self.witness.count(Happening::RestartsInTheEnd);
+        for place in 0..self.processes.len() {
+            self.processes[place].die();
+            self.restart(place);
+        }
+    }
+
+    fn unfinished(&self) -> Vec<Text> {
+        let disk = self.disk.lock().unwrap();
+        let open = disk.journals.iter().filter(|(_, journal)| !journal.is_completed());
+        open.map(|(run_id, _)| run_id.clone()).collect()
+    }
+
+    fn play_a_round(&mut self) {
+        self.drain();
+        for place in 0..self.processes.len() {
+            self.do_what_drives_ask(place);
+        }
+        self.drain();
+        for run_id in self.unfinished() {
+            let is_driven = self
+                .processes
+                .iter()
+                .any(|process| process.drives.iter().any(|drive| drive.run_id == run_id));
+            if !is_driven {
+                self.decide_and_continue(&run_id);
+            }
+        }
+    }
+
+    /// Lets the stores work off whatever waits.
+    fn drain(&mut self) {
+        for _ in 0..20 {
+            for process in &mut self.processes {
+                process.backend.acknowledge();
+                process.backend.commit(usize::MAX, Fate::Written);
+                process.backend.acknowledge();
+                process.backend.read_one();
+                process.backend.notify_one();
+                process.turn(self.now);
+            }
+            if self.processes.iter().all(|process| process.is_quiet()) {
+                return;
+            }
+        }
+    }
+
+    fn do_what_drives_ask(&mut self, place: usize) {
+        for _ in 0..12 {
+            self.finish_tool(place, 0, ToolEnd::IsInterrupted);
+            self.reconcile(place, 0, Answer::Unknown);
+            self.reply(place, 0, None);
+            self.processes[place].turn(self.now);
+        }
+    }
+
+    fn decide_and_continue(&mut self, run_id: &Text) {
+        // Holders whose death nobody can see hold their runs until then.
+        self.now = self.now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap() * 2);
+        let decisions = self.open_decisions(run_id);
+        for (requirement_id, decision) in decisions {
+            self.processes[0].decide(run_id.clone(), requirement_id, decision, self.now);
+        }
+        self.drain();
+        self.processes[0].continue_run(run_id.clone(), WILLING, self.now);
+        self.drain();
+    }
+
+    fn open_decisions(&self, run_id: &Text) -> Vec<(Text, Decision)> {
+        let disk = self.disk.lock().unwrap();
+        let Some(journal) = disk.journals.get(run_id) else {
+            return Vec::new();
+        };
+        let decide = |requirement: &Requirement| {
+            (
+                requirement.id.clone(),
+                model::decision(requirement.kind, &mut Random::new(journal.len())),
+            )
+        };
+        journal.run.open_requirements().map(decide).collect()
+    }
+}

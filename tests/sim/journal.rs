@@ -1,0 +1,207 @@
+//! What a run's journal must add up to: folded entry by entry as it is committed, with the rules that each entry has to keep.
+
+use haltpoint_engine::Timestamp;
+use haltpoint_engine::journal::{Entry, InDoubtRule, OutcomeSource, Record, ToolFinished};
+use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::run::{Call, CallState, Reconciled, Run};
+use haltpoint_engine::store::{NewRun, RunStatus};
+
+use crate::witness::{Happening, Promise, Witness};
+
+/// A run as the shared disk has it.
+pub(crate) struct Journal {
+    pub(crate) run: Run,
+    pub(crate) records: Vec<Record>,
+    /// The epoch of the last lease, and whether it is still held.
+    pub(crate) epoch: u64,
+    pub(crate) is_held: bool,
+    /// Where the journal ended when that lease was granted.
+    pub(crate) granted_at: u64,
+    rule: InDoubtRule,
+    /// How often calls of this run may have been executed beyond once.
+    licences: Vec<(String, usize)>,
+}
+
+impl Journal {
+    pub(crate) fn new(new: &NewRun, witness: &Witness) -> Self {
+        let (entries, at) = (&new.entries, new.at);
+        let Some(Entry::RunStarted(started)) = entries.first() else {
+            panic!("a run begins with its start");
+        };
+        let mut journal = Self {
+            run: Run::new(started.clone(), at),
+            records: vec![record(1, entries[0].clone(), at, false)],
+            epoch: 1,
+            is_held: true,
+            granted_at: 0,
+            rule: InDoubtRule::Ask,
+            licences: Vec::new(),
+        };
+        for entry in &entries[1..] {
+            journal.append(entry, at, false, witness);
+        }
+        journal
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    pub(crate) fn append(&mut self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
+        self.judge(entry, witness);
+        let record = record(self.len() + 1, entry.clone(), at, outsider);
+        let folded = self.run.fold_record(&record);
+        witness.expect(folded.is_ok(), Promise::ReplayGivesLiveState, || {
+            format!("{entry:?} cannot be folded")
+        });
+        self.records.push(record);
+    }
+
+    /// What is allowed to be executed again beyond the first time.
+    pub(crate) fn licences(&self, call_id: &str) -> usize {
+        self.licences
+            .iter()
+            .find(|(id, _)| id == call_id)
+            .map_or(0, |(_, count)| *count)
+    }
+
+    pub(crate) fn call(&self, call_id: &str) -> Option<&Call> {
+        self.run.calls().iter().find(|call| &*call.plan.id == call_id)
+    }
+
+    fn license(&mut self, call_id: &str) {
+        match self.licences.iter_mut().find(|(id, _)| id == call_id) {
+            Some((_, count)) => *count += 1,
+            None => self.licences.push((call_id.to_owned(), 1)),
+        }
+    }
+
+    fn judge(&mut self, entry: &Entry, witness: &Witness) {
+        match entry {
+            Entry::ToolStarted(started) => self.judge_start(&started.call_id, witness),
+            Entry::ToolFinished(finished) => self.judge_outcome(finished, witness),
+            Entry::ToolInterrupted(_) => witness.count(Happening::InterruptedTools),
+            Entry::ToolReconciled(_) => witness.count(Happening::Reconciliations),
+            Entry::RequirementOpened(opened) if opened.kind == RequirementKind::Recovery => {
+                witness.count(Happening::RecoveriesAsked);
+            }
+            Entry::RequirementDecided(decided) => {
+                self.judge_decision(&decided.requirement_id, &decided.decision, witness);
+            }
+            Entry::RunContinued(continued) => self.rule = continued.on_in_doubt,
+            Entry::RunPaused(_) => witness.count(Happening::Pauses),
+            Entry::RunCancelled(_) => witness.count(Happening::CancelledRuns),
+            Entry::RunFailed(_) => witness.count(Happening::FailedRuns),
+            _ => {}
+        }
+    }
+
+    fn judge_start(&mut self, call_id: &str, witness: &Witness) {
+        let Some(call) = self.call(call_id) else {
+            return;
+        };
+        let decision = self.last_decision(call);
+        let may_start = match &call.state {
+            CallState::Planned => call.plan.asks.is_none() && call.plan.refused.is_none(),
+            CallState::Waiting => {
+                matches!(
+                    decision,
+                    Some(Decision::Confirm | Decision::Input { .. } | Decision::Retry)
+                )
+            }
+            CallState::InDoubt { .. } => is_repeatable(call) || self.may_repeat(call),
+            CallState::Started { .. } | CallState::Finished(_) => false,
+        };
+        let is_repetition = matches!(call.state, CallState::InDoubt { .. }) || decision == Some(&Decision::Retry);
+        let promise = if call.is_finished() {
+            Promise::FinishedStaysFinished
+        } else {
+            Promise::DoubtIsNotRepeated
+        };
+        witness.expect(may_start, promise, || {
+            format!("{call_id} starts while it is {:?}", call.state)
+        });
+        if is_repetition {
+            self.license(call_id);
+        }
+    }
+
+    fn may_repeat(&self, call: &Call) -> bool {
+        call.reconciled == Some(Reconciled::NotStarted) || self.rule == InDoubtRule::Retry
+    }
+
+    fn judge_outcome(&self, finished: &ToolFinished, witness: &Witness) {
+        let Some(call) = self.call(&finished.call_id) else {
+            return;
+        };
+        witness.expect(!call.is_finished(), Promise::FinishedStaysFinished, || {
+            format!("{} gets a second outcome", finished.call_id)
+        });
+        let decision = self.last_decision(call);
+        let fits = match (finished.source, decision) {
+            (OutcomeSource::Rejected, Some(Decision::Reject { .. })) => counted(witness, Happening::Rejections),
+            (OutcomeSource::External, Some(Decision::Result { content })) => {
+                counted(witness, Happening::ExternalResults) && *content == finished.content
+            }
+            (OutcomeSource::Supplied, Some(Decision::Supply { content })) => *content == finished.content,
+            (OutcomeSource::User, Some(Decision::Input { .. }))
+            | (OutcomeSource::Skipped, Some(Decision::Skip { .. })) => true,
+            (OutcomeSource::Tool | OutcomeSource::Reconciled, decision) => {
+                matches!(
+                    decision,
+                    None | Some(Decision::Confirm | Decision::Input { .. } | Decision::Retry)
+                )
+            }
+            (OutcomeSource::Refused, None) => true,
+            _ => false,
+        };
+        witness.expect(fits, Promise::DecisionsAreHonoured, || {
+            format!("{} ends as {:?} after {decision:?}", finished.call_id, finished.source)
+        });
+    }
+
+    fn judge_decision(&self, requirement_id: &str, decision: &Decision, witness: &Witness) {
+        let before = self
+            .run
+            .requirement(requirement_id)
+            .and_then(|requirement| requirement.decided.as_ref());
+        witness.expect(before.is_none(), Promise::DecidedOnce, || {
+            format!("{requirement_id}: {decision:?} after {before:?}")
+        });
+        match decision {
+            Decision::Confirm => witness.count(Happening::Confirmations),
+            Decision::Input { .. } => witness.count(Happening::Answers),
+            Decision::Retry => witness.count(Happening::RecoveriesRetried),
+            _ => {}
+        }
+    }
+
+    fn last_decision(&self, call: &Call) -> Option<&Decision> {
+        let requirement = &self.run.requirements()[*call.requirements.last()?];
+        requirement.decided.as_ref().map(|decided| &decided.decision)
+    }
+
+    pub(crate) fn is_completed(&self) -> bool {
+        self.run.status() == RunStatus::Completed
+    }
+}
+
+pub(crate) fn is_repeatable(call: &Call) -> bool {
+    call.plan.tool.as_ref().is_some_and(|tool| tool.repeatable)
+}
+
+fn counted(witness: &Witness, happening: Happening) -> bool {
+    witness.count(happening);
+    true
+}
+
+/// A record as a fold sees it: its hash is the store's affair.
+pub(crate) fn record(seq: u64, entry: Entry, at: Timestamp, outsider: bool) -> Record {
+    Record {
+        seq,
+        at,
+        outsider,
+        entry,
+        hash: [0; 32],
+    }
+}

@@ -1,0 +1,60 @@
+//! The simulation finds what it is there to find: with a store that breaks its word, it fails, in each of the expected ways.
+
+use crate::campaign::{self, account};
+use crate::history::Setting;
+use crate::sabotage::Sabotage;
+use crate::witness::Promise;
+
+/// Within so many histories a broken store must be found out.
+const HISTORIES: u64 = 20_000;
+
+fn is_found_out(sabotage: Sabotage, watched: &'static [Promise]) {
+    let setting = Setting {
+        sabotage,
+        watched: Some(watched),
+    };
+    let seen = campaign::run(1, HISTORIES, setting);
+    let (seed, played) = seen
+        .failure
+        .unwrap_or_else(|| panic!("{sabotage:?} went unnoticed by {watched:?}"));
+    println!(
+        "{sabotage:?} after {} histories: {}",
+        seen.histories,
+        account(seed, &played, setting)
+    );
+}
+
+#[test]
+fn without_the_lease_check_a_stale_holder_appends() {
+    is_found_out(Sabotage::NoLeaseCheck, &[Promise::StaleHolderIsRefused]);
+}
+
+#[test]
+fn without_the_lease_check_a_finished_step_gets_another_outcome() {
+    is_found_out(Sabotage::NoLeaseCheck, &[Promise::FinishedStaysFinished]);
+}
+
+#[test]
+fn without_the_start_record_an_effect_is_handed_out_that_no_journal_knows() {
+    is_found_out(Sabotage::NoStartRecord, &[Promise::EffectsFollowCommits]);
+}
+
+#[test]
+fn without_the_start_record_a_call_is_silently_repeated() {
+    is_found_out(Sabotage::NoStartRecord, &[Promise::DoubtIsNotRepeated]);
+}
+
+#[test]
+fn without_the_fsync_what_was_acknowledged_is_lost() {
+    is_found_out(Sabotage::LateFsync, &[Promise::AcknowledgedIsKept]);
+}
+
+#[test]
+fn without_the_fsync_a_decision_is_lost() {
+    is_found_out(Sabotage::LateFsync, &[Promise::DecisionsAreHonoured]);
+}
+
+#[test]
+fn without_the_fsync_a_call_is_silently_repeated() {
+    is_found_out(Sabotage::LateFsync, &[Promise::DoubtIsNotRepeated]);
+}

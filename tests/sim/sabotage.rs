@@ -1,0 +1,76 @@
+//! Stores that break their word: with any of them, the simulation has to fail.
+
+use std::collections::BTreeMap;
+
+use haltpoint_engine::Text;
+use haltpoint_engine::journal::Entry;
+use haltpoint_engine::store::{Append, Author, Operation};
+
+use crate::journal::Journal;
+
+/// What a store leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    Nothing,
+    /// Whoever appends is taken for the driver.
+    NoLeaseCheck,
+    /// The record that a tool is about to run is not written.
+    NoStartRecord,
+    /// Commits are acknowledged before they are durable.
+    LateFsync,
+}
+
+/// Changes operations on their way to the disk.
+pub(crate) struct Tampering {
+    sabotage: Sabotage,
+    /// How many entries of each drive were left out.
+    left_out: BTreeMap<(Text, u64), u64>,
+}
+
+impl Tampering {
+    pub(crate) fn new(sabotage: Sabotage) -> Self {
+        Self {
+            sabotage,
+            left_out: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn delays_durability(&self) -> bool {
+        self.sabotage == Sabotage::LateFsync
+    }
+
+    /// The operation that is carried out instead; `None` where nothing is left of it.
+    pub(crate) fn apply(&mut self, operation: &Operation, journals: &BTreeMap<Text, Journal>) -> Option<Operation> {
+        match (operation, self.sabotage) {
+            (Operation::Append(append), Sabotage::NoLeaseCheck) => Some(Operation::Append(trusting(append, journals))),
+            (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
+            _ => Some(operation.clone()),
+        }
+    }
+
+    fn without_starts(&mut self, append: &Append) -> Option<Append> {
+        let Author::Driver { epoch, driver_entries } = append.author else {
+            return Some(append.clone());
+        };
+        let before = self.left_out.entry((append.run_id.clone(), epoch)).or_default();
+        let mut changed = append.clone();
+        changed.author = Author::Driver {
+            epoch,
+            driver_entries: driver_entries.saturating_sub(*before),
+        };
+        changed.entries.retain(|entry| !matches!(entry, Entry::ToolStarted(_)));
+        *before += (append.entries.len() - changed.entries.len()) as u64;
+        (!changed.entries.is_empty()).then_some(changed)
+    }
+}
+
+fn trusting(append: &Append, journals: &BTreeMap<Text, Journal>) -> Append {
+    let mut changed = append.clone();
+    if let (Author::Driver { .. }, Some(journal)) = (&append.author, journals.get(&append.run_id)) {
+        changed.author = Author::Driver {
+            epoch: journal.epoch,
+            driver_entries: journal.run.driver_entries(),
+        };
+    }
+    changed
+}

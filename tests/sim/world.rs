@@ -1,0 +1,344 @@
+//! The world: one disk, a few processes, a clock; and what each event does to them.
+
+use std::sync::{Arc, Mutex};
+
+use haltpoint_engine::journal::FailureKind;
+use haltpoint_engine::run::{Reconciliation, ToolInDoubt, ToolOutcome};
+use haltpoint_engine::store::holder::Holder;
+use haltpoint_engine::{Text, Timestamp};
+
+use crate::backend::Fate;
+use crate::disk::Disk;
+use crate::drive::{Drive, Intent, RunningTool};
+use crate::event::{Answer, Event, ToolEnd};
+use crate::liveness::{FAR_HOST, Lives, NEAR_HOST};
+use crate::model;
+use crate::process::{Condition, LEASE, Process};
+use crate::random::Random;
+use crate::sabotage::Sabotage;
+use crate::witness::{Happening, Witness};
+
+/// How many processes there are.
+pub(crate) const PROCESSES: usize = 3;
+const BEGINNING: Timestamp = Timestamp(1_763_800_000_000_000);
+const TICK_US: i64 = 1_000;
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    /// The latest time that any clock has shown.
+    pub(crate) latest: Timestamp,
+    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) runs: Vec<Text>,
+    pub(crate) witness: Witness,
+    born: u32,
+}
+
+impl World {
+    pub(crate) fn new(sabotage: Sabotage, witness: Witness) -> Self {
+        let disk = Disk::new(Lives::default(), witness.clone(), sabotage);
+        let mut world = Self {
+            now: BEGINNING,
+            latest: BEGINNING,
+            disk: Arc::new(Mutex::new(disk)),
+            processes: Vec::new(),
+            runs: Vec::new(),
+            witness,
+            born: 0,
+        };
+        world.processes = (0..PROCESSES).map(|place| world.new_process(place)).collect();
+        world
+    }
+
+    fn new_process(&mut self, place: usize) -> Process {
+        self.born += 1;
+        let host = if place == PROCESSES - 1 { FAR_HOST } else { NEAR_HOST };
+        let token = format!("holder {}", self.born).into();
+        let holder = Holder {
+            token,
+            host: host.into(),
+            pid: self.born,
+            started: 1,
+        };
+        Process::new(holder, Arc::clone(&self.disk), self.witness.clone())
+    }
+
+    /// Lets it happen, where it applies.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        self.now = self.now.plus_micros(TICK_US);
+        self.latest = self.latest.max(self.now);
+        self.witness.tell(|| format!("{event:?}"));
+        match event {
+            Event::PowerLoss => self.lose_power(),
+            Event::Flush => self.disk.lock().unwrap().flush(),
+            Event::Wait { micros } => self.now = self.now.plus_micros(*micros),
+            Event::Crash { process } => self.crash(*process),
+            Event::Restart { process } => self.restart(*process),
+            Event::Wake { process } => self.wake(*process),
+            _ => self.apply_to_process(event),
+        }
+    }
+
+    fn lose_power(&mut self) {
+        self.witness.count(Happening::PowerLosses);
+        self.processes.iter_mut().for_each(Process::die);
+        self.disk.lock().unwrap().lose_power();
+    }
+
+    fn crash(&mut self, place: usize) {
+        if self.processes[place].condition != Condition::Dead {
+            self.witness.count(Happening::Crashes);
+            self.processes[place].die();
+        }
+    }
+
+    pub(crate) fn restart(&mut self, place: usize) {
+        if self.processes[place].condition == Condition::Dead {
+            self.processes[place] = self.new_process(place);
+        }
+    }
+
+    pub(crate) fn wake(&mut self, place: usize) {
+        let process = &mut self.processes[place];
+        if process.condition == Condition::Frozen {
+            process.condition = Condition::Running;
+            self.witness.count(Happening::WokenHolders);
+        }
+    }
+
+    fn apply_to_process(&mut self, event: &Event) {
+        let place = place_of(event);
+        if self.processes[place].condition != Condition::Running {
+            return;
+        }
+        match event {
+            Event::Start {
+                tool_call_limit,
+                remembers,
+                ..
+            } => self.start(place, *tool_call_limit, *remembers),
+            Event::Freeze { .. } => self.processes[place].condition = Condition::Frozen,
+            Event::Heartbeat { .. } => self.beat(place),
+            Event::Commit { most, .. } => self.commit(place, *most),
+            Event::CommitFails { .. } => self.fail_commit(place, Fate::Refused, Happening::FailedCommits),
+            Event::CommitGoesUnheard { .. } => self.fail_commit(place, Fate::Unheard, Happening::UnheardCommits),
+            Event::Acknowledge { .. } => self.processes[place].backend.acknowledge(),
+            Event::Read { .. } => self.processes[place].backend.read_one(),
+            Event::Notify { .. } => self.processes[place].backend.notify_one(),
+            Event::Continue { .. } | Event::Decide { .. } | Event::Cancel { .. } => self.apply_to_run(place, event),
+            _ => self.apply_to_drive(place, event),
+        }
+        self.processes[place].turn(self.now);
+    }
+
+    fn start(&mut self, place: usize, tool_call_limit: u64, remembers: bool) {
+        let run_id: Text = format!("run {}", self.runs.len() + 1).into();
+        self.runs.push(run_id.clone());
+        self.processes[place].start_run(run_id, tool_call_limit, remembers, self.now);
+    }
+
+    fn beat(&mut self, place: usize) {
+        let expires = self.now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap());
+        self.disk
+            .lock()
+            .unwrap()
+            .heartbeat(&self.processes[place].holder, expires);
+    }
+
+    fn commit(&mut self, place: usize, most: usize) {
+        if self.processes[place].backend.commit(most, Fate::Written) > 1 {
+            self.witness.count(Happening::GroupCommits);
+        }
+    }
+
+    fn fail_commit(&mut self, place: usize, fate: Fate, happening: Happening) {
+        if self.processes[place].backend.commit(1, fate) > 0 {
+            self.witness.count(happening);
+        }
+    }
+
+    fn apply_to_run(&mut self, place: usize, event: &Event) {
+        let (Event::Continue { run, .. } | Event::Decide { run, .. } | Event::Cancel { run, .. }) = event else {
+            return;
+        };
+        let Some(run_id) = self.runs.get(*run).cloned() else {
+            return;
+        };
+        match event {
+            Event::Continue {
+                tool_call_limit,
+                rule,
+                gives_up,
+                ..
+            } => {
+                let intent = Intent {
+                    tool_call_limit: *tool_call_limit,
+                    rule: *rule,
+                    gives_up: *gives_up,
+                };
+                self.processes[place].continue_run(run_id, intent, self.now);
+            }
+            Event::Decide { pick, seed, .. } => self.decide(place, &run_id, *pick, *seed),
+            Event::Cancel { interrupt, .. } => self.processes[place].cancel(run_id, *interrupt, self.now),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, place: usize, run_id: &Text, pick: usize, seed: u64) {
+        let disk = self.disk.lock().unwrap();
+        let Some(journal) = disk
+            .journals
+            .get(run_id)
+            .filter(|journal| !journal.run.requirements().is_empty())
+        else {
+            return;
+        };
+        let requirements = journal.run.requirements();
+        let requirement = &requirements[pick % requirements.len()];
+        let (id, decision) = (
+            requirement.id.clone(),
+            model::decision(requirement.kind, &mut Random::new(seed)),
+        );
+        drop(disk);
+        self.processes[place].decide(run_id.clone(), id, decision, self.now);
+    }
+
+    fn apply_to_drive(&mut self, place: usize, event: &Event) {
+        match event {
+            Event::Tool { pick, end, .. } => self.finish_tool(place, *pick, *end),
+            Event::Reconcile { pick, answer, .. } => self.reconcile(place, *pick, *answer),
+            Event::Reply { pick, seed, .. } => self.reply(place, *pick, Some(*seed)),
+            Event::ModelFails { pick, .. } => self.fail_model(place, *pick),
+            Event::CancelOwn { pick, interrupt, .. } => self.cancel_own(place, *pick, *interrupt),
+            Event::Abandon { pick, .. } => self.abandon(place, *pick),
+            _ => {}
+        }
+    }
+
+    fn pick(&mut self, place: usize, pick: usize, fits: impl Fn(&Drive) -> bool) -> Option<&mut Drive> {
+        let mut fitting: Vec<&mut Drive> = self.processes[place]
+            .drives
+            .iter_mut()
+            .filter(|drive| fits(drive))
+            .collect();
+        if fitting.is_empty() {
+            return None;
+        }
+        let chosen = pick % fitting.len();
+        Some(fitting.swap_remove(chosen))
+    }
+
+    pub(crate) fn finish_tool(&mut self, place: usize, pick: usize, end: ToolEnd) {
+        let around = self.processes[place].surroundings(self.now);
+        let Some(drive) = self.pick(place, pick, |drive| !drive.tools.is_empty()) else {
+            return;
+        };
+        let chosen = pick / 7 % drive.tools.len();
+        let RunningTool { start, is_interrupted } = drive.tools.swap_remove(chosen);
+        drive.feed(&around, |session, deliver| {
+            let now = around.now;
+            Ok(if is_interrupted && end == ToolEnd::IsInterrupted {
+                session.notify_tool_interrupted(&start.call_id, "interrupted".into(), now, deliver)?
+            } else {
+                session.notify_tool_finished(&start.call_id, outcome(end == ToolEnd::Raises), now, deliver)?
+            })
+        });
+    }
+
+    pub(crate) fn reconcile(&mut self, place: usize, pick: usize, answer: Answer) {
+        let around = self.processes[place].surroundings(self.now);
+        let disk = Arc::clone(&self.disk);
+        let Some(drive) = self.pick(place, pick, |drive| !drive.in_doubt.is_empty()) else {
+            return;
+        };
+        let ToolInDoubt { call_id, attempt, .. } = drive.in_doubt.remove(0);
+        let was_executed = disk
+            .lock()
+            .unwrap()
+            .ledger
+            .was_executed(&drive.run_id, &call_id, attempt);
+        let answer = match answer {
+            Answer::TheTruth if was_executed => Reconciliation::Finished(outcome(false)),
+            Answer::TheTruth => Reconciliation::NotStarted,
+            Answer::Unknown => Reconciliation::Unknown(None),
+        };
+        drive.feed(&around, |session, deliver| {
+            Ok(session.notify_reconciled(&call_id, answer, around.now, deliver)?)
+        });
+    }
+
+    pub(crate) fn reply(&mut self, place: usize, pick: usize, seed: Option<u64>) {
+        let around = self.processes[place].surroundings(self.now);
+        let Some(drive) = self.pick(place, pick, |drive| drive.awaits_model) else {
+            return;
+        };
+        drive.awaits_model = false;
+        drive.feed(&around, |session, deliver| {
+            let asked = session.run().messages().len() / 2;
+            let (reply, verdict) = seed.map_or_else(model::final_answer, |seed| model::reply(seed, asked));
+            Ok(session.notify_model_replied(reply, verdict, around.now, deliver)?)
+        });
+    }
+
+    fn fail_model(&mut self, place: usize, pick: usize) {
+        let around = self.processes[place].surroundings(self.now);
+        if let Some(drive) = self.pick(place, pick, |drive| drive.awaits_model) {
+            drive.awaits_model = false;
+            let failure = model::failure(FailureKind::Model);
+            drive.feed(&around, |session, deliver| {
+                Ok(session.notify_model_failed(failure, 3, around.now, deliver)?)
+            });
+        }
+    }
+
+    fn cancel_own(&mut self, place: usize, pick: usize, interrupt: bool) {
+        let around = self.processes[place].surroundings(self.now);
+        if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
+            drive.feed(&around, |session, deliver| {
+                Ok(session.notify_cancelled(interrupt, None, around.now, deliver)?)
+            });
+        }
+    }
+
+    fn abandon(&mut self, place: usize, pick: usize) {
+        if let Some(drive) = self.pick(place, pick, |_| true) {
+            drive.end();
+        }
+    }
+}
+
+fn outcome(is_error: bool) -> ToolOutcome {
+    ToolOutcome {
+        content: "worked".into(),
+        is_error,
+        duration_us: 3,
+    }
+}
+
+fn place_of(event: &Event) -> usize {
+    match event {
+        Event::Start { process, .. }
+        | Event::Continue { process, .. }
+        | Event::Commit { process, .. }
+        | Event::CommitFails { process }
+        | Event::CommitGoesUnheard { process }
+        | Event::Acknowledge { process }
+        | Event::Read { process }
+        | Event::Notify { process }
+        | Event::Heartbeat { process }
+        | Event::Crash { process }
+        | Event::Restart { process }
+        | Event::Freeze { process }
+        | Event::Wake { process }
+        | Event::Tool { process, .. }
+        | Event::Reconcile { process, .. }
+        | Event::Reply { process, .. }
+        | Event::ModelFails { process, .. }
+        | Event::Decide { process, .. }
+        | Event::Cancel { process, .. }
+        | Event::CancelOwn { process, .. }
+        | Event::Abandon { process, .. } => *process,
+        Event::PowerLoss | Event::Flush | Event::Wait { .. } => 0,
+    }
+}
