@@ -40,7 +40,9 @@ test: ## build and check everything; stops at the first failure
 	  printf '\n==> make %s\n' "$$step"
 	  began=$$SECONDS
 	  $(MAKE) "$$step" || { printf '\nmake test: failed at "make %s"\n' "$$step" >&2; exit 1; }
-	  table+=$$(printf '%-12s %4d s' "$$step" $$((SECONDS - began)))$$'\n'
+	  took=$$((SECONDS - began))
+	  printf '<== make %s: %d s\n' "$$step" "$$took"
+	  table+=$$(printf '%-12s %4d s' "$$step" "$$took")$$'\n'
 	done
 	printf '\nmake test: all steps passed\n%s' "$$table"
 
