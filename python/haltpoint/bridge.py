@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -83,6 +84,15 @@ class LoopBridge:
 
 _lock = threading.Lock()
 _bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = weakref.WeakKeyDictionary()
+
+
+def _start_afresh() -> None:
+    # A fork may have caught the lock in the hands of another thread.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 def _drop_closed_loops() -> None:

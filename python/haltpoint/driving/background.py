@@ -21,7 +21,16 @@ __all__ = ["run_blocking"]
 _Result = TypeVar("_Result")
 
 _lock = threading.Lock()
-_loops: dict[int, asyncio.AbstractEventLoop] = {}
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def _start_afresh() -> None:
+    # A fork does not take the loop's thread along, and may have caught the lock in the hands of another one.
+    global _lock, _loop  # noqa: PLW0603
+    _lock, _loop = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
@@ -100,13 +109,11 @@ def _is_running_in_this_thread(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
-    pid = os.getpid()
+    global _loop  # noqa: PLW0603
     with _lock:
-        if pid not in _loops:
-            # After a fork the parent's loop has no thread here.
-            _loops.clear()
-            _loops[pid] = _start_loop()
-        return _loops[pid]
+        if _loop is None:
+            _loop = _start_loop()
+        return _loop
 
 
 def _start_loop() -> asyncio.AbstractEventLoop:

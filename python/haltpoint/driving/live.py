@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -44,6 +45,16 @@ _lock = threading.Lock()
 _drivers: dict[str, RunDriver] = {}
 _held: OrderedDict[str, KnownRun] = OrderedDict()
 _outputs: weakref.WeakValueDictionary[str, AgentRunOutput] = weakref.WeakValueDictionary()
+
+
+def _start_afresh() -> None:
+    # A fork may have caught the lock in the hands of another thread; and the drivers go on in the parent only.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    _drivers.clear()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 @contextmanager
