@@ -1,6 +1,6 @@
 """Programs that fork while a database is open and runs are under way, as their own processes: they print what came of it.
 
-Usage: forking.py HOW DATABASE
+Usage: forking.py HOW DATABASE, or forking.py busy TIMES
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from haltpoint import Agent, HaltpointError, InMemoryDatabase, ScriptedModel, SqliteDatabase, cancel_run, tool
+from haltpoint import Agent, HaltpointError, InMemoryDatabase, ScriptedModel, SqliteDatabase, cancel_run, current_tool_call, tool
 from support.programs import tell
 from support.replies import wants
 
 # That forking a process with threads is dangerous is what this is about; newer Pythons warn of it.
 warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
 
+_runs: list[str] = []
 _in_tool = threading.Event()
 _may_go_on = threading.Event()
 
@@ -31,6 +32,7 @@ _may_go_on = threading.Event()
 @tool
 def hold() -> str:
     """Hold until the main thread says so."""
+    _runs.append(current_tool_call().run_id)
     _in_tool.set()
     assert _may_go_on.wait(30)
     return "held"
@@ -57,6 +59,7 @@ def _in_child(db: SqliteDatabase, db_file: str) -> dict[str, str]:
         "inherited, sync": _said(lambda: _simple_run(db)),
         "inherited, async": _said(lambda: asyncio.run(Agent(ScriptedModel(["answered"]), db=db).do_async("Answer."))),
         "inherited, cancel": _said(lambda: db.cancel("no such run")),
+        "the parent's run, cancel": _said(lambda: cancel_run(_runs[0])),
         "inherited, check": _said(db.check),
         "inherited, close": _said(db.close),
         "the same file anew": _said(lambda: _simple_run(SqliteDatabase(db_file))),
@@ -97,6 +100,33 @@ def _forked_by_multiprocessing(child: Callable[[], dict[str, str]]) -> dict[str,
 _WAYS = {"raw": _forked_raw, "multiprocessing": _forked_by_multiprocessing}
 
 
+@tool
+def nothing() -> str:
+    """Do nothing, in a thread."""
+    return "nothing"
+
+
+def _run_with_a_tool() -> str:
+    return str(Agent(ScriptedModel([wants("nothing"), "finished"]), tools=[nothing]).do("Work."))
+
+
+def fork_while_busy(times: int) -> None:
+    """Fork again and again while threads start and end runs: whatever they hold in that moment is theirs alone."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            _run_with_a_tool()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    tell([_forked_raw(lambda: {"child": _run_with_a_tool()}) for _ in range(times)])
+    done.set()
+    for thread in threads:
+        thread.join()
+
+
 def main(how: str, db_file: str) -> None:
     """Fork in the middle of a run, then go on with it."""
     db = SqliteDatabase(Path(db_file))
@@ -111,4 +141,7 @@ def main(how: str, db_file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "busy":
+        fork_while_busy(int(sys.argv[2]))
+    else:
+        main(*sys.argv[1:])

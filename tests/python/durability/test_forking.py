@@ -20,6 +20,7 @@ def test_a_forked_child_is_told_clearly_and_its_parent_goes_on_unharmed(tmp_path
         "inherited, sync": "ForkedProcessError",
         "inherited, async": "ForkedProcessError",
         "inherited, cancel": "ForkedProcessError",
+        "the parent's run, cancel": "ForkedProcessError",
         "inherited, check": "ForkedProcessError",
         "inherited, close": "None",
         "the same file anew": "ForkedProcessError",
@@ -28,4 +29,12 @@ def test_a_forked_child_is_told_clearly_and_its_parent_goes_on_unharmed(tmp_path
         "cancel anything": "False",
     }
     assert parent == {"parent": "finished", "again": "answered", "problems": []}
+    assert finished.errors == ""
+
+
+@pytest.mark.timeout(60)
+def test_no_lock_that_another_thread_holds_at_the_fork_stops_the_child(tmp_path: Path) -> None:
+    times = 40
+    finished = run_program(_FORKING, "busy", str(times), cwd=tmp_path)
+    assert finished.last == [{"child": "finished"}] * times
     assert finished.errors == ""
