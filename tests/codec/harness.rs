@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestRunner};
 /// Set to a number of seconds, it makes each fuzz target look for new cases that long.
 const FUZZ_SECONDS: &str = "HALTPOINT_FUZZ_SECONDS";
 
-const ROUND: u32 = 2_000;
+const ROUND: u32 = 200;
 
 fn config(cases: u32, rng_seed: RngSeed) -> Config {
     Config {
