@@ -38,6 +38,18 @@ struct Queues {
     cursor: i64,
 }
 
+impl Queues {
+    /// A lease that could not be given back is given back with the next transaction.
+    fn owe_releases(&mut self, operations: &[Operation]) {
+        for release in operations
+            .iter()
+            .filter(|operation| matches!(operation, Operation::Release { .. }))
+        {
+            self.writes.push_front((release.clone(), Box::new(|_| ())));
+        }
+    }
+}
+
 impl SimulatedBackend {
     pub(crate) fn new(disk: Arc<Mutex<Disk>>) -> Self {
         let cursor = disk.lock().unwrap().store.outsiders_after(None).unwrap().1;
@@ -86,7 +98,10 @@ impl SimulatedBackend {
         let (operations, completions): (Vec<_>, Vec<_>) = queues.writes.drain(..count).unzip();
         let outcomes = match fate {
             Fate::Written => self.disk.lock().unwrap().commit(&operations),
-            Fate::Refused => vec![Err(trouble()); count],
+            Fate::Refused => {
+                queues.owe_releases(&operations);
+                vec![Err(trouble()); count]
+            }
             Fate::Unheard => {
                 self.disk.lock().unwrap().commit(&operations);
                 vec![Err(trouble()); count]

@@ -54,7 +54,7 @@ impl World {
         disk.check_replay();
     }
 
-    /// A lease that a process took or gave back while the disk failed it may be held for as long as the process lives.
+    /// A lease that a process took without hearing of it is held for as long as the process lives.
     fn start_all_anew(&mut self) {
         self.witness.count(Happening::RestartsInTheEnd);
         for place in 0..self.processes.len() {
