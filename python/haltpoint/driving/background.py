@@ -26,7 +26,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 
 def _start_afresh() -> None:
     # A fork does not take the loop's thread along, and may have caught the lock in the hands of another one.
-    global _lock, _loop  # noqa: PLW0603
+    global _lock, _loop
     _lock, _loop = threading.Lock(), None
 
 

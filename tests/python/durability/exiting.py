@@ -109,9 +109,8 @@ def in_the_main_thread(agent: Agent) -> None:
     """Drive the run until Ctrl-C, which a stuck tool makes a person press twice."""
 
     async def main() -> None:
-        ticking = asyncio.create_task(_tick())
+        _tick(asyncio.get_running_loop())
         await agent.do_async("Work.")
-        ticking.cancel()
 
     threading.Thread(target=lambda: (_under_way.wait(30), tell("stuck")), daemon=True).start()
     try:
@@ -120,10 +119,9 @@ def in_the_main_thread(agent: Agent) -> None:
         tell("interrupted")
 
 
-async def _tick() -> None:
+def _tick(loop: asyncio.AbstractEventLoop) -> None:
     # A signal that comes while the loop is about to wait is noticed only when the loop wakes up.
-    while True:
-        await asyncio.sleep(0.05)
+    loop.call_later(0.05, _tick, loop)
 
 
 def continued(agent: Agent, run_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Programs that fork while a database is open and runs are under way, as their own processes: they print what came of it.
+"""Programs that fork while a database is open and runs are under way, and tell what came of it.
 
 Usage: forking.py HOW DATABASE, or forking.py busy TIMES
 """
@@ -17,7 +17,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from haltpoint import Agent, HaltpointError, InMemoryDatabase, ScriptedModel, SqliteDatabase, cancel_run, current_tool_call, tool
+from haltpoint import (
+    Agent,
+    HaltpointError,
+    InMemoryDatabase,
+    ScriptedModel,
+    SqliteDatabase,
+    cancel_run,
+    current_tool_call,
+    tool,
+)
 from support.programs import tell
 from support.replies import wants
 
