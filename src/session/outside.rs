@@ -242,9 +242,16 @@ fn cancel_idle(
         entries,
         finish: Some(Finish { status: run.status() }),
     };
+    let handle = store.clone();
     store.submit(
         Operation::Append(append),
-        Box::new(move |committed| then(committed.map(|_| true).map_err(EngineError::from))),
+        Box::new(move |committed| {
+            if committed.is_err() {
+                // The lease would go back with the entries, which are not on disk.
+                handle.submit(release, Box::new(|_| ()));
+            }
+            then(committed.map(|_| true).map_err(EngineError::from));
+        }),
     );
 }
 
