@@ -57,6 +57,10 @@ impl World {
     /// A lease that a process took without hearing of it is held for as long as the process lives.
     fn start_all_anew(&mut self) {
         self.witness.count(Happening::RestartsInTheEnd);
+        let may_be_needed = self.witness.tally()[Happening::UnheardCommits as usize] > 0;
+        self.witness.expect(may_be_needed, Promise::RunsCanEnd, || {
+            "a run ends only with its process".to_owned()
+        });
         for place in 0..self.processes.len() {
             self.processes[place].die();
             self.restart(place);

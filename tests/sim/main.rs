@@ -28,6 +28,7 @@ mod news;
 mod process;
 mod promises;
 mod random;
+mod regressions;
 mod sabotage;
 mod scheduler;
 mod shrink;
