@@ -89,3 +89,11 @@ def test_the_list_of_settings_is_complete() -> None:
 
     models = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     assert [name for name in SETTINGS if f"`{name}`" not in models] == []
+
+
+def test_every_test_that_the_readme_names_exists() -> None:
+    named = re.findall(r"`((?:tests/)?[\w/]+(?:/test_\w+\.py|/sim))`", README)
+    assert len(named) > 10
+    for name in named:
+        path = ROOT / name if name.startswith("tests/") else ROOT / "tests" / "python" / name
+        assert path.exists(), name

@@ -232,6 +232,11 @@ class RunDriver:
         self._bridge.wait(ticket).add_done_callback(self._committed)
 
     def _committed(self, future: asyncio.Future[list[Effect]]) -> None:
+        if self._stopped.done():
+            # The caller has its answer. Asked for all the same, so that a failure does not look forgotten.
+            if not future.cancelled():
+                future.exception()
+            return
         self._guarded(lambda: self._perform(future.result()))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
