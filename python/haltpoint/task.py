@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     ResponseFormat: TypeAlias = type[str | BaseModel]
 
-__all__ = ["Task", "known_format"]
+__all__ = ["Task", "known_format", "response_format_data"]
 
 # Response formats that tasks of this process have used, by module and name: a run that is continued finds its own
 # again here, without anything being imported for it.
@@ -125,7 +125,7 @@ class Task:
         return {
             "description": self.description,
             "context": self.context_text(),
-            "response_format": self._format_data or _format_data(self.response_format),
+            "response_format": self._format_data or response_format_data(self.response_format),
         }
 
     @classmethod
@@ -198,7 +198,8 @@ def _text(part: object) -> str:
     return part if isinstance(part, str) else to_json_text(part)
 
 
-def _format_data(response_format: Any) -> dict[str, Any] | None:
+def response_format_data(response_format: Any) -> dict[str, Any] | None:
+    """Return name, module and schema of a response format as JSON data; None for plain text."""
     if response_format is str:
         return None
     return {

@@ -11,7 +11,7 @@ from haltpoint.json_value import to_json_text
 if TYPE_CHECKING:
     from haltpoint.task import Task
 
-__all__ = ["opening_prompt", "response_format_data", "system_prompt"]
+__all__ = ["opening_prompt", "system_prompt"]
 
 
 def system_prompt(
@@ -32,17 +32,6 @@ def opening_prompt(task: Task) -> str | None:
     """Return the message that opens the conversation, or None when it is the task's description as it stands."""
     context = task.context_text()
     return None if context is None else f"{task.description}\n\nContext:\n{context}"
-
-
-def response_format_data(response_format: Any) -> dict[str, Any] | None:
-    """Return name, module and schema of a response format as JSON data; None for plain text."""
-    if response_format is str:
-        return None
-    return {
-        "name": response_format.__name__,
-        "module": response_format.__module__,
-        "schema": response_format.model_json_schema(),
-    }
 
 
 def _instructions(instructions: str | Iterable[str] | None) -> str | None:

@@ -16,7 +16,7 @@ from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, concerning, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
-from haltpoint.driving.prompts import opening_prompt, response_format_data, system_prompt
+from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exceptions import (
     HaltpointError,
@@ -29,7 +29,7 @@ from haltpoint.exceptions import (
 )
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
-from haltpoint.task import Task, known_format
+from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
 if TYPE_CHECKING:
