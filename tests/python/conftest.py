@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
+
+# A shell starts what runs in the background with Ctrl-C ignored, and programs pass that on to those that they start:
+# those of these tests, too, which then could not be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PROVIDER_SETTINGS = ("_API_KEY", "_BASE_URL")
 
