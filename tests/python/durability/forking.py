@@ -127,7 +127,7 @@ def fork_while_busy(times: int) -> None:
         while not done.is_set():
             _run_with_a_tool()
 
-    # What is imported late is imported before: a fork in the middle of another thread's import leaves that module locked.
+    # What is imported late is imported first: a fork amid another thread's import leaves that module locked.
     _run_with_a_tool()
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
