@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -70,4 +70,9 @@ CREATE INDEX requirements_by_id ON requirements (requirement_id);
 CREATE VIEW journal AS
 SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider, entries.kind, entries.payload
 FROM entries JOIN runs ON runs.run = entries.id >> 32;
+";
+
+// A run whose hash chain is keyed says with which key: by a short id, from which the key cannot be found.
+const SECOND: &str = "
+ALTER TABLE runs ADD COLUMN audit_key_id TEXT;
 ";
