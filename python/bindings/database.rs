@@ -277,10 +277,12 @@ impl PyDatabase {
         agent_name: Option<String>,
         session_id: Option<String>,
         user_id: Option<String>,
+        id_prefix: Option<String>,
         before: Option<String>,
         limit: u32,
     ) -> PyResult<Vec<PyRunRow>> {
         let filter = RunFilter {
+            id_prefix: id_prefix.map(Into::into),
             status: status.map(run_status).transpose()?,
             agent_name: agent_name.map(Into::into),
             session_id: session_id.map(Into::into),
@@ -293,16 +295,19 @@ impl PyDatabase {
     }
 
     /// Requirements as JSON, a list, newest first.
+    #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
     fn requirements(
         &self,
         py: Python<'_>,
         run_id: Option<String>,
         kind: Option<&str>,
         open_only: bool,
+        id_prefix: Option<String>,
         before: Option<String>,
         limit: u32,
     ) -> PyResult<String> {
         let filter = RequirementFilter {
+            id_prefix: id_prefix.map(Into::into),
             run_id: run_id.map(Into::into),
             kind: kind.map(requirement_kind).transpose()?,
             open_only,
@@ -311,6 +316,11 @@ impl PyDatabase {
         };
         let views = self.read_now(py, move |store| session::requirements(store, &filter))?;
         serde_json::to_string(&views).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// A number that changes with each commit, whichever process makes it.
+    fn data_version(&self, py: Python<'_>) -> PyResult<i64> {
+        self.read_now(py, |store| Ok(store.data_version()?))
     }
 
     /// A run as it stands on disk, waiting for the read.

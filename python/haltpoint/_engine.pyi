@@ -232,11 +232,19 @@ class Database:
         agent_name: str | None,
         session_id: str | None,
         user_id: str | None,
+        id_prefix: str | None,
         before: str | None,
         limit: int,
     ) -> list[_RunRow]: ...
     def requirements(
-        self, run_id: str | None, kind: str | None, open_only: bool, before: str | None, limit: int
+        self,
+        run_id: str | None,
+        kind: str | None,
+        open_only: bool,
+        id_prefix: str | None,
+        before: str | None,
+        limit: int,
     ) -> str: ...
+    def data_version(self) -> int: ...
     def look_up(self, run_id: str) -> Snapshot: ...
     def watch(self, completions: Completions, run_id: str) -> Watch: ...

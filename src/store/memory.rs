@@ -22,6 +22,8 @@ pub struct MemoryStore {
     outsiders: Vec<OutsiderRecord>,
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
+    /// How many batches were carried out.
+    commits: i64,
     liveness: Box<dyn Liveness>,
 }
 
@@ -58,6 +60,7 @@ impl MemoryStore {
             expiries: HashMap::new(),
             outsiders: Vec::new(),
             requirements: Vec::new(),
+            commits: 0,
             liveness,
         }
     }
@@ -168,7 +171,8 @@ impl MemoryStore {
             matches!(run.requirements.get(&row.requirement_id), Some(RequirementState::Open))
                 && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
         };
-        filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
+        begins(&row.requirement_id, filter.id_prefix.as_ref())
+            && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
             && filter.kind.is_none_or(|wanted| wanted == kind)
             && (!filter.open_only || is_open())
     }
@@ -221,8 +225,13 @@ fn is_opening(entry: &&Entry) -> bool {
     matches!(entry, Entry::RequirementOpened(_))
 }
 
+fn begins(id: &str, prefix: Option<&Text>) -> bool {
+    prefix.is_none_or(|prefix| id.starts_with(&**prefix))
+}
+
 fn passes(row: &RunRow, filter: &RunFilter) -> bool {
-    filter.status.is_none_or(|status| status == row.status)
+    begins(&row.run_id, filter.id_prefix.as_ref())
+        && filter.status.is_none_or(|status| status == row.status)
         && (filter.agent_name.is_none() || filter.agent_name == row.agent_name)
         && (filter.session_id.is_none() || filter.session_id == row.session_id)
         && (filter.user_id.is_none() || filter.user_id == row.user_id)
@@ -302,6 +311,7 @@ impl MemoryRun {
 
 impl Store for MemoryStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        self.commits += 1;
         batch.iter().map(|operation| self.carry_out(operation)).collect()
     }
 
@@ -331,7 +341,7 @@ impl Store for MemoryStore {
     }
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
-        Ok(0)
+        Ok(self.commits)
     }
 
     fn backup(&mut self, _target: &Path) -> Result<(), StoreError> {

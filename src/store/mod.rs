@@ -56,7 +56,8 @@ pub trait Store: Send {
     /// What the store ran into.
     fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError>;
 
-    /// A number that changes when another process has committed. Cheap: asked many times a second.
+    /// A number that changes when somebody has committed: another process, or this one through another opening.
+    /// Cheap: asked many times a second.
     ///
     /// # Errors
     /// What the store ran into.

@@ -214,6 +214,8 @@ pub struct OutsiderRecord {
 /// Which runs to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {
+    /// With an id that begins so only.
+    pub id_prefix: Option<Text>,
     /// Of this status only.
     pub status: Option<RunStatus>,
     /// Of this agent only.
@@ -231,6 +233,8 @@ pub struct RunFilter {
 /// Which requirements to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequirementFilter {
+    /// With an id that begins so only.
+    pub id_prefix: Option<Text>,
     /// Of this run only.
     pub run_id: Option<Text>,
     /// Of this kind only.

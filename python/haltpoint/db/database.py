@@ -54,9 +54,15 @@ class Database:
         """The engine's handle. It belongs to the process that opened it: in a forked child each call fails."""
         return self._engine
 
-    def cancel(self, run_id: str, *, interrupt: bool = False) -> bool:
-        """Stop a run of this database, whichever process drives it. See `haltpoint.cancel_run`."""
-        return not self._closed and self.native.cancel(run_id, interrupt, "cancel_run")
+    def cancel(self, run_id: str, *, interrupt: bool = False, by: str | None = None) -> bool:
+        """Stop a run of this database, whichever process drives it. See `haltpoint.cancel_run`.
+
+        Args:
+            run_id: the run.
+            interrupt: cancel running async tools for real.
+            by: who cancels, which the journal keeps.
+        """
+        return not self._closed and self.native.cancel(run_id, interrupt, by or "cancel_run")
 
     def run(self, run_id: str) -> AgentRunOutput:
         """Return a run as it stands on disk; no agent's code is needed for it.
@@ -74,6 +80,7 @@ class Database:
         agent_name: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
+        id_prefix: str | None = None,
         limit: int = 100,
         before: str | None = None,
     ) -> list[AgentRunOutput]:
@@ -84,6 +91,7 @@ class Database:
             agent_name: only runs of agents of this name.
             session_id: only runs of this session.
             user_id: only runs for this user.
+            id_prefix: only runs whose id begins so.
             limit: how many at most.
             before: only runs older than the one of this id: the last one of the page before.
 
@@ -97,6 +105,7 @@ class Database:
             agent_name=agent_name,
             session_id=session_id,
             user_id=user_id,
+            id_prefix=id_prefix,
             limit=limit,
             before=before,
         )
@@ -107,6 +116,7 @@ class Database:
         run_id: str | None = None,
         kind: RequirementKind | None = None,
         open_only: bool = True,
+        id_prefix: str | None = None,
         limit: int = 100,
         before: str | None = None,
     ) -> list[RunRequirement]:
@@ -116,6 +126,7 @@ class Database:
             run_id: only requirements of this run.
             kind: only requirements of this kind.
             open_only: leave out what is decided, and what belongs to runs that are stopped.
+            id_prefix: only requirements whose id begins so.
             limit: how many at most.
             before: only requirements older than the one of this id: the last one of the page before.
 
@@ -123,7 +134,9 @@ class Database:
             ValueError: there is no such kind, or `limit` is below 1.
             StoreError: the database can't be read.
         """
-        return open_requirements(self, run_id=run_id, kind=kind, open_only=open_only, limit=limit, before=before)
+        return open_requirements(
+            self, run_id=run_id, kind=kind, open_only=open_only, id_prefix=id_prefix, limit=limit, before=before
+        )
 
     def journal(self, run_id: str) -> list[dict[str, Any]]:
         """Return a run's journal, oldest entry first.
@@ -135,6 +148,16 @@ class Database:
             StoreError: the journal can't be read.
         """
         return journal_of(self, run_id)
+
+    def data_version(self) -> int:
+        """Return a number that changes with each commit, whichever process makes it.
+
+        Asking costs little: who shows the database's state asks a few times a second, and reads it anew on a change.
+
+        Raises:
+            StoreError: the database can't be read.
+        """
+        return self.native.data_version()
 
     async def run_async(self, run_id: str) -> AgentRunOutput:
         """Do what `run` does without holding up the event loop."""

@@ -29,23 +29,31 @@ def select_runs(
     agent_name: str | None,
     session_id: str | None,
     user_id: str | None,
+    id_prefix: str | None,
     limit: int,
     before: str | None,
 ) -> list[AgentRunOutput]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
-    rows = database.native.runs(wanted, agent_name, session_id, user_id, before, _checked_limit(limit))
+    rows = database.native.runs(wanted, agent_name, session_id, user_id, id_prefix, before, _checked_limit(limit))
     return [_listed(database, *row) for row in rows]
 
 
 def open_requirements(
-    database: Database, *, run_id: str | None, kind: str | None, open_only: bool, limit: int, before: str | None
+    database: Database,
+    *,
+    run_id: str | None,
+    kind: str | None,
+    open_only: bool,
+    id_prefix: str | None,
+    limit: int,
+    before: str | None,
 ) -> list[RunRequirement]:
     """Do what `Database.requirements` says."""
     from haltpoint.driving.decisions import waiter_for
     from haltpoint.run.requirements import RunRequirement
 
-    text = database.native.requirements(run_id, kind, open_only, before, _checked_limit(limit))
+    text = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
     waiter = waiter_for(database)
     return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
 

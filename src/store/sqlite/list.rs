@@ -4,6 +4,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
+use crate::Text;
 use crate::store::{RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
 
 /// Conditions and their values, in order.
@@ -30,9 +31,17 @@ impl<'a> Conditions<'a> {
     }
 }
 
+/// What no text that begins with the prefix reaches: an upper bound, so that an index finds them.
+fn after_prefix(prefix: Option<&Text>) -> Option<String> {
+    prefix.map(|prefix| format!("{prefix}{}", char::MAX))
+}
+
 pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>, Fault> {
     let status = filter.status.map(RunStatus::as_str);
+    let id_end = after_prefix(filter.id_prefix.as_ref());
     let mut conditions = Conditions::default();
+    conditions.add("r.run_id >= ?", filter.id_prefix.as_ref());
+    conditions.add("r.run_id < ?", id_end.as_ref());
     conditions.add("r.status = ?", status.as_ref());
     conditions.add("r.agent_name = ?", filter.agent_name.as_ref());
     conditions.add("r.session_id = ?", filter.session_id.as_ref());
@@ -54,7 +63,10 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
 
 pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, Fault> {
     let kind = filter.kind.map(crate::requirement::RequirementKind::as_str);
+    let id_end = after_prefix(filter.id_prefix.as_ref());
     let mut conditions = Conditions::default();
+    conditions.add("q.requirement_id >= ?", filter.id_prefix.as_ref());
+    conditions.add("q.requirement_id < ?", id_end.as_ref());
     if filter.open_only {
         conditions
             .clauses

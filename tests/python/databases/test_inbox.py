@@ -94,6 +94,31 @@ def test_runs_are_found_by_status_agent_session_and_user(database: AnyDatabase) 
     }
 
 
+def test_runs_and_requirements_are_found_by_the_beginning_of_their_id(database: AnyDatabase) -> None:
+    started = [_start(database, PAY) for _ in range(3)]
+    opened = [item.id for item in database.requirements()]
+    assert [run.run_id for run in database.runs(id_prefix=started[1])] == [started[1]]
+    assert [item.id for item in database.requirements(id_prefix=opened[2][:30])] == [opened[2]]
+    assert len(database.runs(id_prefix=started[0][:4])) == 3
+    assert database.runs(id_prefix="*") == database.requirements(id_prefix="%") == []
+    assert len(database.requirements(id_prefix="")) == 3
+
+
+def test_each_commit_changes_the_data_version_and_looking_does_not(database: AnyDatabase) -> None:
+    before = database.data_version()
+    run_id = _start(database, PAY)
+    after = database.data_version()
+    database.run(run_id)
+    assert before != after == database.data_version()
+
+
+def test_who_cancelled_stands_in_the_journal(database: AnyDatabase) -> None:
+    run_id = _start(database, PAY)
+    assert database.cancel(run_id, by="ann")
+    (asked,) = (entry["entry"] for entry in database.journal(run_id) if entry["kind"] == "cancel_requested")
+    assert asked["by"] == "ann"
+
+
 def test_a_listed_run_tells_everything_when_asked(database: AnyDatabase) -> None:
     run_id = _start(database, PAY, name="cashier")
     (listed,) = database.runs()
