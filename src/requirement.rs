@@ -38,10 +38,10 @@ impl RequirementKind {
 
 /// What resolves a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "WrittenDecision")]
 pub enum Decision {
-    /// The call may run, with the arguments that were shown.
-    Confirm,
+    /// The call may run.
+    Confirm(Confirmation),
     /// The call must not run; the model is told so.
     Reject {
         /// Why, for the model.
@@ -73,13 +73,86 @@ pub enum Decision {
     },
 }
 
+/// How a call may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// All arguments to run with, a JSON object, where they are not those that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
+    pub tool_args: Option<Json>,
+}
+
+impl Confirmation {
+    fn says_the_same(&self, other: &Self) -> bool {
+        match (&self.tool_args, &other.tool_args) {
+            (Some(first), Some(second)) => first.is_same_value(second),
+            (first, second) => first.is_none() && second.is_none(),
+        }
+    }
+}
+
+/// A decision as it is written. JSON that is kept to the byte cannot be read behind a tag, so the tag is looked at last.
+#[derive(Deserialize)]
+struct WrittenDecision {
+    #[serde(rename = "type")]
+    kind: Text,
+    #[serde(default, deserialize_with = "Json::present")]
+    tool_args: Option<Json>,
+    #[serde(default)]
+    note: Option<Text>,
+    #[serde(default)]
+    values: Option<BTreeMap<Text, serde_json::Value>>,
+    #[serde(default)]
+    content: Option<Text>,
+}
+
+impl TryFrom<WrittenDecision> for Decision {
+    type Error = String;
+
+    fn try_from(written: WrittenDecision) -> Result<Self, Self::Error> {
+        let missing = |field: &str| format!("a decision of type {:?} needs {field}", written.kind);
+        Ok(match &*written.kind {
+            "confirm" => Self::Confirm(Confirmation {
+                tool_args: written.tool_args,
+            }),
+            "reject" => Self::Reject { note: written.note },
+            "input" => Self::Input {
+                values: written.values.ok_or_else(|| missing("values"))?,
+            },
+            "result" => Self::Result {
+                content: written.content.ok_or_else(|| missing("content"))?,
+            },
+            "retry" => Self::Retry,
+            "supply" => Self::Supply {
+                content: written.content.ok_or_else(|| missing("content"))?,
+            },
+            "skip" => Self::Skip { note: written.note },
+            other => return Err(format!("no decision is of type {other:?}")),
+        })
+    }
+}
+
 impl Decision {
+    /// The call may run with the arguments that were shown.
+    #[must_use]
+    pub fn confirm() -> Self {
+        Self::Confirm(Confirmation::default())
+    }
+
+    /// Whether both decide the same, in whatever words.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Confirm(first), Self::Confirm(second)) => first.says_the_same(second),
+            _ => self == other,
+        }
+    }
+
     /// Whether this decision can resolve a requirement of that kind.
     #[must_use]
     pub fn fits(&self, kind: RequirementKind) -> bool {
         matches!(
             (self, kind),
-            (Self::Confirm | Self::Reject { .. }, RequirementKind::Confirmation)
+            (Self::Confirm(_) | Self::Reject { .. }, RequirementKind::Confirmation)
                 | (Self::Input { .. }, RequirementKind::UserInput)
                 | (Self::Result { .. }, RequirementKind::ExternalTool)
                 | (
@@ -93,7 +166,7 @@ impl Decision {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Confirm => "confirmed",
+            Self::Confirm(_) => "confirmed",
             Self::Reject { .. } => "rejected",
             Self::Input { .. } => "answered",
             Self::Result { .. } => "given a result",

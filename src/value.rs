@@ -1,9 +1,10 @@
 //! The small value types that everything else is made of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// Text that is shared, never copied: a tool result of megabytes stands once in memory however many places refer to it.
@@ -50,11 +51,68 @@ impl Json {
         serde_json::value::to_raw_value(value).map(|raw| Self(Arc::from(raw)))
     }
 
+    /// Reads a value that is there, be it `null`: only one that is missing is `None`.
+    pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(deserializer).map(Some)
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn get(&self) -> &str {
         self.0.get()
     }
+
+    /// The value in one fixed form: names in order and no blanks. Numbers stay as they were written, because reading them may lose
+    /// digits.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        canonical(&self.0, 0)
+    }
+
+    /// Whether both stand for the same value, whatever the order of names.
+    #[must_use]
+    pub fn is_same_value(&self, other: &Self) -> bool {
+        self == other || self.canonical() == other.canonical()
+    }
+
+    /// Whether this is a JSON object.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        self.get().starts_with('{')
+    }
+}
+
+/// Deeper than any reader of JSON follows; what lies below stays as it was written.
+const MOST_LEVELS: usize = 128;
+
+fn canonical(raw: &RawValue, level: usize) -> String {
+    let text = raw.get();
+    let normal = match text.as_bytes().first() {
+        _ if level > MOST_LEVELS => None,
+        Some(b'{') => canonical_object(text, level),
+        Some(b'[') => canonical_list(text, level),
+        Some(b'"') => serde_json::from_str(text).ok().map(|text: String| quoted(&text)),
+        _ => None,
+    };
+    normal.unwrap_or_else(|| text.to_owned())
+}
+
+fn canonical_object(text: &str, level: usize) -> Option<String> {
+    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    let members = members
+        .iter()
+        .map(|(name, value)| format!("{}:{}", quoted(name), canonical(value, level + 1)));
+    Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
+}
+
+fn canonical_list(text: &str, level: usize) -> Option<String> {
+    let members: Vec<Box<RawValue>> = serde_json::from_str(text).ok()?;
+    let members = members.iter().map(|value| canonical(value, level + 1));
+    Some(format!("[{}]", members.collect::<Vec<_>>().join(",")))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 impl PartialEq for Json {

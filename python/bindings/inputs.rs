@@ -1,6 +1,8 @@
 //! What the driver reports, in the form that Python hands it over.
 
-use haltpoint_engine::journal::{Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, ToolFacts, Usage};
+use haltpoint_engine::journal::{
+    AskingRules, Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, ToolFacts, Usage,
+};
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::Verdict;
 use haltpoint_engine::{Json, Text};
@@ -23,6 +25,8 @@ pub(crate) struct PyPlannedCall {
     fields: Option<String>,
     answers_are_result: bool,
     refused: Option<String>,
+    /// JSON of what holds for the asking, where anything does.
+    rules: Option<String>,
 }
 
 /// A model's reply, and what the driver makes of it.
@@ -106,8 +110,13 @@ impl PyPlannedCall {
             fields: self.fields.map(parse_json).transpose()?,
             answers_are_result: self.answers_are_result,
             refused: self.refused.map(Text::from),
+            rules: self.rules.map(asking_rules).transpose()?.unwrap_or_default(),
         })
     }
+}
+
+fn asking_rules(text: String) -> PyResult<AskingRules> {
+    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(format!("no rules for asking: {error}")))
 }
 
 /// The kind of requirement of that name.

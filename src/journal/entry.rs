@@ -1,7 +1,8 @@
 //! The facts that a journal is made of.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::asking::AskingRules;
 use crate::requirement::{Decision, Fields, RequirementKind};
 use crate::{Json, Text};
 
@@ -86,7 +87,7 @@ pub struct RunStarted {
     /// Most tool calls that the run may make.
     pub tool_call_limit: u64,
     /// Whatever the caller wants to find again.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub metadata: Option<Json>,
 }
 
@@ -97,6 +98,9 @@ pub struct OfferedTool {
     pub name: Text,
     /// The module in which it was found.
     pub module: Text,
+    /// The JSON schema of its arguments, where somebody who has no code may be asked to change them.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
+    pub parameters: Option<Json>,
 }
 
 /// What a structured answer must look like.
@@ -162,7 +166,7 @@ pub struct ModelReplied {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// What the provider wants back unchanged.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub provider_data: Option<Json>,
     /// From the request to the reply, retries included, in microseconds.
     pub duration_us: i64,
@@ -194,6 +198,9 @@ pub struct PlannedCall {
     /// Why the call cannot run at all: the text that the model gets as its error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Text>,
+    /// What holds for the asking.
+    #[serde(default, skip_serializing_if = "AskingRules::is_plain")]
+    pub rules: AskingRules,
 }
 
 /// What the journal remembers of a tool's declaration.
@@ -402,11 +409,6 @@ pub struct RunFailed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCompleted {
     /// The output: a JSON string for plain text; `None` where it is the last assistant message's text as it stands.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub output: Option<Json>,
-}
-
-/// A value that is there, be it `null`: only one that is missing is `None`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
 }

@@ -3,10 +3,12 @@
 //! An entry is stored as a stable kind name and a JSON payload. Kinds are never renamed or reused; a payload only ever
 //! gains optional fields. What one release wrote, every later one reads.
 
+mod asking;
 mod chain;
 mod codec;
 mod entry;
 
+pub use asking::{AskingRules, RuleAnswer};
 pub use chain::{Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{

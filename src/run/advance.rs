@@ -5,7 +5,7 @@ use crate::journal::{
     Entry, Failure, FailureKind, InDoubtRule, OutcomeSource, RequirementOpened, RunCancelled, RunCompleted, RunFailed,
     RunPaused, ToolFinished, ToolStarted,
 };
-use crate::requirement::{Decision, RequirementKind};
+use crate::requirement::{Confirmation, Decision, RequirementKind};
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
@@ -235,7 +235,7 @@ impl Run {
             return Next::Wait;
         };
         match &decided.decision {
-            Decision::Confirm | Decision::Retry => Next::Start(self.effective_args(call)),
+            Decision::Confirm(_) | Decision::Retry => Next::Start(self.effective_args(call)),
             Decision::Input { .. } if !call.plan.answers_are_result => Next::Start(self.effective_args(call)),
             Decision::Input { values } => {
                 let text = answers_as_result(call.plan.fields.as_ref(), values);
@@ -250,22 +250,38 @@ impl Run {
         }
     }
 
-    /// The arguments to run with: the model's, with what a person filled in.
+    /// The arguments to run with: the model's, with what a person filled in, or a person's own.
     pub(super) fn effective_args(&self, call: &Call) -> Json {
-        let answers = call.requirements.iter().rev().find_map(|&index| {
-            match self.requirements[index]
-                .decided
-                .as_ref()
-                .map(|decided| &decided.decision)
-            {
-                Some(Decision::Input { values }) if !call.plan.answers_are_result => Some(values),
-                _ => None,
+        let decisions = call
+            .requirements
+            .iter()
+            .rev()
+            .filter_map(|&index| self.requirements[index].decision());
+        for decision in decisions {
+            match decision {
+                Decision::Input { values } if !call.plan.answers_are_result => {
+                    return answered_args(&call.plan.args, values);
+                }
+                Decision::Confirm(Confirmation {
+                    tool_args: Some(changed),
+                    ..
+                }) => return changed.clone(),
+                _ => {}
             }
-        });
-        answers.map_or_else(
-            || call.plan.args.clone(),
-            |values| answered_args(&call.plan.args, values),
-        )
+        }
+        call.plan.args.clone()
+    }
+
+    /// The arguments that a person put in the place of the model's.
+    pub(super) fn changed_args(&self, call: &Call) -> Option<&Json> {
+        let mut decisions = call
+            .requirements
+            .iter()
+            .filter_map(|&index| self.requirements[index].decision());
+        decisions.find_map(|decision| match decision {
+            Decision::Confirm(confirmation) => confirmation.tool_args.as_ref(),
+            _ => None,
+        })
     }
 
     /// Folds a new entry and adds it to the transition.

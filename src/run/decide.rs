@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::journal::{Entry, RequirementDecided};
+use crate::journal::{Entry, PlannedCall, RequirementDecided};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text};
 
@@ -65,20 +65,27 @@ impl Run {
                 given: decision.as_str(),
             });
         }
-        if let Decision::Input { values } = &decision {
-            let plan = &self.calls[requirement.call].plan;
-            check_fields(plan.fields.as_ref(), plan.answers_are_result, values).map_err(|problem| {
-                DecisionError::Fields {
-                    requirement_id: requirement.id.clone(),
-                    problem,
-                }
-            })?;
-        }
+        let plan = &self.calls[requirement.call].plan;
+        check_values(plan, &decision).map_err(|problem| DecisionError::Fields {
+            requirement_id: requirement.id.clone(),
+            problem,
+        })?;
         Ok(Entry::RequirementDecided(RequirementDecided {
             requirement_id: requirement.id.clone(),
             decision,
             by,
         }))
+    }
+}
+
+fn check_values(plan: &PlannedCall, decision: &Decision) -> Result<(), String> {
+    match decision {
+        Decision::Input { values } => check_fields(plan.fields.as_ref(), plan.answers_are_result, values),
+        Decision::Confirm(confirmation) => match &confirmation.tool_args {
+            Some(args) if !args.is_object() => Err("the changed arguments are not a JSON object".to_owned()),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 

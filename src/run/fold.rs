@@ -11,7 +11,7 @@ use crate::journal::{
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
 
-use super::conversation::{assistant_message, opening_message, tool_message};
+use super::conversation::{assistant_message, opening_message};
 use super::state::{Call, CallState, Cancellation, Decided, LiveOnly, Outcome, Reconciled, Requirement, Run, Step};
 
 /// A journal that no haltpoint can have written.
@@ -216,7 +216,7 @@ impl Run {
         });
         self.steps.push(tool_step(call, finished));
         if self.turn().iter().all(Call::is_finished) {
-            let results: Vec<Message> = self.turn().iter().filter_map(tool_message).collect();
+            let results = self.tool_messages();
             self.messages.extend(results);
         }
         Ok(())

@@ -225,6 +225,14 @@ pub struct Requirement {
     pub decided: Option<Decided>,
 }
 
+impl Requirement {
+    /// What was decided.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decided.as_ref().map(|decided| &decided.decision)
+    }
+}
+
 /// What is known of a call in doubt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Doubt {

@@ -76,7 +76,21 @@ pub struct RequirementView {
     user_input_schema: Option<Value>,
     tool_execution: ToolExecutionView,
     decision: Option<Decision>,
-    details: Option<RecoveryView>,
+    details: Option<DetailsView>,
+}
+
+/// What else a person may want to know.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum DetailsView {
+    Recovery(RecoveryView),
+    Rule(RuleView),
+}
+
+/// Why a person is asked although the tool's own function could not tell.
+#[derive(Clone, Debug, Serialize)]
+struct RuleView {
+    rule_failure: Text,
 }
 
 /// What is known of a call in doubt.
@@ -96,6 +110,9 @@ struct ToolExecutionView {
     tool_call_id: Text,
     tool_name: Text,
     tool_args: Json,
+    /// What the model asked for, where a person changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_tool_args: Option<Json>,
     result: Option<Text>,
     tool_call_error: Option<bool>,
     requires_confirmation: Option<bool>,
@@ -175,8 +192,16 @@ impl Run {
             user_input_schema: tool_execution.user_input_schema.clone(),
             tool_execution,
             decision,
-            details: self.recovery_view(requirement, call),
+            details: self.details_view(requirement, call),
         }
+    }
+
+    fn details_view(&self, requirement: &Requirement, call: &Call) -> Option<DetailsView> {
+        if requirement.kind == RequirementKind::Recovery {
+            return self.recovery_view(requirement, call).map(DetailsView::Recovery);
+        }
+        let rule_failure = call.plan.rules.answer.as_ref()?.failure.clone()?;
+        Some(DetailsView::Rule(RuleView { rule_failure }))
     }
 
     fn recovery_view(&self, requirement: &Requirement, call: &Call) -> Option<RecoveryView> {
@@ -208,6 +233,7 @@ impl Run {
             tool_call_id: call.plan.id.clone(),
             tool_name: call.plan.name.clone(),
             tool_args: self.effective_args(call),
+            original_tool_args: self.changed_args(call).map(|_| call.plan.args.clone()),
             result: outcome.map(|outcome| outcome.content.clone()),
             tool_call_error: outcome.map(|outcome| outcome.is_error),
             requires_confirmation: asks(RequirementKind::Confirmation),
@@ -270,7 +296,7 @@ impl Run {
 
 fn confirmation(decision: Option<&Decision>) -> (Option<bool>, Option<Text>) {
     match decision {
-        Some(Decision::Confirm) => (Some(true), None),
+        Some(Decision::Confirm(_)) => (Some(true), None),
         Some(Decision::Reject { note }) => (Some(false), note.clone()),
         _ => (None, None),
     }

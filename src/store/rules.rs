@@ -203,7 +203,7 @@ where
 
     fn repeat(&mut self, decided: &RequirementDecided, first: &RequirementDecided, at: Timestamp) -> Result<bool, E> {
         let conflict = decided_already(first, at);
-        if first.decision != decided.decision {
+        if !first.decision.says_the_same(&decided.decision) {
             return Err(conflict.into());
         }
         self.repeated.get_or_insert(conflict);

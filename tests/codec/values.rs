@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::journal::{
-    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
-    PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    AnswerRefused, AskingRules, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool,
+    OutcomeSource, PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled,
+    RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted,
+    ToolReconciled, ToolStarted, Usage,
 };
-use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
 use haltpoint_engine::{Json, Text};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -160,7 +161,11 @@ fn response_format() -> impl Strategy<Value = ResponseFormat> {
 }
 
 fn offered_tool() -> impl Strategy<Value = OfferedTool> {
-    (text(), text()).prop_map(|(name, module)| OfferedTool { name, module })
+    (text(), text(), option::of(json())).prop_map(|(name, module, parameters)| OfferedTool {
+        name,
+        module,
+        parameters,
+    })
 }
 
 fn run_continued() -> impl Strategy<Value = RunContinued> {
@@ -200,8 +205,8 @@ fn model_replied() -> impl Strategy<Value = ModelReplied> {
 fn planned_call() -> BoxedStrategy<PlannedCall> {
     let call = (id(), text(), json(), option::of(tool_facts()));
     let question = (option::of(kind()), option::of(json()), any::<bool>(), some_text());
-    (call, question)
-        .prop_map(|(call, question)| PlannedCall {
+    (call, question, asking_rules())
+        .prop_map(|(call, question, rules)| PlannedCall {
             id: call.0,
             name: call.1,
             args: call.2,
@@ -210,8 +215,14 @@ fn planned_call() -> BoxedStrategy<PlannedCall> {
             fields: question.1,
             answers_are_result: question.2,
             refused: question.3,
+            rules,
         })
         .boxed()
+}
+
+fn asking_rules() -> impl Strategy<Value = AskingRules> {
+    let answer = (any::<bool>(), some_text()).prop_map(|(ask, failure)| RuleAnswer { ask, failure });
+    option::of(answer).prop_map(|answer| AskingRules { answer })
 }
 
 fn tool_facts() -> impl Strategy<Value = ToolFacts> {
@@ -249,11 +260,15 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
     })
 }
 
+fn confirmation() -> impl Strategy<Value = Confirmation> {
+    option::of(json()).prop_map(|tool_args| Confirmation { tool_args })
+}
+
 /// Any decision.
 pub(crate) fn decision() -> impl Strategy<Value = Decision> {
     let values = btree_map(id(), value(), 0..4).prop_map(BTreeMap::from);
     prop_oneof![
-        Just(Decision::Confirm),
+        confirmation().prop_map(Decision::Confirm),
         some_text().prop_map(|note| Decision::Reject { note }),
         values.prop_map(|values| Decision::Input { values }),
         text().prop_map(|content| Decision::Result { content }),

@@ -51,7 +51,7 @@ fn every_kind_of_requirement_is_opened() {
 #[test]
 fn every_decision_is_made() {
     let next = |decision: &Decision| match decision {
-        Decision::Confirm => Some(rejected()),
+        Decision::Confirm(_) => Some(rejected()),
         Decision::Reject { .. } => Some(answers([])),
         Decision::Input { .. } => Some(result("")),
         Decision::Result { .. } => Some(retried()),

@@ -12,6 +12,7 @@ mod stories;
 mod answers;
 mod call_ids;
 mod cancelling;
+mod changed_arguments;
 mod coverage;
 mod crashes;
 mod decisions;

@@ -4,8 +4,8 @@ use haltpoint_engine::journal::{InDoubtRule, ModelReplied, OfferedTool, Response
 use serde_json::json;
 
 use crate::scenario::{
-    Declared, Scenario, answers, as_json, asks_for_answers, asks_user, calls, confirm, confirmed, external, plain,
-    refused, rejected_because, result, retried, run_started, skipped_because, supplied, text, unknown,
+    Declared, Scenario, answers, as_json, asks_for_answers, asks_user, calls, confirm, confirmed, confirmed_with,
+    external, plain, refused, rejected_because, result, retried, run_started, skipped_because, supplied, text, unknown,
 };
 
 /// A story by name.
@@ -90,6 +90,10 @@ pub(crate) const STORIES: &[Story] = &[
         name: "running",
         play: running,
     },
+    Story {
+        name: "changed_arguments",
+        play: changed_arguments,
+    },
 ];
 
 fn plain_answer() -> Scenario {
@@ -103,6 +107,7 @@ fn plain_answer() -> Scenario {
         tools: vec![OfferedTool {
             name: "pay".into(),
             module: "shop.tools".into(),
+            parameters: None,
         }],
         remembers: vec!["01936f00-0000-7000-8000-000000000000".into()],
         metadata: Some(as_json(&json!({"order": 66}))),
@@ -279,4 +284,29 @@ fn final_tool() -> Scenario {
 
 fn running() -> Scenario {
     Scenario::new().replies(calls([plain("a"), confirm("b"), plain("c").sequential()]))
+}
+
+/// A tool's own rule has somebody asked, once because it failed; and somebody changes the arguments.
+fn changed_arguments() -> Scenario {
+    let started = RunStarted {
+        tools: vec![OfferedTool {
+            name: "pay".into(),
+            module: "shop.tools".into(),
+            parameters: Some(as_json(&json!({"type": "object"}))),
+        }],
+        ..run_started()
+    };
+    Scenario::of(started)
+        .replies(calls([
+            confirm("a").asked_by_rule(),
+            confirm("b").rule_failed("ValueError: no rates"),
+            plain("c").let_through_by_rule(),
+        ]))
+        .returns("c", "C")
+        .decides("a", confirmed_with(&json!({"to": "Ada", "amount": 5})))
+        .decides("b", confirmed())
+        .continues()
+        .returns("a", "A")
+        .returns("b", "B")
+        .answers("done")
 }

@@ -106,7 +106,7 @@ impl Journal {
             CallState::Waiting => {
                 matches!(
                     decision,
-                    Some(Decision::Confirm | Decision::Input { .. } | Decision::Retry)
+                    Some(Decision::Confirm(_) | Decision::Input { .. } | Decision::Retry)
                 )
             }
             CallState::InDoubt { .. } => is_repeatable(call) || self.may_repeat(call),
@@ -149,7 +149,7 @@ impl Journal {
             (OutcomeSource::Tool | OutcomeSource::Reconciled, decision) => {
                 matches!(
                     decision,
-                    None | Some(Decision::Confirm | Decision::Input { .. } | Decision::Retry)
+                    None | Some(Decision::Confirm(_) | Decision::Input { .. } | Decision::Retry)
                 )
             }
             (OutcomeSource::Refused, None) => true,
@@ -169,7 +169,12 @@ impl Journal {
             format!("{requirement_id}: {decision:?} after {before:?}")
         });
         match decision {
-            Decision::Confirm => witness.count(Happening::Confirmations),
+            Decision::Confirm(confirmation) => {
+                witness.count(Happening::Confirmations);
+                if confirmation.tool_args.is_some() {
+                    witness.count(Happening::ChangedArguments);
+                }
+            }
             Decision::Input { .. } => witness.count(Happening::Answers),
             Decision::Retry => witness.count(Happening::RecoveriesRetried),
             _ => {}

@@ -63,24 +63,28 @@ impl Ledger {
     }
 }
 
-/// The tool and the arguments that were shown, with a person's answers merged in, and no rejection in sight.
+/// The tool and the arguments that were shown, with what a person filled in or put in their place, and no rejection in sight.
 fn runs_what_was_agreed(run: &Run, call: &Call, start: &ToolStart) -> bool {
-    let decisions = call
-        .requirements
+    let requirements = call.requirements.iter().map(|&place| &run.requirements()[place]);
+    let decisions: Vec<&Decision> = requirements.filter_map(|requirement| requirement.decision()).collect();
+    let is_refused = decisions
         .iter()
-        .filter_map(|&place| run.requirements()[place].decided.as_ref());
-    let mut decisions = decisions.map(|decided| &decided.decision);
-    let answers = decisions.clone().find_map(|decision| match decision {
-        Decision::Input { values } => Some(values),
-        _ => None,
-    });
-    let is_refused = decisions.any(|decision| matches!(decision, Decision::Reject { .. } | Decision::Result { .. }));
-    let args_fit = answers.map_or_else(
-        || start.args == call.plan.args,
-        |values| {
-            let args: serde_json::Value = serde_json::from_str(start.args.get()).unwrap();
-            values.iter().all(|(name, value)| args[&**name] == *value)
-        },
-    );
+        .any(|decision| matches!(decision, Decision::Reject { .. } | Decision::Result { .. }));
+    let args_fit = decisions
+        .iter()
+        .find_map(|decision| args_fit(decision, start))
+        .unwrap_or(start.args == call.plan.args);
     !is_refused && args_fit && start.name == call.plan.name
+}
+
+/// Whether a call runs with the arguments that a decision gave it; `None` when it gave it none.
+fn args_fit(decision: &Decision, start: &ToolStart) -> Option<bool> {
+    match decision {
+        Decision::Input { values } => {
+            let args: serde_json::Value = serde_json::from_str(start.args.get()).unwrap();
+            Some(values.iter().all(|(name, value)| args[&**name] == *value))
+        }
+        Decision::Confirm(confirmation) => Some(start.args == *confirmation.tool_args.as_ref()?),
+        _ => None,
+    }
 }

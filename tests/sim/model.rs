@@ -1,9 +1,9 @@
 //! The model and the people, as far as a seed determines what they say.
 
 use haltpoint_engine::journal::{
-    FORMAT, Failure, FailureKind, ModelReplied, PlannedCall, RunStarted, ToolFacts, Usage,
+    AskingRules, FORMAT, Failure, FailureKind, ModelReplied, PlannedCall, RunStarted, ToolFacts, Usage,
 };
-use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
 use haltpoint_engine::run::Verdict;
 use haltpoint_engine::{Json, Text};
 
@@ -105,6 +105,7 @@ fn call(random: &mut Random) -> PlannedCall {
         fields: None,
         answers_are_result: false,
         refused: None,
+        rules: AskingRules::default(),
     };
     ask_somebody(&mut call, random);
     call
@@ -134,7 +135,10 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
     let word: Text = random.one_of(&["this", "that"]).into();
     match (kind, random.below(3)) {
         (RequirementKind::Confirmation, 0) => Decision::Reject { note: Some(word) },
-        (RequirementKind::Confirmation, _) => Decision::Confirm,
+        (RequirementKind::Confirmation, 1) => Decision::Confirm(Confirmation {
+            tool_args: Some(json(random.one_of(&[r#"{"amount": 2}"#, r#"{"amount": 3}"#]))),
+        }),
+        (RequirementKind::Confirmation, _) => Decision::confirm(),
         (RequirementKind::UserInput, _) => Decision::Input {
             values: std::iter::once(("place".into(), serde_json::Value::from(&*word))).collect(),
         },

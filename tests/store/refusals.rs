@@ -71,7 +71,7 @@ fn the_first_decision_wins_and_is_told_to_the_second() {
         with_requirement(store);
         execute_all(store, vec![say("r", confirmed("q"))]);
         let conflict = refused(store, say("r", rejected("q")));
-        let decision = Box::new(Decision::Confirm);
+        let decision = Box::new(Decision::confirm());
         assert_eq!(
             conflict,
             StoreError::Decided {

@@ -185,7 +185,7 @@ pub(crate) fn decided(requirement_id: &str, decision: Decision) -> Entry {
 }
 
 pub(crate) fn confirmed(requirement_id: &str) -> Entry {
-    decided(requirement_id, Decision::Confirm)
+    decided(requirement_id, Decision::confirm())
 }
 
 pub(crate) fn rejected(requirement_id: &str) -> Entry {

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
+from haltpoint.driving.changed_arguments import check_changed_arguments
 from haltpoint.exceptions import HaltpointError, InvalidResolutionError, UnresolvedRequirementsError
 from haltpoint.json_value import to_json_text
+from haltpoint.run.changed_arguments import asked_arguments
 from haltpoint.run.requirements import RunRequirement
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ async def commit_drafts(
     """
     with concerning(stored.run_id):
         ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
+        for _, on_disk, decision in ready:
+            await check_changed_arguments(database, on_disk, decision, tools)
         for requirement, on_disk, decision in ready:
             await _commit(database, stored.run_id, requirement, on_disk.id, decision)
     return len(ready)
@@ -123,11 +127,10 @@ def _checked(
     if decision is None or decision == on_disk.decision:
         return None
     shown = on_disk.tool_execution
-    if requirement.kind == "confirmation" and requirement.tool_execution.tool_args != shown.tool_args:
+    if requirement.kind == "confirmation" and _is_edited(requirement, on_disk):
         raise InvalidResolutionError(
             f"the arguments of {shown.tool_name!r} were changed on the requirement; what is approved is what runs, "
-            "with the arguments that were shown: confirm it unchanged, or reject it with a note that says what to "
-            "change",
+            "with the arguments that were shown: to change them, say so with confirm(tool_args={...})",
             run_id=stored.run_id,
             requirement_id=on_disk.id,
         )
@@ -136,6 +139,12 @@ def _checked(
         decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _is_edited(requirement: RunRequirement, on_disk: RunRequirement) -> bool:
+    """Whether somebody assigned other arguments to the object, which says nothing of who wants them to run."""
+    shown = (asked_arguments(on_disk), on_disk.tool_execution.tool_args)
+    return requirement.tool_execution.tool_args not in shown
 
 
 def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
@@ -215,6 +224,7 @@ def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRe
             return requirement
         decision = requirement.draft_decision()
         if decision is not None:
+            await check_changed_arguments(database, requirement, decision, {})
             await _commit(database, _run_of(requirement), requirement, requirement.id, decision)
         else:
             await _until_decided(database, requirement)

@@ -279,10 +279,10 @@ class RunDriver:
             options.model, request, options.attempts, lambda reply, attempt: self._plan(reply, attempt, started)
         )
 
-    def _plan(self, reply: ModelReply, attempt: int, started: float) -> PlannedReply:
+    async def _plan(self, reply: ModelReply, attempt: int, started: float) -> PlannedReply:
         is_final = not reply.tool_calls
         verdict = judge(reply.text, self._options.response_format if is_final else str, self._session.refusals)
-        return plan_reply(
+        return await plan_reply(
             reply, self._options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from haltpoint.exceptions import HaltpointError, ModelError
@@ -22,7 +22,7 @@ _LONGEST_DELAY = 30.0
 
 
 async def ask(
-    model: Model, request: ModelRequest, attempts: int, accept: Callable[[ModelReply, int], _Accepted]
+    model: Model, request: ModelRequest, attempts: int, accept: Callable[[ModelReply, int], Awaitable[_Accepted]]
 ) -> _Accepted:
     """Return what `accept` makes of the model's reply.
 
@@ -30,7 +30,7 @@ async def ask(
         model: who is asked.
         request: what.
         attempts: how often the model is asked at most, the first time included.
-        accept: takes the reply and which attempt brought it; raises ModelError for one that can't be used.
+        accept: async; takes the reply and which attempt brought it; raises ModelError for one that can't be used.
 
     Raises:
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
@@ -38,7 +38,7 @@ async def ask(
     attempt = 1
     while True:
         try:
-            return accept(as_reply(await model.request(request), model.name), attempt)
+            return await accept(as_reply(await model.request(request), model.name), attempt)
         except ModelError as error:
             failure = error
         except HaltpointError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from haltpoint.driving.confirmation_rules import RuleAnswer, ask_rule
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
@@ -33,6 +34,7 @@ class PlannedCall:
     fields: str | None = None
     answers_are_result: bool = False
     refused: str | None = None
+    rules: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Verdict:
     gave_up: str | None = None
 
 
-def plan_reply(
+async def plan_reply(
     reply: ModelReply,
     tools: Mapping[str, ToolDefinition],
     *,
@@ -84,7 +86,7 @@ def plan_reply(
     usage = reply.usage
     return PlannedReply(
         text=_storable(reply.text, "text"),
-        calls=[_plan_call(call, tools) for call in reply.tool_calls],
+        calls=[await _plan_call(call, tools) for call in reply.tool_calls],
         input_tokens=getattr(usage, "input_tokens", None),
         output_tokens=getattr(usage, "output_tokens", None),
         provider_data=_provider_data(reply.provider_data),
@@ -96,7 +98,7 @@ def plan_reply(
     )
 
 
-def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCall:
+async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCall:
     name = _without_surrogates(call.name)
     call_id = None if call.id is None else _without_surrogates(call.id)
     definition = tools.get(call.name)
@@ -108,11 +110,13 @@ def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCa
         arguments = definition.parse_arguments(call.args)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
+    answer = await ask_rule(definition, arguments)
     return _described(
         definition,
         call_id,
         json_text(arguments),
-        asks=definition.pause,
+        asks=definition.pause if answer is None or answer.ask else None,
+        rules=_asking_rules(answer),
         fields=_form(definition, arguments),
         answers_are_result=definition.dynamic_user_input,
     )
@@ -127,6 +131,7 @@ def _described(
     fields: str | None = None,
     answers_are_result: bool = False,
     refused: str | None = None,
+    rules: str | None = None,
 ) -> PlannedCall:
     return PlannedCall(
         id=call_id,
@@ -142,7 +147,13 @@ def _described(
         fields=fields,
         answers_are_result=answers_are_result,
         refused=refused,
+        rules=rules,
     )
+
+
+def _asking_rules(answer: RuleAnswer | None) -> str | None:
+    """What holds for asking about the call, as JSON, where anything does."""
+    return None if answer is None else json_text({"answer": answer.to_dict()})
 
 
 def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | None:

@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["check_unchanged", "offered_tools", "tool_specs", "tools_at_hand"]
 
 
-def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, str]]:
-    """Return what the journal keeps of the tools that a model is offered."""
-    return [{"name": definition.name, "module": definition.module} for definition in tools.values()]
+def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
+    """Return what the journal keeps of the tools that a model is offered.
+
+    With the parameters of those whose calls are approved: whoever approves may change the arguments, without the code.
+    """
+    return [_offered_tool(definition) for definition in tools.values()]
+
+
+def _offered_tool(definition: ToolDefinition) -> dict[str, Any]:
+    tool = {"name": definition.name, "module": definition.module}
+    return {**tool, "parameters": definition.parameters} if definition.pause == "confirmation" else tool
 
 
 def tool_specs(tools: Mapping[str, ToolDefinition]) -> tuple[ToolSpec, ...]:
@@ -30,7 +38,7 @@ def tool_specs(tools: Mapping[str, ToolDefinition]) -> tuple[ToolSpec, ...]:
 
 
 def tools_at_hand(
-    offered: Iterable[Mapping[str, str]],
+    offered: Iterable[Mapping[str, Any]],
     given: Iterable[Any],
     remembered: Mapping[str, ToolDefinition],
     run_id: str,

@@ -1,6 +1,7 @@
 """Decisions on requirements as JSON data: read from the state that people leave a tool call in, and written back.
 
-A decision is one of `{"type": "confirm"}`, `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
+A decision is one of `{"type": "confirm"}` (with `tool_args` where a person changed the arguments),
+`{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
 """
 
@@ -158,7 +159,8 @@ def contradicts(execution: ToolExecution, decision: Mapping[str, Any], committed
     match decision["type"]:
         case "confirm" | "reject":
             drafted = confirmation_decision(execution)
-            return drafted is not None and not same_decision(drafted, decision)
+            said = {key: decision[key] for key in decision.keys() & {"type", "note"}}
+            return drafted is not None and not same_decision(drafted, said)
         case "input":
             return _input_differs(execution, decision["values"])
         case "result" | "supply":
@@ -178,6 +180,9 @@ def _input_differs(execution: ToolExecution, values: Mapping[str, Any]) -> bool:
 def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.confirmed = True
     execution.confirmation_note = None
+    if decision.get("tool_args") is not None and execution.original_tool_args is None:
+        execution.original_tool_args = execution.tool_args
+        execution.tool_args = dict(decision["tool_args"])
 
 
 def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None:

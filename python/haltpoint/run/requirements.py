@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from copy import deepcopy
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.changed_arguments import changed_arguments
 from haltpoint.run.decisions import (
     Decision,
     RequirementKind,
@@ -16,15 +17,14 @@ from haltpoint.run.decisions import (
     contradicts,
     input_decision,
     is_undecided,
-    kind_of,
     result_decision,
     same_decision,
-    unfilled_fields,
 )
 from haltpoint.run.requirement_data import merged_execution
-from haltpoint.run.requirement_errors import HOW_TO_RESOLVE, conflict_error, wrong_kind_error
+from haltpoint.run.requirement_errors import conflict_error, wrong_kind_error
+from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.timestamps import format_time, parse_time
-from haltpoint.run.tools.tools import ToolExecution, text_of
+from haltpoint.run.tools.tools import text_of
 
 __all__ = ["RunRequirement", "Waiter"]
 
@@ -33,7 +33,7 @@ Waiter: TypeAlias = "Callable[[RunRequirement], Awaitable[RunRequirement]]"
 _DYNAMIC_INPUT_TOOL = "get_user_input"
 
 
-class RunRequirement:
+class RunRequirement(RequirementState):
     """What a paused run waits for: a confirmation, user input, an external result, or a recovery decision.
 
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
@@ -56,122 +56,24 @@ class RunRequirement:
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
     _waiter: Waiter | None = None
 
-    def __init__(
-        self,
-        tool_execution: ToolExecution,
-        *,
-        id: str | None = None,
-        run_id: str | None = None,
-        kind: RequirementKind | None = None,
-        created_at: datetime | None = None,
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.tool_execution = tool_execution
-        self.id = id or _new_id()
-        self.run_id = run_id
-        self.kind: RequirementKind = kind or kind_of(tool_execution)
-        self.created_at = created_at or datetime.now(timezone.utc)
-        self.details = details
-        self.decision: Decision | None = None
-        self.decided_by: str | None = None
-        # Who drafts: what `by=` said last, committed along with the draft.
-        self.draft_by: str | None = None
-        self.decided_at: datetime | None = None
-        # Fields that a person is asked to fill: once they all have values, the input counts as given.
-        self._open_fields: list[str] = unfilled_fields(tool_execution)
-        # A draft of retry or skip, which leave no trace in the tool call's own state.
-        self._recovery: Decision | None = None
-        self._committed_result: Any = None
-
-    # What is asked
-
-    @property
-    def user_input_schema(self) -> list[dict[str, Any]] | None:
-        """The fields to fill in: the same list as `tool_execution.user_input_schema`."""
-        return self.tool_execution.user_input_schema
-
-    @user_input_schema.setter
-    def user_input_schema(self, schema: list[dict[str, Any]] | None) -> None:
-        self.tool_execution.user_input_schema = schema
-
-    @property
-    def is_external_tool_execution(self) -> bool:
-        """Whether this is about a call that is run outside of haltpoint, answered or not."""
-        return self.kind == "external_tool"
-
-    @property
-    def needs_confirmation(self) -> bool:
-        """Whether a person has yet to confirm or reject the call."""
-        return self.kind == "confirmation" and not self.is_resolved
-
-    @property
-    def needs_user_input(self) -> bool:
-        """Whether a person has yet to fill in fields."""
-        return self.kind == "user_input" and not self.is_resolved
-
-    @property
-    def needs_external_execution(self) -> bool:
-        """Whether the call has yet to be run elsewhere and its result set."""
-        return self.kind == "external_tool" and not self.is_resolved
-
-    @property
-    def needs_recovery(self) -> bool:
-        """Whether a person has yet to say what becomes of an interrupted call."""
-        return self.kind == "recovery" and not self.is_resolved
-
-    @property
-    def how_to_resolve(self) -> str:
-        """One line of advice, for messages."""
-        return HOW_TO_RESOLVE[self.kind]
-
-    # What was said
-
-    @property
-    def confirmation(self) -> bool | None:
-        """True once confirmed, False once rejected; the same as `tool_execution.confirmed`."""
-        return self.tool_execution.confirmed
-
-    @confirmation.setter
-    def confirmation(self, confirmed: bool | None) -> None:
-        self.tool_execution.confirmed = confirmed
-
-    @property
-    def confirmation_note(self) -> str | None:
-        """The reason given with a rejection; the same as `tool_execution.confirmation_note`."""
-        return self.tool_execution.confirmation_note
-
-    @confirmation_note.setter
-    def confirmation_note(self, note: str | None) -> None:
-        self.tool_execution.confirmation_note = note
-
-    @property
-    def has_result(self) -> bool:
-        """Whether the tool call has a result; the empty str is one."""
-        return self.tool_execution.result is not None
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether there is a decision, be it committed or a draft."""
-        if self.decision is not None:
-            return True
-        if self.kind == "confirmation":
-            return self.confirmation is not None
-        if self.kind == "user_input":
-            all_filled = bool(self._open_fields) and not unfilled_fields(self.tool_execution)
-            return bool(self.tool_execution.answered) or all_filled
-        return self.has_result or self._recovery is not None
-
     # Saying it
 
-    def confirm(self, *, by: str | None = None) -> None:
-        """Let the call run with the arguments shown.
+    def confirm(self, *, tool_args: Mapping[str, Any] | None = None, by: str | None = None) -> None:
+        """Let the call run, with the arguments shown or with others.
+
+        Args:
+            tool_args: all arguments to run with, in the place of those shown: not only the ones that differ. They are
+                checked against the tool when the decision is committed, and the model is told what ran.
+            by: who decides.
 
         Raises:
             ValueError: this requirement is not a confirmation.
+            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't.
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "confirm()")
-        self._decide({"type": "confirm"}, by)
+        changed = changed_arguments(self, tool_args)
+        self._decide({"type": "confirm"} if changed is None else {"type": "confirm", "tool_args": changed}, by)
 
     def reject(self, note: str | None = None, *, by: str | None = None) -> None:
         """Keep the call from running; the model is told so, with the note.
@@ -330,6 +232,7 @@ class RunRequirement:
             "details": deepcopy(self.details),
             "open_fields": list(self._open_fields),
             "recovery_draft": deepcopy(self._recovery),
+            "confirmation_draft": deepcopy(self._confirmation),
             "draft_by": self.draft_by,
         }
 
@@ -382,6 +285,7 @@ class RunRequirement:
         self.decided_by = by
         self.decided_at = at
         self._recovery = None
+        self._confirmation = {}
         self._committed_result = self.tool_execution.result
 
     def _restore(self, data: Mapping[str, Any]) -> None:
@@ -389,6 +293,7 @@ class RunRequirement:
         if open_fields is not None:
             self._open_fields = list(open_fields)
         self._recovery = data.get("recovery_draft")
+        self._confirmation = dict(data.get("confirmation_draft") or {})
         self.draft_by = data.get("draft_by")
         decision: Decision | None = data.get("decision")
         if decision is None:
@@ -402,13 +307,19 @@ class RunRequirement:
 
     def _drafted(self) -> Decision | None:
         if self.kind == "confirmation":
-            return confirmation_decision(self.tool_execution)
+            return self._drafted_confirmation()
         if self.kind == "user_input":
             return self._drafted_input()
         result = result_decision(self.tool_execution)
         if self.kind == "external_tool":
             return result
         return deepcopy(self._recovery) if result is None else {**result, "type": "supply"}
+
+    def _drafted_confirmation(self) -> Decision | None:
+        decision = confirmation_decision(self.tool_execution)
+        if decision is not None and decision["type"] == "confirm":
+            decision.update(deepcopy(self._confirmation))
+        return decision
 
     def _drafted_input(self) -> Decision | None:
         try:
@@ -431,16 +342,11 @@ class RunRequirement:
             # Of retry, supply and skip the last word counts: each takes the others back.
             self.tool_execution.result = None
             self._recovery = None if decision["type"] == "supply" else decision
-        apply_decision(self.tool_execution, decision)
+        # What goes beyond yes or no shows in the call once it is committed.
+        self._confirmation = {key: value for key, value in decision.items() if key == "tool_args"}
+        apply_decision(self.tool_execution, {key: decision[key] for key in decision.keys() - self._confirmation.keys()})
         self.draft_by = by
 
     def _check_kind(self, kind: RequirementKind, what: str) -> None:
         if self.kind != kind:
             raise wrong_kind_error(self, what)
-
-
-def _new_id() -> str:
-    # Runs give their requirements ids; making one up, and loading what that takes, is the exception.
-    from uuid import uuid4
-
-    return str(uuid4())

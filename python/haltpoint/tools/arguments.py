@@ -15,30 +15,45 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["bind_arguments", "convert_field_value", "parse_arguments"]
+__all__ = ["argument_problems", "bind_arguments", "convert_field_value", "parse_arguments"]
 
 
 def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """Do what `ToolDefinition.parse_arguments` says."""
     given = _read_object(definition, arguments)
-    known = [parameter.name for parameter in definition.inputs]
-    problems = [
-        f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}"
-        for name in given
-        if name not in known
-    ]
-    for parameter in definition.inputs:
-        problem = _problem(definition, parameter, given)
-        if problem is None:
-            continue
-        if parameter.name in definition.user_input_fields:
-            given.pop(parameter.name, None)
+    problems: list[str] = []
+    for name, problem in _found_problems(definition, given):
+        if name in definition.user_input_fields:
+            given.pop(name, None)
         else:
             problems.append(problem)
     _raise_problems(definition, problems)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
     return given
+
+
+def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """Do what `ToolDefinition.argument_problems` says."""
+    try:
+        given = _read_object(definition, arguments)
+    except ToolArgumentsError as error:
+        return [(None, str(error))]
+    return [*_found_problems(definition, given)]
+
+
+def _found_problems(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = [parameter.name for parameter in definition.inputs]
+    problems = [
+        (name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}")
+        for name in given
+        if name not in known
+    ]
+    for parameter in definition.inputs:
+        problem = _problem(definition, parameter, given)
+        if problem is not None:
+            problems.append((parameter.name, problem))
+    return problems
 
 
 def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:

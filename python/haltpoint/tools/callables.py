@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .confirmation_rule import check_rule
 from .options import DEFAULT_OPTIONS, ToolOptions
 
 __all__ = [
@@ -154,7 +155,8 @@ def check_tool(function: AnyFunction, options: ToolOptions) -> None:
 
     Raises:
         TypeError: a parameter can't be passed by name.
-        ValueError: the name is not acceptable, or `user_input_fields` names no parameter.
+        ValueError: the name is not acceptable, `user_input_fields` names no parameter, or the function that says
+            whether a call is confirmed asks for one that there is not.
     """
     tool_name(function, options)
     known = [parameter.name for parameter in model_parameters(function)]
@@ -164,3 +166,5 @@ def check_tool(function: AnyFunction, options: ToolOptions) -> None:
             f"user_input_fields of {qualified_name(function)} names {', '.join(unknown)}, "
             f"and the parameters are: {', '.join(known) or 'none'}"
         )
+    if options.confirmation_rule is not None:
+        check_rule(options.confirmation_rule, known, qualified_name(function))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
@@ -34,7 +34,7 @@ def tool(function: _Function, /) -> _Function: ...
 @overload
 def tool(
     *,
-    requires_confirmation: bool | Callable[..., bool] = False,
+    requires_confirmation: bool | Callable[..., bool | Awaitable[bool]] = False,
     requires_user_input: bool = False,
     user_input_fields: Sequence[str] = (),
     external_execution: bool = False,

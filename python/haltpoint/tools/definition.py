@@ -39,6 +39,7 @@ class ToolDefinition:
         function: what is called with the result of `bind`.
         is_async: whether that call returns an awaitable.
         pause: what a call waits for before it runs, if anything.
+        confirmation_rule: says for each call whether it waits for a confirmation, where that depends on the arguments.
         user_input_fields: the parameters whose values a person gives.
         read_only: a call changes nothing.
         idempotent: a repeated call changes nothing more.
@@ -61,6 +62,7 @@ class ToolDefinition:
     function: AnyFunction
     is_async: bool
     pause: PauseKind | None
+    confirmation_rule: Callable[..., Any] | None
     user_input_fields: tuple[str, ...]
     read_only: bool
     idempotent: bool
@@ -96,6 +98,12 @@ class ToolDefinition:
         from .arguments import parse_arguments
 
         return parse_arguments(self, arguments)
+
+    def argument_problems(self, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+        """Return what is wrong with arguments that a person gives: which argument, where it is one, and the problem."""
+        from .arguments import argument_problems
+
+        return argument_problems(self, arguments)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the keyword arguments to call `function` with: models, dates, enumerations and so on are built.
@@ -164,6 +172,7 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         function=function,
         is_async=is_async(function),
         pause=options.pause,
+        confirmation_rule=options.confirmation_rule,
         user_input_fields=options.user_input_fields,
         read_only=options.read_only,
         idempotent=options.idempotent,

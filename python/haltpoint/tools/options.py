@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -30,8 +30,9 @@ class ToolOptions:
     """The keyword arguments of the `tool` decorator, checked.
 
     Attributes:
-        requires_confirmation: a person approves each call before it runs. A function of the arguments is kept for
-            the caller to ask; by itself it counts as True.
+        requires_confirmation: a person approves each call before it runs. A plain or async function, which names any of
+            the tool's parameters (or takes `**kwargs`) and returns a bool, says so for each call; when it fails, a
+            person is asked.
         requires_user_input: a person gives the values of `user_input_fields` before the tool runs.
         user_input_fields: names of the parameters that the person gives.
         external_execution: the tool runs elsewhere, and its result is handed in.
@@ -53,7 +54,7 @@ class ToolOptions:
         ValueError: an option is out of range, or contradicts another.
     """
 
-    requires_confirmation: bool | Callable[..., bool] = False
+    requires_confirmation: bool | Callable[..., bool | Awaitable[bool]] = False
     requires_user_input: bool = False
     user_input_fields: tuple[str, ...] = ()
     external_execution: bool = False
@@ -85,6 +86,12 @@ class ToolOptions:
         if self.requires_user_input:
             return "user_input"
         return "external_tool" if self.external_execution else None
+
+    @property
+    def confirmation_rule(self) -> Callable[..., bool | Awaitable[bool]] | None:
+        """The function that says for each call whether a person confirms it, if there is one."""
+        rule = self.requires_confirmation
+        return None if isinstance(rule, bool) else rule
 
     @property
     def repeatable(self) -> bool:

@@ -3,12 +3,21 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::Text;
-use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
 use serde_json::{Value, json};
+
+use super::as_json;
 
 /// Approves the call.
 pub(crate) fn confirmed() -> Decision {
-    Decision::Confirm
+    Decision::confirm()
+}
+
+/// Approves the call with other arguments.
+pub(crate) fn confirmed_with(tool_args: &Value) -> Decision {
+    Decision::Confirm(Confirmation {
+        tool_args: Some(as_json(tool_args)),
+    })
 }
 
 /// Rejects the call without a word.

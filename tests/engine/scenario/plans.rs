@@ -1,7 +1,7 @@
 //! What a scripted model says: replies, and the calls in them as the driver plans them.
 
 use haltpoint_engine::Json;
-use haltpoint_engine::journal::{ModelReplied, PlannedCall, ToolFacts, Usage};
+use haltpoint_engine::journal::{AskingRules, ModelReplied, PlannedCall, RuleAnswer, ToolFacts, Usage};
 use haltpoint_engine::requirement::RequirementKind;
 use serde_json::{Value, json};
 
@@ -57,6 +57,7 @@ pub(crate) fn plain(name: &str) -> PlannedCall {
         fields: None,
         answers_are_result: false,
         refused: None,
+        rules: AskingRules::default(),
     }
 }
 
@@ -116,12 +117,37 @@ fn asking(name: &str, kind: RequirementKind) -> PlannedCall {
     }
 }
 
+fn answer(ask: bool, failure: Option<&str>) -> RuleAnswer {
+    RuleAnswer {
+        ask,
+        failure: failure.map(Into::into),
+    }
+}
+
 /// What a story says about a call beside its name.
 pub(crate) trait Declared: Sized {
     /// The tool says something about running it.
     fn declared(self, declare: impl FnOnce(&mut ToolFacts)) -> Self;
     /// The provider gave the call this id.
     fn with_id(self, id: &str) -> Self;
+
+    /// Something holds for asking about the call.
+    fn asking(self, rule: impl FnOnce(&mut AskingRules)) -> Self;
+
+    /// The tool's own rule has a person asked.
+    fn asked_by_rule(self) -> Self {
+        self.asking(|rules| rules.answer = Some(answer(true, None)))
+    }
+
+    /// The tool's own rule lets the call through.
+    fn let_through_by_rule(self) -> Self {
+        self.asking(|rules| rules.answer = Some(answer(false, None)))
+    }
+
+    /// The tool's own rule failed.
+    fn rule_failed(self, failure: &str) -> Self {
+        self.asking(|rules| rules.answer = Some(answer(true, Some(failure))))
+    }
 
     /// The tool is declared read-only or idempotent.
     fn repeatable(self) -> Self {
@@ -147,6 +173,11 @@ pub(crate) trait Declared: Sized {
 impl Declared for PlannedCall {
     fn declared(mut self, declare: impl FnOnce(&mut ToolFacts)) -> Self {
         declare(self.tool.as_mut().expect("only a known tool declares something"));
+        self
+    }
+
+    fn asking(mut self, rule: impl FnOnce(&mut AskingRules)) -> Self {
+        rule(&mut self.rules);
         self
     }
 

@@ -18,7 +18,7 @@ class ToolExecution:
     Attributes:
         tool_call_id: id of the call within its run.
         tool_name: the name that the model called.
-        tool_args: the arguments, as the model gave them.
+        tool_args: the arguments that the call runs with: the model's, unless a person changed them.
         result: the text that the model is given for this call. Assign it to answer an external call.
         tool_call_error: whether the result reports a failure.
         requires_confirmation: whether a person must confirm the call before it runs.
@@ -30,6 +30,7 @@ class ToolExecution:
         external_execution_required: whether the call is run outside of haltpoint.
         created_at: when the model asked for the call, in seconds since the epoch.
         stop_after_tool_call: whether the run ends with this call's result.
+        original_tool_args: the arguments as the model gave them, where a person changed them; else None.
     """
 
     tool_call_id: str
@@ -46,6 +47,7 @@ class ToolExecution:
     external_execution_required: bool | None = None
     created_at: int = 0
     stop_after_tool_call: bool = False
+    original_tool_args: dict[str, Any] | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -73,6 +75,9 @@ class ToolExecution:
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         data["result"] = self.result_text()
         data["tool_args"] = dict(self.tool_args)
+        if self.original_tool_args is None:
+            # As the engine tells it: only where a person changed something.
+            del data["original_tool_args"]
         data["user_input_schema"] = _copy_schema(self.user_input_schema)
         return data
 

@@ -1,0 +1,133 @@
+"""What a paused run needs from outside, as it stands: what is asked, and what was said so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.run.decisions import Decision, RequirementKind, kind_of, unfilled_fields
+from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
+
+if TYPE_CHECKING:
+    from haltpoint.run.tools.tools import ToolExecution
+
+__all__ = ["RequirementState"]
+
+
+class RequirementState:
+    """What is asked and what was said; `RunRequirement` adds the ways to say it."""
+
+    def __init__(
+        self,
+        tool_execution: ToolExecution,
+        *,
+        id: str | None = None,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        created_at: datetime | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.tool_execution = tool_execution
+        self.id = id or _new_id()
+        self.run_id = run_id
+        self.kind: RequirementKind = kind or kind_of(tool_execution)
+        self.created_at = created_at or datetime.now(timezone.utc)
+        self.details = details
+        self.decision: Decision | None = None
+        self.decided_by: str | None = None
+        # Who drafts: what `by=` said last, committed along with the draft.
+        self.draft_by: str | None = None
+        self.decided_at: datetime | None = None
+        # Fields that a person is asked to fill: once they all have values, the input counts as given.
+        self._open_fields: list[str] = unfilled_fields(tool_execution)
+        # A draft of retry or skip, which leave no trace in the tool call's own state.
+        self._recovery: Decision | None = None
+        # What a drafted confirmation says beyond yes, such as changed arguments.
+        self._confirmation: Decision = {}
+        self._committed_result: Any = None
+
+    # What is asked
+
+    @property
+    def user_input_schema(self) -> list[dict[str, Any]] | None:
+        """The fields to fill in: the same list as `tool_execution.user_input_schema`."""
+        return self.tool_execution.user_input_schema
+
+    @user_input_schema.setter
+    def user_input_schema(self, schema: list[dict[str, Any]] | None) -> None:
+        self.tool_execution.user_input_schema = schema
+
+    @property
+    def is_external_tool_execution(self) -> bool:
+        """Whether this is about a call that is run outside of haltpoint, answered or not."""
+        return self.kind == "external_tool"
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether a person has yet to confirm or reject the call."""
+        return self.kind == "confirmation" and not self.is_resolved
+
+    @property
+    def needs_user_input(self) -> bool:
+        """Whether a person has yet to fill in fields."""
+        return self.kind == "user_input" and not self.is_resolved
+
+    @property
+    def needs_external_execution(self) -> bool:
+        """Whether the call has yet to be run elsewhere and its result set."""
+        return self.kind == "external_tool" and not self.is_resolved
+
+    @property
+    def needs_recovery(self) -> bool:
+        """Whether a person has yet to say what becomes of an interrupted call."""
+        return self.kind == "recovery" and not self.is_resolved
+
+    @property
+    def how_to_resolve(self) -> str:
+        """One line of advice, for messages."""
+        return HOW_TO_RESOLVE[self.kind]
+
+    # What was said
+
+    @property
+    def confirmation(self) -> bool | None:
+        """True once confirmed, False once rejected; the same as `tool_execution.confirmed`."""
+        return self.tool_execution.confirmed
+
+    @confirmation.setter
+    def confirmation(self, confirmed: bool | None) -> None:
+        self.tool_execution.confirmed = confirmed
+
+    @property
+    def confirmation_note(self) -> str | None:
+        """The reason given with a rejection; the same as `tool_execution.confirmation_note`."""
+        return self.tool_execution.confirmation_note
+
+    @confirmation_note.setter
+    def confirmation_note(self, note: str | None) -> None:
+        self.tool_execution.confirmation_note = note
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the tool call has a result; the empty str is one."""
+        return self.tool_execution.result is not None
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether there is a decision, be it committed or a draft."""
+        if self.decision is not None:
+            return True
+        if self.kind == "confirmation":
+            return self.confirmation is not None
+        if self.kind == "user_input":
+            all_filled = bool(self._open_fields) and not unfilled_fields(self.tool_execution)
+            return bool(self.tool_execution.answered) or all_filled
+        return self.has_result or self._recovery is not None
+
+
+def _new_id() -> str:
+    # Runs give their requirements ids; making one up, and loading what that takes, is the exception.
+    from uuid import uuid4
+
+    return str(uuid4())

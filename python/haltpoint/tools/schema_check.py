@@ -1,0 +1,42 @@
+"""Checking arguments against a JSON schema, where the tool's code is not at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["schema_problems"]
+
+_MOST_PROBLEMS = 10
+
+
+def schema_problems(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """Return what is wrong with the arguments: the argument at fault, where it is one, and the problem.
+
+    Raises:
+        jsonschema.exceptions.SchemaError: the schema is none.
+    """
+    # Loading it takes longer than all of haltpoint, and most decisions change nothing.
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    Draft202012Validator.check_schema(schema)
+    # An empty registry: what a schema in a database refers to is never fetched from elsewhere.
+    registry: Registry[Any] = Registry()
+    validator: Any = Draft202012Validator(schema, registry=registry)
+    errors: Iterator[ValidationError] = validator.iter_errors(arguments)
+    return [_problem(error, schema, arguments) for error in islice(errors, _MOST_PROBLEMS)]
+
+
+def _problem(error: ValidationError, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[str | None, str]:
+    if error.absolute_path:
+        place = ".".join(map(str, error.absolute_path))
+        return str(error.absolute_path[0]), f"{place}: {error.message}"
+    if error.validator == "required":
+        return next((name for name in schema.get("required", ()) if name not in arguments), None), error.message
+    known = schema.get("properties", {})
+    return next((name for name in arguments if name not in known), None), error.message

@@ -1,0 +1,23 @@
+"""What all tests of runs have: a database file of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haltpoint import SqliteDatabase
+
+
+@pytest.fixture
+def db_file(tmp_path: Path) -> Path:
+    """The path of a database that is not there yet."""
+    return tmp_path / "runs.db"
+
+
+@pytest.fixture
+def db(db_file: Path) -> Iterator[SqliteDatabase]:
+    """A database on a file of its own."""
+    with SqliteDatabase(db_file) as database:
+        yield database
