@@ -1,0 +1,56 @@
+"""A form, filled in field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.command_line.asking.prompts import ask_line
+from haltpoint.command_line.escaping import visible_json
+from haltpoint.command_line.output import Output, Styled
+from haltpoint.exceptions import InvalidResolutionError
+
+if TYPE_CHECKING:
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["filled_in"]
+
+# How an empty text is typed, since an empty line leaves a field as it is.
+_EMPTY_TEXT = '""'
+
+
+def filled_in(requirement: RunRequirement, output: Output) -> dict[str, Any]:
+    """Ask for the value of each field, and return those that were given, in their declared types.
+
+    Raises:
+        EOFError: the person typed the end of input.
+    """
+    given = {field["name"]: _asked(field, output) for field in requirement.user_input_schema or ()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _asked(field: Mapping[str, Any], output: Output) -> Any:
+    """The value of a field; None where the person leaves it as it is."""
+    while True:
+        typed = ask_line(_question(field))
+        if not typed:
+            return None
+        try:
+            return _converted("" if typed == _EMPTY_TEXT else typed, field)
+        except InvalidResolutionError as error:
+            output.line(Styled(str(error), "red"))
+
+
+def _question(field: Mapping[str, Any]) -> str:
+    field_type = field.get("field_type") or "str"
+    hint = ", yes or no" if field_type in ("bool", "boolean") else ""
+    description = f" {field['description']}" if field.get("description") else ""
+    keeps = "" if field.get("value") is None else f" [{visible_json(field['value'])}]"
+    return f"  {field['name']} ({field_type}{hint}){description}{keeps}"
+
+
+def _converted(typed: str, field: Mapping[str, Any]) -> Any:
+    # Loads pydantic, which nothing else in a terminal needs.
+    from haltpoint.tools.user_values import convert_field_value
+
+    return convert_field_value(typed, field.get("field_type") or "str", field_name=field["name"])
