@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.escaping import visible, visible_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = ["arguments_text", "call_text", "shortened"]

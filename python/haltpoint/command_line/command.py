@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from haltpoint.command_line.errors import CommandError, from_error
 from haltpoint.exceptions import HaltpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Command", "command"]
 

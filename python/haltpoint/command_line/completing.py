@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from haltpoint.command_line.escaping import visible
 from haltpoint.exceptions import HaltpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["complete_requirement", "complete_run"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.exit_codes import ExitCode
 from haltpoint.db.database import SqliteDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
 
 __all__ = ["opened"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.calls import call_text
 from haltpoint.command_line.database import opened
@@ -15,10 +13,13 @@ from haltpoint.command_line.next_steps import next_step
 from haltpoint.command_line.output import Output, Styled
 from haltpoint.command_line.records import requirement_record, run_record
 from haltpoint.command_line.times import clock
-from haltpoint.run.decisions import RequirementKind, describe_decision
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from haltpoint.db.database import Database
+    from haltpoint.run.decisions import RequirementKind
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["decide", "decided_text"]
@@ -58,10 +59,27 @@ def decide(
 
 def decided_text(requirement: RunRequirement) -> str:
     """Return who decided what on a requirement, and when."""
-    what = "open" if requirement.decision is None else describe_decision(requirement.decision)
+    what = "open" if requirement.decision is None else _words(requirement.decision)
     by = "" if requirement.decided_by is None else f" by {requirement.decided_by}"
     at = "" if requirement.decided_at is None else f" at {clock(requirement.decided_at)}"
     return f"{what}{by}{at}"
+
+
+_WORDS = {
+    "confirm": "approved",
+    "reject": "rejected",
+    "input": "answered",
+    "result": "given its result",
+    "retry": "let run once more",
+    "supply": "given its result",
+    "skip": "given up",
+}
+
+
+def _words(decision: Mapping[str, Any]) -> str:
+    words = _WORDS[decision["type"]]
+    note = decision.get("note")
+    return f'{words}, "{note}",' if note else words
 
 
 def _check_kind(requirement: RunRequirement, kind: RequirementKind) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.calls import call_text, shortened
@@ -14,6 +13,8 @@ from haltpoint.command_line.times import age, clock, from_seconds
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from haltpoint.command_line.story import Event
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement

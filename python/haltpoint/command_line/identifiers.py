@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from haltpoint.command_line.calls import call_text
@@ -10,11 +9,13 @@ from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["find_requirement", "find_run", "short_requirement_id", "short_run_id"]
+__all__ = ["find_requirement", "find_run", "find_run_id", "short_requirement_id", "short_run_id"]
 
 # Enough to tell that more were found than are named.
 _MOST_NAMED = 5
@@ -42,13 +43,23 @@ def find_run(database: Database, prefix: str) -> AgentRunOutput:
 
     Raises:
         CommandError: there is none, or more than one.
+        StoreError: its journal can't be read.
+    """
+    return database.run(find_run_id(database, prefix))
+
+
+def find_run_id(database: Database, prefix: str) -> str:
+    """Return the whole id of the run whose id begins so; its journal may be damaged.
+
+    Raises:
+        CommandError: there is none, or more than one.
     """
     found = _runs(database, _checked(prefix))
     if not found:
         raise CommandError(f"no run's id begins with {prefix}", ExitCode.NOT_FOUND)
     if len(found) > 1:
         raise _ambiguous(prefix, [f"run {run.run_id} ({run.status})" for run in found])
-    return database.run(found[0].run_id)
+    return found[0].run_id
 
 
 def find_requirement(database: Database, prefix: str) -> RunRequirement:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ from haltpoint.command_line.output import Column, Output, Part, Styled, json_tex
 from haltpoint.command_line.watching import each_change
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from haltpoint.db.database import Database
 
 __all__ = ["Listing", "Row", "print_list"]

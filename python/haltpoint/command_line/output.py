@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.command_line.escaping import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rich.console import Console
     from rich.text import Text
 
@@ -78,7 +79,7 @@ class Output:
         """Print text that keeps its indent, in columns, where it is too long for one line of a terminal."""
         from rich.padding import Padding
 
-        self._console.print(Padding(_text(parts), (0, 0, 0, indent)))
+        self._console.print(Padding(_text(parts), (0, 0, 0, indent), expand=False))
 
     def rule(self, title: str) -> None:
         """Print a line across the terminal, with a title in it."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module, metadata
+from typing import TYPE_CHECKING
 
 import click
 
 from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.exit_codes import MEANINGS, ExitCode
 from haltpoint.command_line.registry import SECTIONS, module_of, names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+from difflib import get_close_matches
 
 __all__ = ["program", "run"]
 
@@ -41,6 +45,15 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(module).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # The group knows the names of commands that are loaded, and would find none of them alike.
+        alike = [] if args[0] in names() else get_close_matches(args[0], names())
+        if alike and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {args[0]!r}; did you mean {' or '.join(alike)}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in SECTIONS.items():

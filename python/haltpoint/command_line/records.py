@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.times import from_seconds
@@ -10,6 +9,8 @@ from haltpoint.exceptions import StoreError
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 

@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "inbox": f"{_HERE}.inbox",
         "runs": f"{_HERE}.runs",
         "show": f"{_HERE}.show",
+        "audit": f"{_HERE}.audit",
     },
     "Decide": {
         "approve": f"{_HERE}.approve",

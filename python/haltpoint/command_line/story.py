@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.calls import arguments_text
 from haltpoint.command_line.escaping import visible_json
 from haltpoint.command_line.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Event", "told"]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import termios
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.escaping import visible
 from haltpoint.command_line.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Action", "ask_action", "ask_line", "edited", "need_terminal"]
 

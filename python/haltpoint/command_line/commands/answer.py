@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +10,10 @@ from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
 from haltpoint.command_line.given import json_object
 from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["command"]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
 from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 

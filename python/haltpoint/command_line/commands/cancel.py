@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,9 @@ from haltpoint.command_line.options import by_option, database_option, json_opti
 from haltpoint.command_line.output import Output
 from haltpoint.command_line.records import run_record
 from haltpoint.run.base import RunStatus
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.exit_codes import ExitCode
 from haltpoint.command_line.options import database_option, json_option
 from haltpoint.command_line.output import Output, Styled
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 

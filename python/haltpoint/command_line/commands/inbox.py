@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -10,7 +9,7 @@ import click
 from haltpoint.command_line.calls import call_text
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.database import opened
-from haltpoint.command_line.identifiers import find_run, short_requirement_id, short_run_id
+from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
 from haltpoint.command_line.listing import Listing, Row, print_list
 from haltpoint.command_line.options import (
     by_option,
@@ -26,6 +25,8 @@ from haltpoint.run.decisions import RequirementKind
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from haltpoint.db.database import Database
     from haltpoint.run.requirements import RunRequirement
 
@@ -71,7 +72,7 @@ def command(
         raise click.UsageError("-i asks at a terminal and --json answers a program: give one of them")
     with opened(db_file) as database:
         output = Output(as_json=as_json)
-        run = None if run_id is None else find_run(database, run_id).run_id
+        run = None if run_id is None else find_run_id(database, run_id)
 
         def page(before: str | None) -> list[RunRequirement]:
             return database.requirements(run_id=run, kind=kind, limit=limit, before=before)

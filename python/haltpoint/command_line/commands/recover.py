@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,8 @@ from haltpoint.command_line.options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["command"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
@@ -13,6 +13,9 @@ from haltpoint.command_line.options import (
     note_option,
     requirement_argument,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.describing import status_style
 from haltpoint.command_line.escaping import visible
-from haltpoint.command_line.identifiers import find_run, short_run_id
+from haltpoint.command_line.identifiers import find_run_id, short_run_id
 from haltpoint.command_line.listing import Listing, Row, print_list
 from haltpoint.command_line.options import database_option, json_option, limit_option, watch_option
 from haltpoint.command_line.output import Column, Output, Part, Styled
@@ -22,6 +21,8 @@ from haltpoint.run.base import RunStatus
 from haltpoint.run.timestamps import parse_time
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from haltpoint.db.database import Database
 
 __all__ = ["command"]
@@ -58,7 +59,7 @@ def command(before: str | None, watch: bool, db_file: Path, as_json: bool, **con
     """
     with opened(db_file) as database:
         output = Output(as_json=as_json)
-        conditions["before"] = None if before is None else find_run(database, before).run_id
+        conditions["before"] = None if before is None else find_run_id(database, before)
 
         def read() -> list[Row]:
             found = [run_row(run) for run in database.runs(**conditions)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +20,8 @@ from haltpoint.run.base import RunStatus
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
