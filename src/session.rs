@@ -6,12 +6,14 @@ mod inbox;
 mod keeping;
 mod memory;
 mod outside;
+mod verify;
 
 pub use errors::EngineError;
 pub use inbox::requirements;
-pub use keeping::{check, export};
+pub use keeping::{audit, check, export};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, load, load_now, open};
+pub use verify::{Mismatch, Verification, verify};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

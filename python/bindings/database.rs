@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{CancelRequested, RunStarted};
+use haltpoint_engine::journal::{AuditKey, CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::clock;
 use crate::completions::{CompletionSender, Completions};
-use crate::errors::exception;
+use crate::errors::{exception, short_key_exception};
 use crate::inputs::requirement_kind;
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
@@ -77,6 +77,12 @@ fn run_status(name: &str) -> PyResult<RunStatus> {
     RunStatus::parse(name).ok_or_else(|| PyValueError::new_err(format!("no run has the status {name:?}")))
 }
 
+/// The key made of what Python hands over, if that is anything.
+fn audit_key(py: Python<'_>, bytes: Option<&[u8]>) -> PyResult<Option<AuditKey>> {
+    let key = bytes.map(AuditKey::new).transpose();
+    key.map_err(|error| short_key_exception(py, error))
+}
+
 impl PyDatabase {
     /// Reads in the reading thread, and waits for it without the interpreter's lock.
     fn read_now<T: Send + 'static>(
@@ -99,14 +105,15 @@ impl PyDatabase {
 #[pymethods]
 impl PyDatabase {
     /// Opens a file, or creates it. `durability` is "full" or "normal"; `lease_seconds` is for how long a holder that shows no
-    /// sign of life keeps its runs; `fault` is for tests: where this process dies.
+    /// sign of life keeps its runs; `audit_key` is the key of new runs' hash chains; `fault` is for tests: where this process dies.
     #[staticmethod]
-    #[pyo3(signature = (path, durability, lease_seconds, fault=None))]
+    #[pyo3(signature = (path, durability, lease_seconds, audit_key=None, fault=None))]
     fn open_sqlite(
         py: Python<'_>,
         path: &str,
         durability: &str,
         lease_seconds: f64,
+        audit_key: Option<&[u8]>,
         fault: Option<&str>,
     ) -> PyResult<Self> {
         let durability = match durability {
@@ -125,6 +132,7 @@ impl PyDatabase {
         let options = SqliteOptions {
             durability,
             lease,
+            audit_key: self::audit_key(py, audit_key)?,
             fault_plan,
             clock: Arc::new(clock::now),
             ..SqliteOptions::default()
@@ -136,10 +144,12 @@ impl PyDatabase {
 
     /// A database that lives and dies with this process.
     #[staticmethod]
-    fn in_memory() -> Self {
-        Self {
-            store: StoreHandle::in_memory(),
-        }
+    #[pyo3(signature = (audit_key=None))]
+    fn in_memory(py: Python<'_>, audit_key: Option<&[u8]>) -> PyResult<Self> {
+        let key = self::audit_key(py, audit_key)?;
+        Ok(Self {
+            store: StoreHandle::in_memory_with_key(key),
+        })
     }
 
     /// Writes what is waiting, then closes the file. Further calls fail.
@@ -261,6 +271,18 @@ impl PyDatabase {
     /// What is wrong with the file and with each run's journal; empty when all is well.
     fn check(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.read_now(py, session::check)
+    }
+
+    /// What an examination of a run's rows finds, as JSON; `head` is a hash that was kept elsewhere.
+    fn verify(&self, py: Python<'_>, run_id: String, head: Option<Hash>) -> PyResult<String> {
+        let found = self.read_now(py, move |store| session::verify(store, &run_id, head.as_ref()))?;
+        serde_json::to_string(&found).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// What was decided about a run, as JSON, a list in the order in which it was written.
+    fn audit(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
+        let records = self.read_now(py, move |store| session::audit(store, &run_id))?;
+        serde_json::to_string(&records).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// A run's journal as JSON lines.

@@ -1,6 +1,7 @@
 //! The one place where errors of the engine become exceptions of the package.
 
 use haltpoint_engine::Timestamp;
+use haltpoint_engine::journal::ShortAuditKey;
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::DecisionError;
 use haltpoint_engine::session::EngineError;
@@ -22,6 +23,11 @@ pub(crate) fn exception(py: Python<'_>, error: &EngineError) -> PyErr {
         ),
     };
     made.unwrap_or_else(|failure| failure)
+}
+
+/// The exception for an audit key that is too short.
+pub(crate) fn short_key_exception(py: Python<'_>, error: ShortAuditKey) -> PyErr {
+    make(py, "AuditKeyError", &error.to_string(), PyDict::new(py)).unwrap_or_else(|failure| failure)
 }
 
 fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
@@ -54,6 +60,12 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("requirement_id", &**requirement_id)?;
             "InvalidResolutionError"
+        }
+        StoreError::AuditKey { run_id, wanted, given } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("key_id", &**wanted)?;
+            attributes.set_item("given_key_id", given.as_deref())?;
+            "AuditKeyError"
         }
         StoreError::NotRunning { run_id } | StoreError::RunExists { run_id } => {
             attributes.set_item("run_id", &**run_id)?;

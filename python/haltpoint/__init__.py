@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
     from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
+    from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
+        AuditKeyError,
         ForkedProcessError,
         HaltpointError,
         InvalidOutputError,
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "AgentRunOutput",
+    "AuditKeyError",
+    "AuditRecord",
     "ForkedProcessError",
     "FunctionModel",
     "HaltpointError",
@@ -108,6 +112,7 @@ __all__ = [
     "UnsafeDatabaseAccessWarning",
     "UserControlFlowTools",
     "UserInputField",
+    "Verification",
     "cancel_run",
     "current_tool_call",
     "exceptions",
@@ -122,6 +127,7 @@ _MODULES = {
     "haltpoint.agent": ("Agent",),
     "haltpoint.compatibility": ("install_as_upsonic",),
     "haltpoint.db.database": ("InMemoryDatabase", "SqliteDatabase"),
+    "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (
         "FunctionModel",
         "Message",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_ERRORS",
+    "AuditKeyError",
     "ForkedProcessError",
     "HaltpointError",
     "InvalidOutputError",
@@ -182,6 +183,27 @@ class StoreError(HaltpointError, RuntimeError):
         self.db_file = db_file
 
 
+class AuditKeyError(HaltpointError, ValueError):
+    """The run's hash chain is keyed, and the database was opened without its key; or a key is too short.
+
+    Attributes:
+        key_id: the id of the key that the run was written with.
+        given_key_id: the id of the key that the database was opened with, or None when it was opened without one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        key_id: str | None = None,
+        given_key_id: str | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.key_id = key_id
+        self.given_key_id = given_key_id
+
+
 class RunTimeoutError(HaltpointError, TimeoutError):
     """A run took longer than the `timeout` it was started with.
 
@@ -337,6 +359,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     LeaseLostError,
     ForkedProcessError,
     StoreError,
+    AuditKeyError,
     RunTimeoutError,
     ModelError,
     InvalidOutputError,

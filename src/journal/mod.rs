@@ -4,12 +4,14 @@
 //! gains optional fields. What one release wrote, every later one reads.
 
 mod asking;
+mod audit_key;
 mod chain;
 mod codec;
 mod entry;
 
 pub use asking::{AskingRules, RuleAnswer};
-pub use chain::{Hash, chain_hash, genesis_hash};
+pub use audit_key::{AuditKey, SHORTEST_AUDIT_KEY, ShortAuditKey};
+pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{
     AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
@@ -35,4 +37,16 @@ pub struct Record {
     pub entry: Entry,
     /// The chain's hash over this row and all rows before it.
     pub hash: Hash,
+}
+
+/// Bytes as people read hashes: two hexadecimal digits each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -4,6 +4,7 @@
 //! clock, draws a random number or does any I/O, so the same inputs give the same journal to the byte.
 
 mod advance;
+mod audit;
 mod conversation;
 mod decide;
 mod fold;
@@ -12,6 +13,7 @@ mod state;
 mod transitions;
 mod view;
 
+pub use audit::{AuditRecord, AuditedRequirement, audit};
 pub use decide::DecisionError;
 pub use fold::ReplayError;
 pub use ids::{idempotency_key, requirement_id};

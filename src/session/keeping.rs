@@ -3,16 +3,18 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::journal::{FORMAT, encode};
-use crate::run::Run;
-use crate::store::{Store, StoreError, StoredRun};
+use crate::Text;
+use crate::journal::{FORMAT, hexadecimal};
+use crate::run::{self, AuditRecord};
+use crate::store::raw::{RawContent, RawRun, chain_to_read};
+use crate::store::{RunRow, Store, StoreError};
 
-use super::EngineError;
+use super::verify::check_entries;
+use super::{EngineError, verify};
 
 const PAGE: u32 = 256;
 
-/// What is wrong with a database: its file, the hash chain of each run's journal, and whether each journal can be read as a run.
-/// Empty when all is well.
+/// What is wrong with a database: its file, and what [`verify`] finds wrong with each run. Empty when all is well.
 ///
 /// # Errors
 /// What the store ran into on its way.
@@ -22,7 +24,7 @@ pub fn check(store: &mut dyn Store) -> Result<Vec<String>, EngineError> {
     loop {
         let page = store.run_ids(last.as_deref(), PAGE)?;
         for run_id in &page {
-            problems.extend(check_run(store, run_id));
+            problems.extend(check_run(store, run_id)?);
         }
         match page.into_iter().next_back() {
             Some(run_id) => last = Some(run_id),
@@ -31,15 +33,17 @@ pub fn check(store: &mut dyn Store) -> Result<Vec<String>, EngineError> {
     }
 }
 
-fn check_run(store: &mut dyn Store, run_id: &str) -> Option<String> {
-    let stored = match store.load(run_id) {
-        Ok(stored) => stored,
-        Err(error) => return Some(error.to_string()),
-    };
-    match Run::replay(&stored.records) {
-        Ok(_) => None,
-        Err(error) => Some(format!("the journal of run {run_id} cannot be read: {error}")),
-    }
+fn check_run(store: &mut dyn Store, run_id: &str) -> Result<Option<String>, EngineError> {
+    let found = verify(store, run_id, None)?;
+    Ok(found.first_bad.map(|mismatch| format!("run {run_id}: {mismatch}")))
+}
+
+/// Who decided what about a run, in the order in which it was written.
+///
+/// # Errors
+/// What the store ran into, or a journal that cannot be read.
+pub fn audit(store: &mut dyn Store, run_id: &str) -> Result<Vec<AuditRecord>, EngineError> {
+    Ok(run::audit(&store.load(run_id)?.records)?)
 }
 
 #[derive(Serialize)]
@@ -50,13 +54,19 @@ struct ExportHead<'a> {
     entries: usize,
     /// The chain's last hash: who keeps it elsewhere can tell later whether the journal was changed.
     head: String,
+    keyed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_key_id: Option<&'a Text>,
+    /// Whether the hashes were checked: a keyed chain's cannot be without its key.
+    verified: bool,
 }
 
+/// The order of the fields is part of the format: whoever checks the hashes finds the payload's exact bytes by it.
 #[derive(Serialize)]
 struct ExportLine<'a> {
     seq: u64,
     at: i64,
-    kind: &'static str,
+    kind: &'a str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     outsider: bool,
     entry: &'a RawValue,
@@ -66,52 +76,48 @@ struct ExportLine<'a> {
 /// A run's journal as JSON lines: first a line about the whole, then one for each entry. Times are microseconds since the Unix epoch.
 ///
 /// # Errors
-/// What the store ran into, or a journal that cannot be read.
+/// What the store ran into, or a journal that does not fit together.
 pub fn export(store: &mut dyn Store, run_id: &str) -> Result<String, EngineError> {
-    let stored = store.load(run_id)?;
-    lines(&stored).map_err(|error| {
-        let message = format!("the journal of run {run_id} cannot be written as JSON: {error}");
+    let raw = store.raw(run_id)?;
+    let text = raw.row.as_ref().map_err(Clone::clone).and_then(|row| lines(row, &raw));
+    text.map_err(|problem| {
+        let message = format!("the journal of run {run_id} cannot be exported: {problem}; restore it from a backup");
         StoreError::Unusable { message }.into()
     })
 }
 
-fn lines(stored: &StoredRun) -> Result<String, Box<dyn std::error::Error>> {
+fn lines(row: &RunRow, raw: &RawRun) -> Result<String, String> {
+    let chain = chain_to_read(row.audit_key_id.as_ref(), raw.key.as_ref());
+    let records = check_entries(&row.run_id, &raw.entries, chain.as_ref()).map_err(|error| error.to_string())?;
     let head = ExportHead {
         haltpoint_journal: FORMAT,
-        run_id: &stored.row.run_id,
-        status: stored.row.status.as_str(),
-        entries: stored.records.len(),
-        head: stored
-            .records
+        run_id: &row.run_id,
+        status: row.status.as_str(),
+        entries: records.len(),
+        head: records
             .last()
             .map(|record| hexadecimal(&record.hash))
             .unwrap_or_default(),
+        keyed: row.audit_key_id.is_some(),
+        audit_key_id: row.audit_key_id.as_ref(),
+        verified: chain.is_some(),
     };
-    let mut text = serde_json::to_string(&head)?;
-    for record in &stored.records {
-        let entry = RawValue::from_string(encode(&record.entry)?)?;
-        let line = ExportLine {
-            seq: record.seq,
-            at: record.at.0,
-            kind: record.entry.kind(),
-            outsider: record.outsider,
-            entry: &entry,
-            hash: hexadecimal(&record.hash),
-        };
+    let mut text = serde_json::to_string(&head).map_err(|error| error.to_string())?;
+    for entry in &raw.entries {
         text.push('\n');
-        text.push_str(&serde_json::to_string(&line)?);
+        text.push_str(&line(entry.seq, entry.content.as_ref()?).map_err(|error| error.to_string())?);
     }
     text.push('\n');
     Ok(text)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+fn line(seq: u64, content: &RawContent) -> serde_json::Result<String> {
+    serde_json::to_string(&ExportLine {
+        seq,
+        at: content.at.0,
+        kind: &content.kind,
+        outsider: content.outsider != 0,
+        entry: serde_json::from_str(&content.payload)?,
+        hash: hexadecimal(&content.hash),
+    })
 }

@@ -1,18 +1,22 @@
 //! The store in memory: lives and dies with its process, and is the oracle that others are compared with.
 
+mod run;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
 use super::holder::{Holder, Liveness, ProcessLiveness};
-use super::rules::{self, Lease, RequirementState, RunState, Verdict};
+use super::raw::{self, RawRun};
+use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
     Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter, RequirementRow,
     RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
-use crate::journal::{Entry, Record, chain_hash, genesis_hash};
+use crate::journal::{AuditKey, Entry, Record};
 use crate::requirement::RequirementKind;
 use crate::{Text, Timestamp};
+use run::MemoryRun;
 
 /// Journals in memory.
 pub struct MemoryStore {
@@ -25,14 +29,7 @@ pub struct MemoryStore {
     /// How many batches were carried out.
     commits: i64,
     liveness: Box<dyn Liveness>,
-}
-
-struct MemoryRun {
-    row: RunRow,
-    held_since: Timestamp,
-    records: Vec<Record>,
-    driver_entries: u64,
-    requirements: HashMap<Text, RequirementState>,
+    key: Option<AuditKey>,
 }
 
 impl fmt::Debug for MemoryStore {
@@ -62,7 +59,14 @@ impl MemoryStore {
             requirements: Vec::new(),
             commits: 0,
             liveness,
+            key: None,
         }
+    }
+
+    /// The store with another key for the hash chains of new runs; those that it has keep theirs.
+    #[must_use]
+    pub fn with_audit_key(self, key: Option<AuditKey>) -> Self {
+        Self { key, ..self }
     }
 
     fn carry_out(&mut self, operation: &Operation) -> Result<Committed, StoreError> {
@@ -86,7 +90,7 @@ impl MemoryStore {
             });
         }
         rules::judge_first(new)?;
-        let mut run = MemoryRun::new(new);
+        let mut run = MemoryRun::new(new, self.key.as_ref());
         let entries: Vec<&Entry> = new.entries.iter().collect();
         let seq = run.extend(&entries, new.at, false)?;
         self.prolong(&new.holder, new.expires);
@@ -98,6 +102,7 @@ impl MemoryStore {
 
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
         let outsider = append.author == Author::Outsider;
+        self.check_key(self.run(&append.run_id)?)?;
         let run = self.run_mut(&append.run_id)?;
         rules::check_author(append, run.state())?;
         let find = |id: &str| Ok::<_, StoreError>(run.requirements.get(id).cloned());
@@ -139,6 +144,7 @@ impl MemoryStore {
                 run: Box::new(run.stored()),
             }));
         }
+        self.check_key(run)?;
         rules::check_lease(run_id, self.lease(run), holder, now, &*self.liveness)?;
         self.prolong(holder, expires);
         let run = self.run_mut(run_id)?;
@@ -149,6 +155,11 @@ impl MemoryStore {
             epoch: run.row.epoch,
             run: Box::new(run.stored()),
         }))
+    }
+
+    fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
+        let row = &run.row;
+        rules::chain_to_write(&row.run_id, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
     }
 
     fn index(&mut self, run_id: &Text, entries: &[&Entry]) {
@@ -237,78 +248,6 @@ fn passes(row: &RunRow, filter: &RunFilter) -> bool {
         && (filter.user_id.is_none() || filter.user_id == row.user_id)
 }
 
-impl MemoryRun {
-    fn new(new: &NewRun) -> Self {
-        let row = RunRow {
-            run_id: new.run_id.clone(),
-            agent_name: new.agent_name.clone(),
-            session_id: new.session_id.clone(),
-            user_id: new.user_id.clone(),
-            status: RunStatus::Running,
-            created_at: new.at,
-            updated_at: new.at,
-            epoch: 1,
-            holder: Some(new.holder.clone()),
-        };
-        Self {
-            row,
-            held_since: new.at,
-            records: Vec::new(),
-            driver_entries: 0,
-            requirements: HashMap::new(),
-        }
-    }
-
-    fn state(&self) -> RunState {
-        RunState {
-            status: self.row.status,
-            epoch: self.row.epoch,
-            held: self.row.holder.is_some(),
-            driver_entries: self.driver_entries,
-        }
-    }
-
-    fn stored(&self) -> StoredRun {
-        StoredRun {
-            row: self.row.clone(),
-            records: self.records.clone(),
-        }
-    }
-
-    /// Appends the entries, and returns the place of the last.
-    fn extend(&mut self, entries: &[&Entry], at: Timestamp, outsider: bool) -> Result<u64, StoreError> {
-        let payloads = entries
-            .iter()
-            .map(|entry| rules::encode(entry))
-            .collect::<Result<Vec<_>, _>>()?;
-        for (entry, payload) in entries.iter().zip(payloads) {
-            let genesis = || genesis_hash(&self.row.run_id);
-            let previous = self.records.last().map_or_else(genesis, |record| record.hash);
-            let seq = self.records.len() as u64 + 1;
-            let hash = chain_hash(&previous, seq, at, outsider, entry.kind(), &payload);
-            self.note(entry, at);
-            self.driver_entries += u64::from(!outsider);
-            self.records.push(Record {
-                seq,
-                at,
-                outsider,
-                entry: (*entry).clone(),
-                hash,
-            });
-        }
-        Ok(self.records.len() as u64)
-    }
-
-    fn note(&mut self, entry: &Entry, at: Timestamp) {
-        let (id, state) = match entry {
-            Entry::RequirementOpened(opened) => (&opened.requirement_id, RequirementState::Open),
-            Entry::RequirementDecided(by) => (&by.requirement_id, RequirementState::Decided { by: by.clone(), at }),
-            _ => return,
-        };
-        self.requirements.insert(id.clone(), state);
-    }
-}
-
 impl Store for MemoryStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
         self.commits += 1;
@@ -317,6 +256,17 @@ impl Store for MemoryStore {
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         self.run(run_id).map(MemoryRun::stored)
+    }
+
+    fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
+        let run = self.run(run_id)?;
+        let entries = run.records.iter().map(|record| &record.entry);
+        Ok(RawRun {
+            row: Ok(run.row.clone()),
+            entries: run.raw_entries()?,
+            requirements: raw::index_of(entries).into_iter().map(Ok).collect(),
+            key: self.key.clone(),
+        })
     }
 
     fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {

@@ -6,6 +6,7 @@
 pub mod handle;
 pub mod holder;
 pub mod memory;
+pub mod raw;
 mod rules;
 pub mod sqlite;
 mod types;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 use crate::Timestamp;
 use holder::Holder;
+use raw::RawRun;
 
 /// A blocking store of journals.
 ///
@@ -31,11 +33,17 @@ pub trait Store: Send {
     /// and then nothing of it was written.
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
 
-    /// The run with its whole journal.
+    /// The run with its whole journal, whose hashes are checked; where the run's audit key is not at hand, they are not.
     ///
     /// # Errors
     /// [`StoreError::RunNotFound`], or what the store ran into.
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError>;
+
+    /// The run's rows as they stand, whatever is wrong with them.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFound`], or what the store ran into.
+    fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError>;
 
     /// The run's row alone.
     ///

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{self, Entry, RequirementDecided};
+use crate::journal::{self, AuditKey, Chain, Entry, RequirementDecided};
 use crate::{Text, Timestamp};
 
 use super::holder::{Holder, Liveness, may_be_taken};
+use super::raw::chain_to_read;
 use super::{Append, Author, NewRun, RunStatus, StoreError};
 
 /// What an append must know of the run it goes to.
@@ -247,6 +248,18 @@ pub(super) fn check_lease(
             })
         }
         _ => Ok(()),
+    }
+}
+
+/// What a run's next hashes are computed with.
+pub(super) fn chain_to_write(run_id: &str, key_id: Option<&Text>, key: Option<&AuditKey>) -> Result<Chain, StoreError> {
+    match (chain_to_read(key_id, key), key_id) {
+        (None, Some(wanted)) => Err(StoreError::AuditKey {
+            run_id: run_id.into(),
+            wanted: wanted.clone(),
+            given: key.map(|key| key.id().clone()),
+        }),
+        (chain, _) => Ok(chain.unwrap_or(Chain::Plain)),
     }
 }
 

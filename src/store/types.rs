@@ -191,6 +191,8 @@ pub struct RunRow {
     pub epoch: u64,
     /// Who holds the lease.
     pub holder: Option<Holder>,
+    /// The id of the audit key that the run's hash chain is keyed with; `None` for a chain that is not keyed.
+    pub audit_key_id: Option<Text>,
 }
 
 /// A run with its whole journal.
@@ -307,6 +309,20 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
+    /// The run's hash chain is keyed, and the store was opened without its key.
+    #[error(
+        "the hash chain of run {run_id} is keyed with the audit key {wanted}{}; open the database with that key to \
+         write to this run",
+        instead_of(given.as_deref())
+    )]
+    AuditKey {
+        /// The run.
+        run_id: Text,
+        /// The id of the run's key.
+        wanted: Text,
+        /// The id of the key that the store was opened with.
+        given: Option<Text>,
+    },
     /// A run of this id exists already.
     #[error("run {run_id} exists already")]
     RunExists {
@@ -328,4 +344,11 @@ pub enum StoreError {
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
+}
+
+fn instead_of(given: Option<&str>) -> String {
+    given.map_or_else(
+        || ", and none was given".to_owned(),
+        |given| format!(", and the one given is {given}"),
+    )
 }

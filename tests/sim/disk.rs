@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{Entry, Record};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::Run;
+use haltpoint_engine::session::verify;
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
@@ -118,6 +119,15 @@ impl Disk {
             Promise::ReplayGivesLiveState,
             || format!("the journal of {run_id} as it was granted adds up to something else"),
         );
+        self.check_rows(run_id);
+    }
+
+    /// What is kept beside the entries says what they say.
+    fn check_rows(&mut self, run_id: &Text) {
+        let found = verify(&mut self.store, run_id, None).unwrap();
+        self.witness.expect(found.ok, Promise::ReplayGivesLiveState, || {
+            format!("the rows of {run_id} do not fit together: {:?}", found.first_bad)
+        });
     }
 
     fn note_release(&mut self, run_id: &Text, epoch: u64) {
@@ -188,6 +198,8 @@ impl Disk {
                 format!("{run_id} replays differently")
             });
         }
+        let run_ids: Vec<Text> = self.journals.keys().cloned().collect();
+        run_ids.iter().for_each(|run_id| self.check_rows(run_id));
     }
 
     /// What was written is durable from now on.

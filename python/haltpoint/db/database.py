@@ -7,8 +7,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint import _engine
+from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import journal_of, load_run, open_requirements, select_runs
+from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.base import RunStatus
     from haltpoint.run.decisions import RequirementKind
@@ -40,13 +43,18 @@ class Database:
     """
 
     def __init__(
-        self, session_id: str | None = None, user_id: str | None = None, *, full_session_memory: bool = False
+        self,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        *,
+        full_session_memory: bool = False,
+        audit_key: bytes | str | None = None,
     ) -> None:
         self.session_id = session_id
         self.user_id = user_id
         self.full_session_memory = full_session_memory
         self._closed = False
-        self._engine = self._open()
+        self._engine = self._open(resolve_audit_key(audit_key))
         _opened.add(self)
 
     @property
@@ -185,8 +193,50 @@ class Database:
         """
         self.native.backup(os.fspath(path))
 
+    def verify(self, run_id: str, head: str | None = None) -> Verification:
+        """Examine each row of a run, and name the first that does not fit. Whatever was done to them is no error here.
+
+        With an audit key, a run whose chain is not keyed is not `ok`: whoever can write the file could have rewritten it.
+        Without the run's key its hashes can't be checked, and it is not `ok` either.
+
+        Args:
+            run_id: the run.
+            head: a hash that was kept elsewhere, from `export` or an earlier `verify`. Some entry must have it, so that
+                all up to that entry is as it was: only this finds entries that were removed from the end.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            ValueError: `head` is not 64 hexadecimal digits.
+            StoreError: the file can't be read.
+        """
+        return verify_run(self, run_id, head)
+
+    def audit(self, run_id: str) -> list[AuditRecord]:
+        """Return who decided what about a run, on which arguments, and when, in the order in which it was written.
+
+        Each decision on a requirement is there, of recovery too, and each cancel request. What is not there was decided
+        by nobody: see `journal`.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the journal can't be read.
+        """
+        return audit_records(self, run_id)
+
+    async def verify_async(self, run_id: str, head: str | None = None) -> Verification:
+        """Do what `verify` does without holding up the event loop."""
+        return await in_thread(lambda: self.verify(run_id, head))
+
+    async def audit_async(self, run_id: str) -> list[AuditRecord]:
+        """Do what `audit` does without holding up the event loop."""
+        return await in_thread(lambda: self.audit(run_id))
+
     def export(self, run_id: str) -> str:
-        """Return a run's journal as JSON lines: one about the whole, with the last hash, then one for each entry.
+        """Return a run's journal as JSON lines: one about the whole, then one for each entry.
+
+        The first has `head`, the last entry's hash: kept elsewhere, it shows later whether the journal was changed, see
+        `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs its
+        key. docs/durability.md says how to check them with a program of one's own.
 
         Raises:
             RunNotFoundError: there is no such run.
@@ -195,7 +245,7 @@ class Database:
         return self.native.export(run_id)
 
     def check(self) -> list[str]:
-        """Return what is wrong with the file and with each run's journal, a line each; nothing when all is well.
+        """Return what is wrong with the file, and what `verify` finds wrong with each run; nothing when all is well.
 
         Raises:
             StoreError: the file can't be read at all.
@@ -215,7 +265,7 @@ class Database:
     ) -> None:
         self.close()
 
-    def _open(self) -> _engine.Database:
+    def _open(self, audit_key: bytes | None) -> _engine.Database:
         raise NotImplementedError
 
 
@@ -235,8 +285,12 @@ class SqliteDatabase(Database):
             processes; the last steps before a power loss may be lost, so that a tool call among them may run again.
         lease_seconds: for how long a process that shows no sign of life keeps its runs, where it can't be seen that it
             is dead: it is stopped, or on another machine. Others may take them over then. Above 0.
+        audit_key: the key of new runs' hash chains, at least 16 bytes, taken as they are; text as UTF-8. By default the
+            value of HALTPOINT_AUDIT_KEY; without that, chains are not keyed. A keyed run can be looked at without its
+            key, but not written to.
 
     Raises:
+        AuditKeyError: the key is too short.
         StoreError: the file can't be opened, is no database of haltpoint, or was written by a newer one.
         ValueError: `durability` is something else, or `lease_seconds` is not above 0.
     """
@@ -250,13 +304,14 @@ class SqliteDatabase(Database):
         full_session_memory: bool = False,
         durability: Literal["full", "normal"] = "full",
         lease_seconds: float = 30.0,
+        audit_key: bytes | str | None = None,
     ) -> None:
         if not lease_seconds > 0:
             raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
         self.db_file = os.fspath(db_file)
         self.durability = durability
         self.lease_seconds = lease_seconds
-        super().__init__(session_id, user_id, full_session_memory=full_session_memory)
+        super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)
         self._end_guard = guard_file(self.db_file, self)
 
     def close(self) -> None:
@@ -267,9 +322,9 @@ class SqliteDatabase(Database):
     def __repr__(self) -> str:
         return f"SqliteDatabase({self.db_file!r})"
 
-    def _open(self) -> _engine.Database:
+    def _open(self, audit_key: bytes | None) -> _engine.Database:
         fault = os.environ.get(_FAULT_VARIABLE)
-        return _engine.Database.open_sqlite(self.db_file, self.durability, self.lease_seconds, fault)
+        return _engine.Database.open_sqlite(self.db_file, self.durability, self.lease_seconds, audit_key, fault)
 
 
 class InMemoryDatabase(Database):
@@ -279,13 +334,17 @@ class InMemoryDatabase(Database):
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
+        audit_key: the key of the runs' hash chains, as for `SqliteDatabase`.
+
+    Raises:
+        AuditKeyError: the key is too short.
     """
 
     def __repr__(self) -> str:
         return "InMemoryDatabase()"
 
-    def _open(self) -> _engine.Database:
-        return _engine.Database.in_memory()
+    def _open(self, audit_key: bytes | None) -> _engine.Database:
+        return _engine.Database.in_memory(audit_key)
 
 
 def open_databases() -> Iterator[Database]:

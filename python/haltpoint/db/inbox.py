@@ -60,9 +60,9 @@ def open_requirements(
 
 def journal_of(database: Database, run_id: str) -> list[dict[str, Any]]:
     """Do what `Database.journal` says."""
-    lines = database.export(run_id).splitlines()
-    # The first line is about the whole.
-    return [json.loads(line) for line in lines[1:]]
+    # The first line is about the whole, and nothing follows upon the last. Texts may hold what splitlines() takes for an end.
+    lines = database.export(run_id).split("\n")[1:-1]
+    return [json.loads(line) for line in lines]
 
 
 def _checked_limit(limit: int) -> int:

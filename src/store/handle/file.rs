@@ -13,6 +13,7 @@ use super::worker::Worker;
 use super::writer::{Submission, Writer};
 use super::{Completion, ReadJob, new_holder};
 use crate::Text;
+use crate::journal::AuditKey;
 use crate::store::holder::Holder;
 use crate::store::sqlite::{Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{Operation, Store, StoreError};
@@ -22,6 +23,7 @@ pub(super) struct OpenFile {
     identity: FileIdentity,
     durability: Durability,
     lease: Duration,
+    audit_key: Option<AuditKey>,
     fault_plan: FaultPlan,
     holder: Holder,
     openings: AtomicUsize,
@@ -36,7 +38,7 @@ impl OpenFile {
         let mut store = SqliteStore::open(&path, &options)?;
         let (_, cursor) = store.outsiders_after(None)?;
         let (durability, lease, holder) = (options.durability, options.lease, new_holder());
-        let fault_plan = options.fault_plan.clone();
+        let (fault_plan, audit_key) = (options.fault_plan.clone(), options.audit_key.clone());
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
         let subscribers = Arc::new(Subscribers::default());
         let reader = Reader::new(path, options, Arc::clone(&subscribers), cursor);
@@ -53,6 +55,7 @@ impl OpenFile {
             identity,
             durability,
             lease,
+            audit_key,
             fault_plan,
             holder,
             openings: AtomicUsize::new(1),
@@ -72,6 +75,10 @@ impl OpenFile {
 
     pub(super) fn lease(&self) -> Duration {
         self.lease
+    }
+
+    pub(super) fn audit_key(&self) -> Option<&AuditKey> {
+        self.audit_key.as_ref()
     }
 
     pub(super) fn fault_plan(&self) -> &FaultPlan {

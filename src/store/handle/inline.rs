@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::writer::is_by_outsider;
 use super::{Completion, ReadJob, lock};
+use crate::journal::AuditKey;
 use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
+use crate::store::raw::RawRun;
 use crate::store::{
     Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
     StoredRun,
@@ -33,6 +35,14 @@ struct Notices {
 }
 
 impl InlineStore {
+    pub(super) fn new(key: Option<AuditKey>) -> Self {
+        let store = MemoryStore::default().with_audit_key(key);
+        Self {
+            store: SharedMemory(Arc::new(Mutex::new(store))),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn submit(&self, operation: Operation, completion: Completion) {
         let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
         completion(outcome.unwrap_or(Err(StoreError::Closed)));
@@ -87,6 +97,10 @@ impl Store for SharedMemory {
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         lock(&self.0).load(run_id)
+    }
+
+    fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
+        lock(&self.0).raw(run_id)
     }
 
     fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::holder::Holder;
 use super::sqlite::SqliteOptions;
 use super::{Committed, Operation, Store, StoreError, StoredRun};
+use crate::journal::AuditKey;
 use crate::{Text, Timestamp};
 pub use fault_points::{FaultPlan, fault_points};
 use file::OpenFile;
@@ -81,7 +82,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the file cannot be opened, when it is open in this process already with another
-    /// durability or lease, or when it was open in the process that this one was forked from.
+    /// durability, lease or audit key, or when it was open in the process that this one was forked from.
     pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let lease = options.lease;
         let file = registry::open(path, options)?;
@@ -92,7 +93,13 @@ impl StoreHandle {
     /// A store that lives and dies with this process.
     #[must_use]
     pub fn in_memory() -> Self {
-        let backend = Backend::Memory(Arc::default());
+        Self::in_memory_with_key(None)
+    }
+
+    /// A store that lives and dies with this process, with a key for its hash chains.
+    #[must_use]
+    pub fn in_memory_with_key(key: Option<AuditKey>) -> Self {
+        let backend = Backend::Memory(Arc::new(InlineStore::new(key)));
         Self::new(new_holder(), MEMORY_LEASE, FaultPlan::default(), backend)
     }
 

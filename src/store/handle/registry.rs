@@ -22,17 +22,17 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>,
     let located = locate(path)?;
     let identity = FileIdentity::of(&located)
         .map_err(|error| unusable(format!("cannot open the database {}: {error}", path.display())))?;
-    let (durability, lease) = (options.durability, options.lease);
+    let (durability, lease, audit_key) = (options.durability, options.lease, options.audit_key.clone());
     let file = match find(identity, path)? {
         Some(file) => file,
         None => register(OpenFile::open(located, identity, options)?),
     };
-    if (file.durability(), file.lease()) == (durability, lease) {
+    if (file.durability(), file.lease(), file.audit_key()) == (durability, lease, audit_key.as_ref()) {
         return Ok(file);
     }
     file.leave();
     Err(unusable(format!(
-        "the database {} is open in this process with another durability or lease; open it with the same one, or close it first",
+        "the database {} is open in this process with another durability, lease or audit key; open it with the same one, or close it first",
         path.display()
     )))
 }

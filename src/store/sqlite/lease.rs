@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::Surroundings;
 use super::fault::Fault;
 use super::read::{find_run, stored_run};
-use crate::store::holder::{Holder, Liveness};
-use crate::store::rules::check_lease;
+use crate::store::holder::Holder;
+use crate::store::rules::{chain_to_write, check_lease};
 use crate::store::{Committed, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
@@ -16,16 +17,17 @@ pub(super) fn acquire(
     holder: &Holder,
     now: Timestamp,
     expires: Timestamp,
-    liveness: &dyn Liveness,
+    surroundings: Surroundings<'_>,
 ) -> Result<Committed, Fault> {
     let found = find_run(connection, run_id)?;
     if found.row.status == RunStatus::Completed {
-        let run = Box::new(stored_run(connection, run_id)?);
+        let run = Box::new(stored_run(connection, run_id, surroundings.key)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
-    check_lease(run_id, found.lease, holder, now, liveness)?;
+    chain_to_write(run_id, found.row.audit_key_id.as_ref(), surroundings.key)?;
+    check_lease(run_id, found.lease, holder, now, surroundings.liveness)?;
     // Read before it is granted, so that a journal that cannot be read keeps its state.
-    let mut run = stored_run(connection, run_id)?;
+    let mut run = stored_run(connection, run_id, surroundings.key)?;
     let number = enlist(connection, holder, now, expires)?;
     let row = &mut run.row;
     row.epoch += 1;

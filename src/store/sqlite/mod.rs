@@ -10,6 +10,7 @@ mod maintain;
 mod migrate;
 mod open;
 mod options;
+mod raw;
 mod read;
 mod requirements;
 mod rows;
@@ -31,6 +32,8 @@ use super::{
     StoredRun,
 };
 use crate::Timestamp;
+use crate::journal::AuditKey;
+use crate::store::raw::RawRun;
 use fault::Fault;
 use guard::Guard;
 
@@ -40,6 +43,7 @@ pub struct SqliteStore {
     path: PathBuf,
     guard: Guard,
     liveness: Box<dyn Liveness>,
+    key: Option<AuditKey>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -78,15 +82,20 @@ impl SqliteStore {
             path,
             guard,
             liveness,
+            key: options.audit_key.clone(),
         })
     }
 
     fn write<T>(
         &mut self,
-        action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
+        action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         self.guard.check()?;
-        let written = write_transaction(&mut self.connection, &*self.liveness, action);
+        let surroundings = Surroundings {
+            liveness: &*self.liveness,
+            key: self.key.as_ref(),
+        };
+        let written = write_transaction(&mut self.connection, surroundings, action);
         let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
         // Checked again before anybody is told: a file that went away meanwhile took the commit with it.
         self.guard.check()?;
@@ -94,19 +103,34 @@ impl SqliteStore {
     }
 
     fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        self.read_with_key(|connection, _| action(connection))
+    }
+
+    fn read_with_key<T>(
+        &mut self,
+        action: impl FnOnce(&Connection, Option<&AuditKey>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         self.guard.check()?;
-        let found = read_transaction(&mut self.connection, action);
+        let key = self.key.as_ref();
+        let found = read_transaction(&mut self.connection, |connection| action(connection, key));
         found.map_err(|fault| fault.describe("read", &self.path))
     }
 }
 
+/// What a write must know beside the file.
+#[derive(Clone, Copy)]
+struct Surroundings<'a> {
+    liveness: &'a dyn Liveness,
+    key: Option<&'a AuditKey>,
+}
+
 fn write_transaction<T>(
     connection: &mut Connection,
-    liveness: &dyn Liveness,
-    action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
+    surroundings: Surroundings<'_>,
+    action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let written = action(&transaction, liveness)?;
+    let written = action(&transaction, surroundings)?;
     transaction.commit()?;
     Ok(written)
 }
@@ -123,8 +147,8 @@ fn read_transaction<T>(
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        let committed = self.write(|connection, liveness| {
-            let outcome = |operation| match write::carry_out(connection, operation, liveness) {
+        let committed = self.write(|connection, surroundings| {
+            let outcome = |operation| match write::carry_out(connection, operation, surroundings) {
                 Ok(committed) => Ok(Ok(committed)),
                 Err(Fault::Refused(error)) => Ok(Err(error)),
                 Err(fault) => Err(fault),
@@ -135,7 +159,11 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.read(|connection| read::stored_run(connection, run_id))
+        self.read_with_key(|connection, key| read::stored_run(connection, run_id, key))
+    }
+
+    fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
+        self.read_with_key(|connection, key| raw::run(connection, run_id, key))
     }
 
     fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Timestamp;
+use crate::journal::AuditKey;
 use crate::store::handle::FaultPlan;
 
 /// When a commit counts as done.
@@ -43,6 +44,8 @@ pub struct SqliteOptions {
     pub poll_interval: Duration,
     /// The clock that heartbeats go by.
     pub clock: Clock,
+    /// The key for the hash chains of new runs, and for checking and continuing those that were written with it.
+    pub audit_key: Option<AuditKey>,
     /// For tests: where this process dies.
     pub fault_plan: FaultPlan,
 }
@@ -55,6 +58,7 @@ impl Default for SqliteOptions {
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_millis(50),
             clock: Arc::new(system_clock),
+            audit_key: None,
             fault_plan: FaultPlan::default(),
         }
     }
@@ -68,6 +72,7 @@ impl fmt::Debug for SqliteOptions {
             .field("busy_timeout", &self.busy_timeout)
             .field("lease", &self.lease)
             .field("poll_interval", &self.poll_interval)
+            .field("audit_key", &self.audit_key)
             .field("fault_plan", &self.fault_plan)
             .finish_non_exhaustive()
     }

@@ -6,7 +6,8 @@ use super::entry_id::{ids_of, seq};
 use super::fault::Fault;
 use super::rows::{NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, next_record, numbered_run, record};
 use crate::Text;
-use crate::journal::{Hash, Record, genesis_hash};
+use crate::journal::{AuditKey, Chain, Hash, Record};
+use crate::store::raw::chain_to_read;
 use crate::store::{OutsiderRecord, RunStatus, StoreError, StoredRun};
 
 /// The end of a run's journal.
@@ -19,11 +20,11 @@ pub(super) struct Tail {
 
 impl Tail {
     /// The end of a journal without entries.
-    pub(super) fn genesis(run_id: &str) -> Self {
+    pub(super) fn genesis(run_id: &str, chain: &Chain) -> Self {
         Self {
             seq: 0,
             driver_entries: 0,
-            hash: genesis_hash(run_id),
+            hash: chain.genesis(run_id),
         }
     }
 }
@@ -39,7 +40,7 @@ pub(super) fn find_run(connection: &Connection, run_id: &str) -> Result<Numbered
 }
 
 /// Where the journal of run number `run` ends.
-pub(super) fn tail(connection: &Connection, run: i64, run_id: &str) -> Result<Tail, Fault> {
+pub(super) fn tail(connection: &Connection, run: i64, run_id: &str, chain: &Chain) -> Result<Tail, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT id, driver_entries, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
     )?;
@@ -51,27 +52,28 @@ pub(super) fn tail(connection: &Connection, run: i64, run_id: &str) -> Result<Ta
             hash: row.get(2)?,
         })
     });
-    Ok(tail.optional()?.unwrap_or_else(|| Tail::genesis(run_id)))
+    Ok(tail.optional()?.unwrap_or_else(|| Tail::genesis(run_id, chain)))
 }
 
-/// The run with its journal, whose hashes are checked.
-pub(super) fn stored_run(connection: &Connection, run_id: &str) -> Result<StoredRun, Fault> {
+/// The run with its journal, whose hashes are checked, as far as the key for them is at hand.
+pub(super) fn stored_run(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<StoredRun, Fault> {
     let found = find_run(connection, run_id)?;
-    let records = journal(connection, found.run, run_id)?;
+    let chain = chain_to_read(found.row.audit_key_id.as_ref(), key);
+    let records = journal(connection, found.run, run_id, chain.as_ref())?;
     Ok(StoredRun {
         row: found.row,
         records,
     })
 }
 
-fn journal(connection: &Connection, run: i64, run_id: &str) -> Result<Vec<Record>, Fault> {
+fn journal(connection: &Connection, run: i64, run_id: &str, chain: Option<&Chain>) -> Result<Vec<Record>, Fault> {
     let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;
     let mut rows = statement.query(ids_of(run))?;
     let mut records = Vec::new();
-    let mut hash = genesis_hash(run_id);
+    let mut hash = chain.map_or(Hash::default(), |chain| chain.genesis(run_id));
     for place in 1.. {
         let Some(row) = rows.next()? else { break };
-        let record = next_record(run_id, row, place, &hash)?;
+        let record = next_record(run_id, row, place, chain, &hash)?;
         hash = record.hash;
         records.push(record);
     }

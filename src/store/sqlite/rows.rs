@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::entry_id::seq;
 use super::fault::Fault;
-use crate::journal::{self, Hash, Record, chain_hash};
+use crate::journal::{self, Chain, Hash, Record};
 use crate::store::holder::Holder;
 use crate::store::rules::{Lease, unusable};
 use crate::store::{RunRow, RunStatus, StoreError};
@@ -21,7 +21,7 @@ pub(super) struct NumberedRun {
 /// Selects what [`numbered_run`] reads, of all runs.
 pub(super) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
-       r.held_since, h.token, h.host, h.pid, h.started, h.expires
+       r.held_since, h.token, h.host, h.pid, h.started, h.expires, r.audit_key_id
 FROM runs r LEFT JOIN holders h ON h.holder = r.holder";
 
 pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
@@ -37,6 +37,7 @@ pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
         updated_at: Timestamp(row.get(7)?),
         epoch: row.get::<_, i64>(8)?.cast_unsigned(),
         holder: lease.as_ref().map(|lease| lease.holder.clone()),
+        audit_key_id: row.get(15)?,
         run_id,
     };
     Ok(NumberedRun {
@@ -99,25 +100,30 @@ pub(super) fn record(run_id: &str, row: &Row<'_>) -> Result<Record, Fault> {
     })
 }
 
-/// A journal row that has to follow upon one with the hash `previous`.
-pub(super) fn next_record(run_id: &str, row: &Row<'_>, place: u64, previous: &Hash) -> Result<Record, Fault> {
-    let hash: Hash = row.get(5)?;
-    let found = seq(row.get(0)?);
-    let expected = chain_hash(
-        previous,
-        found,
-        Timestamp(row.get(2)?),
-        row.get(1)?,
-        text(row, 3)?,
-        text(row, 4)?,
-    );
-    if found == place && hash == expected {
+/// A journal row that has to follow upon one with the hash `previous`. Without a chain only its place is checked.
+pub(super) fn next_record(
+    run_id: &str,
+    row: &Row<'_>,
+    place: u64,
+    chain: Option<&Chain>,
+    previous: &Hash,
+) -> Result<Record, Fault> {
+    let fits = match chain {
+        Some(chain) => row.get::<_, Hash>(5)? == expected_hash(chain, previous, row)?,
+        None => true,
+    };
+    if seq(row.get(0)?) == place && fits {
         return record(run_id, row);
     }
     Err(unusable(format!(
         "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
     ))
     .into())
+}
+
+fn expected_hash(chain: &Chain, previous: &Hash, row: &Row<'_>) -> rusqlite::Result<Hash> {
+    let (seq, at) = (seq(row.get(0)?), Timestamp(row.get(2)?));
+    Ok(chain.next(previous, seq, at, row.get(1)?, text(row, 3)?, text(row, 4)?))
 }
 
 /// A column's text as it stands in SQLite's memory: a payload of megabytes is not copied only to be parsed.

@@ -5,33 +5,32 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::entry_id::entry_id;
 use super::fault::Fault;
 use super::read::{Tail, tail};
-use super::{lease, requirements};
-use crate::Timestamp;
-use crate::journal::{Entry, chain_hash};
-use crate::store::holder::Liveness;
+use super::{Surroundings, lease, requirements};
+use crate::journal::{AuditKey, Chain, Entry};
 use crate::store::rules::{self, RunState, Verdict};
 use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
+use crate::{Text, Timestamp};
 
 /// Carries one operation out inside the batch's transaction.
 pub(super) fn carry_out(
     connection: &Connection,
     operation: &Operation,
-    liveness: &dyn Liveness,
+    surroundings: Surroundings<'_>,
 ) -> Result<Committed, Fault> {
     match operation {
-        Operation::Create(new) => create(connection, new),
-        Operation::Append(append) => self::append(connection, append),
+        Operation::Create(new) => create(connection, new, surroundings.key),
+        Operation::Append(append) => self::append(connection, append, surroundings.key),
         Operation::Acquire {
             run_id,
             holder,
             now,
             expires,
-        } => lease::acquire(connection, run_id, holder, *now, *expires, liveness),
+        } => lease::acquire(connection, run_id, holder, *now, *expires, surroundings),
         Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
     }
 }
 
-fn create(connection: &Connection, new: &NewRun) -> Result<Committed, Fault> {
+fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Result<Committed, Fault> {
     let exists = connection
         .prepare_cached("SELECT 1 FROM runs WHERE run_id = ?1")?
         .exists([&new.run_id])?;
@@ -44,19 +43,21 @@ fn create(connection: &Connection, new: &NewRun) -> Result<Committed, Fault> {
     rules::judge_first(new)?;
     let rows = encode(new.entries.iter())?;
     let holder = lease::enlist(connection, &new.holder, new.at, new.expires)?;
-    let run = insert_run(connection, new, holder)?;
+    let run = insert_run(connection, new, holder, key)?;
     let journal = Journal {
         connection,
         run,
+        chain: Chain::with_key(key),
         at: new.at,
         outsider: false,
     };
+    let beginning = Tail::genesis(&new.run_id, &journal.chain);
     Ok(Committed::Appended {
-        seq: journal.extend(Tail::genesis(&new.run_id), &rows)?,
+        seq: journal.extend(beginning, &rows)?,
     })
 }
 
-fn insert_run(connection: &Connection, new: &NewRun, holder: i64) -> rusqlite::Result<i64> {
+fn insert_run(connection: &Connection, new: &NewRun, holder: i64, key: Option<&AuditKey>) -> rusqlite::Result<i64> {
     let NewRun {
         run_id,
         agent_name,
@@ -66,20 +67,26 @@ fn insert_run(connection: &Connection, new: &NewRun, holder: i64) -> rusqlite::R
         ..
     } = new;
     let status = RunStatus::Running.as_str();
+    let key_id = key.map(AuditKey::id);
     connection
         .prepare_cached(
             "INSERT INTO runs (run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
-             held_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?6) RETURNING run",
+             held_since, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?6, ?8) RETURNING run",
         )?
         .query_row(
-            params![run_id, agent_name, session_id, user_id, status, at.0, holder],
+            params![run_id, agent_name, session_id, user_id, status, at.0, holder, key_id],
             |row| row.get(0),
         )
 }
 
-fn append(connection: &Connection, append: &Append) -> Result<Committed, Fault> {
+fn append(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> Result<Committed, Fault> {
     let run_id = &append.run_id;
-    let (run, state, tail) = state(connection, run_id)?;
+    let Found {
+        run,
+        state,
+        tail,
+        chain,
+    } = find(connection, run_id, key)?;
     rules::check_author(append, state)?;
     let verdict = rules::judge(append, state.status, |id| {
         requirements::find(connection, run, run_id, id)
@@ -92,6 +99,7 @@ fn append(connection: &Connection, append: &Append) -> Result<Committed, Fault> 
     let journal = Journal {
         connection,
         run,
+        chain,
         at: append.at,
         outsider: append.author == Author::Outsider,
     };
@@ -102,20 +110,30 @@ fn append(connection: &Connection, append: &Append) -> Result<Committed, Fault> 
     Ok(Committed::Appended { seq })
 }
 
-fn state(connection: &Connection, run_id: &str) -> Result<(i64, RunState, Tail), Fault> {
+/// A run that entries are appended to.
+struct Found {
+    run: i64,
+    state: RunState,
+    tail: Tail,
+    chain: Chain,
+}
+
+fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<Found, Fault> {
     let found = connection
-        .prepare_cached("SELECT run, status, epoch, holder IS NOT NULL FROM runs WHERE run_id = ?1")?
+        .prepare_cached("SELECT run, status, epoch, holder IS NOT NULL, audit_key_id FROM runs WHERE run_id = ?1")?
         .query_row([run_id], |row| {
             Ok((
                 row.get::<_, i64>(0)?,
                 row.get::<_, String>(1)?,
                 row.get::<_, i64>(2)?,
                 row.get::<_, bool>(3)?,
+                row.get::<_, Option<Text>>(4)?,
             ))
         })
         .optional()?;
-    let (run, status, epoch, held) = found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
-    let tail = tail(connection, run, run_id)?;
+    let (run, status, epoch, held, key_id) = found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
+    let chain = rules::chain_to_write(run_id, key_id.as_ref(), key)?;
+    let tail = tail(connection, run, run_id, &chain)?;
     let status = super::rows::status(run_id, &status)?;
     let state = RunState {
         status,
@@ -123,7 +141,12 @@ fn state(connection: &Connection, run_id: &str) -> Result<(i64, RunState, Tail),
         held,
         driver_entries: tail.driver_entries,
     };
-    Ok((run, state, tail))
+    Ok(Found {
+        run,
+        state,
+        tail,
+        chain,
+    })
 }
 
 /// An entry with its payload as it is stored.
@@ -147,6 +170,7 @@ fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<EncodedEnt
 struct Journal<'a> {
     connection: &'a Connection,
     run: i64,
+    chain: Chain,
     at: Timestamp,
     outsider: bool,
 }
@@ -157,7 +181,7 @@ impl Journal<'_> {
         for row in rows {
             tail.seq += 1;
             tail.driver_entries += u64::from(!self.outsider);
-            tail.hash = chain_hash(
+            tail.hash = self.chain.next(
                 &tail.hash,
                 tail.seq,
                 self.at,

@@ -33,6 +33,8 @@ SAMPLES: dict[str, Any] = {
     "attempts": 3,
     "limit": 100,
     "tool_name": "charge",
+    "key_id": "0011223344556677",
+    "given_key_id": "8899aabbccddeeff",
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -43,6 +45,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "LeaseLostError": RuntimeError,
     "ForkedProcessError": RuntimeError,
     "StoreError": RuntimeError,
+    "AuditKeyError": ValueError,
     "RunTimeoutError": TimeoutError,
     "ModelError": RuntimeError,
     "InvalidOutputError": ValueError,

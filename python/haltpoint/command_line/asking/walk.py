@@ -1,0 +1,160 @@
+"""`haltpoint inbox -i`: one open requirement after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from haltpoint.command_line.asking.kinds import CHOICES
+from haltpoint.command_line.asking.prompts import Action, ask_action, need_terminal
+from haltpoint.command_line.deciding import decided_text
+from haltpoint.command_line.describing import call_lines, print_event, print_run
+from haltpoint.command_line.identifiers import short_requirement_id
+from haltpoint.command_line.next_steps import next_step
+from haltpoint.command_line.output import Output, Styled
+from haltpoint.command_line.story import Event, told
+from haltpoint.command_line.times import age
+from haltpoint.command_line.watching import each_change
+from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, ToolResultError
+
+if TYPE_CHECKING:
+    from haltpoint.db.database import Database
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["walk"]
+
+_SKIP = Action("s", "[s]kip")
+_QUIT = Action("q", "[q]uit")
+_MOST_EVENTS = 25
+
+Page = Callable[["str | None"], "list[RunRequirement]"]
+
+
+def walk(database: Database, page: Page, output: Output, *, by: str, watch: bool) -> None:
+    """Ask about each open requirement, newest first. Each decision is on disk before the next question.
+
+    Args:
+        database: where they are.
+        page: returns the open requirements that are older than the one of an id, or the newest ones for None.
+        output: a terminal.
+        by: who decides.
+        watch: whether to wait for more at the end, until the process is interrupted.
+
+    Raises:
+        CommandError: there is no terminal.
+    """
+    need_terminal()
+    walker = _Walker(database, page, output, by)
+    for _ in each_change(database):
+        if not (walker.ask_all() and watch):
+            break
+        walker.say_that_it_waits()
+    walker.sum_up()
+
+
+class _Walker:
+    def __init__(self, database: Database, page: Page, output: Output, by: str) -> None:
+        self._database = database
+        self._page = page
+        self._output = output
+        self._by = by
+        self._asked: set[str] = set()
+        self._decided = 0
+        self._waits = False
+
+    def ask_all(self) -> bool:
+        """Ask about what was not asked about before; False when the person has had enough."""
+        try:
+            return all(self._ask(requirement.id) for requirement in self._open() if self._is_new(requirement))
+        except EOFError:
+            self._output.line()
+            return False
+
+    def say_that_it_waits(self) -> None:
+        if not self._waits:
+            self._output.line(Styled("nothing more to ask; waiting for more, Ctrl-C ends it", "dim"))
+        self._waits = True
+
+    def sum_up(self) -> None:
+        left = "there is more: haltpoint inbox" if self._page(None) else "nothing else waits"
+        self._output.line(Styled(f"{self._decided} decided; {left}", "bold"))
+
+    def _open(self) -> Iterator[RunRequirement]:
+        before = None
+        while found := self._page(before):
+            yield from found
+            before = found[-1].id
+
+    def _is_new(self, requirement: RunRequirement) -> bool:
+        is_new = requirement.id not in self._asked
+        self._asked.add(requirement.id)
+        self._waits = self._waits and not is_new
+        return is_new
+
+    def _ask(self, requirement_id: str) -> bool:
+        """Ask until there is a decision or the person goes on to the next; False when they have had enough."""
+        has_shown = False
+        while requirement := self._still_open(requirement_id):
+            if not has_shown:
+                self._show(requirement)
+            has_shown = True
+            choices = CHOICES[requirement.kind]
+            action = ask_action([*choices, _SKIP, _QUIT])
+            if action is _QUIT:
+                return False
+            if action is _SKIP or self._decide(requirement, action):
+                return True
+        return True
+
+    def _still_open(self, requirement_id: str) -> RunRequirement | None:
+        found = self._database.requirements(id_prefix=requirement_id)
+        if found:
+            return found[0]
+        # It was open when the list was read: say what became of it.
+        for gone in self._database.requirements(id_prefix=requirement_id, open_only=False):
+            what = "its run was stopped" if gone.decision is None else f"it was {decided_text(gone)}"
+            self._output.line(Styled(f"{short_requirement_id(gone.id)}: meanwhile {what}", "yellow"))
+        return None
+
+    def _decide(self, requirement: RunRequirement, action: Action) -> bool:
+        """Decide and commit; False when the question stands."""
+        try:
+            if not CHOICES[requirement.kind][action](requirement, self._output, self._by):
+                return False
+            requirement.commit()
+        except (InvalidResolutionError, RequirementConflictError, ToolResultError) as error:
+            self._output.line(Styled(str(error), "red"))
+            return False
+        except click.ClickException as error:
+            self._output.line(Styled(error.message, "red"))
+            return False
+        self._decided += 1
+        self._output.line(Styled(decided_text(requirement), "green"))
+        self._output.line(next_step(self._database, self._database.run(requirement.run_id or "")))
+        return True
+
+    # What is shown
+
+    def _show(self, requirement: RunRequirement) -> None:
+        run_id = requirement.run_id or ""
+        self._output.rule(
+            f"{requirement.kind} {short_requirement_id(requirement.id)}, {age(requirement.created_at)} ago"
+        )
+        print_run(self._database.run(run_id), self._output)
+        self._output.blank()
+        self._show_story(told(self._database.journal(run_id)), run_id)
+        self._output.blank()
+        self._output.line(Styled("The call", "bold"))
+        for line in call_lines(requirement):
+            self._output.wrapped(2, line)
+        self._output.blank()
+
+    def _show_story(self, events: list[Event], run_id: str) -> None:
+        left_out = max(0, len(events) - _MOST_EVENTS)
+        if left_out:
+            print_event(events[0], self._output)
+            self._output.line(Styled(f"          … {left_out} events before: haltpoint show {run_id}", "dim"))
+        for event in events[left_out + 1 if left_out else 0 :]:
+            print_event(event, self._output)

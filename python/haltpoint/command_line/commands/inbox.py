@@ -1,0 +1,105 @@
+"""`haltpoint inbox`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from haltpoint.command_line.calls import call_text
+from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.database import opened
+from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
+from haltpoint.command_line.listing import Listing, Row, print_list
+from haltpoint.command_line.options import (
+    by_option,
+    database_option,
+    json_option,
+    limit_option,
+    watch_option,
+)
+from haltpoint.command_line.output import Column, Output, Part
+from haltpoint.command_line.records import requirement_record
+from haltpoint.command_line.times import age
+from haltpoint.run.decisions import RequirementKind
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from haltpoint.db.database import Database
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["command"]
+
+_COLUMNS = (
+    Column("ID", "bold"),
+    Column("WAITS", "dim"),
+    Column("KIND", "yellow"),
+    Column("RUN", "dim"),
+    Column("CALL", is_long=True),
+)
+_NOTHING = "nothing waits for a decision"
+_MOST_OF_CALL = 300
+
+
+@haltpoint_command("inbox")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Only what this run waits for.")
+@click.option("--kind", type=click.Choice(get_args(RequirementKind)), help="Only of this kind.")
+@click.option("--interactive", "-i", is_flag=True, help="Ask for a decision on one after the other.")
+@limit_option
+@watch_option
+@by_option
+@database_option
+@json_option
+def command(
+    run_id: str | None,
+    kind: RequirementKind | None,
+    interactive: bool,
+    limit: int,
+    watch: bool,
+    by: str,
+    db_file: Path,
+    as_json: bool,
+) -> None:
+    """List what waits for a decision, newest first; with -i, decide.
+
+    -i shows the run's story so far and the call with all its arguments, asks what to do, and goes on to the next; with
+    --watch it waits for more at the end. Through a pipe: id, time, kind, run and call, with a tab between them. With
+    --json: one JSON object a line.
+    """
+    if interactive and as_json:
+        raise click.UsageError("-i asks at a terminal and --json answers a program: give one of them")
+    with opened(db_file) as database:
+        output = Output(as_json=as_json)
+        run = None if run_id is None else find_run_id(database, run_id)
+
+        def page(before: str | None) -> list[RunRequirement]:
+            return database.requirements(run_id=run, kind=kind, limit=limit, before=before)
+
+        if interactive:
+            # Asking needs a Unix terminal, which listing does not.
+            from haltpoint.command_line.asking.walk import walk
+
+            walk(database, page, output, by=by, watch=watch)
+            return
+        listing = Listing(_COLUMNS, lambda: [_row(item, database, output) for item in page(None)], _NOTHING)
+        print_list(listing, database, output, watch=watch)
+
+
+def _row(requirement: RunRequirement, database: Database, output: Output) -> Row:
+    return Row(requirement.id, requirement_record(requirement), _cells(requirement, database, output))
+
+
+def _cells(requirement: RunRequirement, database: Database, output: Output) -> list[Part]:
+    run_id = requirement.run_id or ""
+    if not output.is_terminal:
+        at = format_time(requirement.created_at)
+        return [requirement.id, at, requirement.kind, run_id, call_text(requirement.tool_execution)]
+    return [
+        short_requirement_id(requirement.id),
+        age(requirement.created_at),
+        requirement.kind,
+        short_run_id(database, run_id),
+        call_text(requirement.tool_execution, most=_MOST_OF_CALL),
+    ]

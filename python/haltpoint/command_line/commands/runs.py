@@ -1,0 +1,78 @@
+"""`haltpoint runs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from haltpoint.command_line.calls import shortened
+from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.database import opened
+from haltpoint.command_line.describing import status_style
+from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.identifiers import find_run_id, short_run_id
+from haltpoint.command_line.listing import Listing, Row, print_list
+from haltpoint.command_line.options import database_option, json_option, limit_option, watch_option
+from haltpoint.command_line.output import Column, Output, Part, Styled
+from haltpoint.command_line.records import run_row
+from haltpoint.command_line.times import age
+from haltpoint.run.base import RunStatus
+from haltpoint.run.timestamps import parse_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from haltpoint.db.database import Database
+
+__all__ = ["command"]
+
+_COLUMNS = (
+    Column("RUN", "bold"),
+    Column("STATUS"),
+    Column("SINCE", "dim"),
+    Column("AGENT"),
+    Column("TASK", is_long=True),
+)
+_MOST_OF_TASK = 200
+
+
+@haltpoint_command("runs")
+@click.option(
+    "--status",
+    type=click.Choice([status.value for status in RunStatus], case_sensitive=False),
+    help="Only of this status.",
+)
+@click.option("--agent", "agent_name", metavar="NAME", help="Only of the agent of this name.")
+@click.option("--session", "session_id", metavar="ID", help="Only of this session.")
+@click.option("--user", "user_id", metavar="ID", help="Only for this user.")
+@click.option("--before", metavar="RUN_ID", help="Only those older than this one: the next page.")
+@limit_option
+@watch_option
+@database_option
+@json_option
+def command(before: str | None, watch: bool, db_file: Path, as_json: bool, **conditions: Any) -> None:
+    """List runs, newest first.
+
+    Through a pipe: id, status, time of the last change, agent and task, with a tab between them. With --json: one JSON
+    object a line.
+    """
+    with opened(db_file) as database:
+        output = Output(as_json=as_json)
+        conditions["before"] = None if before is None else find_run_id(database, before)
+
+        def read() -> list[Row]:
+            found = [run_row(run) for run in database.runs(**conditions)]
+            return [Row(record["run_id"], record, _cells(record, database, output)) for record in found]
+
+        print_list(Listing(_COLUMNS, read, "there are no runs"), database, output, watch=watch)
+
+
+def _cells(record: dict[str, Any], database: Database, output: Output) -> list[Part]:
+    status = Styled(record["status"], status_style(record["status"]))
+    agent = record["agent_name"] or ""
+    task = record["task"] or record["problem"] or ""
+    if not output.is_terminal:
+        return [record["run_id"], status, record["updated_at"], agent, task]
+    since = age(parse_time(record["updated_at"]))
+    return [short_run_id(database, record["run_id"]), status, since, agent, shortened(visible(task), _MOST_OF_TASK)]

@@ -1,0 +1,55 @@
+"""What the shell offers where an id is expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from haltpoint.command_line.escaping import visible
+from haltpoint.exceptions import HaltpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["complete_requirement", "complete_run"]
+
+_MOST = 50
+
+
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the newest runs whose id begins so."""
+    return _looked_up(ctx, lambda db_file: _runs(db_file, incomplete))
+
+
+def complete_requirement(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the newest open requirements whose id begins so."""
+    return _looked_up(ctx, lambda db_file: _requirements(db_file, incomplete))
+
+
+def _looked_up(ctx: click.Context, look: Callable[[Path], list[CompletionItem]]) -> list[CompletionItem]:
+    db_file = Path(ctx.params.get("db_file") or "haltpoint.db")
+    try:
+        return look(db_file)
+    except (HaltpointError, click.ClickException):
+        # While somebody types there is no place for an error; the command itself tells it.
+        return []
+
+
+def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
+    from haltpoint.command_line.database import opened
+
+    with opened(db_file) as database:
+        found = database.runs(id_prefix=incomplete, limit=_MOST)
+        return [CompletionItem(run.run_id, help=visible(f"{run.status} {run.agent_name or ''}")) for run in found]
+
+
+def _requirements(db_file: Path, incomplete: str) -> list[CompletionItem]:
+    from haltpoint.command_line.calls import call_text
+    from haltpoint.command_line.database import opened
+
+    with opened(db_file) as database:
+        found = database.requirements(id_prefix=incomplete, limit=_MOST)
+        return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]

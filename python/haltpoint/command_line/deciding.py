@@ -1,0 +1,105 @@
+"""What all commands that decide have in common: find, decide, wait for the disk, and say what happens next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.command_line.calls import call_text
+from haltpoint.command_line.database import opened
+from haltpoint.command_line.errors import CommandError
+from haltpoint.command_line.exit_codes import ExitCode
+from haltpoint.command_line.identifiers import find_requirement, short_requirement_id
+from haltpoint.command_line.next_steps import next_step
+from haltpoint.command_line.output import Output, Styled
+from haltpoint.command_line.records import requirement_record, run_record
+from haltpoint.command_line.times import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from haltpoint.db.database import Database
+    from haltpoint.run.decisions import RequirementKind
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["decide", "decided_text"]
+
+COMMANDS: dict[RequirementKind, str] = {
+    "confirmation": "approve or reject",
+    "user_input": "answer",
+    "external_tool": "result",
+    "recovery": "recover",
+}
+
+
+def decide(
+    db_file: Path, identifier: str, kind: RequirementKind, draft: Callable[[RunRequirement], None], *, as_json: bool
+) -> None:
+    """Put a decision on disk and print what comes of it.
+
+    Args:
+        db_file: the database.
+        identifier: the beginning of the requirement's id, or of its run's.
+        kind: the kind of requirement that the command is for.
+        draft: decides on the requirement, short of the disk.
+        as_json: whether to print JSON.
+
+    Raises:
+        CommandError: there is no such requirement, or it is of another kind.
+        InvalidResolutionError: the decision does not fit.
+        RequirementConflictError: somebody decided otherwise before.
+    """
+    with opened(db_file) as database:
+        requirement = find_requirement(database, identifier)
+        _check_kind(requirement, kind)
+        draft(requirement)
+        requirement.commit()
+        _report(database, requirement, Output(as_json=as_json))
+
+
+def decided_text(requirement: RunRequirement) -> str:
+    """Return who decided what on a requirement, and when."""
+    what = "open" if requirement.decision is None else _words(requirement.decision)
+    by = "" if requirement.decided_by is None else f" by {requirement.decided_by}"
+    at = "" if requirement.decided_at is None else f" at {clock(requirement.decided_at)}"
+    return f"{what}{by}{at}"
+
+
+_WORDS = {
+    "confirm": "approved",
+    "reject": "rejected",
+    "input": "answered",
+    "result": "given its result",
+    "retry": "let run once more",
+    "supply": "given its result",
+    "skip": "given up",
+}
+
+
+def _words(decision: Mapping[str, Any]) -> str:
+    words = _WORDS[decision["type"]]
+    note = decision.get("note")
+    return f'{words}, "{note}",' if note else words
+
+
+def _check_kind(requirement: RunRequirement, kind: RequirementKind) -> None:
+    if requirement.kind != kind:
+        raise CommandError(
+            f"requirement {requirement.id} is of kind {requirement.kind}: "
+            f"decide on it with haltpoint {COMMANDS[requirement.kind]}",
+            ExitCode.USAGE,
+        )
+
+
+def _report(database: Database, requirement: RunRequirement, output: Output) -> None:
+    run = database.run(requirement.run_id or "")
+    step = next_step(database, run)
+    if output.as_json:
+        output.json({"requirement": requirement_record(requirement), "run": run_record(run), "next": step})
+        return
+    output.line(
+        Styled(short_requirement_id(requirement.id), "bold"),
+        f"  {call_text(requirement.tool_execution)}: ",
+        Styled(decided_text(requirement), "green"),
+    )
+    output.line(step)

@@ -1,0 +1,57 @@
+"""What the exit code of a command says."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from haltpoint.exceptions import (
+    HaltpointError,
+    InvalidResolutionError,
+    LeaseLostError,
+    RequirementConflictError,
+    RunBusyError,
+    RunNotFoundError,
+    ToolResultError,
+)
+
+__all__ = ["MEANINGS", "ExitCode", "exit_code_of"]
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    CONFLICT = 4
+    NOTHING_TO_DO = 5
+    INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
+
+
+MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged",
+    ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
+    ExitCode.NOT_FOUND: "not found: no such database file, run or requirement",
+    ExitCode.CONFLICT: "conflict: somebody decided otherwise before, or it is too late",
+    ExitCode.NOTHING_TO_DO: "nothing to do: nothing is open, nothing is under way, or somebody else is at it",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
+    ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
+}
+
+# The first that fits counts.
+_OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
+    (RunNotFoundError, ExitCode.NOT_FOUND),
+    (RequirementConflictError, ExitCode.CONFLICT),
+    (InvalidResolutionError, ExitCode.USAGE),
+    (ToolResultError, ExitCode.USAGE),
+    (RunBusyError, ExitCode.NOTHING_TO_DO),
+    (LeaseLostError, ExitCode.NOTHING_TO_DO),
+)
+
+
+def exit_code_of(error: HaltpointError) -> ExitCode:
+    """Return the exit code of a command that an error ends."""
+    return next((code for kind, code in _OF_ERRORS if isinstance(error, kind)), ExitCode.FAILED)

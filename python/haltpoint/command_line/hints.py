@@ -1,0 +1,30 @@
+"""How a person decides on a requirement of each kind, as commands to type."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.identifiers import short_requirement_id
+from haltpoint.run.decisions import RequirementKind, unfilled_fields
+
+if TYPE_CHECKING:
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["commands_for"]
+
+_COMMANDS: dict[RequirementKind, tuple[str, ...]] = {
+    "confirmation": ("approve {id}", "reject {id} --note TEXT"),
+    "user_input": ("answer {id} {fields}",),
+    "external_tool": ("result {id} TEXT",),
+    "recovery": ("recover {id} retry", "recover {id} supply TEXT", "recover {id} skip"),
+}
+
+
+def commands_for(requirement: RunRequirement) -> list[str]:
+    """Return the command lines that decide on a requirement."""
+    # A model may name fields of its own: what is copied into a shell must stay one word there.
+    fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in unfilled_fields(requirement.tool_execution))
+    short = short_requirement_id(requirement.id)
+    return [f"haltpoint {command.format(id=short, fields=fields)}" for command in _COMMANDS[requirement.kind]]

@@ -1,0 +1,37 @@
+"""What becomes of a run after a decision: nothing wakes up by itself, so it is said who has to do what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haltpoint.command_line.identifiers import short_run_id
+from haltpoint.command_line.records import open_requirements
+from haltpoint.run.base import RunStatus
+
+if TYPE_CHECKING:
+    from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
+
+__all__ = ["continuing", "next_step"]
+
+
+def next_step(database: Database, run: AgentRunOutput) -> str:
+    """Return what happens next with a run, and who does it."""
+    still_open = len(open_requirements(run))
+    short = short_run_id(database, run.run_id)
+    if run.status is RunStatus.completed:
+        return f"Run {short} is completed."
+    if still_open:
+        decisions = "one more decision" if still_open == 1 else f"{still_open} more decisions"
+        return f"Run {short} waits for {decisions}: haltpoint inbox --run {short}"
+    if run.status is RunStatus.running:
+        return f"Run {short} is under way: the process that drives it takes this up."
+    return f"Nothing else is open in run {short}. {continuing(run.run_id)}"
+
+
+def continuing(run_id: str) -> str:
+    """Return how a run goes on that nobody drives."""
+    return (
+        "It goes on when a worker takes it, or when a program that has its tools calls "
+        f'agent.continue_run_async(run_id="{run_id}").'
+    )

@@ -1,0 +1,56 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+
+from haltpoint.command_line.completing import complete_requirement, complete_run
+
+__all__ = [
+    "by_option",
+    "database_option",
+    "json_option",
+    "limit_option",
+    "note_option",
+    "requirement_argument",
+    "run_argument",
+    "watch_option",
+]
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise click.UsageError("this system does not tell your login name: say who decides, with --by NAME") from error
+
+
+database_option = click.option(
+    "--db",
+    "db_file",
+    type=click.Path(path_type=Path),
+    envvar="HALTPOINT_DB",
+    show_envvar=True,
+    default=Path("haltpoint.db"),
+    show_default=True,
+    metavar="FILE",
+    help="The database file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+by_option = click.option(
+    "--by",
+    default=_login_name,
+    show_default="your login name",
+    metavar="NAME",
+    help="Who decides: kept with the decision.",
+)
+note_option = click.option("--note", metavar="TEXT", help="Why; the model is told.")
+watch_option = click.option("--watch", "-w", is_flag=True, help="Go on showing what changes, until Ctrl-C.")
+limit_option = click.option(
+    "--limit", "-n", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many at most."
+)
+requirement_argument = click.argument("identifier", metavar="ID", shell_complete=complete_requirement)
+run_argument = click.argument("run_id", metavar="RUN_ID", shell_complete=complete_run)

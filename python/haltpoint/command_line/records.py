@@ -1,0 +1,73 @@
+"""What `--json` prints. The fields are documented in docs/command-line.md and stay as they are; there may come more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.command_line.times import from_seconds
+from haltpoint.exceptions import StoreError
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["open_requirements", "requirement_record", "run_record", "run_row"]
+
+_OF_REQUIREMENT = ("id", "run_id", "kind", "created_at", "decision", "decided_by", "decided_at", "details")
+
+
+def run_row(run: AgentRunOutput) -> dict[str, Any]:
+    """Return a run of a list. One that can't be read says so in `problem`, and does not hide the others."""
+    try:
+        return {**run_record(run), "problem": None}
+    except StoreError as error:
+        return {**_known(run), "task": None, "pause_reason": None, "open_requirements": [], "problem": str(error)}
+
+
+def run_record(run: AgentRunOutput) -> dict[str, Any]:
+    """Return what stands in a run's record.
+
+    Raises:
+        StoreError: the run's journal can't be read.
+    """
+    return {
+        **_known(run),
+        "task": run.task.description,
+        "pause_reason": run.pause_reason,
+        "open_requirements": [item.id for item in open_requirements(run)],
+    }
+
+
+def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
+    """Return what a run waits for: nothing where it is stopped."""
+    if not (run.is_paused or run.status.value == "RUNNING"):
+        return ()
+    return [requirement for requirement in run.requirements if requirement.decision is None]
+
+
+def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
+    """Return what stands in a requirement's record."""
+    data = requirement.to_dict()
+    execution = data["tool_execution"]
+    return {
+        **{key: data[key] for key in _OF_REQUIREMENT},
+        "tool_call_id": execution["tool_call_id"],
+        "tool_name": execution["tool_name"],
+        "tool_args": execution["tool_args"],
+        "user_input_schema": data["user_input_schema"],
+    }
+
+
+def _known(run: AgentRunOutput) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "agent_name": run.agent_name,
+        "session_id": run.session_id,
+        "user_id": run.user_id,
+        "created_at": format_time(from_seconds(run.created_at)),
+        "updated_at": format_time(from_seconds(run.updated_at)),
+    }

@@ -1,0 +1,147 @@
+//! Who decided what about a run, in the order in which it was written.
+
+use serde::Serialize;
+
+use crate::journal::{CancelRequested, Entry, Record, RequirementDecided, hexadecimal};
+use crate::requirement::{Decision, RequirementKind};
+use crate::{Json, Text};
+
+use super::fold::ReplayError;
+use super::state::{Requirement, Run};
+
+/// Something that somebody decided about a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditRecord {
+    /// The entry's place in the journal.
+    pub seq: u64,
+    /// When, in microseconds since the Unix epoch.
+    pub at: i64,
+    /// What was done: `confirmed`, `rejected`, ..., `cancel_requested`.
+    pub action: &'static str,
+    /// Who, as far as they said.
+    pub by: Option<Text>,
+    /// The requirement; `None` for what concerns the whole run.
+    pub requirement: Option<AuditedRequirement>,
+    /// For a cancel request: whether tools were to be stopped in their middle.
+    pub interrupt: Option<bool>,
+    /// The chain's hash of the entry, in hexadecimal digits.
+    pub hash: String,
+}
+
+/// What was decided about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditedRequirement {
+    /// The requirement's id.
+    pub requirement_id: Text,
+    /// What was needed.
+    pub kind: RequirementKind,
+    /// When it was asked for, in microseconds since the Unix epoch.
+    pub asked_at: i64,
+    /// The tool call.
+    pub tool_call_id: Text,
+    /// The tool.
+    pub tool_name: Text,
+    /// The arguments that were shown, to the byte.
+    pub tool_args: Json,
+    /// The arguments as the decision changed them; `None` where it left them as they were.
+    pub changed_args: Option<Json>,
+    /// The decision as it was written.
+    pub decision: Option<Decision>,
+}
+
+/// What was decided about a run.
+///
+/// # Errors
+/// When the records cannot be a run's journal.
+pub fn audit(records: &[Record]) -> Result<Vec<AuditRecord>, ReplayError> {
+    // Checks the beginning.
+    let mut run = Run::replay(&records[..records.len().min(1)])?;
+    let mut found = Vec::new();
+    for record in &records[1..] {
+        let shown = shown(&run, &record.entry);
+        run.fold_record(record)?;
+        found.extend(run.audited(record, shown));
+    }
+    Ok(found)
+}
+
+/// The arguments that somebody saw who wrote this entry.
+fn shown(run: &Run, entry: &Entry) -> Option<Json> {
+    match entry {
+        Entry::RequirementDecided(decided) => {
+            let requirement = run.requirement(&decided.requirement_id)?;
+            Some(run.effective_args(&run.calls[requirement.call]))
+        }
+        _ => None,
+    }
+}
+
+impl Run {
+    fn audited(&self, record: &Record, shown: Option<Json>) -> Option<AuditRecord> {
+        match &record.entry {
+            Entry::RequirementDecided(decided) => {
+                let requirement = self.requirement(&decided.requirement_id)?;
+                Some(self.decision(record, decided, requirement, shown?))
+            }
+            Entry::CancelRequested(cancel) => Some(cancellation(record, cancel)),
+            _ => None,
+        }
+    }
+
+    fn decision(
+        &self,
+        record: &Record,
+        decided: &RequirementDecided,
+        requirement: &Requirement,
+        shown: Json,
+    ) -> AuditRecord {
+        let call = &self.calls[requirement.call];
+        let changed = self.effective_args(call);
+        AuditRecord {
+            by: decided.by.clone(),
+            requirement: Some(AuditedRequirement {
+                requirement_id: requirement.id.clone(),
+                kind: requirement.kind,
+                asked_at: requirement.opened_at.0,
+                tool_call_id: call.plan.id.clone(),
+                tool_name: call.plan.name.clone(),
+                changed_args: (changed != shown).then_some(changed),
+                tool_args: shown,
+                decision: Some(decided.decision.clone()),
+            }),
+            ..bare(record, action(&decided.decision))
+        }
+    }
+}
+
+fn cancellation(record: &Record, cancel: &CancelRequested) -> AuditRecord {
+    AuditRecord {
+        by: cancel.by.clone(),
+        interrupt: Some(cancel.interrupt),
+        ..bare(record, "cancel_requested")
+    }
+}
+
+fn bare(record: &Record, action: &'static str) -> AuditRecord {
+    AuditRecord {
+        seq: record.seq,
+        at: record.at.0,
+        action,
+        by: None,
+        requirement: None,
+        interrupt: None,
+        hash: hexadecimal(&record.hash),
+    }
+}
+
+fn action(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Confirm(_) => "confirmed",
+        Decision::Reject { .. } => "rejected",
+        Decision::Input { .. } => "answered",
+        Decision::Result { .. } => "result_given",
+        Decision::Retry => "retried",
+        Decision::Supply { .. } => "supplied",
+        Decision::Skip { .. } => "skipped",
+    }
+}

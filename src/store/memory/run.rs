@@ -1,0 +1,114 @@
+//! A run in memory.
+
+use std::collections::HashMap;
+
+use crate::journal::{AuditKey, Chain, Entry, Record};
+use crate::store::raw::{RawContent, RawEntry};
+use crate::store::rules::{self, RequirementState, RunState};
+use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
+use crate::{Text, Timestamp};
+
+/// A run with its journal.
+pub(super) struct MemoryRun {
+    pub(super) row: RunRow,
+    pub(super) held_since: Timestamp,
+    pub(super) chain: Chain,
+    pub(super) records: Vec<Record>,
+    pub(super) driver_entries: u64,
+    pub(super) requirements: HashMap<Text, RequirementState>,
+}
+
+impl MemoryRun {
+    pub(super) fn new(new: &NewRun, key: Option<&AuditKey>) -> Self {
+        let row = RunRow {
+            run_id: new.run_id.clone(),
+            agent_name: new.agent_name.clone(),
+            session_id: new.session_id.clone(),
+            user_id: new.user_id.clone(),
+            status: RunStatus::Running,
+            created_at: new.at,
+            updated_at: new.at,
+            epoch: 1,
+            holder: Some(new.holder.clone()),
+            audit_key_id: key.map(|key| key.id().clone()),
+        };
+        Self {
+            row,
+            held_since: new.at,
+            chain: Chain::with_key(key),
+            records: Vec::new(),
+            driver_entries: 0,
+            requirements: HashMap::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> RunState {
+        RunState {
+            status: self.row.status,
+            epoch: self.row.epoch,
+            held: self.row.holder.is_some(),
+            driver_entries: self.driver_entries,
+        }
+    }
+
+    pub(super) fn stored(&self) -> StoredRun {
+        StoredRun {
+            row: self.row.clone(),
+            records: self.records.clone(),
+        }
+    }
+
+    /// Appends the entries, and returns the place of the last.
+    pub(super) fn extend(&mut self, entries: &[&Entry], at: Timestamp, outsider: bool) -> Result<u64, StoreError> {
+        let payloads = entries
+            .iter()
+            .map(|entry| rules::encode(entry))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (entry, payload) in entries.iter().zip(payloads) {
+            let genesis = || self.chain.genesis(&self.row.run_id);
+            let previous = self.records.last().map_or_else(genesis, |record| record.hash);
+            let seq = self.records.len() as u64 + 1;
+            let hash = self.chain.next(&previous, seq, at, outsider, entry.kind(), &payload);
+            self.note(entry, at);
+            self.driver_entries += u64::from(!outsider);
+            self.records.push(Record {
+                seq,
+                at,
+                outsider,
+                entry: (*entry).clone(),
+                hash,
+            });
+        }
+        Ok(self.records.len() as u64)
+    }
+
+    pub(super) fn raw_entries(&self) -> Result<Vec<RawEntry>, StoreError> {
+        let mut driver_entries = 0;
+        let raw = |record: &Record| {
+            driver_entries += i64::from(!record.outsider);
+            let content = RawContent {
+                driver_entries,
+                outsider: i64::from(record.outsider),
+                at: record.at,
+                kind: record.entry.kind().to_owned(),
+                payload: rules::encode(&record.entry)?,
+                hash: record.hash.to_vec(),
+            };
+            let content = Ok(content);
+            Ok(RawEntry {
+                seq: record.seq,
+                content,
+            })
+        };
+        self.records.iter().map(raw).collect()
+    }
+
+    fn note(&mut self, entry: &Entry, at: Timestamp) {
+        let (id, state) = match entry {
+            Entry::RequirementOpened(opened) => (&opened.requirement_id, RequirementState::Open),
+            Entry::RequirementDecided(by) => (&by.requirement_id, RequirementState::Decided { by: by.clone(), at }),
+            _ => return,
+        };
+        self.requirements.insert(id.clone(), state);
+    }
+}

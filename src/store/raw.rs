@@ -1,0 +1,92 @@
+//! Runs as they stand in a store, be they readable or not: what an examination starts from.
+
+use super::RunRow;
+use crate::journal::{AuditKey, Chain, Entry};
+use crate::{Text, Timestamp};
+
+/// A value, or what keeps it from being read.
+pub type Readable<T> = Result<T, String>;
+
+/// A run's rows, none of which was checked.
+#[derive(Clone, Debug)]
+pub struct RawRun {
+    /// The run's own row.
+    pub row: Readable<RunRow>,
+    /// The rows of its journal, in order.
+    pub entries: Vec<RawEntry>,
+    /// The rows of its requirements, in order.
+    pub requirements: Vec<Readable<RawRequirement>>,
+    /// The key that the store was opened with.
+    pub key: Option<AuditKey>,
+}
+
+/// A row of a journal.
+#[derive(Clone, Debug)]
+pub struct RawEntry {
+    /// Position in the run's journal.
+    pub seq: u64,
+    /// What else stands in it.
+    pub content: Readable<RawContent>,
+}
+
+/// What a row of a journal holds.
+#[derive(Clone, Debug)]
+pub struct RawContent {
+    /// How many entries drivers have appended, up to this one.
+    pub driver_entries: i64,
+    /// 1 where somebody appended it who does not drive the run, else 0.
+    pub outsider: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The entry's kind.
+    pub kind: String,
+    /// The entry's payload.
+    pub payload: String,
+    /// The chain's hash.
+    pub hash: Vec<u8>,
+}
+
+/// A row of the index over requirements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRequirement {
+    /// The requirement.
+    pub requirement_id: Text,
+    /// Its kind.
+    pub kind: Text,
+    /// The entry that opened it.
+    pub opened: u64,
+    /// The entry that decided it.
+    pub decided: Option<u64>,
+}
+
+/// The rows that the index has for a journal with these entries, which begin at place 1.
+pub(crate) fn index_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<RawRequirement> {
+    let mut rows: Vec<RawRequirement> = Vec::new();
+    for (seq, entry) in (1..).zip(entries) {
+        match entry {
+            Entry::RequirementOpened(opened) => rows.push(RawRequirement {
+                requirement_id: opened.requirement_id.clone(),
+                kind: opened.kind.as_str().into(),
+                opened: seq,
+                decided: None,
+            }),
+            Entry::RequirementDecided(decided) => {
+                let mut opened = rows.iter_mut();
+                if let Some(row) = opened.find(|row| row.requirement_id == decided.requirement_id) {
+                    row.decided = Some(seq);
+                }
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+/// What the hashes of a run are checked with. `None`: its chain is keyed, and its key is not at hand.
+pub(crate) fn chain_to_read(key_id: Option<&Text>, key: Option<&AuditKey>) -> Option<Chain> {
+    match (key_id, key) {
+        (None, _) => Some(Chain::Plain),
+        (Some(id), Some(key)) if id == key.id() => Some(Chain::Keyed(key.clone())),
+        (Some(_), _) => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! A run's rows as they stand in the file, for finding out what is wrong with them.
+
+use rusqlite::{Connection, Row};
+
+use super::entry_id::{ids_of, seq};
+use super::fault::Fault;
+use super::rows::{SELECT_RUNS, numbered_run};
+use crate::Timestamp;
+use crate::journal::AuditKey;
+use crate::store::StoreError;
+use crate::store::raw::{RawContent, RawEntry, RawRequirement, RawRun, Readable};
+
+/// All rows of a run, or [`StoreError::RunNotFound`].
+pub(super) fn run(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<RawRun, Fault> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT_RUNS} WHERE r.run_id = ?1"))?;
+    let mut rows = statement.query([run_id])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
+    let run = row.get(0)?;
+    let row = numbered_run(row).map(|found| found.row);
+    Ok(RawRun {
+        row: row.map_err(|fault| why(&fault)),
+        entries: entries(connection, run)?,
+        requirements: requirements(connection, run)?,
+        key: key.cloned(),
+    })
+}
+
+fn why(fault: &Fault) -> String {
+    match fault {
+        Fault::Refused(error) => error.to_string(),
+        Fault::Sqlite(error) => error.to_string(),
+    }
+}
+
+fn entries(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RawEntry>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, driver_entries, outsider, at, kind, payload, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    )?;
+    let rows = statement.query_map(ids_of(run), |row| {
+        Ok(RawEntry {
+            seq: seq(row.get(0)?),
+            content: content(row).map_err(|error| error.to_string()),
+        })
+    })?;
+    rows.collect()
+}
+
+fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
+    Ok(RawContent {
+        driver_entries: row.get(1)?,
+        outsider: row.get(2)?,
+        at: Timestamp(row.get(3)?),
+        kind: row.get(4)?,
+        payload: row.get(5)?,
+        hash: row.get(6)?,
+    })
+}
+
+fn requirements(connection: &Connection, run: i64) -> rusqlite::Result<Vec<Readable<RawRequirement>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT requirement_id, kind, opened, decided FROM requirements WHERE run = ?1 ORDER BY place",
+    )?;
+    let rows = statement.query_map(
+        [run],
+        |row| Ok(requirement(row, run).map_err(|error| error.to_string())),
+    )?;
+    rows.collect()
+}
+
+fn requirement(row: &Row<'_>, run: i64) -> rusqlite::Result<RawRequirement> {
+    Ok(RawRequirement {
+        requirement_id: row.get(0)?,
+        kind: row.get(1)?,
+        opened: place_in(run, row.get(2)?),
+        decided: row.get::<_, Option<i64>>(3)?.map(|entry| place_in(run, entry)),
+    })
+}
+
+/// The entry's place in the run's journal; 0, where none stands, for an entry of another run.
+fn place_in(run: i64, entry: i64) -> u64 {
+    let (first, last) = ids_of(run);
+    if (first..=last).contains(&entry) { seq(entry) } else { 0 }
+}
