@@ -1,7 +1,7 @@
 //! The hash chain: no part of a row can change without changing its hash.
 
 use haltpoint_engine::Timestamp;
-use haltpoint_engine::journal::{Hash, chain_hash, genesis_hash};
+use haltpoint_engine::journal::{AuditKey, Chain, Hash, ShortAuditKey, chain_hash, genesis_hash};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -122,4 +122,67 @@ fn journals_of_different_runs_begin_with_different_hashes() {
         prop_assert_eq!(genesis_hash(&one) == genesis_hash(&other), one == other);
         Ok(())
     });
+}
+
+const KEY: &[u8] = b"0123456789abcdef";
+const PLAIN_GENESIS: &str = "9bb9fd02cfc4b089f347e8e47edd2fcce792d269a79cb2ec0b38d80db6faaa99";
+const PLAIN_NEXT: &str = "f1c624db142effda032bdf175fd9ef7bc0ab7da673edcd23c781790e45b1adfd";
+const KEYED_GENESIS: &str = "a84b16de6e28935e82cda6ae3009d5608e71a50e08275874c1da616c0f478349";
+const KEYED_NEXT: &str = "53601424691a70adbbb61acd64c3d662fc977c3aa1f1503a596b7eda82cd0714";
+const KEY_ID: &str = "d68ecd80030b1148";
+
+fn keyed(bytes: &[u8]) -> Chain {
+    Chain::Keyed(AuditKey::new(bytes).expect("long enough"))
+}
+
+#[test]
+fn only_the_key_gives_the_hashes_of_a_keyed_chain() {
+    check(1_000, &(row(), any::<[u8; 20]>()), |(row, bytes)| {
+        let next = |chain: &Chain| {
+            chain.next(
+                &row.previous,
+                row.seq,
+                Timestamp(row.at),
+                row.outsider,
+                &row.kind,
+                &row.payload,
+            )
+        };
+        prop_assert_eq!(next(&Chain::Plain), row.hash());
+        prop_assert_eq!(next(&keyed(&bytes)), next(&keyed(&bytes)));
+        prop_assert_ne!(next(&keyed(&bytes)), row.hash());
+        prop_assert_ne!(next(&keyed(&bytes)), next(&keyed(KEY)));
+        Ok(())
+    });
+}
+
+/// Computed with Python's `hmac` and `hashlib`: whatever else changes, these must not.
+#[test]
+fn the_hashes_are_those_that_are_documented() {
+    let hashes = |chain: &Chain| {
+        let genesis = chain.genesis("r-1");
+        let next = chain.next(&genesis, 1, Timestamp(-2), true, "tool_started", "{\"é\":1}");
+        [hexadecimal(&genesis), hexadecimal(&next)]
+    };
+    assert_eq!(hashes(&Chain::Plain), [PLAIN_GENESIS, PLAIN_NEXT]);
+    assert_eq!(hashes(&keyed(KEY)), [KEYED_GENESIS, KEYED_NEXT]);
+    assert_eq!(&**AuditKey::new(KEY).expect("long enough").id(), KEY_ID);
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_key_of_less_than_sixteen_bytes_is_refused() {
+    for length in 0..16 {
+        assert_eq!(AuditKey::new(&KEY[..length]), Err(ShortAuditKey { length }));
+    }
+    assert!(AuditKey::new(&[0; 1_000]).is_ok());
+}
+
+#[test]
+fn a_key_that_is_printed_shows_its_id_only() {
+    let printed = format!("{:?}", keyed(KEY));
+    assert_eq!(printed, format!("Keyed(AuditKey({KEY_ID:?}))"));
 }

@@ -11,12 +11,12 @@ import pytest
 # those of these tests, too, which then could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_PROVIDER_SETTINGS = ("_API_KEY", "_BASE_URL")
+_SETTINGS = ("_API_KEY", "_BASE_URL", "HALTPOINT_AUDIT_KEY")
 
 
 @pytest.fixture(autouse=True)
-def no_real_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the keys and addresses of this machine's user away: no test reaches a real provider by chance."""
     for name in list(os.environ):
-        if name.endswith(_PROVIDER_SETTINGS):
+        if name.endswith(_SETTINGS):
             monkeypatch.delenv(name)

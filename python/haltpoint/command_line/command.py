@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from haltpoint.command_line.errors import CommandError, from_error
+from haltpoint.command_line.exit_codes import ExitCode
 from haltpoint.exceptions import HaltpointError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Command(click.Command):
             raise _of(ctx, from_error(error)) from error
         except CommandError as error:
             raise _of(ctx, error) from None
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(ExitCode.OUTPUT_CLOSED) from error
 
 
 def _of(ctx: click.Context, error: CommandError) -> CommandError:

@@ -76,7 +76,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _write_what_the_terminal_can()
     try:
         code = program.main(arguments, prog_name="haltpoint", standalone_mode=False)
-        sys.stdout.flush()
     except CommandError as error:
         error.show()
         return error.code
@@ -85,8 +84,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return _output_closed()
+    if code == ExitCode.OUTPUT_CLOSED:
+        _drop_output()
     return code if isinstance(code, int) else ExitCode.DONE
 
 
@@ -97,7 +96,6 @@ def _write_what_the_terminal_can() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _output_closed() -> int:
+def _drop_output() -> None:
     # What is still buffered has nowhere to go, and the interpreter would complain of it at its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.OUTPUT_CLOSED

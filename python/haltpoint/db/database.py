@@ -196,8 +196,8 @@ class Database:
     def verify(self, run_id: str, head: str | None = None) -> Verification:
         """Examine each row of a run, and name the first that does not fit. Whatever was done to them is no error here.
 
-        With an audit key, a run whose chain is not keyed is not `ok`: whoever can write the file could have rewritten it.
-        Without the run's key its hashes can't be checked, and it is not `ok` either.
+        With an audit key, a run whose chain is not keyed is not `ok`: whoever can write the file could have rewritten
+        it. Without the run's key its hashes can't be checked, and it is not `ok` either.
 
         Args:
             run_id: the run.
@@ -235,8 +235,8 @@ class Database:
         """Return a run's journal as JSON lines: one about the whole, then one for each entry.
 
         The first has `head`, the last entry's hash: kept elsewhere, it shows later whether the journal was changed, see
-        `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs its
-        key. docs/durability.md says how to check them with a program of one's own.
+        `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs
+        its key. docs/durability.md says how to check them with a program of one's own.
 
         Raises:
             RunNotFoundError: there is no such run.

@@ -24,8 +24,8 @@ class Mismatch:
     """The first row of a run that does not fit.
 
     Attributes:
-        seq: the entry's place in the journal, from 1; None where it is not about an entry: the run's own row, the index of
-            requirements, a missing key.
+        seq: the entry's place in the journal, from 1; None where it is not about an entry: the run's own row, the index
+            of requirements, a missing key.
         reason: what is wrong.
     """
 

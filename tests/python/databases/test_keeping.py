@@ -97,6 +97,8 @@ def test_an_export_holds_the_whole_journal_and_its_last_hash(database: SqliteDat
         "status": "PAUSED",
         "entries": len(entries),
         "head": entries[-1]["hash"],
+        "keyed": False,
+        "verified": True,
     }
     assert [entry["kind"] for entry in entries] == [
         "run_started",

@@ -1,0 +1,79 @@
+"""What somebody does who can write the file and has no key: run as a program of its own, with Python's own SQLite.
+
+tamper.py flip FILE DIRECTORY     for each row and each column of the journal, a copy with one bit changed in it
+tamper.py sql FILE STATEMENT...   carries statements out
+tamper.py forge FILE STATEMENT... carries statements out, then computes all hashes anew, without a key
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import struct
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("id", "driver_entries", "outsider", "at", "kind", "payload", "hash")
+
+
+def change(path: Path, *statements: tuple[str, Sequence[Any]]) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement, values in statements:
+            connection.execute(statement, values)
+    connection.close()
+
+
+def read(path: Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute(query).fetchall()
+    connection.close()
+    return rows
+
+
+def flipped(column: str, value: Any) -> tuple[str, Any]:
+    """The SQL for a value with one bit of one byte changed, and its parameter."""
+    if column == "id":
+        return "?", value ^ (1 << 8)
+    if isinstance(value, int):
+        return "?", value ^ (1 << 2)
+    data = bytearray(value if isinstance(value, bytes) else value.encode())
+    data[len(data) // 2] ^= 1
+    return ("?" if isinstance(value, bytes) else "CAST(? AS TEXT)"), bytes(data)
+
+
+def flip(path: Path, directory: Path) -> None:
+    for row in read(path, f"SELECT {', '.join(COLUMNS)} FROM entries ORDER BY id"):
+        for column, value in zip(COLUMNS, row, strict=True):
+            copy = directory / f"{row[0] & 0xFFFFFFFF}-{column}.db"
+            shutil.copy(path, copy)
+            place, changed = flipped(column, value)
+            change(copy, (f"UPDATE entries SET {column} = {place} WHERE id = ?", [changed, row[0]]))
+
+
+def _sized(text: bytes) -> bytes:
+    return struct.pack("<Q", len(text)) + text
+
+
+def forge(path: Path, *statements: str) -> None:
+    change(path, *((statement, ()) for statement in statements))
+    for run, run_id in read(path, "SELECT run, run_id FROM runs"):
+        last = hashlib.sha256(b"haltpoint journal 1\0" + run_id.encode()).digest()
+        rows = read(path, f"SELECT id, at, outsider, kind, payload FROM entries WHERE id >> 32 = {run} ORDER BY id")
+        for number, at, outsider, kind, payload in rows:
+            numbers = struct.pack("<Qq?", number & 0xFFFFFFFF, at, outsider)
+            last = hashlib.sha256(last + numbers + _sized(kind.encode()) + _sized(payload.encode())).digest()
+            change(path, ("UPDATE entries SET hash = ? WHERE id = ?", [last, number]))
+
+
+if __name__ == "__main__":
+    action, target, *rest = sys.argv[1:]
+    if action == "flip":
+        flip(Path(target), Path(rest[0]))
+    elif action == "sql":
+        change(Path(target), *((statement, ()) for statement in rest))
+    else:
+        forge(Path(target), *rest)

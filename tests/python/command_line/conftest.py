@@ -1,0 +1,31 @@
+"""A database with runs in it, and the command to look at it with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from haltpoint import Agent, ScriptedModel, SqliteDatabase, Task
+from haltpoint.models.scripted import ScriptedReply
+from support.command import CommandLine, StartRun
+from support.workshop import TOOLS
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    """The command, on a file that is not there before a run is started."""
+    return CommandLine(tmp_path / "runs.db")
+
+
+@pytest.fixture
+def start(cli: CommandLine) -> StartRun:
+    """Starts a run of a model that says so, and returns the run's id."""
+
+    def start_run(*replies: ScriptedReply, task: str = "Build a chair.", name: str = "joiner") -> str:
+        with SqliteDatabase(cli.db_file) as database:
+            agent = Agent(ScriptedModel([*replies, "finished"]), db=database, tools=TOOLS, name=name)
+            run_id: str = agent.do(Task(task), return_output=True).run_id
+        return run_id
+
+    return start_run

@@ -1,0 +1,188 @@
+"""`haltpoint inbox -i`: a person at a terminal is asked about one requirement after the other."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from haltpoint import SqliteDatabase
+from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.programs import Program, run_program
+from support.replies import wants
+from support.worker import WORKER
+
+ASK = wants(
+    "get_user_input",
+    fields=[
+        {"field_name": "nights", "field_type": "int", "field_description": "how many nights"},
+        {"field_name": "town", "field_type": "str", "field_description": "where to"},
+    ],
+)
+
+
+def _end(terminal: Any) -> str:
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    return str(terminal.before)
+
+
+def _answer(terminal: Any, question: str, answer: str) -> str:
+    terminal.expect(question)
+    terminal.sendline(answer)
+    return str(terminal.before)
+
+
+def _decisions(cli: CommandLine, run_id: str) -> list[Any]:
+    records = cli("show", run_id, "--json").record["requirements"]
+    return [(record["decision"], record["decided_by"]) for record in records]
+
+
+def test_a_person_sees_the_story_and_the_call_and_approves(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(wants("note_down", text="measure twice"), PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    shown = _answer(terminal, r"\[a\]pprove.*uit > ", "a")
+    for word in ("Build a chair.", 'note_down(text="measure twice")', "noted measure twice", 'color = "red"'):
+        assert word in shown
+    terminal.expect("approved by ann")
+    terminal.expect("continue_run_async")
+    assert "1 decided; nothing else waits" in _end(terminal)
+    assert _decisions(cli, run_id) == [({"type": "confirm"}, "ann")]
+
+
+def test_one_kind_after_the_other_is_asked_for_in_its_own_way(cli: CommandLine, start: StartRun) -> None:
+    asking, delivery, engraving, painting = start(ASK), start(DELIVER), start(ENGRAVE), start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i")
+    _answer(terminal, r"\[r\]eject.*uit > ", "r")
+    _answer(terminal, "Enter for no reason: ", "not red")
+    _answer(terminal, r"\[f\]ill in.*uit > ", "f")
+    _answer(terminal, r'font \(str\) \["serif"\]: ', "")
+    _answer(terminal, r"name \(str\): ", "")
+    _answer(terminal, r"a value is needed.*name \(str\): ", "Ann")
+    _answer(terminal, r"copies \(int\): ", "two")
+    _answer(terminal, r"expects int.*copies \(int\): ", "2")
+    _answer(terminal, r"\[g\]ive the result.*uit > ", "g")
+    _answer(terminal, "as the model gets it: ", "left at the door")
+    _answer(terminal, r"\[f\]ill in.*uit > ", "f")
+    _answer(terminal, "how many nights: ", "3")
+    _answer(terminal, "where to: ", "")
+    assert "4 decided" in _end(terminal)
+    decided = [_decisions(cli, run_id)[0][0] for run_id in (painting, engraving, delivery, asking)]
+    assert decided == [
+        {"type": "reject", "note": "not red"},
+        {"type": "input", "values": {"name": "Ann", "copies": 2}},
+        {"type": "result", "content": "left at the door"},
+        {"type": "input", "values": {"nights": 3, "town": None}},
+    ]
+
+
+def test_a_call_in_doubt_is_given_its_result(cli: CommandLine, tmp_path: Path) -> None:
+    with Program(WORKER, "start", str(cli.db_file), "saw", cwd=tmp_path) as program:
+        run_id = program.hear()["run_id"]
+        program.hear()
+        program.kill()
+    run_program(WORKER, "proceed", str(cli.db_file), "saw", run_id, cwd=tmp_path)
+    terminal = cli.at_terminal("inbox", "-i")
+    shown = _answer(terminal, r"re\[t\]ry.*uit > ", "u")
+    assert "saw is in doubt" in shown and "attempt: 1" in shown
+    _answer(terminal, "what it returned.*: ", "sawn by hand")
+    _end(terminal)
+    assert _decisions(cli, run_id)[0][0] == {"type": "supply", "content": "sawn by hand"}
+
+
+def test_what_is_skipped_stays_open_and_quitting_leaves_the_rest(cli: CommandLine, start: StartRun) -> None:
+    oldest, middle, newest = start(PAINT), start(PAINT), start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i")
+    assert newest in _answer(terminal, "uit > ", "s")
+    assert middle in _answer(terminal, "uit > ", "a")
+    assert oldest in _answer(terminal, "uit > ", "q")
+    assert "1 decided; there is more" in _end(terminal)
+    assert [record["run_id"] for record in cli("inbox", "--json").records] == [newest, oldest]
+
+
+def test_more_than_a_page_is_walked_through(cli: CommandLine, start: StartRun) -> None:
+    started = [start(PAINT) for _ in range(3)]
+    terminal = cli.at_terminal("inbox", "-i", "--limit", "1")
+    for run_id in reversed(started):
+        assert run_id in _answer(terminal, "uit > ", "s")
+    _end(terminal)
+
+
+def test_neither_an_empty_line_nor_an_unknown_letter_decides_anything(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i")
+    for answer in ("", "x", "yes"):
+        _answer(terminal, "uit > ", answer)
+    terminal.expect("uit > ")
+    terminal.sendeof()
+    assert "0 decided; there is more" in _end(terminal)
+    assert _decisions(cli, run_id) == [(None, None)]
+
+
+def test_an_interrupt_keeps_what_was_decided(cli: CommandLine, start: StartRun) -> None:
+    waiting, decided = start(PAINT), start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    _answer(terminal, "uit > ", "a")
+    terminal.expect("approved.*uit > ")
+    terminal.sendintr()
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 130
+    assert _decisions(cli, decided) == [({"type": "confirm"}, "ann")]
+    assert _decisions(cli, waiting) == [(None, None)]
+
+
+def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    terminal.expect("uit > ")
+    with SqliteDatabase(cli.db_file) as database:
+        (requirement,) = database.requirements()
+        requirement.reject("no paint left", by="bob")
+        requirement.commit()
+    terminal.sendline("a")
+    terminal.expect("by bob")
+    assert "0 decided" in _end(terminal)
+    assert _decisions(cli, run_id)[0][1] == "bob"
+
+
+def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "two\\nlines\\n" > "$1"\n')
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    run_id = start(DELIVER)
+    terminal = cli.at_terminal("inbox", "-i", env={"EDITOR": str(editor), "VISUAL": str(editor)})
+    _answer(terminal, r"\[e\]ditor.*uit > ", "e")
+    assert "1 decided" in _end(terminal)
+    assert _decisions(cli, run_id)[0][0] == {"type": "result", "content": "two\nlines"}
+
+
+def test_with_watch_it_waits_for_more(cli: CommandLine, start: StartRun) -> None:
+    first = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--watch")
+    assert first in _answer(terminal, "uit > ", "a")
+    terminal.expect("waiting for more")
+    second = start(PAINT)
+    assert second in _answer(terminal, "uit > ", "q")
+    assert "1 decided" in _end(terminal)
+
+
+def test_keys_hit_before_a_question_is_shown_answer_nothing(cli: CommandLine, start: StartRun) -> None:
+    started = [start(PAINT) for _ in range(2)]
+    terminal = cli.at_terminal("inbox", "-i")
+    terminal.expect("uit > ")
+    terminal.send("a\na\na\na\n")
+    terminal.expect("approved")
+    _answer(terminal, "uit > ", "q")
+    _end(terminal)
+    assert _decisions(cli, started[0]) == [(None, None)]
+
+
+def test_without_a_terminal_there_is_nobody_to_ask(cli: CommandLine, start: StartRun) -> None:
+    start(PAINT)
+    refused = cli("inbox", "-i", stdin="a\n")
+    assert (refused.code, "asks at a terminal" in refused.err) == (2, True)
+    assert cli("inbox", "-i", "--json").code == 2
