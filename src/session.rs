@@ -2,6 +2,7 @@
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
 mod errors;
+mod expiry;
 mod inbox;
 mod keeping;
 mod memory;
@@ -9,6 +10,7 @@ mod outside;
 mod verify;
 
 pub use errors::EngineError;
+pub use expiry::{due, expire};
 pub use inbox::requirements;
 pub use keeping::{audit, check, export};
 pub use memory::{Memory, recall};

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::store::{OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{
+    OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError,
+};
+use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -99,6 +101,18 @@ impl PyDatabase {
             receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
         });
         outcome.map_err(|error| exception(py, &error))
+    }
+
+    /// Returns 1 where the requirement expired, and waits for it.
+    fn expire_now(&self, row: RequirementRow, now: Timestamp) -> Result<u64, EngineError> {
+        let (sender, receiver) = mpsc::channel();
+        let then = Box::new(move |expired: Result<bool, EngineError>| {
+            // The receiver is gone only when this call was torn down with its thread.
+            let _ = sender.send(expired);
+        });
+        session::expire(&self.store, row.run_id, row.requirement_id, now, then);
+        let expired = receiver.recv().unwrap_or(Err(StoreError::Closed.into()))?;
+        Ok(u64::from(expired))
     }
 }
 
@@ -338,6 +352,29 @@ impl PyDatabase {
         };
         let views = self.read_now(py, move |store| session::requirements(store, &filter))?;
         serde_json::to_string(&views).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Writes that nobody decided in time what is due: of one run, or of all that are not stopped. Returns how many requirements
+    /// expired by this call.
+    fn expire_due(&self, py: Python<'_>, run_id: Option<String>) -> PyResult<u64> {
+        let run_id = run_id.map(Text::from);
+        let mut expired = 0;
+        loop {
+            let (wanted, now) = (run_id.clone(), clock::now());
+            let due = self.read_now(py, move |store| Ok(session::due(store, wanted, now)?))?;
+            let found = due.len() as u64;
+            let done = py.detach(|| {
+                due.into_iter()
+                    .map(|row| self.expire_now(row, now))
+                    .sum::<Result<u64, _>>()
+            });
+            let done = done.map_err(|error| exception(py, &error))?;
+            expired += done;
+            // What somebody else decides or writes meanwhile is no longer due; what stays due for another reason is left alone.
+            if found == 0 || done == 0 {
+                return Ok(expired);
+            }
+        }
     }
 
     /// A number that changes with each commit, whichever process makes it.

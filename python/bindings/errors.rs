@@ -56,6 +56,16 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
         } => {
             return conflict(py, requirement_id, decision, by.as_deref(), *at);
         }
+        StoreError::Expired {
+            run_id,
+            requirement_id,
+            at,
+        } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("requirement_id", &**requirement_id)?;
+            attributes.set_item("expired_at", datetime(py, *at)?)?;
+            "RequirementExpiredError"
+        }
         StoreError::RequirementNotFound { run_id, requirement_id } => {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("requirement_id", &**requirement_id)?;
@@ -72,7 +82,7 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             "StoreError"
         }
         StoreError::Forked { .. } => "ForkedProcessError",
-        StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
+        StoreError::NotDue { .. } | StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
     };
     make(py, class, &message, attributes)
 }
@@ -103,6 +113,7 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
     let requirement_id = match error {
         DecisionError::Unknown { requirement_id, .. }
         | DecisionError::WrongKind { requirement_id, .. }
+        | DecisionError::Nameless { requirement_id, .. }
         | DecisionError::Fields { requirement_id, .. } => &**requirement_id,
     };
     let attributes = [("requirement_id", requirement_id)].into_py_dict(py)?;

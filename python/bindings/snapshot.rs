@@ -4,6 +4,8 @@ use haltpoint_engine::session::Loaded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use crate::clock;
+
 /// A run at one moment. What is asked for is made when it is asked for.
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct Snapshot {
@@ -43,7 +45,13 @@ impl Snapshot {
         })
     }
 
-    /// Whether a decision has been made that the run has not acted on yet.
+    /// Whether the time of an open requirement is over.
+    fn is_due(&self) -> bool {
+        let now = clock::now();
+        self.loaded.run.open_requirements().any(|open| open.terms.are_over(now))
+    }
+
+    /// Whether something was decided, or expired, that the run has not acted on yet.
     fn has_news(&self) -> bool {
         self.loaded.run.has_news()
     }

@@ -22,17 +22,18 @@ impl OutsiderNotice {
 
 #[pymethods]
 impl OutsiderNotice {
-    /// The entry's kind: `requirement_decided` or `cancel_requested`.
+    /// The entry's kind: `requirement_decided`, `requirement_expired` or `cancel_requested`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.record.entry.kind()
     }
 
-    /// The requirement that was decided.
+    /// The requirement that was decided, or expired.
     #[getter]
     fn requirement_id(&self) -> Option<&str> {
         match &self.record.entry {
             Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
+            Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
             _ => None,
         }
     }

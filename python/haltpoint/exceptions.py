@@ -23,6 +23,7 @@ __all__ = [
     "LeaseLostError",
     "ModelError",
     "RequirementConflictError",
+    "RequirementExpiredError",
     "RunBusyError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
@@ -111,6 +112,27 @@ class RequirementConflictError(HaltpointError, ValueError):
         self.decided_by = decided_by
         self.decided_at = decided_at
         self.decision = decision
+
+
+class RequirementExpiredError(HaltpointError, ValueError):
+    """Nobody decided a requirement in time; it can no longer be decided.
+
+    Attributes:
+        requirement_id: the requirement in question, or None for a run that ended because of one.
+        expired_at: since when it can't be decided any more (aware, UTC).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        requirement_id: str | None = None,
+        expired_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.requirement_id = requirement_id
+        self.expired_at = expired_at
 
 
 class InvalidResolutionError(HaltpointError, ValueError):
@@ -354,6 +376,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     UnfinishedRunError,
     UnresolvedRequirementsError,
     RequirementConflictError,
+    RequirementExpiredError,
     InvalidResolutionError,
     RunBusyError,
     LeaseLostError,

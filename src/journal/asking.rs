@@ -2,14 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::requirements::{is_one, one};
 use crate::Text;
 
 /// What holds for asking somebody about a call: fixed when the call is planned, and never looked up again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskingRules {
     /// What the tool's own function of the arguments said, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<RuleAnswer>,
+    /// When waiting ends, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
+    /// How many different people must confirm; 1 or more.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub approvals: u32,
+}
+
+impl Default for AskingRules {
+    fn default() -> Self {
+        Self {
+            answer: None,
+            expiry: None,
+            approvals: one(),
+        }
+    }
 }
 
 impl AskingRules {
@@ -28,4 +45,27 @@ pub struct RuleAnswer {
     /// Why the function could not tell: a person is asked then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Text>,
+}
+
+/// When waiting ends, and what happens then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// How long it is waited, in microseconds.
+    pub after_us: i64,
+    /// What happens then.
+    #[serde(default)]
+    pub then: OnExpiry,
+}
+
+/// What happens when nobody answered in time. The call is not run in any case, and the model is told so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExpiry {
+    /// The run goes on.
+    #[default]
+    Reject,
+    /// The run fails.
+    Fail,
+    /// The run is cancelled.
+    Cancel,
 }

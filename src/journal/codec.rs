@@ -73,6 +73,7 @@ kinds! {
     ToolReconciled => "tool_reconciled",
     RequirementOpened => "requirement_opened",
     RequirementDecided => "requirement_decided",
+    RequirementExpired => "requirement_expired",
     RunPaused => "run_paused",
     CancelRequested => "cancel_requested",
     RunCancelled => "run_cancelled",

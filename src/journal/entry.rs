@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::asking::AskingRules;
-use crate::requirement::{Decision, Fields, RequirementKind};
+use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
+use crate::requirement::{Fields, RequirementKind};
 use crate::{Json, Text};
 
 /// One fact of a run's history. The order of the variants follows a run's life.
@@ -30,6 +31,8 @@ pub enum Entry {
     RequirementOpened(RequirementOpened),
     /// Somebody decided.
     RequirementDecided(RequirementDecided),
+    /// Nobody decided in time.
+    RequirementExpired(RequirementExpired),
     /// Nothing is left to do until somebody decides.
     RunPaused(RunPaused),
     /// Somebody wants the run to stop.
@@ -263,6 +266,8 @@ pub enum OutcomeSource {
     Skipped,
     /// The tool itself found out what became of a call in doubt.
     Reconciled,
+    /// Nobody answered in time; it was not run.
+    Expired,
 }
 
 /// A tool call has its outcome.
@@ -308,29 +313,6 @@ pub struct ToolReconciled {
     pub reason: Option<Text>,
 }
 
-/// A call waits for somebody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequirementOpened {
-    /// The requirement's id, the same whoever computes it.
-    pub requirement_id: Text,
-    /// The call.
-    pub call_id: Text,
-    /// What is needed.
-    pub kind: RequirementKind,
-}
-
-/// Somebody decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RequirementDecided {
-    /// The requirement.
-    pub requirement_id: Text,
-    /// What was decided.
-    pub decision: Decision,
-    /// Who decided, as far as they said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Text>,
-}
-
 /// Nothing is left to do until somebody decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPaused {}
@@ -366,6 +348,8 @@ pub enum FailureKind {
     InvalidOutput,
     /// A tool call's outcome is unknown, and the rule says to stop then.
     InDoubt,
+    /// Nobody answered in time, and the tool says to stop then.
+    Expired,
 }
 
 impl FailureKind {
@@ -377,6 +361,7 @@ impl FailureKind {
             Self::ToolCallLimit => "tool_call_limit",
             Self::InvalidOutput => "invalid_output",
             Self::InDoubt => "in_doubt",
+            Self::Expired => "expired",
         }
     }
 }

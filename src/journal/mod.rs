@@ -8,16 +8,18 @@ mod audit_key;
 mod chain;
 mod codec;
 mod entry;
+mod requirements;
 
-pub use asking::{AskingRules, RuleAnswer};
+pub use asking::{AskingRules, Expiry, OnExpiry, RuleAnswer};
 pub use audit_key::{AuditKey, SHORTEST_AUDIT_KEY, ShortAuditKey};
 pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{
     AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
-    PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    PlannedCall, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, ToolFacts,
+    ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
+pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 
 use crate::Timestamp;
 

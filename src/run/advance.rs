@@ -2,8 +2,8 @@
 //! for something or stops.
 
 use crate::journal::{
-    Entry, Failure, FailureKind, InDoubtRule, OutcomeSource, RequirementOpened, RunCancelled, RunCompleted, RunFailed,
-    RunPaused, ToolFinished, ToolStarted,
+    AskingRules, Entry, FailureKind, InDoubtRule, OnExpiry, OutcomeSource, RequirementOpened, RunCancelled,
+    RunCompleted, RunPaused, Terms, ToolFinished, ToolStarted,
 };
 use crate::requirement::{Confirmation, Decision, RequirementKind};
 use crate::store::RunStatus;
@@ -12,6 +12,7 @@ use crate::{Json, Text, Timestamp};
 use super::decide::{answered_args, answers_as_result};
 use super::ids::requirement_id;
 use super::state::{Call, CallState, Cancellation, LiveOnly, Reconciled, Run};
+use super::wording::{UNANSWERED, failure, limit_failure, rejection, skipping};
 use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
 /// What the state says about a call that has no outcome.
@@ -26,6 +27,8 @@ enum Next {
     Reconcile,
     /// Nobody is asked about it: the run stops.
     Fail,
+    /// Nobody answered in time, and the run stops for it.
+    Expire,
     /// It may run, with these arguments.
     Start(Json),
 }
@@ -51,15 +54,17 @@ impl Run {
             return self.record(limit_failure(self.tool_call_limit), at, transition);
         }
         self.settle(at, transition);
-        let failure = self.forbidden_doubt();
-        if failure.is_none() {
+        let ending = self.forced_ending();
+        if ending.is_none() {
             self.start_ready(at, transition);
         }
         if self.turn().iter().any(Call::is_started) || !self.reconciling.0.is_empty() {
             return;
         }
-        if let Some(failure) = failure {
-            self.record(failure, at, transition);
+        if let Some(ending) = ending {
+            for entry in ending {
+                self.record(entry, at, transition);
+            }
         } else if self.turn().iter().all(Call::is_finished) {
             self.finish_turn(at, transition);
         } else {
@@ -98,7 +103,7 @@ impl Run {
                 Next::Finish(finished) => self.record(Entry::ToolFinished(finished), at, transition),
                 Next::Ask(kind) => self.ask(place, kind, at, transition),
                 Next::Reconcile => self.reconcile(place, transition),
-                Next::Fail | Next::Start(_) | Next::Wait => {}
+                Next::Fail | Next::Expire | Next::Start(_) | Next::Wait => {}
             }
         }
     }
@@ -109,6 +114,7 @@ impl Run {
             requirement_id: requirement_id(self.run_id(), &call.plan.id, kind, call.requirements.len()),
             call_id: call.plan.id.clone(),
             kind,
+            terms: terms(&call.plan.rules, kind, at),
         };
         self.record(Entry::RequirementOpened(opened), at, transition);
     }
@@ -127,6 +133,13 @@ impl Run {
         };
         self.reconciling.0.insert(ask.call_id.clone());
         transition.effects.push(Effect::ReconcileTool(ask));
+    }
+
+    /// What ends the run as soon as nothing runs any more, whatever else there is to do.
+    fn forced_ending(&self) -> Option<Vec<Entry>> {
+        self.forbidden_doubt()
+            .map(|failure| vec![failure])
+            .or_else(|| self.expired_ending())
     }
 
     /// The failure of a run that must not go on with a call in doubt.
@@ -202,6 +215,11 @@ impl Run {
         Json::from_serialize(&*outcome.content).ok()
     }
 
+    /// Whether the run stops because nobody answered about this call in time.
+    pub(super) fn is_stopped_by(&self, call: &Call) -> bool {
+        matches!(self.next_of(call), Next::Expire)
+    }
+
     fn next_of(&self, call: &Call) -> Next {
         match &call.state {
             CallState::Planned => planned(call),
@@ -228,10 +246,13 @@ impl Run {
     }
 
     fn decided(&self, call: &Call) -> Next {
-        let Some(decided) = self
-            .last_requirement(call)
-            .and_then(|requirement| requirement.decided.as_ref())
-        else {
+        let Some(requirement) = self.last_requirement(call) else {
+            return Next::Wait;
+        };
+        if requirement.expired.is_some() {
+            return expired(call);
+        }
+        let Some(decided) = &requirement.decided else {
             return Next::Wait;
         };
         match &decided.decision {
@@ -307,6 +328,33 @@ fn planned(call: &Call) -> Next {
     }
 }
 
+fn expired(call: &Call) -> Next {
+    match call.on_expiry() {
+        OnExpiry::Reject => Next::Finish(unanswered(call)),
+        OnExpiry::Fail | OnExpiry::Cancel => Next::Expire,
+    }
+}
+
+pub(super) fn unanswered(call: &Call) -> ToolFinished {
+    outcome(call, UNANSWERED.into(), OutcomeSource::Expired)
+}
+
+/// A recovery waits for as long as it takes, and for one person: nobody can undo what may have happened.
+fn terms(rules: &AskingRules, kind: RequirementKind, at: Timestamp) -> Terms {
+    let expires_at = rules.expiry.map(|expiry| at.plus_micros(expiry.after_us));
+    match kind {
+        RequirementKind::Recovery => Terms::default(),
+        RequirementKind::Confirmation => Terms {
+            expires_at,
+            approvals: rules.approvals.max(1),
+        },
+        RequirementKind::UserInput | RequirementKind::ExternalTool => Terms {
+            expires_at,
+            ..Terms::default()
+        },
+    }
+}
+
 fn outcome(call: &Call, content: Text, source: OutcomeSource) -> ToolFinished {
     ToolFinished {
         call_id: call.plan.id.clone(),
@@ -315,40 +363,4 @@ fn outcome(call: &Call, content: Text, source: OutcomeSource) -> ToolFinished {
         source,
         duration_us: 0,
     }
-}
-
-fn rejection(note: Option<&str>) -> Text {
-    match note {
-        Some(note) => format!("The user rejected this call; it was not run. Their note: {note}").into(),
-        None => "The user rejected this call; it was not run.".into(),
-    }
-}
-
-fn skipping(note: Option<&str>) -> Text {
-    let unknown = "This call was started, but its outcome is unknown; it was not run again.";
-    match note {
-        Some(note) => format!("{unknown} A person's note: {note}").into(),
-        None => unknown.into(),
-    }
-}
-
-fn limit_failure(limit: u64) -> Entry {
-    let message = format!(
-        "the model asked for more than the {limit} tool calls that this run may make; \
-         continue with a higher tool_call_limit to go on"
-    );
-    failure(FailureKind::ToolCallLimit, message)
-}
-
-fn failure(kind: FailureKind, message: String) -> Entry {
-    let failure = Failure {
-        kind,
-        message: message.into(),
-        provider: None,
-        status_code: None,
-    };
-    Entry::RunFailed(RunFailed {
-        failure,
-        duration_us: 0,
-    })
 }

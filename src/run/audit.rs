@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::journal::{CancelRequested, Entry, Record, RequirementDecided, hexadecimal};
+use crate::journal::{CancelRequested, Entry, Record, hexadecimal};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text};
 
 use super::fold::ReplayError;
-use super::state::{Requirement, Run};
+use super::state::Run;
 
 /// Something that somebody decided about a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,52 +65,55 @@ pub fn audit(records: &[Record]) -> Result<Vec<AuditRecord>, ReplayError> {
     Ok(found)
 }
 
-/// The arguments that somebody saw who wrote this entry.
-fn shown(run: &Run, entry: &Entry) -> Option<Json> {
+/// The requirement that an entry closes, or takes a step towards closing.
+fn concerned(entry: &Entry) -> Option<&Text> {
     match entry {
-        Entry::RequirementDecided(decided) => {
-            let requirement = run.requirement(&decided.requirement_id)?;
-            Some(run.effective_args(&run.calls[requirement.call]))
-        }
+        Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
+        Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
         _ => None,
     }
+}
+
+/// The arguments that somebody saw who wrote this entry.
+fn shown(run: &Run, entry: &Entry) -> Option<Json> {
+    let requirement = run.requirement(concerned(entry)?)?;
+    Some(run.effective_args(&run.calls[requirement.call]))
 }
 
 impl Run {
     fn audited(&self, record: &Record, shown: Option<Json>) -> Option<AuditRecord> {
         match &record.entry {
             Entry::RequirementDecided(decided) => {
-                let requirement = self.requirement(&decided.requirement_id)?;
-                Some(self.decision(record, decided, requirement, shown?))
+                let requirement = self.audited_requirement(&decided.requirement_id, shown?, Some(&decided.decision))?;
+                Some(AuditRecord {
+                    by: decided.by.clone(),
+                    requirement: Some(requirement),
+                    ..bare(record, action(&decided.decision))
+                })
             }
+            Entry::RequirementExpired(expired) => Some(AuditRecord {
+                requirement: Some(self.audited_requirement(&expired.requirement_id, shown?, None)?),
+                ..bare(record, "expired")
+            }),
             Entry::CancelRequested(cancel) => Some(cancellation(record, cancel)),
             _ => None,
         }
     }
 
-    fn decision(
-        &self,
-        record: &Record,
-        decided: &RequirementDecided,
-        requirement: &Requirement,
-        shown: Json,
-    ) -> AuditRecord {
+    fn audited_requirement(&self, id: &str, shown: Json, decision: Option<&Decision>) -> Option<AuditedRequirement> {
+        let requirement = self.requirement(id)?;
         let call = &self.calls[requirement.call];
         let changed = self.effective_args(call);
-        AuditRecord {
-            by: decided.by.clone(),
-            requirement: Some(AuditedRequirement {
-                requirement_id: requirement.id.clone(),
-                kind: requirement.kind,
-                asked_at: requirement.opened_at.0,
-                tool_call_id: call.plan.id.clone(),
-                tool_name: call.plan.name.clone(),
-                changed_args: (changed != shown).then_some(changed),
-                tool_args: shown,
-                decision: Some(decided.decision.clone()),
-            }),
-            ..bare(record, action(&decided.decision))
-        }
+        Some(AuditedRequirement {
+            requirement_id: requirement.id.clone(),
+            kind: requirement.kind,
+            asked_at: requirement.opened_at.0,
+            tool_call_id: call.plan.id.clone(),
+            tool_name: call.plan.name.clone(),
+            changed_args: (changed != shown).then_some(changed),
+            tool_args: shown,
+            decision: decision.cloned(),
+        })
     }
 }
 

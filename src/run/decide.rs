@@ -31,6 +31,16 @@ pub enum DecisionError {
         /// What was given.
         given: &'static str,
     },
+    /// Several people must confirm, and this one said no name.
+    #[error(
+        "requirement {requirement_id} needs {needed} people to confirm it, so each has to say who they are: by=..."
+    )]
+    Nameless {
+        /// The requirement.
+        requirement_id: Text,
+        /// How many must confirm.
+        needed: u32,
+    },
     /// The answers name a field that was not asked for, or leave one out.
     #[error("requirement {requirement_id}: {problem}")]
     Fields {
@@ -63,6 +73,12 @@ impl Run {
                 requirement_id: requirement.id.clone(),
                 needed: needed(requirement.kind),
                 given: decision.as_str(),
+            });
+        }
+        if requirement.terms.approvals > 1 && matches!(decision, Decision::Confirm(_)) && by.is_none() {
+            return Err(DecisionError::Nameless {
+                requirement_id: requirement.id.clone(),
+                needed: requirement.terms.approvals,
             });
         }
         let plan = &self.calls[requirement.call].plan;

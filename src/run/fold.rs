@@ -12,7 +12,8 @@ use crate::message::{Message, Role};
 use crate::store::RunStatus;
 
 use super::conversation::{assistant_message, opening_message};
-use super::state::{Call, CallState, Cancellation, Decided, LiveOnly, Outcome, Reconciled, Requirement, Run, Step};
+use super::requirement::{Decided, Requirement};
+use super::state::{Call, CallState, Cancellation, LiveOnly, Outcome, Reconciled, Run, Step};
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +131,7 @@ impl Run {
             Entry::ToolReconciled(reconciled) => self.fold_reconciled(reconciled)?,
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
+            Entry::RequirementExpired(expired) => self.named(&expired.requirement_id)?.expired = Some(at),
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
             Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),
@@ -256,22 +258,27 @@ impl Run {
             call: place,
             opened_at: at,
             doubt,
+            terms: opened.terms,
+            approvals: Vec::new(),
             decided: None,
+            expired: None,
         });
         Ok(())
     }
 
     fn fold_decided(&mut self, decided: &RequirementDecided, at: Timestamp) -> Result<(), String> {
-        let index = self
-            .requirement_index
-            .get(&decided.requirement_id)
-            .ok_or_else(|| format!("requirement {}", decided.requirement_id))?;
-        self.requirements[*index].decided = Some(Decided {
+        self.named(&decided.requirement_id)?.take(Decided {
             decision: decided.decision.clone(),
             by: decided.by.clone(),
             at,
         });
         Ok(())
+    }
+
+    fn named(&mut self, requirement_id: &str) -> Result<&mut Requirement, String> {
+        let index = self.requirement_index.get(requirement_id);
+        let index = index.ok_or_else(|| format!("requirement {requirement_id}"))?;
+        Ok(&mut self.requirements[*index])
     }
 
     /// A request that is heard of after the stop stands before the stop in the journal, and was too late to be acted on.
@@ -335,6 +342,7 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
         (crate::journal::OutcomeSource::Supplied, _) => "result supplied",
         (crate::journal::OutcomeSource::Skipped, _) => "skipped",
         (crate::journal::OutcomeSource::Reconciled, _) => "found to have run",
+        (crate::journal::OutcomeSource::Expired, _) => "expired",
     };
     Step {
         name: format!("tool:{}", call.plan.name),

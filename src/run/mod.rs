@@ -7,17 +7,21 @@ mod advance;
 mod audit;
 mod conversation;
 mod decide;
+mod expiry;
 mod fold;
 mod ids;
+mod requirement;
 mod state;
 mod transitions;
 mod view;
+mod wording;
 
 pub use audit::{AuditRecord, AuditedRequirement, audit};
 pub use decide::DecisionError;
 pub use fold::ReplayError;
 pub use ids::{idempotency_key, requirement_id};
-pub use state::{Call, CallState, Cancellation, Doubt, Outcome, Reconciled, Requirement, Run, Step};
+pub use requirement::{Decided, Doubt, Requirement};
+pub use state::{Call, CallState, Cancellation, Outcome, Reconciled, Run, Step};
 pub use transitions::{Reconciliation, ToolOutcome, Verdict};
 pub use view::{RequirementView, RunView};
 

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::journal::{CancelRequested, Failure, InDoubtRule, OutcomeSource, PlannedCall, RunStarted, Usage};
+use crate::journal::{CancelRequested, Failure, InDoubtRule, OnExpiry, OutcomeSource, PlannedCall, RunStarted, Usage};
 use crate::message::Message;
-use crate::requirement::{Decision, RequirementKind};
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
+
+use super::requirement::{Doubt, Requirement};
 
 /// A run's state: the fold of its journal. Two are equal when their journals add up to the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +148,7 @@ impl Outcome {
     pub(super) fn has_result(&self) -> bool {
         let was_run = !matches!(
             self.source,
-            OutcomeSource::Refused | OutcomeSource::Rejected | OutcomeSource::Skipped
+            OutcomeSource::Refused | OutcomeSource::Rejected | OutcomeSource::Skipped | OutcomeSource::Expired
         );
         was_run && !self.is_error
     }
@@ -203,58 +204,15 @@ impl Call {
         self.plan.tool.as_ref().is_some_and(|tool| tool.reconcilable)
     }
 
+    /// What happens when nobody answers in time.
+    #[must_use]
+    pub fn on_expiry(&self) -> OnExpiry {
+        self.plan.rules.expiry.map(|expiry| expiry.then).unwrap_or_default()
+    }
+
     pub(super) fn is_repeatable(&self) -> bool {
         self.plan.tool.as_ref().is_some_and(|tool| tool.repeatable)
     }
-}
-
-/// What the run needs, or needed, from outside.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Requirement {
-    /// Its id.
-    pub id: Text,
-    /// What is needed.
-    pub kind: RequirementKind,
-    /// The call, as a place in the run's list.
-    pub call: usize,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-    /// For recovery: what was known of the call in doubt when it was asked about.
-    pub doubt: Option<Doubt>,
-    /// What was decided.
-    pub decided: Option<Decided>,
-}
-
-impl Requirement {
-    /// What was decided.
-    #[must_use]
-    pub fn decision(&self) -> Option<&Decision> {
-        self.decided.as_ref().map(|decided| &decided.decision)
-    }
-}
-
-/// What is known of a call in doubt.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Doubt {
-    /// When it was started.
-    pub started_at: Timestamp,
-    /// In which process.
-    pub holder: Text,
-    /// Which attempt it was; the first is 1.
-    pub attempt: u32,
-    /// Why its tool cannot tell what became of it, where the tool was asked.
-    pub reason: Option<Text>,
-}
-
-/// A decision with its circumstances.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decided {
-    /// What.
-    pub decision: Decision,
-    /// Who.
-    pub by: Option<Text>,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// A step as users see it: a model request or a tool call.
@@ -317,19 +275,17 @@ impl Run {
 
     /// The requirements that the run waits for.
     pub fn open_requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements
-            .iter()
-            .filter(|requirement| requirement.decided.is_none())
+        self.requirements.iter().filter(|requirement| requirement.is_open())
     }
 
-    /// Whether a decision has been made that the run has not acted on yet.
+    /// Whether something was decided, or expired, that the run has not acted on yet.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.turn().iter().any(|call| {
             call.state == CallState::Waiting
                 && self
                     .last_requirement(call)
-                    .is_some_and(|requirement| requirement.decided.is_some())
+                    .is_some_and(|requirement| !requirement.is_open())
         })
     }
 

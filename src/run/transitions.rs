@@ -176,7 +176,7 @@ impl Run {
         Ok(self.advanced(at, Transition::default()))
     }
 
-    fn advanced(&mut self, at: Timestamp, mut transition: Transition) -> Transition {
+    pub(super) fn advanced(&mut self, at: Timestamp, mut transition: Transition) -> Transition {
         self.advance(at, &mut transition);
         transition
     }

@@ -9,7 +9,8 @@ use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
 
 use super::ids::idempotency_key;
-use super::state::{Call, CallState, Requirement, Run, Step};
+use super::requirement::{Decided, Requirement};
+use super::state::{Call, CallState, Run, Step};
 
 /// A run as users see it. Times are microseconds since the Unix epoch, except where a field says otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -77,6 +78,22 @@ pub struct RequirementView {
     tool_execution: ToolExecutionView,
     decision: Option<Decision>,
     details: Option<DetailsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvals_needed: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<ApprovalView>,
+}
+
+/// One of several people who must confirm, and did.
+#[derive(Clone, Debug, Serialize)]
+struct ApprovalView {
+    by: Option<Text>,
+    at: String,
+    decision: Decision,
 }
 
 /// What else a person may want to know.
@@ -193,6 +210,10 @@ impl Run {
             tool_execution,
             decision,
             details: self.details_view(requirement, call),
+            expires_at: requirement.terms.expires_at.map(iso),
+            expired_at: requirement.expired.map(iso),
+            approvals_needed: (requirement.terms.approvals > 1).then_some(requirement.terms.approvals),
+            approvals: requirement.approvals.iter().map(approval_view).collect(),
         }
     }
 
@@ -294,6 +315,14 @@ impl Run {
     }
 }
 
+fn approval_view(approval: &Decided) -> ApprovalView {
+    ApprovalView {
+        by: approval.by.clone(),
+        at: iso(approval.at),
+        decision: approval.decision.clone(),
+    }
+}
+
 fn confirmation(decision: Option<&Decision>) -> (Option<bool>, Option<Text>) {
     match decision {
         Some(Decision::Confirm(_)) => (Some(true), None),
@@ -339,7 +368,7 @@ fn seconds(micros: i64) -> f64 {
 }
 
 /// The time as ISO 8601 in UTC, in the form that every Python from 3.7 on reads.
-fn iso(at: Timestamp) -> String {
+pub(super) fn iso(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.0).map_or_else(
         |_| at.0.to_string(),
         |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),

@@ -10,6 +10,7 @@ use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
+use super::expiry::expire;
 use super::{EngineError, Memory, Session};
 
 /// A run that was asked for in order to drive it.
@@ -37,7 +38,7 @@ impl Loaded {
 }
 
 /// Takes the result, once, on whichever thread has it.
-type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
+pub(super) type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
 
 /// Takes the right to drive a run.
 pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>) {
@@ -128,14 +129,29 @@ pub fn decide(
         Box::new(move |loaded| {
             let entry = loaded.and_then(|loaded| Ok(loaded.run.decision_entry(&requirement_id, decision, by)?));
             match entry {
-                Ok(entry) => append_outside(&handle, run_id, entry, at, then),
+                Ok(entry) => {
+                    let then = expiring_first(&handle, run_id.clone(), requirement_id, at, then);
+                    append_outside(&handle, run_id, entry, at, then);
+                }
                 Err(error) => then(Err(error)),
             }
         }),
     );
 }
 
-fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp, then: Then<()>) {
+/// A decision that comes too late is refused; whoever hears of that finds it written down that the time was over.
+fn expiring_first(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Timestamp, then: Then<()>) -> Then<()> {
+    let store = store.clone();
+    Box::new(move |decided| match decided {
+        Err(refusal @ EngineError::Store(StoreError::Expired { .. })) => {
+            let refused = Box::new(move |expired: Result<bool, _>| then(expired.and(Err(refusal))));
+            expire(&store, run_id, requirement_id, at, refused);
+        }
+        decided => then(decided),
+    })
+}
+
+pub(super) fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp, then: Then<()>) {
     let append = Append {
         run_id,
         author: Author::Outsider,

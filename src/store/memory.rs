@@ -2,7 +2,7 @@
 
 mod run;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter, RequirementRow,
-    RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, Entry, Record};
 use crate::requirement::RequirementKind;
@@ -93,7 +93,7 @@ impl MemoryStore {
         let mut run = MemoryRun::new(new, self.key.as_ref());
         let entries: Vec<&Entry> = new.entries.iter().collect();
         let seq = run.extend(&entries, new.at, false)?;
-        self.prolong(&new.holder, new.expires);
+        self.enlist(&new.holder, new.at, new.expires);
         self.places.insert(new.run_id.clone(), self.runs.len());
         self.index(&new.run_id, &entries);
         self.runs.push(run);
@@ -146,7 +146,7 @@ impl MemoryStore {
         }
         self.check_key(run)?;
         rules::check_lease(run_id, self.lease(run), holder, now, &*self.liveness)?;
-        self.prolong(holder, expires);
+        self.enlist(holder, now, expires);
         let run = self.run_mut(run_id)?;
         run.row.epoch += 1;
         run.row.holder = Some(holder.clone());
@@ -179,13 +179,27 @@ impl MemoryStore {
             return false;
         };
         let is_open = || {
-            matches!(run.requirements.get(&row.requirement_id), Some(RequirementState::Open))
-                && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
+            matches!(
+                run.requirements.get(&row.requirement_id),
+                Some(RequirementState::Open(_))
+            ) && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
         };
         begins(&row.requirement_id, filter.id_prefix.as_ref())
             && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
             && filter.kind.is_none_or(|wanted| wanted == kind)
             && (!filter.open_only || is_open())
+    }
+
+    fn due_since(&self, row: &RequirementRow, filter: &DueFilter) -> Option<Timestamp> {
+        let run = self.run(&row.run_id).ok()?;
+        let is_meant = match &filter.run_id {
+            Some(run_id) => *run_id == row.run_id,
+            None => matches!(run.row.status, RunStatus::Paused | RunStatus::Running),
+        };
+        match run.requirements.get(&row.requirement_id) {
+            Some(RequirementState::Open(open)) if is_meant && open.terms.are_over(filter.now) => open.terms.expires_at,
+            _ => None,
+        }
     }
 
     /// The place that a list ends before; `None` when the run it is to end before does not exist.
@@ -202,7 +216,13 @@ impl MemoryStore {
         Committed::Released
     }
 
-    fn prolong(&mut self, holder: &Holder, expires: Timestamp) {
+    /// Notes that a holder is alive until `expires`. With a new one, those are forgotten that are gone and hold nothing.
+    fn enlist(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) {
+        if !self.expiries.contains_key(&holder.token) {
+            let holders: HashSet<&Text> = self.runs.iter().filter_map(MemoryRun::holder_token).collect();
+            self.expiries
+                .retain(|token, expires| *expires > now || holders.contains(token));
+        }
         let present = self.expiries.entry(holder.token.clone()).or_insert(expires);
         *present = expires.max(*present);
     }
@@ -326,6 +346,20 @@ impl Store for MemoryStore {
         Ok(passing
             .take(filter.limit as usize)
             .map(|(row, _)| row.clone())
+            .collect())
+    }
+
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        let mut due: Vec<_> = self
+            .requirements
+            .iter()
+            .filter_map(|(row, _)| Some((self.due_since(row, filter)?, row)))
+            .collect();
+        due.sort_by_key(|(since, _)| *since);
+        Ok(due
+            .into_iter()
+            .take(filter.limit as usize)
+            .map(|(_, row)| row.clone())
             .collect())
     }
 

@@ -12,7 +12,7 @@ pub mod sqlite;
 mod types;
 
 pub use types::{
-    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
+    Append, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
     RequirementRow, RunFilter, RunRow, RunStatus, StoreError, StoredRun,
 };
 
@@ -94,6 +94,12 @@ pub trait Store: Send {
     /// # Errors
     /// What the store ran into.
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// The requirements without a decision whose time is over, the longest over first.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError>;
 
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
     ///

@@ -1,7 +1,8 @@
 //! Runs as they stand in a store, be they readable or not: what an examination starts from.
 
 use super::RunRow;
-use crate::journal::{AuditKey, Chain, Entry};
+use super::rules::is_final;
+use crate::journal::{AuditKey, Chain, Entry, RequirementDecided, RequirementOpened, Terms};
 use crate::{Text, Timestamp};
 
 /// A value, or what keeps it from being read.
@@ -55,8 +56,36 @@ pub struct RawRequirement {
     pub kind: Text,
     /// The entry that opened it.
     pub opened: u64,
-    /// The entry that decided it.
+    /// The entry that closed it.
     pub decided: Option<u64>,
+    /// How long it waits, and for how many people.
+    pub terms: Terms,
+    /// The entries of those who confirmed, where several people must.
+    pub approvals: Vec<u64>,
+}
+
+impl RawRequirement {
+    fn opened(opened: &RequirementOpened, seq: u64) -> Self {
+        Self {
+            requirement_id: opened.requirement_id.clone(),
+            kind: opened.kind.as_str().into(),
+            opened: seq,
+            decided: None,
+            terms: opened.terms,
+            approvals: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, decided: &RequirementDecided, seq: u64) {
+        if is_final(&self.terms, decided) {
+            self.decided = Some(seq);
+            return;
+        }
+        self.approvals.push(seq);
+        if self.approvals.len() >= self.terms.approvals as usize {
+            self.decided = Some(seq);
+        }
+    }
 }
 
 /// The rows that the index has for a journal with these entries, which begin at place 1.
@@ -64,15 +93,14 @@ pub(crate) fn index_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<RawR
     let mut rows: Vec<RawRequirement> = Vec::new();
     for (seq, entry) in (1..).zip(entries) {
         match entry {
-            Entry::RequirementOpened(opened) => rows.push(RawRequirement {
-                requirement_id: opened.requirement_id.clone(),
-                kind: opened.kind.as_str().into(),
-                opened: seq,
-                decided: None,
-            }),
+            Entry::RequirementOpened(opened) => rows.push(RawRequirement::opened(opened, seq)),
             Entry::RequirementDecided(decided) => {
-                let mut opened = rows.iter_mut();
-                if let Some(row) = opened.find(|row| row.requirement_id == decided.requirement_id) {
+                if let Some(row) = named(&mut rows, &decided.requirement_id) {
+                    row.note(decided, seq);
+                }
+            }
+            Entry::RequirementExpired(expired) => {
+                if let Some(row) = named(&mut rows, &expired.requirement_id) {
                     row.decided = Some(seq);
                 }
             }
@@ -80,6 +108,10 @@ pub(crate) fn index_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<RawR
         }
     }
     rows
+}
+
+fn named<'a>(rows: &'a mut [RawRequirement], requirement_id: &str) -> Option<&'a mut RawRequirement> {
+    rows.iter_mut().find(|row| &*row.requirement_id == requirement_id)
 }
 
 /// What the hashes of a run are checked with. `None`: its chain is keyed, and its key is not at hand.

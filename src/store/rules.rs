@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{self, AuditKey, Chain, Entry, RequirementDecided};
+use crate::journal::{self, AuditKey, Chain, Entry, RequirementDecided, RequirementExpired, RequirementOpened, Terms};
+use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
 use super::holder::{Holder, Liveness, may_be_taken};
@@ -21,8 +22,46 @@ pub(super) struct RunState {
 /// A requirement as the store finds it.
 #[derive(Clone, Debug)]
 pub(super) enum RequirementState {
-    Open,
+    Open(OpenRequirement),
     Decided { by: RequirementDecided, at: Timestamp },
+    Expired { at: Timestamp },
+}
+
+/// A requirement that waits, and who has confirmed it where several people must.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenRequirement {
+    pub(super) terms: Terms,
+    pub(super) approvals: Vec<(RequirementDecided, Timestamp)>,
+}
+
+impl OpenRequirement {
+    pub(super) fn new(terms: Terms) -> Self {
+        let approvals = Vec::new();
+        Self { terms, approvals }
+    }
+
+    /// How the requirement stands after a decision.
+    pub(super) fn after(mut self, decided: &RequirementDecided, at: Timestamp) -> RequirementState {
+        let by = decided.clone();
+        if is_final(&self.terms, decided) {
+            return RequirementState::Decided { by, at };
+        }
+        self.approvals.push((by.clone(), at));
+        if self.approvals.len() >= self.terms.approvals as usize {
+            RequirementState::Decided { by, at }
+        } else {
+            RequirementState::Open(self)
+        }
+    }
+
+    fn approval_by(&self, by: Option<&Text>) -> Option<&(RequirementDecided, Timestamp)> {
+        self.approvals.iter().find(|(approval, _)| approval.by.as_ref() == by)
+    }
+}
+
+/// Whether the decision alone closes the requirement.
+pub(super) fn is_final(terms: &Terms, decided: &RequirementDecided) -> bool {
+    terms.approvals <= 1 || !matches!(decided.decision, Decision::Confirm(_))
 }
 
 /// What is to be written of an append.
@@ -70,7 +109,7 @@ pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreEr
 
 fn check_outsider(append: &Append, entry: &Entry, status: RunStatus) -> Result<(), StoreError> {
     match entry {
-        Entry::RequirementDecided(_) => Ok(()),
+        Entry::RequirementDecided(_) | Entry::RequirementExpired(_) => Ok(()),
         Entry::CancelRequested(_) if status == RunStatus::Running => Ok(()),
         Entry::CancelRequested(_) => Err(StoreError::NotRunning {
             run_id: append.run_id.clone(),
@@ -159,46 +198,108 @@ where
 
     fn is_new(&mut self, entry: &'a Entry) -> Result<bool, E> {
         match entry {
-            Entry::RequirementOpened(opened) => self.open(&opened.requirement_id).map(|()| true),
+            Entry::RequirementOpened(opened) => self.open(opened).map(|()| true),
             Entry::RequirementDecided(decided) => self.decide(decided),
+            Entry::RequirementExpired(expired) => self.expire(expired),
             _ => Ok(true),
         }
     }
 
-    fn state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, E> {
+    fn state(&mut self, requirement_id: &Text) -> Result<RequirementState, E> {
+        let found = self.find_state(requirement_id)?;
+        found.ok_or_else(|| {
+            let (run_id, requirement_id) = (self.run_id.clone(), requirement_id.clone());
+            StoreError::RequirementNotFound { run_id, requirement_id }.into()
+        })
+    }
+
+    fn find_state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, E> {
         match self.here.get(requirement_id) {
             Some(state) => Ok(Some(state.clone())),
             None => (self.find)(requirement_id),
         }
     }
 
-    fn open(&mut self, requirement_id: &'a str) -> Result<(), E> {
-        if self.state(requirement_id)?.is_some() {
+    fn open(&mut self, opened: &'a RequirementOpened) -> Result<(), E> {
+        let requirement_id = &opened.requirement_id;
+        if self.find_state(requirement_id)?.is_some() {
             let run_id = self.run_id;
             let message =
                 format!("requirement {requirement_id} of run {run_id} was opened before; nothing was written");
             return Err(unusable(message).into());
         }
-        self.here.insert(requirement_id, RequirementState::Open);
+        let open = RequirementState::Open(OpenRequirement::new(opened.terms));
+        self.here.insert(requirement_id, open);
         Ok(())
     }
 
     fn decide(&mut self, decided: &'a RequirementDecided) -> Result<bool, E> {
-        let (run_id, requirement_id) = (self.run_id.clone(), decided.requirement_id.clone());
-        match self.state(&requirement_id)? {
-            None => Err(StoreError::RequirementNotFound { run_id, requirement_id }.into()),
-            Some(RequirementState::Open) if self.status == RunStatus::Completed => {
-                Err(StoreError::NotRunning { run_id }.into())
+        match self.state(&decided.requirement_id)? {
+            RequirementState::Open(open) => {
+                self.check_not_completed()?;
+                if open.terms.are_over(self.at) {
+                    let at = open.terms.expires_at.unwrap_or(self.at);
+                    return Err(self.expired(&decided.requirement_id, at).into());
+                }
+                self.approve(open, decided)
             }
-            Some(RequirementState::Open) => {
-                let state = RequirementState::Decided {
-                    by: decided.clone(),
-                    at: self.at,
-                };
-                self.here.insert(&decided.requirement_id, state);
+            RequirementState::Decided { by: first, at } => self.repeat(decided, &first, at),
+            RequirementState::Expired { at } => Err(self.expired(&decided.requirement_id, at).into()),
+        }
+    }
+
+    /// Whoever has confirmed already changes nothing by doing so again, and all who must confirm confirm the same.
+    fn approve(&mut self, open: OpenRequirement, decided: &'a RequirementDecided) -> Result<bool, E> {
+        if !is_final(&open.terms, decided) {
+            if let Some((own, at)) = open.approval_by(decided.by.as_ref()) {
+                return self.repeat(decided, own, *at);
+            }
+            if let Some((first, at)) = open.approvals.first()
+                && !first.decision.says_the_same(&decided.decision)
+            {
+                return Err(decided_already(first, *at).into());
+            }
+        }
+        let after = open.after(decided, self.at);
+        self.here.insert(&decided.requirement_id, after);
+        Ok(true)
+    }
+
+    fn expire(&mut self, expired: &'a RequirementExpired) -> Result<bool, E> {
+        let requirement_id = &expired.requirement_id;
+        match self.state(requirement_id)? {
+            RequirementState::Open(open) => {
+                self.check_not_completed()?;
+                if !open.terms.are_over(self.at) {
+                    let requirement_id = requirement_id.clone();
+                    return Err(StoreError::NotDue { requirement_id }.into());
+                }
+                self.here
+                    .insert(requirement_id, RequirementState::Expired { at: self.at });
                 Ok(true)
             }
-            Some(RequirementState::Decided { by: first, at }) => self.repeat(decided, &first, at),
+            RequirementState::Decided { by, at } => Err(decided_already(&by, at).into()),
+            RequirementState::Expired { at } => {
+                let error = self.expired(requirement_id, at);
+                self.repeated.get_or_insert(error);
+                Ok(false)
+            }
+        }
+    }
+
+    fn check_not_completed(&self) -> Result<(), StoreError> {
+        if self.status == RunStatus::Completed {
+            let run_id = self.run_id.clone();
+            return Err(StoreError::NotRunning { run_id });
+        }
+        Ok(())
+    }
+
+    fn expired(&self, requirement_id: &Text, at: Timestamp) -> StoreError {
+        StoreError::Expired {
+            run_id: self.run_id.clone(),
+            requirement_id: requirement_id.clone(),
+            at,
         }
     }
 

@@ -125,8 +125,8 @@ pub enum Author {
         /// How many entries drivers have appended so far, as this one knows it.
         driver_entries: u64,
     },
-    /// Somebody who does not drive: may append [`Entry::RequirementDecided`] to a run that is not completed, and
-    /// [`Entry::CancelRequested`] to a run that is running (refused with [`StoreError::NotRunning`] otherwise).
+    /// Somebody who does not drive: may append [`Entry::RequirementDecided`] and [`Entry::RequirementExpired`] to a run that is
+    /// not completed, and [`Entry::CancelRequested`] to a run that is running (refused with [`StoreError::NotRunning`] otherwise).
     Outsider,
 }
 
@@ -249,6 +249,17 @@ pub struct RequirementFilter {
     pub limit: u32,
 }
 
+/// Which requirements' time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueFilter {
+    /// Of this run only, whatever its status; else of all runs that are not stopped.
+    pub run_id: Option<Text>,
+    /// Over at this time.
+    pub now: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// A requirement as the index knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequirementRow {
@@ -294,6 +305,22 @@ pub enum StoreError {
         by: Option<Text>,
         /// When.
         at: Timestamp,
+    },
+    /// Nobody decided the requirement in time.
+    #[error("requirement {requirement_id} expired before anybody decided; it can no longer be decided")]
+    Expired {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+        /// From when on nobody can decide any more.
+        at: Timestamp,
+    },
+    /// The requirement's time is not over, or it has no end.
+    #[error("requirement {requirement_id} can still be decided")]
+    NotDue {
+        /// The requirement.
+        requirement_id: Text,
     },
     /// The run has no such requirement.
     #[error("no requirement {requirement_id} in run {run_id}")]

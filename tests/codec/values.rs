@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::journal::{
-    AnswerRefused, AskingRules, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool,
-    OutcomeSource, PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled,
-    RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted,
-    ToolReconciled, ToolStarted, Usage,
+    AnswerRefused, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule, ModelReplied,
+    OfferedTool, OnExpiry, OutcomeSource, PlannedCall, RequirementDecided, RequirementExpired, RequirementOpened,
+    ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, Terms,
+    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
-use haltpoint_engine::{Json, Text};
+use haltpoint_engine::{Json, Text, Timestamp};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -222,7 +222,23 @@ fn planned_call() -> BoxedStrategy<PlannedCall> {
 
 fn asking_rules() -> impl Strategy<Value = AskingRules> {
     let answer = (any::<bool>(), some_text()).prop_map(|(ask, failure)| RuleAnswer { ask, failure });
-    option::of(answer).prop_map(|answer| AskingRules { answer })
+    (option::of(answer), option::of(expiry()), any::<u32>()).prop_map(|(answer, expiry, approvals)| AskingRules {
+        answer,
+        expiry,
+        approvals,
+    })
+}
+
+fn expiry() -> impl Strategy<Value = Expiry> {
+    let then = select(vec![OnExpiry::Reject, OnExpiry::Fail, OnExpiry::Cancel]);
+    (any::<i64>(), then).prop_map(|(after_us, then)| Expiry { after_us, then })
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (option::of(any::<i64>()), any::<u32>()).prop_map(|(expires_at, approvals)| Terms {
+        expires_at: expires_at.map(Timestamp),
+        approvals,
+    })
 }
 
 fn tool_facts() -> impl Strategy<Value = ToolFacts> {
@@ -248,6 +264,7 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
         OutcomeSource::Supplied,
         OutcomeSource::Skipped,
         OutcomeSource::Reconciled,
+        OutcomeSource::Expired,
     ]);
     (id(), text(), any::<bool>(), source, any::<i64>()).prop_map(|(call_id, content, is_error, source, duration_us)| {
         ToolFinished {
@@ -284,6 +301,7 @@ fn run_failed() -> impl Strategy<Value = RunFailed> {
         FailureKind::ToolCallLimit,
         FailureKind::InvalidOutput,
         FailureKind::InDoubt,
+        FailureKind::Expired,
     ]);
     let failure =
         (kind, text(), some_text(), option::of(any::<u16>())).prop_map(|(kind, message, provider, status_code)| {
@@ -346,13 +364,15 @@ fn about_calls() -> impl Strategy<Value = Entry> {
 
 fn about_requirements() -> impl Strategy<Value = Entry> {
     prop_oneof![
-        (id(), id(), kind()).prop_map(
-            |(requirement_id, call_id, kind)| Entry::RequirementOpened(RequirementOpened {
+        (id(), id(), kind(), terms()).prop_map(|(requirement_id, call_id, kind, terms)| {
+            Entry::RequirementOpened(RequirementOpened {
                 requirement_id,
                 call_id,
-                kind
+                kind,
+                terms,
             })
-        ),
+        }),
+        id().prop_map(|requirement_id| Entry::RequirementExpired(RequirementExpired { requirement_id })),
         (id(), decision(), some_text()).prop_map(|(requirement_id, decision, by)| Entry::RequirementDecided(
             RequirementDecided {
                 requirement_id,

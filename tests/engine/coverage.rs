@@ -79,7 +79,8 @@ fn outcomes_come_from_every_source() {
         OutcomeSource::User => Some(OutcomeSource::Supplied),
         OutcomeSource::Supplied => Some(OutcomeSource::Skipped),
         OutcomeSource::Skipped => Some(OutcomeSource::Reconciled),
-        OutcomeSource::Reconciled => None,
+        OutcomeSource::Reconciled => Some(OutcomeSource::Expired),
+        OutcomeSource::Expired => None,
     };
     let found = seen(|entry| match entry {
         Entry::ToolFinished(finished) => Some(finished.source),
@@ -94,7 +95,8 @@ fn runs_fail_in_every_way() {
         FailureKind::Model => Some(FailureKind::ToolCallLimit),
         FailureKind::ToolCallLimit => Some(FailureKind::InvalidOutput),
         FailureKind::InvalidOutput => Some(FailureKind::InDoubt),
-        FailureKind::InDoubt => None,
+        FailureKind::InDoubt => Some(FailureKind::Expired),
+        FailureKind::Expired => None,
     };
     let found = seen(|entry| match entry {
         Entry::RunFailed(failed) => Some(failed.failure.kind),

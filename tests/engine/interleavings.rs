@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use haltpoint_engine::journal::{Entry, InDoubtRule, PlannedCall};
+use haltpoint_engine::journal::{Entry, InDoubtRule, OnExpiry, PlannedCall};
 use haltpoint_engine::run::CallState;
 use haltpoint_engine::run::Run;
 use haltpoint_engine::store::RunStatus;
@@ -43,12 +43,22 @@ fn random_call(dice: &mut Dice) -> PlannedCall {
         5 => asks_for_answers("tool"),
         _ => refused("tool", "no"),
     };
-    let call = call.with_id(id);
+    let call = with_terms(call.with_id(id), dice);
     match dice.roll(8) {
         0 => call.sequential(),
         1 => call.repeatable(),
         2 => call.reconcilable(),
         3 => call.stop_after(),
+        _ => call,
+    }
+}
+
+fn with_terms(call: PlannedCall, dice: &mut Dice) -> PlannedCall {
+    match dice.roll(8) {
+        0 => call.expiring(1, OnExpiry::Reject),
+        1 => call.expiring(1, OnExpiry::Fail),
+        2 => call.expiring(1, OnExpiry::Cancel),
+        3 | 4 => call.approved_by(2),
         _ => call,
     }
 }
@@ -123,6 +133,9 @@ fn decides_something(scenario: Scenario, dice: &mut Dice) -> Scenario {
         return scenario;
     };
     let plan = &on_disk.calls()[requirement.call].plan;
+    if requirement.terms.expires_at.is_some() && dice.roll(2) == 0 {
+        return scenario.expires_unheard(&plan.id);
+    }
     let obliging = obliging(requirement.kind, plan.answers_are_result);
     let choices = [obliging.clone(), rejected(), supplied("found"), skipped(), obliging];
     let fitting: Vec<_> = choices
@@ -130,7 +143,8 @@ fn decides_something(scenario: Scenario, dice: &mut Dice) -> Scenario {
         .filter(|decision| decision.fits(requirement.kind))
         .collect();
     let decision = dice.pick(&fitting).cloned().unwrap();
-    scenario.decides_unheard(&plan.id, decision)
+    let by = dice.pick(&["ann", "bob"]).unwrap();
+    scenario.decides_unheard_as(by, &plan.id, decision)
 }
 
 #[test]

@@ -10,12 +10,14 @@ mod scenario;
 mod stories;
 
 mod answers;
+mod approving;
 mod call_ids;
 mod cancelling;
 mod changed_arguments;
 mod coverage;
 mod crashes;
 mod decisions;
+mod expiring;
 mod failures;
 mod final_tools;
 #[expect(clippy::disallowed_methods, reason = "golden journals are files")]

@@ -1,6 +1,6 @@
 //! Whole lives of runs: what the golden journals hold, what crashes are tried on, and what coverage is counted over.
 
-use haltpoint_engine::journal::{InDoubtRule, ModelReplied, OfferedTool, ResponseFormat, RunStarted};
+use haltpoint_engine::journal::{InDoubtRule, ModelReplied, OfferedTool, OnExpiry, ResponseFormat, RunStarted};
 use serde_json::json;
 
 use crate::scenario::{
@@ -93,6 +93,18 @@ pub(crate) const STORIES: &[Story] = &[
     Story {
         name: "changed_arguments",
         play: changed_arguments,
+    },
+    Story {
+        name: "expired",
+        play: expired,
+    },
+    Story {
+        name: "failed_by_expiry",
+        play: failed_by_expiry,
+    },
+    Story {
+        name: "approvals",
+        play: approvals,
     },
 ];
 
@@ -309,4 +321,46 @@ fn changed_arguments() -> Scenario {
         .returns("a", "A")
         .returns("b", "B")
         .answers("done")
+}
+
+/// Nobody answers in time: the run goes on without one call, and is cancelled for another one.
+fn expired() -> Scenario {
+    Scenario::new()
+        .replies(calls([
+            confirm("a").expiring(60_000_000, OnExpiry::Reject),
+            asks_user("b").expiring(90_000_000, OnExpiry::Cancel),
+        ]))
+        .expires("a")
+        .continues()
+        .expires("b")
+        .continues()
+        .continues()
+        .answers("nobody there")
+}
+
+fn failed_by_expiry() -> Scenario {
+    Scenario::new()
+        .replies(calls([
+            external("a").expiring(60_000_000, OnExpiry::Fail),
+            confirm("b"),
+        ]))
+        .expires("a")
+        .ends_while_idle()
+}
+
+/// Two people confirm one call; one confirms and one rejects another.
+fn approvals() -> Scenario {
+    Scenario::new()
+        .replies(calls([
+            confirm("a").approved_by(2),
+            confirm("b").approved_by(2),
+            confirm("c").approved_by(3),
+        ]))
+        .decides_as("ann", "a", confirmed())
+        .decides_as("bob", "a", confirmed())
+        .decides_as("ann", "b", confirmed())
+        .decides_as("bob", "b", rejected_because("too much"))
+        .decides_as("ann", "c", confirmed_with(&json!({"amount": 5})))
+        .continues()
+        .returns("a", "A")
 }

@@ -179,13 +179,16 @@ impl Disk {
                 .journals
                 .get(run_id)
                 .and_then(|journal| journal.run.requirement(requirement_id));
-            let found = requirement
-                .and_then(|requirement| requirement.decided.as_ref())
-                .map(|decided| &decided.decision);
-            self.witness
-                .expect(found == Some(decision), Promise::DecisionsAreHonoured, || {
-                    format!("{requirement_id} of {run_id}: {decision:?} was acknowledged, {found:?} is on disk")
-                });
+            let is_kept = requirement.is_some_and(|requirement| {
+                let approvals = requirement.approvals.iter().map(|approval| &approval.decision);
+                let mut said = requirement.decision().into_iter().chain(approvals);
+                said.any(|said| said.says_the_same(decision))
+            });
+            self.witness.expect(is_kept, Promise::DecisionsAreHonoured, || {
+                format!(
+                    "{requirement_id} of {run_id}: {decision:?} was acknowledged, and is not on disk: {requirement:?}"
+                )
+            });
         }
     }
 

@@ -121,7 +121,9 @@ impl World {
         self.now = self.now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap() * 2);
         let decisions = self.open_decisions(run_id);
         for (requirement_id, decision) in decisions {
-            self.processes[0].decide(run_id.clone(), requirement_id, decision, self.now);
+            for by in model::PEOPLE {
+                self.processes[0].decide(run_id.clone(), requirement_id.clone(), decision.clone(), by, self.now);
+            }
         }
         self.drain();
         self.processes[0].continue_run(run_id.clone(), WILLING, self.now);
@@ -133,11 +135,11 @@ impl World {
         let Some(journal) = disk.journals.get(run_id) else {
             return Vec::new();
         };
+        // Whoever confirms second confirms what the first one did.
         let decide = |requirement: &Requirement| {
-            (
-                requirement.id.clone(),
-                model::decision(requirement.kind, &mut Random::new(journal.len())),
-            )
+            let first = requirement.approvals.first().map(|approval| approval.decision.clone());
+            let drawn = || model::decision(requirement.kind, &mut Random::new(journal.len()));
+            (requirement.id.clone(), first.unwrap_or_else(drawn))
         };
         journal.run.open_requirements().map(decide).collect()
     }

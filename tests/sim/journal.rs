@@ -1,10 +1,14 @@
 //! What a run's journal must add up to: folded entry by entry as it is committed, with the rules that each entry has to keep.
 
-use haltpoint_engine::Timestamp;
-use haltpoint_engine::journal::{Entry, InDoubtRule, OutcomeSource, Record, ToolFinished};
+use std::collections::BTreeSet;
+
+use haltpoint_engine::journal::{
+    Entry, FailureKind, InDoubtRule, OutcomeSource, Record, RequirementDecided, ToolFinished,
+};
 use haltpoint_engine::requirement::{Decision, RequirementKind};
 use haltpoint_engine::run::{Call, CallState, Reconciled, Run};
 use haltpoint_engine::store::{NewRun, RunStatus};
+use haltpoint_engine::{Text, Timestamp};
 
 use crate::witness::{Happening, Promise, Witness};
 
@@ -48,7 +52,7 @@ impl Journal {
     }
 
     pub(crate) fn append(&mut self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
-        self.judge(entry, witness);
+        self.judge(entry, at, witness);
         let record = record(self.len() + 1, entry.clone(), at, outsider);
         let folded = self.run.fold_record(&record);
         witness.expect(folded.is_ok(), Promise::ReplayGivesLiveState, || {
@@ -76,7 +80,7 @@ impl Journal {
         }
     }
 
-    fn judge(&mut self, entry: &Entry, witness: &Witness) {
+    fn judge(&mut self, entry: &Entry, at: Timestamp, witness: &Witness) {
         match entry {
             Entry::ToolStarted(started) => self.judge_start(&started.call_id, witness),
             Entry::ToolFinished(finished) => self.judge_outcome(finished, witness),
@@ -85,13 +89,23 @@ impl Journal {
             Entry::RequirementOpened(opened) if opened.kind == RequirementKind::Recovery => {
                 witness.count(Happening::RecoveriesAsked);
             }
-            Entry::RequirementDecided(decided) => {
-                self.judge_decision(&decided.requirement_id, &decided.decision, witness);
+            Entry::RequirementDecided(decided) => self.judge_decision(decided, at, witness),
+            Entry::RequirementExpired(expired) => {
+                let requirement = self.run.requirement(&expired.requirement_id);
+                let is_due = requirement.is_some_and(|open| open.is_open() && open.terms.are_over(at));
+                witness.expect(is_due, Promise::DecidedOnce, || {
+                    format!("{expired:?} of {requirement:?}")
+                });
             }
             Entry::RunContinued(continued) => self.rule = continued.on_in_doubt,
             Entry::RunPaused(_) => witness.count(Happening::Pauses),
             Entry::RunCancelled(_) => witness.count(Happening::CancelledRuns),
-            Entry::RunFailed(_) => witness.count(Happening::FailedRuns),
+            Entry::RunFailed(failed) => {
+                witness.count(Happening::FailedRuns);
+                if failed.failure.kind == FailureKind::Expired {
+                    witness.count(Happening::FailuresByExpiry);
+                }
+            }
             _ => {}
         }
     }
@@ -120,6 +134,11 @@ impl Journal {
         };
         witness.expect(may_start, promise, || {
             format!("{call_id} starts while it is {:?}", call.state)
+        });
+        let is_approved = !matches!(decision, Some(Decision::Confirm(_)))
+            || self.approvers(call).len() >= call.plan.rules.approvals as usize;
+        witness.expect(is_approved, Promise::DecisionsAreHonoured, || {
+            format!("{call_id} starts on the word of {:?}", self.approvers(call))
         });
         if is_repetition {
             self.license(call_id);
@@ -153,6 +172,7 @@ impl Journal {
                 )
             }
             (OutcomeSource::Refused, None) => true,
+            (OutcomeSource::Expired, None) => self.is_expired(call),
             _ => false,
         };
         witness.expect(fits, Promise::DecisionsAreHonoured, || {
@@ -160,25 +180,49 @@ impl Journal {
         });
     }
 
-    fn judge_decision(&self, requirement_id: &str, decision: &Decision, witness: &Witness) {
-        let before = self
-            .run
-            .requirement(requirement_id)
-            .and_then(|requirement| requirement.decided.as_ref());
-        witness.expect(before.is_none(), Promise::DecidedOnce, || {
-            format!("{requirement_id}: {decision:?} after {before:?}")
+    fn judge_decision(&self, decided: &RequirementDecided, at: Timestamp, witness: &Witness) {
+        let requirement = self.run.requirement(&decided.requirement_id);
+        let is_wanted = requirement.is_some_and(|open| open.is_open() && !open.terms.are_over(at));
+        witness.expect(is_wanted, Promise::DecidedOnce, || {
+            format!("{decided:?} after {requirement:?}")
         });
-        match decision {
+        match &decided.decision {
             Decision::Confirm(confirmation) => {
                 witness.count(Happening::Confirmations);
                 if confirmation.tool_args.is_some() {
                     witness.count(Happening::ChangedArguments);
+                }
+                if requirement.is_some_and(|requirement| requirement.terms.approvals > 1) {
+                    witness.count(Happening::Approvals);
                 }
             }
             Decision::Input { .. } => witness.count(Happening::Answers),
             Decision::Retry => witness.count(Happening::RecoveriesRetried),
             _ => {}
         }
+    }
+
+    /// Who confirmed the call, by the journal's own words.
+    fn approvers(&self, call: &Call) -> BTreeSet<Text> {
+        let ids: Vec<&Text> = call
+            .requirements
+            .iter()
+            .map(|&place| &self.run.requirements()[place].id)
+            .collect();
+        let names = self.records.iter().filter_map(|record| match &record.entry {
+            Entry::RequirementDecided(decided)
+                if ids.contains(&&decided.requirement_id) && matches!(decided.decision, Decision::Confirm(_)) =>
+            {
+                decided.by.clone()
+            }
+            _ => None,
+        });
+        names.collect()
+    }
+
+    fn is_expired(&self, call: &Call) -> bool {
+        let last = call.requirements.last();
+        last.is_some_and(|&place| self.run.requirements()[place].expired.is_some())
     }
 
     fn last_decision(&self, call: &Call) -> Option<&Decision> {

@@ -1,7 +1,8 @@
 //! The model and the people, as far as a seed determines what they say.
 
 use haltpoint_engine::journal::{
-    AskingRules, FORMAT, Failure, FailureKind, ModelReplied, PlannedCall, RunStarted, ToolFacts, Usage,
+    AskingRules, Expiry, FORMAT, Failure, FailureKind, ModelReplied, OnExpiry, PlannedCall, RunStarted, ToolFacts,
+    Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
 use haltpoint_engine::run::Verdict;
@@ -108,6 +109,7 @@ fn call(random: &mut Random) -> PlannedCall {
         rules: AskingRules::default(),
     };
     ask_somebody(&mut call, random);
+    set_terms(&mut call, random);
     call
 }
 
@@ -129,6 +131,19 @@ fn ask_somebody(call: &mut PlannedCall, random: &mut Random) {
         _ => {}
     }
 }
+
+fn set_terms(call: &mut PlannedCall, random: &mut Random) {
+    if random.chance(30) {
+        call.rules.expiry = Some(Expiry {
+            after_us: random.one_of(&[1, 1_000_000, 25_000_000, 3_000_000_000]),
+            then: random.one_of(&[OnExpiry::Reject, OnExpiry::Fail, OnExpiry::Cancel]),
+        });
+    }
+    call.rules.approvals = random.one_of(&[1, 1, 2, 3]);
+}
+
+/// Who decides.
+pub(crate) const PEOPLE: [&str; 3] = ["ann", "bob", "cid"];
 
 /// What somebody decides about a requirement of that kind.
 pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {

@@ -31,6 +31,8 @@ pub(crate) enum News {
         decision: Decision,
         outcome: Result<(), EngineError>,
     },
+    /// What became of looking whether a requirement's time is over.
+    Expired { outcome: Result<bool, EngineError> },
     /// What became of a cancel request.
     Cancelled { outcome: Result<bool, EngineError> },
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use haltpoint_engine::journal::CancelRequested;
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::session::{self, Opened, Session};
+use haltpoint_engine::session::{self, EngineError, Opened, Session};
+use haltpoint_engine::store::StoreError;
 use haltpoint_engine::store::handle::{StoreHandle, Subscription};
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::{Text, Timestamp};
@@ -120,7 +121,7 @@ impl Process {
         self.handle.subscribe(run_id, Arc::new(put))
     }
 
-    pub(crate) fn decide(&self, run_id: Text, requirement_id: Text, decision: Decision, now: Timestamp) {
+    pub(crate) fn decide(&self, run_id: Text, requirement_id: Text, decision: Decision, by: &str, now: Timestamp) {
         let inbox = self.inbox.clone();
         let news = (run_id.clone(), requirement_id.clone(), decision.clone());
         let then = Box::new(move |outcome| {
@@ -137,10 +138,16 @@ impl Process {
             run_id,
             requirement_id,
             decision,
-            Some("somebody".into()),
+            Some(by.into()),
             now,
             then,
         );
+    }
+
+    pub(crate) fn expire(&self, run_id: Text, requirement_id: Text, now: Timestamp) {
+        let inbox = self.inbox.clone();
+        let then = Box::new(move |outcome| inbox.put(News::Expired { outcome }));
+        session::expire(&self.handle, run_id, requirement_id, now, then);
     }
 
     pub(crate) fn cancel(&self, run_id: Text, interrupt: bool, now: Timestamp) {
@@ -185,7 +192,12 @@ impl Process {
                     .acknowledge_decision(run_id, requirement_id, decision);
             }
             News::Cancelled { outcome: Ok(true) } => self.witness.count(Happening::CancelledFromOutside),
-            News::Decided { .. } | News::Cancelled { .. } => {}
+            News::Decided {
+                outcome: Err(EngineError::Store(StoreError::Expired { .. })),
+                ..
+            } => self.witness.count(Happening::LateDecisions),
+            News::Expired { outcome: Ok(true) } => self.witness.count(Happening::Expiries),
+            News::Decided { .. } | News::Cancelled { .. } | News::Expired { .. } => {}
         }
     }
 

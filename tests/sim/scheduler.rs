@@ -210,6 +210,7 @@ impl Scheduler {
                 seed,
             },
         );
+        self.offer(self.weights.deciders, Event::Expire { process, run, pick });
         let interrupt = self.random.chance(50);
         self.offer(
             self.weights.cancels,

@@ -48,7 +48,7 @@ happenings! {
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments,
+    ChangedArguments, Expiries, LateDecisions, FailuresByExpiry, Approvals,
 }
 
 /// How often each [`Happening`] was seen.

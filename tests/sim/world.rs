@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::FailureKind;
+use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::{Reconciliation, ToolInDoubt, ToolOutcome};
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::{Text, Timestamp};
@@ -126,7 +127,9 @@ impl World {
             Event::Acknowledge { .. } => self.processes[place].backend.acknowledge(),
             Event::Read { .. } => self.processes[place].backend.read_one(),
             Event::Notify { .. } => self.processes[place].backend.notify_one(),
-            Event::Continue { .. } | Event::Decide { .. } | Event::Cancel { .. } => self.apply_to_run(place, event),
+            Event::Continue { .. } | Event::Decide { .. } | Event::Expire { .. } | Event::Cancel { .. } => {
+                self.apply_to_run(place, event)
+            }
             _ => self.apply_to_drive(place, event),
         }
         self.processes[place].turn(self.now);
@@ -159,7 +162,11 @@ impl World {
     }
 
     fn apply_to_run(&mut self, place: usize, event: &Event) {
-        let (Event::Continue { run, .. } | Event::Decide { run, .. } | Event::Cancel { run, .. }) = event else {
+        let (Event::Continue { run, .. }
+        | Event::Decide { run, .. }
+        | Event::Expire { run, .. }
+        | Event::Cancel { run, .. }) = event
+        else {
             return;
         };
         let Some(run_id) = self.runs.get(*run).cloned() else {
@@ -180,28 +187,30 @@ impl World {
                 self.processes[place].continue_run(run_id, intent, self.now);
             }
             Event::Decide { pick, seed, .. } => self.decide(place, &run_id, *pick, *seed),
+            Event::Expire { pick, .. } => {
+                if let Some((id, _)) = self.requirement(&run_id, *pick) {
+                    self.processes[place].expire(run_id, id, self.now);
+                }
+            }
             Event::Cancel { interrupt, .. } => self.processes[place].cancel(run_id, *interrupt, self.now),
             _ => {}
         }
     }
 
     fn decide(&mut self, place: usize, run_id: &Text, pick: usize, seed: u64) {
+        if let Some((id, kind)) = self.requirement(run_id, pick) {
+            let mut random = Random::new(seed);
+            let by = random.one_of(&model::PEOPLE);
+            let decision = model::decision(kind, &mut random);
+            self.processes[place].decide(run_id.clone(), id, decision, by, self.now);
+        }
+    }
+
+    fn requirement(&self, run_id: &Text, pick: usize) -> Option<(Text, RequirementKind)> {
         let disk = self.disk.lock().unwrap();
-        let Some(journal) = disk
-            .journals
-            .get(run_id)
-            .filter(|journal| !journal.run.requirements().is_empty())
-        else {
-            return;
-        };
-        let requirements = journal.run.requirements();
-        let requirement = &requirements[pick % requirements.len()];
-        let (id, decision) = (
-            requirement.id.clone(),
-            model::decision(requirement.kind, &mut Random::new(seed)),
-        );
-        drop(disk);
-        self.processes[place].decide(run_id.clone(), id, decision, self.now);
+        let requirements = disk.journals.get(run_id)?.run.requirements();
+        let requirement = requirements.get(pick % requirements.len().max(1))?;
+        Some((requirement.id.clone(), requirement.kind))
     }
 
     fn apply_to_drive(&mut self, place: usize, event: &Event) {
@@ -336,6 +345,7 @@ fn place_of(event: &Event) -> usize {
         | Event::Reply { process, .. }
         | Event::ModelFails { process, .. }
         | Event::Decide { process, .. }
+        | Event::Expire { process, .. }
         | Event::Cancel { process, .. }
         | Event::CancelOwn { process, .. }
         | Event::Abandon { process, .. } => *process,

@@ -1,11 +1,13 @@
 //! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
 
+use haltpoint_engine::journal::Terms;
+use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::memory::MemoryStore;
-use haltpoint_engine::store::{Author, Finish, Operation, RunStatus, Store};
+use haltpoint_engine::store::{Author, DueFilter, Finish, Operation, RunStatus, Store};
 
 use crate::support::{
-    Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, holder, opened, rejected,
-    release, tool_finished, tool_started,
+    Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
+    holder, opened_on, rejected, release, tool_finished, tool_started,
 };
 
 const RUNS: [&str; 3] = ["r0", "r1", "r2"];
@@ -46,16 +48,25 @@ fn operation(random: &mut Random, store: &mut MemoryStore) -> Operation {
 
 fn outsider(random: &mut Random, run_id: &str) -> Operation {
     let requirement_id = random.one_of(&REQUIREMENTS);
-    let mut entries = vec![match random.below(8) {
+    let mut entries = vec![match random.below(9) {
         0 => tool_started("x"),
         1 | 2 => cancel(),
         3 => rejected(requirement_id),
+        4 => expired(requirement_id),
+        5 => decided_by(requirement_id, Decision::confirm(), random.one_of(&["ann", "bob"])),
         _ => confirmed(requirement_id),
     }];
     if random.below(3) == 0 {
         entries.push(confirmed(random.one_of(&REQUIREMENTS)));
     }
     append(run_id, Author::Outsider, entries, None)
+}
+
+fn terms(random: &mut Random) -> Terms {
+    Terms {
+        expires_at: random.one_of(&[None, None, Some(at(3)), Some(at(9))]),
+        approvals: random.one_of(&[1, 1, 2]),
+    }
 }
 
 fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operation {
@@ -86,7 +97,7 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
         4 => tool_started("x"),
         1 => tool_finished("x", "y"),
         2 => confirmed(random.one_of(&REQUIREMENTS)),
-        _ => opened(random.one_of(&REQUIREMENTS)),
+        _ => opened_on(random.one_of(&REQUIREMENTS), terms(random)),
     });
     append(
         run_id,
@@ -101,6 +112,12 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         assert_eq!(left.load(run_id), right.load(run_id), "{context}");
         assert_eq!(left.row(run_id), right.row(run_id), "{context}");
     }
+    let due = DueFilter {
+        run_id: None,
+        now: at(5),
+        limit: 99,
+    };
+    assert_eq!(left.due(&due), right.due(&due), "{context}");
     for session_id in ["s", "t"] {
         assert_eq!(
             left.completed_runs(session_id),

@@ -85,7 +85,7 @@ fn all_tables_are_strict() {
     drop(file.store());
     let sql = "SELECT count(*), total(strict) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let counts = beside(&file.path()).query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
-    assert_eq!(counts.unwrap(), (5, 5.0));
+    assert_eq!(counts.unwrap(), (6, 6.0));
 }
 
 #[test]

@@ -35,9 +35,14 @@ fn one_of_each_kind() -> Vec<Entry> {
             r#"{"requirement_id": "q", "call_id": "c", "kind": "user_input"}"#,
         ),
         (
+            "requirement_opened",
+            r#"{"requirement_id": "e", "call_id": "d", "kind": "user_input", "terms": {"expires_at": 1}}"#,
+        ),
+        (
             "requirement_decided",
             r#"{"requirement_id": "q", "decision": {"type": "input", "values": {"x": 0.1}}}"#,
         ),
+        ("requirement_expired", r#"{"requirement_id": "e"}"#),
         ("run_paused", "{}"),
         ("cancel_requested", r#"{"interrupt": true, "by": "ada"}"#),
         ("run_cancelled", "{}"),
@@ -47,7 +52,9 @@ fn one_of_each_kind() -> Vec<Entry> {
         ),
         ("run_completed", r#"{"output": "done"}"#),
     ];
-    assert_eq!(entries.map(|(kind, _)| kind), *Entry::KINDS);
+    let mut kinds: Vec<_> = entries.iter().map(|(kind, _)| *kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds, *Entry::KINDS);
     entries
         .iter()
         .map(|(kind, payload)| decode(kind, payload).unwrap())

@@ -14,6 +14,8 @@ mod files;
 mod handle;
 mod holders;
 mod journals;
+mod migrating;
 mod notifications;
 mod refusals;
+mod requirements;
 mod support;

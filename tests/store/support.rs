@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
-    CancelRequested, Entry, RequirementDecided, RequirementOpened, RunPaused, ToolFinished, ToolStarted, decode,
+    CancelRequested, Entry, RequirementDecided, RequirementExpired, RequirementOpened, RunPaused, Terms, ToolFinished,
+    ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Decision, RequirementKind};
 use haltpoint_engine::store::holder::{Holder, Liveness};
@@ -173,6 +174,30 @@ pub(crate) fn opened(requirement_id: &str) -> Entry {
         requirement_id: requirement_id.into(),
         call_id: "call".into(),
         kind,
+        terms: Terms::default(),
+    })
+}
+
+pub(crate) fn opened_on(requirement_id: &str, terms: Terms) -> Entry {
+    Entry::RequirementOpened(RequirementOpened {
+        requirement_id: requirement_id.into(),
+        call_id: "call".into(),
+        kind: RequirementKind::Confirmation,
+        terms,
+    })
+}
+
+pub(crate) fn expired(requirement_id: &str) -> Entry {
+    Entry::RequirementExpired(RequirementExpired {
+        requirement_id: requirement_id.into(),
+    })
+}
+
+pub(crate) fn decided_by(requirement_id: &str, decision: Decision, by: &str) -> Entry {
+    Entry::RequirementDecided(RequirementDecided {
+        requirement_id: requirement_id.into(),
+        decision,
+        by: Some(by.into()),
     })
 }
 

@@ -146,6 +146,22 @@ class Database:
             self, run_id=run_id, kind=kind, open_only=open_only, id_prefix=id_prefix, limit=limit, before=before
         )
 
+    def expire_due(self, run_id: str | None = None) -> int:
+        """Write that nobody decided in time what is due, and end the runs whose tools say so.
+
+        Whoever looks at a run, continues it, decides or waits does so as well; runs that nobody looks at wait for this.
+
+        Args:
+            run_id: only requirements of this run; else of all runs that are not stopped.
+
+        Returns:
+            How many requirements expired by this call.
+
+        Raises:
+            StoreError: the database can't be read or written.
+        """
+        return self.native.expire_due(run_id)
+
     def journal(self, run_id: str) -> list[dict[str, Any]]:
         """Return a run's journal, oldest entry first.
 
@@ -178,6 +194,10 @@ class Database:
     async def requirements_async(self, **conditions: Any) -> list[RunRequirement]:
         """Do what `requirements` does, with the same arguments, without holding up the event loop."""
         return await in_thread(lambda: self.requirements(**conditions))
+
+    async def expire_due_async(self, run_id: str | None = None) -> int:
+        """Do what `expire_due` does without holding up the event loop."""
+        return await in_thread(lambda: self.expire_due(run_id))
 
     async def journal_async(self, run_id: str) -> list[dict[str, Any]]:
         """Do what `journal` does without holding up the event loop."""

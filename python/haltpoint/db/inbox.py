@@ -19,7 +19,16 @@ __all__ = ["journal_of", "load_run", "open_requirements", "select_runs"]
 
 def load_run(database: Database, run_id: str) -> AgentRunOutput:
     """Do what `Database.run` says."""
-    return _output(database, database.native.look_up(run_id))
+    return _output(database, _current(database, run_id))
+
+
+def _current(database: Database, run_id: str) -> _engine.Snapshot:
+    """The run as it stands, once it is written that nobody decided in time what is due."""
+    snapshot = database.native.look_up(run_id)
+    if not snapshot.is_due():
+        return snapshot
+    database.expire_due(run_id)
+    return database.native.look_up(run_id)
 
 
 def select_runs(
@@ -35,6 +44,7 @@ def select_runs(
 ) -> list[AgentRunOutput]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
+    database.expire_due()
     rows = database.native.runs(wanted, agent_name, session_id, user_id, id_prefix, before, _checked_limit(limit))
     return [_listed(database, *row) for row in rows]
 
@@ -53,6 +63,7 @@ def open_requirements(
     from haltpoint.driving.decisions import waiter_for
     from haltpoint.run.requirements import RunRequirement
 
+    database.expire_due(run_id)
     text = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
     waiter = waiter_for(database)
     return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
@@ -107,4 +118,4 @@ def _listed(
 
 
 def _view_text(database: Database, run_id: str) -> str:
-    return database.native.look_up(run_id).view_json()
+    return _current(database, run_id).view_json()

@@ -10,13 +10,20 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.changed_arguments import check_changed_arguments
-from haltpoint.exceptions import HaltpointError, InvalidResolutionError, UnresolvedRequirementsError
+from haltpoint.exceptions import (
+    HaltpointError,
+    InvalidResolutionError,
+    RequirementExpiredError,
+    UnresolvedRequirementsError,
+)
 from haltpoint.json_value import to_json_text
 from haltpoint.run.changed_arguments import asked_arguments
+from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Handlers", "commit_drafts", "concerning", "unresolved_error", "waiter_for"]
 
 HitlHandler = Callable[[RunRequirement], Any]
+
+# In seconds.
+_CLOCK_GRAIN = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ async def commit_drafts(
     drafts: Iterable[RunRequirement | Mapping[str, Any]],
     tools: Mapping[str, ToolDefinition],
 ) -> int:
-    """Put the decisions that `drafts` hold on disk, and return how many there were.
+    """Put the decisions that `drafts` hold on disk, and return how many requirements are decided by them.
 
     Nothing is written before all of them are known to be valid.
 
@@ -81,6 +91,7 @@ async def commit_drafts(
     Raises:
         InvalidResolutionError: a requirement is not the run's, or its values do not fit.
         RequirementConflictError: somebody decided otherwise before.
+        RequirementExpiredError: a decision comes too late; it is taken off the requirement.
     """
     with concerning(stored.run_id):
         ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
@@ -88,7 +99,7 @@ async def commit_drafts(
             await check_changed_arguments(database, on_disk, decision, tools)
         for requirement, on_disk, decision in ready:
             await _commit(database, stored.run_id, requirement, on_disk.id, decision)
-    return len(ready)
+    return sum(requirement.decision is not None for requirement, _, _ in ready)
 
 
 @contextmanager
@@ -126,6 +137,10 @@ def _checked(
     decision = requirement.draft_decision()
     if decision is None or decision == on_disk.decision:
         return None
+    if on_disk.is_expired:
+        requirement.take_terms(on_disk.to_dict())
+        raise expired_error(on_disk)
+    _check_name(on_disk, requirement.draft_by, decision)
     shown = on_disk.tool_execution
     if requirement.kind == "confirmation" and _is_edited(requirement, on_disk):
         raise InvalidResolutionError(
@@ -139,6 +154,12 @@ def _checked(
         decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[str, Any]) -> None:
+    """One of several approvals has to say whose it is; the name of a process says nothing."""
+    if requirement.approvals_needed > 1 and decision["type"] == "confirm" and not (by or "").strip():
+        raise nameless_error(requirement)
 
 
 def _is_edited(requirement: RunRequirement, on_disk: RunRequirement) -> bool:
@@ -193,11 +214,16 @@ async def _commit(
     text = _text_of(decision, requirement)
     by = requirement.draft_by or _who_decides()
     ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
-    with concerning(run_id):
-        # A cancelled caller does not take the decision back: it may be on disk already.
-        await asyncio.shield(bridge.wait(ticket))
-    if requirement.decision is None:
+    try:
+        with concerning(run_id):
+            # A cancelled caller does not take the decision back: it may be on disk already.
+            await asyncio.shield(bridge.wait(ticket))
+    except RequirementExpiredError:
         await _refresh(database, run_id, requirement, requirement_id)
+        raise
+    if requirement.decision is None and not await _refresh(database, run_id, requirement, requirement_id):
+        # One of several approvals: whoever holds the object may speak for the next person.
+        requirement.drop_draft()
 
 
 def _who_decides() -> str:
@@ -206,24 +232,26 @@ def _who_decides() -> str:
 
 
 async def _refresh(database: Database, run_id: str, requirement: RunRequirement, requirement_id: str) -> bool:
-    """Take over the decision that is on disk, if there is one."""
+    """Take over what is on disk; return whether there is a decision, or none can be made any more."""
     bridge = LoopBridge.current()
     snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
     for data in json.loads(snapshot.requirements_json()):
-        if data["id"] == requirement_id and data["decision"] is not None:
-            requirement.take_committed(data["decision"], data["decided_by"], data["decided_at"])
-            return True
-    return False
+        if data["id"] == requirement_id:
+            requirement.take_terms(data)
+            if data["decision"] is not None:
+                requirement.take_committed(data["decision"], data["decided_by"], data["decided_at"])
+    return requirement.decision is not None or requirement.is_expired
 
 
 def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRequirement]]:
     """Return what awaiting a requirement of this database does: commit a draft, or wait for somebody's decision."""
 
     async def wait(requirement: RunRequirement) -> RunRequirement:
-        if requirement.decision is not None:
+        if requirement.decision is not None or requirement.is_expired:
             return requirement
         decision = requirement.draft_decision()
         if decision is not None:
+            _check_name(requirement, requirement.draft_by, decision)
             await check_changed_arguments(database, requirement, decision, {})
             await _commit(database, _run_of(requirement), requirement, requirement.id, decision)
         else:
@@ -242,11 +270,28 @@ async def _until_decided(database: Database, requirement: RunRequirement) -> Non
     try:
         # Looked at once before waiting: the decision may have been made before the watch began.
         while not await _refresh(database, run_id, requirement, requirement.id):
-            await news.wait()
-            news.clear()
+            await _next_news(database, requirement, news)
     finally:
         watch.close()
         bridge.forget(watch.ticket)
+
+
+async def _next_news(database: Database, requirement: RunRequirement, news: asyncio.Event) -> None:
+    """Wait until something was written about the run, or until the time to decide is over, which is written then."""
+    try:
+        await asyncio.wait_for(news.wait(), _time_left(requirement))
+    except asyncio.TimeoutError:
+        await database.expire_due_async(requirement.run_id)
+    else:
+        news.clear()
+
+
+def _time_left(requirement: RunRequirement) -> float | None:
+    if requirement.expires_at is None:
+        return None
+    # A little more, so that a clock that is read coarsely says that the time is over.
+    left = requirement.expires_at - datetime.now(timezone.utc)
+    return max(left.total_seconds(), 0.0) + _CLOCK_GRAIN
 
 
 def _run_of(requirement: RunRequirement) -> str:

@@ -116,7 +116,7 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         call_id,
         json_text(arguments),
         asks=definition.pause if answer is None or answer.ask else None,
-        rules=_asking_rules(answer),
+        rules=_asking_rules(definition, answer),
         fields=_form(definition, arguments),
         answers_are_result=definition.dynamic_user_input,
     )
@@ -151,9 +151,14 @@ def _described(
     )
 
 
-def _asking_rules(answer: RuleAnswer | None) -> str | None:
+def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str | None:
     """What holds for asking about the call, as JSON, where anything does."""
-    return None if answer is None else json_text({"answer": answer.to_dict()})
+    rules: dict[str, Any] = {} if answer is None else {"answer": answer.to_dict()}
+    if definition.expires_after is not None:
+        rules["expiry"] = {"after_us": round(definition.expires_after * 1_000_000), "then": definition.on_expiry}
+    if definition.approvals > 1:
+        rules["approvals"] = definition.approvals
+    return json_text(rules) if rules else None
 
 
 def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | None:

@@ -15,18 +15,11 @@ from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, concerning, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
+from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
-from haltpoint.exceptions import (
-    HaltpointError,
-    InvalidOutputError,
-    ModelError,
-    RunNotFoundError,
-    RunTimeoutError,
-    ToolCallLimitError,
-    ToolInDoubtError,
-)
+from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.task import Task, known_format, response_format_data
@@ -164,13 +157,16 @@ async def continue_run(
         UnresolvedRequirementsError: it is paused, and there is neither a decision nor a handler.
         RunBusyError: another live process, or another task of this one, drives it.
     """
-    snapshot = await _load(call.database, run_id)
+    found = await _load(call.database, run_id)
+    snapshot = await _current(call.database, found)
     known = known_run(run_id)
     task = task or (known.task if known is not None else None) or _task_of(snapshot)
     output = _output(call, task, snapshot)
     if output.is_complete:
         return _handed_out(call, output, {}, task)
     call.on_run(run_id)
+    if snapshot.status != found.status:
+        return _ended_by_expiry(call, output, snapshot, task)
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
@@ -185,6 +181,23 @@ async def continue_run(
         await _ask_handlers(call, await _reloaded(call, task, run_id), tools)
     output = await _take_up(call, task, tools, run_id, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools)
+
+
+async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
+    """The run as it stands once it is written that nobody decided in time what is due."""
+    if not snapshot.is_due():
+        return snapshot
+    await database.expire_due_async(snapshot.run_id)
+    return await _load(database, snapshot.run_id)
+
+
+def _ended_by_expiry(call: Call, output: AgentRunOutput, snapshot: Snapshot, task: Task) -> AgentRunOutput:
+    """What a caller is told whose run just ended because nobody answered; the next one who continues it goes on."""
+    known = known_run(output.run_id)
+    _handed_out(call, output, {} if known is None else known.tools, task)
+    if output.is_error:
+        raise failure_of(snapshot, None, call.tool_call_limit)
+    return output
 
 
 async def _resolve_and_continue(
@@ -204,7 +217,7 @@ async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, 
     """
     decided = 0
     for requirement in output.requirements:
-        if requirement.decision is None:
+        if requirement.decision is None and not requirement.is_expired:
             with concerning(output.run_id):
                 await call.handlers.resolve(requirement)
             await commit_drafts(call.database, output, [requirement], tools)
@@ -262,9 +275,9 @@ async def _drive(
         session.close()
         output = _handed_out(call, _output(call, task, snapshot), tools, task)
     if output.is_error:
-        raise _failure(snapshot, driver.error, call.tool_call_limit)
+        raise failure_of(snapshot, driver.error, call.tool_call_limit)
     if limit.passed and output.is_cancelled:
-        raise _timeout_error(output.run_id, call.timeout)
+        raise timeout_error(output.run_id, call.timeout)
     return output
 
 
@@ -369,29 +382,3 @@ def _task_of(snapshot: Snapshot) -> Task:
     if data["response_format"] is not None:
         task.response_format = known_format(data["response_format"]) or cast("Any", AnyJson)
     return task
-
-
-# Errors
-
-
-def _failure(snapshot: Snapshot, error: ModelError | None, limit: int) -> HaltpointError:
-    kind, message, provider, status_code = snapshot.failure or ("model", "the run failed", None, None)
-    if kind == "tool_call_limit":
-        return ToolCallLimitError(message, run_id=snapshot.run_id, limit=limit)
-    if kind == "in_doubt":
-        return ToolInDoubtError(message, run_id=snapshot.run_id)
-    if kind == "invalid_output":
-        return InvalidOutputError(message, run_id=snapshot.run_id)
-    if error is None:
-        error = ModelError(message, provider=provider, status_code=status_code)
-    error.run_id = snapshot.run_id
-    return error
-
-
-def _timeout_error(run_id: str, timeout: float | None) -> RunTimeoutError:
-    return RunTimeoutError(
-        f"run {run_id} took longer than {timeout:g} seconds and was cancelled; "
-        f"continue it with continue_run_async(run_id={run_id!r})",
-        run_id=run_id,
-        timeout=timeout,
-    )

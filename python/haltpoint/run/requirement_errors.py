@@ -5,14 +5,14 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError
+from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
 from haltpoint.run.decisions import Decision, RequirementKind, describe_decision
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
-    from haltpoint.run.requirements import RunRequirement
+    from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["HOW_TO_RESOLVE", "conflict_error", "wrong_kind_error"]
+__all__ = ["HOW_TO_RESOLVE", "conflict_error", "expired_error", "nameless_error", "wrong_kind_error"]
 
 HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "confirmation": "call confirm() or reject(note)",
@@ -29,7 +29,7 @@ _NEEDS: dict[RequirementKind, str] = {
 }
 
 
-def wrong_kind_error(requirement: RunRequirement, what: str) -> InvalidResolutionError:
+def wrong_kind_error(requirement: RequirementState, what: str) -> InvalidResolutionError:
     """Return the error for a method that does not fit the requirement's kind."""
     return InvalidResolutionError(
         f"{what} does not fit {_named(requirement)}, which needs {_NEEDS[requirement.kind]}: "
@@ -39,7 +39,7 @@ def wrong_kind_error(requirement: RunRequirement, what: str) -> InvalidResolutio
     )
 
 
-def conflict_error(requirement: RunRequirement, decision: Decision) -> RequirementConflictError:
+def conflict_error(requirement: RequirementState, decision: Decision) -> RequirementConflictError:
     """Return the error for a decision other than the one that was committed."""
     at = "" if requirement.decided_at is None else f" at {format_time(requirement.decided_at)}"
     return RequirementConflictError(
@@ -53,5 +53,29 @@ def conflict_error(requirement: RunRequirement, decision: Decision) -> Requireme
     )
 
 
-def _named(requirement: RunRequirement) -> str:
+def expired_error(requirement: RequirementState) -> RequirementExpiredError:
+    """Return the error for a decision that comes too late."""
+    until = (
+        "" if requirement.expires_at is None else f", which was possible until {format_time(requirement.expires_at)}"
+    )
+    return RequirementExpiredError(
+        f"{_named(requirement)} expired before anybody decided{until}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        expired_at=requirement.expires_at,
+    )
+
+
+def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
+    """Return the error for one of several approvals that does not say whose it is."""
+    return InvalidResolutionError(
+        f"{_named(requirement)} needs {requirement.approvals_needed} different people to confirm it, so each has "
+        "to say who they are: confirm(by=...)",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name="by",
+    )
+
+
+def _named(requirement: RequirementState) -> str:
     return f"requirement {requirement.id} of tool {requirement.tool_execution.tool_name!r}"

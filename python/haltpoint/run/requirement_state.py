@@ -34,6 +34,10 @@ class RequirementState:
         self.kind: RequirementKind = kind or kind_of(tool_execution)
         self.created_at = created_at or datetime.now(timezone.utc)
         self.details = details
+        self.expires_at: datetime | None = None
+        self.expired_at: datetime | None = None
+        self.approvals: list[dict[str, Any]] = []
+        self.approvals_needed = 1
         self.decision: Decision | None = None
         self.decided_by: str | None = None
         # Who drafts: what `by=` said last, committed along with the draft.
@@ -86,7 +90,10 @@ class RequirementState:
     @property
     def how_to_resolve(self) -> str:
         """One line of advice, for messages."""
-        return HOW_TO_RESOLVE[self.kind]
+        how = HOW_TO_RESOLVE[self.kind]
+        if self.approvals_needed == 1:
+            return how
+        return f"{how}; {self.approvals_needed} different people must confirm, and {len(self.approvals)} did"
 
     # What was said
 
@@ -114,9 +121,14 @@ class RequirementState:
         return self.tool_execution.result is not None
 
     @property
+    def is_expired(self) -> bool:
+        """Whether nobody decided in time, so that nobody can any more."""
+        return self.expired_at is not None
+
+    @property
     def is_resolved(self) -> bool:
-        """Whether there is a decision, be it committed or a draft."""
-        if self.decision is not None:
+        """Whether nothing is waited for: there is a decision, committed or drafted, or it is too late for one."""
+        if self.decision is not None or self.is_expired:
             return True
         if self.kind == "confirmation":
             return self.confirmation is not None

@@ -21,8 +21,9 @@ from haltpoint.run.decisions import (
     same_decision,
 )
 from haltpoint.run.requirement_data import merged_execution
-from haltpoint.run.requirement_errors import conflict_error, wrong_kind_error
+from haltpoint.run.requirement_errors import conflict_error, expired_error, wrong_kind_error
 from haltpoint.run.requirement_state import RequirementState
+from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.timestamps import format_time, parse_time
 from haltpoint.run.tools.tools import text_of
 
@@ -38,7 +39,8 @@ class RunRequirement(RequirementState):
 
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
-    is final, and a different decision raises `RequirementConflictError`. Each of the methods takes `by=`: who decides,
+    is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides,
     which is kept with the decision.
 
     Attributes:
@@ -50,7 +52,12 @@ class RunRequirement(RequirementState):
         decision: the committed decision as JSON data, or None before there is one.
         decided_by: who made the committed decision.
         decided_at: when it was made (aware, UTC).
-        details: for a recovery: what is known of the interrupted call, as JSON data.
+        details: JSON data or None. For a recovery: what is known of the interrupted call; for a confirmation: why the
+            tool's own rule could not tell whether one is needed (`rule_failure`).
+        expires_at: until when it can be decided (aware, UTC); None for as long as it takes.
+        expired_at: when it was written that nobody decided in time (aware, UTC); None while it was not.
+        approvals_needed: how many different people must confirm.
+        approvals: who has confirmed, where several must: each a dict of `by`, `at` (ISO 8601) and `decision`.
     """
 
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
@@ -98,6 +105,8 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was answered otherwise.
         """
         self._check_kind("user_input", "answer()")
+        if self.is_expired:
+            raise expired_error(self)
         fields = {field["name"]: field for field in self.user_input_schema or ()}
         for name in values:
             if name not in fields:
@@ -167,7 +176,7 @@ class RunRequirement(RequirementState):
             RequirementConflictError: something different was assigned after the commit.
         """
         if self.decision is None:
-            return self._drafted()
+            return None if self.is_expired else self._drafted()
         if contradicts(self.tool_execution, self.decision, self._committed_result):
             raise conflict_error(self, self.decision)
         return deepcopy(self.decision)
@@ -208,6 +217,20 @@ class RunRequirement(RequirementState):
             )
         return self._waiter(self).__await__()
 
+    def take_terms(self, data: Mapping[str, Any]) -> None:
+        """Take over how long it waits, for how many people, and who has confirmed, from what the engine tells."""
+        restore_terms(self, data)
+        if self.is_expired:
+            self.drop_draft()
+
+    def drop_draft(self) -> None:
+        """Take back what was said and not committed; values that were filled into fields stay."""
+        execution = self.tool_execution
+        execution.confirmed = execution.confirmation_note = execution.answered = None
+        if self.kind in ("external_tool", "recovery"):
+            execution.result = None
+        self._recovery, self._confirmation, self.draft_by = None, {}, None
+
     # Data
 
     def to_dict(self) -> dict[str, Any]:
@@ -230,6 +253,7 @@ class RunRequirement(RequirementState):
             "tool_execution": execution,
             "decision": deepcopy(self.decision),
             "details": deepcopy(self.details),
+            **terms_data(self),
             "open_fields": list(self._open_fields),
             "recovery_draft": deepcopy(self._recovery),
             "confirmation_draft": deepcopy(self._confirmation),
@@ -258,6 +282,7 @@ class RunRequirement(RequirementState):
             created_at=None if created_at is None else parse_time(created_at),
             details=data.get("details"),
         )
+        restore_terms(requirement, data)
         requirement._restore(data)
         if waiter is not None:
             requirement._waiter = waiter
@@ -334,6 +359,8 @@ class RunRequirement(RequirementState):
             raise
 
     def _decide(self, decision: Decision, by: str | None) -> None:
+        if self.is_expired:
+            raise expired_error(self)
         if self.decision is not None:
             if not same_decision(decision, self.decision):
                 raise conflict_error(self, self.decision)

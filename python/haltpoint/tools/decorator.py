@@ -12,6 +12,7 @@ from .options import DEFAULT_OPTIONS, ToolOptions
 from .registry import register_tool
 
 if TYPE_CHECKING:
+    from .options import OnExpiry
     from .reconcile import InDoubtCall
 
 __all__ = ["mark_tool", "tool"]
@@ -38,6 +39,9 @@ def tool(
     requires_user_input: bool = False,
     user_input_fields: Sequence[str] = (),
     external_execution: bool = False,
+    expires_after: float | None = None,
+    on_expiry: OnExpiry = "reject",
+    approvals: int = 1,
     read_only: bool = False,
     idempotent: bool = False,
     reconcile: Callable[[InDoubtCall], Any] | None = None,

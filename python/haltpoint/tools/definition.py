@@ -19,7 +19,7 @@ from .callables import (
 )
 
 if TYPE_CHECKING:
-    from .options import PauseKind, ToolOptions
+    from .options import OnExpiry, PauseKind, ToolOptions
     from .reconcile import InDoubtCall
     from .schema import ToolParameter, ToolSchema
 
@@ -41,6 +41,9 @@ class ToolDefinition:
         pause: what a call waits for before it runs, if anything.
         confirmation_rule: says for each call whether it waits for a confirmation, where that depends on the arguments.
         user_input_fields: the parameters whose values a person gives.
+        expires_after: how long an answer is waited for, in seconds; None for as long as it takes.
+        on_expiry: what happens then: "reject", "fail" or "cancel".
+        approvals: how many different people must confirm a call.
         read_only: a call changes nothing.
         idempotent: a repeated call changes nothing more.
         reconcile: what is asked about a call whose outcome is unknown.
@@ -64,6 +67,9 @@ class ToolDefinition:
     pause: PauseKind | None
     confirmation_rule: Callable[..., Any] | None
     user_input_fields: tuple[str, ...]
+    expires_after: float | None
+    on_expiry: OnExpiry
+    approvals: int
     read_only: bool
     idempotent: bool
     reconcile: Callable[[InDoubtCall], Any] | None
@@ -174,6 +180,9 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         pause=options.pause,
         confirmation_rule=options.confirmation_rule,
         user_input_fields=options.user_input_fields,
+        expires_after=options.expires_after,
+        on_expiry=options.on_expiry,
+        approvals=options.approvals,
         read_only=options.read_only,
         idempotent=options.idempotent,
         reconcile=options.reconcile,

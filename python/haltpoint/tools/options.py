@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 if TYPE_CHECKING:
     from .reconcile import InDoubtCall
 
-__all__ = ["DEFAULT_OPTIONS", "PauseKind", "ToolOptions"]
+__all__ = ["DEFAULT_OPTIONS", "OnExpiry", "PauseKind", "ToolOptions"]
 
 PauseKind: TypeAlias = Literal["confirmation", "user_input", "external_tool"]
+OnExpiry: TypeAlias = Literal["reject", "fail", "cancel"]
+
+_HUMAN_FLAGS = ("requires_confirmation", "requires_user_input", "external_execution")
 
 _FLAGS = (
     "requires_user_input",
@@ -36,6 +39,11 @@ class ToolOptions:
         requires_user_input: a person gives the values of `user_input_fields` before the tool runs.
         user_input_fields: names of the parameters that the person gives.
         external_execution: the tool runs elsewhere, and its result is handed in.
+        expires_after: how long a person, or whatever runs the tool elsewhere, is waited for, in seconds; None for as
+            long as it takes. Nobody can decide after that, and the call is not run.
+        on_expiry: what happens then: "reject" tells the model that nobody answered and goes on, "fail" ends the run
+            with an error, "cancel" cancels it.
+        approvals: how many different people must confirm a call; one rejection rejects it.
         read_only: a call changes nothing, so that it may be repeated.
         idempotent: a repeated call changes nothing more, so that it may be repeated.
         reconcile: a plain or async function that is asked what became of a call whose outcome is unknown. It gets an
@@ -58,6 +66,9 @@ class ToolOptions:
     requires_user_input: bool = False
     user_input_fields: tuple[str, ...] = ()
     external_execution: bool = False
+    expires_after: float | None = None
+    on_expiry: OnExpiry = "reject"
+    approvals: int = 1
     read_only: bool = False
     idempotent: bool = False
     reconcile: Callable[[InDoubtCall], Any] | None = None
@@ -77,6 +88,7 @@ class ToolOptions:
         object.__setattr__(self, "user_input_fields", _field_names(self.user_input_fields))
         _check_limits(self)
         _check_human_flags(self)
+        _check_asking(self)
 
     @property
     def pause(self) -> PauseKind | None:
@@ -135,15 +147,8 @@ def _field_names(fields: Any) -> tuple[str, ...]:
 
 
 def _check_limits(options: ToolOptions) -> None:
-    timeout = cast("object", options.timeout)
-    if timeout is not None:
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
-        if not (timeout > 0 and math.isfinite(timeout)):
-            raise ValueError(f"timeout must be a finite number of seconds above 0, not {timeout!r}")
-    retries = cast("object", options.max_retries)
-    if isinstance(retries, bool) or not isinstance(retries, int):
-        raise TypeError(f"max_retries must be an int, not {retries!r}")
+    _check_seconds("timeout", options.timeout)
+    retries = _whole_number("max_retries", options.max_retries)
     if retries < 0:
         raise ValueError(f"max_retries must not be negative, and {retries} is")
     if retries > 0 and not options.repeatable:
@@ -153,9 +158,37 @@ def _check_limits(options: ToolOptions) -> None:
         )
 
 
+def _check_seconds(name: str, value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be a finite number of seconds above 0, not {value!r}")
+
+
+def _whole_number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {value!r}")
+    return value
+
+
+def _check_asking(options: ToolOptions) -> None:
+    _check_seconds("expires_after", options.expires_after)
+    if options.on_expiry not in get_args(OnExpiry):
+        raise ValueError(f"on_expiry must be one of {', '.join(get_args(OnExpiry))}, not {options.on_expiry!r}")
+    if options.expires_after is None and options.on_expiry != "reject":
+        raise ValueError("on_expiry needs expires_after: how long an answer is waited for, in seconds")
+    if options.expires_after is not None and options.pause is None:
+        raise ValueError(f"expires_after needs one of {', '.join(_HUMAN_FLAGS)}: this tool waits for nobody")
+    if _whole_number("approvals", options.approvals) < 1:
+        raise ValueError(f"approvals must be at least 1, not {options.approvals}")
+    if options.approvals > 1 and options.pause != "confirmation":
+        raise ValueError("approvals needs requires_confirmation: it says how many people must confirm a call")
+
+
 def _check_human_flags(options: ToolOptions) -> None:
-    flags = ("requires_confirmation", "requires_user_input", "external_execution")
-    given = [flag for flag in flags if getattr(options, flag)]
+    given = [flag for flag in _HUMAN_FLAGS if getattr(options, flag)]
     if len(given) > 1:
         raise ValueError(f"a tool can wait for one thing only, so choose one of {', '.join(given)}")
     fixed_fields = options.requires_user_input and not options.dynamic_user_input

@@ -13,8 +13,8 @@ use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
-    StoredRun,
+    Committed, DueFilter, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
+    StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -133,6 +133,10 @@ impl Store for SharedMemory {
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).requirements(filter)
+    }
+
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        lock(&self.0).due(filter)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

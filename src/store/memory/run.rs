@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{AuditKey, Chain, Entry, Record};
+use crate::journal::{AuditKey, Chain, Entry, Record, RequirementDecided};
 use crate::store::raw::{RawContent, RawEntry};
-use crate::store::rules::{self, RequirementState, RunState};
+use crate::store::rules::{self, OpenRequirement, RequirementState, RunState};
 use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
@@ -40,6 +40,10 @@ impl MemoryRun {
             driver_entries: 0,
             requirements: HashMap::new(),
         }
+    }
+
+    pub(super) fn holder_token(&self) -> Option<&Text> {
+        self.row.holder.as_ref().map(|holder| &holder.token)
     }
 
     pub(super) fn state(&self) -> RunState {
@@ -105,10 +109,21 @@ impl MemoryRun {
 
     fn note(&mut self, entry: &Entry, at: Timestamp) {
         let (id, state) = match entry {
-            Entry::RequirementOpened(opened) => (&opened.requirement_id, RequirementState::Open),
-            Entry::RequirementDecided(by) => (&by.requirement_id, RequirementState::Decided { by: by.clone(), at }),
+            Entry::RequirementOpened(opened) => {
+                let open = OpenRequirement::new(opened.terms);
+                (&opened.requirement_id, RequirementState::Open(open))
+            }
+            Entry::RequirementDecided(by) => (&by.requirement_id, self.after(by, at)),
+            Entry::RequirementExpired(expired) => (&expired.requirement_id, RequirementState::Expired { at }),
             _ => return,
         };
         self.requirements.insert(id.clone(), state);
+    }
+
+    fn after(&self, by: &RequirementDecided, at: Timestamp) -> RequirementState {
+        match self.requirements.get(&by.requirement_id) {
+            Some(RequirementState::Open(open)) => open.clone().after(by, at),
+            _ => RequirementState::Decided { by: by.clone(), at },
+        }
     }
 }

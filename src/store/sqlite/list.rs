@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Text;
-use crate::store::{RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
+use crate::store::{DueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
 
 /// Conditions and their values, in order.
 #[derive(Default)]
@@ -84,12 +84,32 @@ pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) 
         conditions.sql()
     );
     conditions.values.push(&filter.limit);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(&*conditions.values, |row| {
+    requirement_rows(connection, &sql, &conditions.values)
+}
+
+fn requirement_rows(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<RequirementRow>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(values, |row| {
         Ok(RequirementRow {
             requirement_id: row.get(0)?,
             run_id: row.get(1)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn due(connection: &Connection, filter: &DueFilter) -> Result<Vec<RequirementRow>, Fault> {
+    let mut conditions = Conditions::default();
+    conditions.add("q.expires_at <= ?", Some(&filter.now.0));
+    conditions.add("r.run_id = ?", filter.run_id.as_ref());
+    if filter.run_id.is_none() {
+        conditions.clauses.push("r.status IN ('PAUSED', 'RUNNING')");
+    }
+    let sql = format!(
+        "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run{} \
+         AND q.decided IS NULL AND q.expires_at IS NOT NULL ORDER BY q.expires_at, q.place LIMIT ?",
+        conditions.sql()
+    );
+    conditions.values.push(&filter.limit);
+    requirement_rows(connection, &sql, &conditions.values)
 }

@@ -28,8 +28,8 @@ pub use options::{Clock, Durability, SqliteOptions};
 
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
-    Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
-    StoredRun,
+    Committed, DueFilter, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
+    StoreError, StoredRun,
 };
 use crate::Timestamp;
 use crate::journal::AuditKey;
@@ -205,6 +205,10 @@ impl Store for SqliteStore {
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         self.read(|connection| list::requirements(connection, filter))
+    }
+
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        self.read(|connection| list::due(connection, filter))
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

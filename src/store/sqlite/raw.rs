@@ -6,7 +6,7 @@ use super::entry_id::{ids_of, seq};
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Timestamp;
-use crate::journal::AuditKey;
+use crate::journal::{AuditKey, Terms};
 use crate::store::StoreError;
 use crate::store::raw::{RawContent, RawEntry, RawRequirement, RawRun, Readable};
 
@@ -60,22 +60,34 @@ fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
 
 fn requirements(connection: &Connection, run: i64) -> rusqlite::Result<Vec<Readable<RawRequirement>>> {
     let mut statement = connection.prepare_cached(
-        "SELECT requirement_id, kind, opened, decided FROM requirements WHERE run = ?1 ORDER BY place",
+        "SELECT requirement_id, kind, opened, decided, expires_at, approvals_needed, place FROM requirements \
+         WHERE run = ?1 ORDER BY place",
     )?;
-    let rows = statement.query_map(
-        [run],
-        |row| Ok(requirement(row, run).map_err(|error| error.to_string())),
-    )?;
+    let rows = statement.query_map([run], |row| {
+        Ok(requirement(connection, row, run).map_err(|error| error.to_string()))
+    })?;
     rows.collect()
 }
 
-fn requirement(row: &Row<'_>, run: i64) -> rusqlite::Result<RawRequirement> {
+fn requirement(connection: &Connection, row: &Row<'_>, run: i64) -> rusqlite::Result<RawRequirement> {
     Ok(RawRequirement {
         requirement_id: row.get(0)?,
         kind: row.get(1)?,
         opened: place_in(run, row.get(2)?),
         decided: row.get::<_, Option<i64>>(3)?.map(|entry| place_in(run, entry)),
+        terms: Terms {
+            expires_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+            approvals: row.get(5)?,
+        },
+        approvals: approvals(connection, row.get(6)?, run)?,
     })
+}
+
+fn approvals(connection: &Connection, requirement: i64, run: i64) -> rusqlite::Result<Vec<u64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT entry FROM approvals WHERE requirement = ?1 ORDER BY entry")?;
+    let rows = statement.query_map([requirement], |row| Ok(place_in(run, row.get(0)?)))?;
+    rows.collect()
 }
 
 /// The entry's place in the run's journal; 0, where none stands, for an entry of another run.

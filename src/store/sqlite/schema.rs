@@ -73,6 +73,17 @@ FROM entries JOIN runs ON runs.run = entries.id >> 32;
 ";
 
 // A run whose hash chain is keyed says with which key: by a short id, from which the key cannot be found.
+// `decided` names the entry that closes a requirement: a decision, the last of several approvals, or its expiry.
 const SECOND: &str = "
 ALTER TABLE runs ADD COLUMN audit_key_id TEXT;
+
+ALTER TABLE requirements ADD COLUMN expires_at INTEGER;
+ALTER TABLE requirements ADD COLUMN approvals_needed INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX requirements_expiring ON requirements (expires_at) WHERE decided IS NULL AND expires_at IS NOT NULL;
+
+CREATE TABLE approvals (
+    requirement INTEGER NOT NULL REFERENCES requirements,
+    entry INTEGER NOT NULL REFERENCES entries,
+    PRIMARY KEY (requirement, entry)
+) STRICT, WITHOUT ROWID;
 ";

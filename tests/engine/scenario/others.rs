@@ -1,6 +1,6 @@
 //! What others append to the journal while somebody drives the run, or nobody does.
 
-use haltpoint_engine::journal::{CancelRequested, Entry, Record};
+use haltpoint_engine::journal::{CancelRequested, Entry, Record, RequirementExpired};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::Run;
 use haltpoint_engine::store::RunStatus;
@@ -16,12 +16,34 @@ impl Scenario {
 
     /// Somebody decides, and the driver has not heard of it yet.
     pub(crate) fn decides_unheard(self, call_id: &str, decision: Decision) -> Self {
+        self.decides_unheard_as("ada", call_id, decision)
+    }
+
+    /// Somebody decides under their name, and the driver has not heard of it yet.
+    pub(crate) fn decides_unheard_as(self, by: &str, call_id: &str, decision: Decision) -> Self {
         let requirement_id = open_requirement(&self.on_disk(), call_id).id.clone();
-        let decided = self
+        let entry = self
             .on_disk()
-            .decision_entry(&requirement_id, decision, Some("ada".into()));
-        let entry = decided.unwrap();
-        self.appends_from_outside(entry)
+            .decision_entry(&requirement_id, decision, Some(by.into()));
+        self.appends_from_outside(entry.unwrap())
+    }
+
+    /// Somebody decides under their name, and the driver hears of it at once.
+    pub(crate) fn decides_as(self, by: &str, call_id: &str, decision: Decision) -> Self {
+        self.decides_unheard_as(by, call_id, decision).hears()
+    }
+
+    /// Nobody answered in time, and the driver hears of it at once.
+    pub(crate) fn expires(self, call_id: &str) -> Self {
+        self.expires_unheard(call_id).hears()
+    }
+
+    /// Nobody answered in time, and the driver has not heard of it yet.
+    pub(crate) fn expires_unheard(mut self, call_id: &str) -> Self {
+        let requirement = open_requirement(&self.on_disk(), call_id).clone();
+        self.now = self.now.max(requirement.terms.expires_at.expect("it expires"));
+        let requirement_id = requirement.id;
+        self.appends_from_outside(Entry::RequirementExpired(RequirementExpired { requirement_id }))
     }
 
     /// Another process asks the run to stop, and the driver hears of it at once.

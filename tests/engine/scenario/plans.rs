@@ -1,7 +1,9 @@
 //! What a scripted model says: replies, and the calls in them as the driver plans them.
 
 use haltpoint_engine::Json;
-use haltpoint_engine::journal::{AskingRules, ModelReplied, PlannedCall, RuleAnswer, ToolFacts, Usage};
+use haltpoint_engine::journal::{
+    AskingRules, Expiry, ModelReplied, OnExpiry, PlannedCall, RuleAnswer, ToolFacts, Usage,
+};
 use haltpoint_engine::requirement::RequirementKind;
 use serde_json::{Value, json};
 
@@ -147,6 +149,16 @@ pub(crate) trait Declared: Sized {
     /// The tool's own rule failed.
     fn rule_failed(self, failure: &str) -> Self {
         self.asking(|rules| rules.answer = Some(answer(true, Some(failure))))
+    }
+
+    /// Nobody waits for an answer for longer than so many microseconds.
+    fn expiring(self, after_us: i64, then: OnExpiry) -> Self {
+        self.asking(|rules| rules.expiry = Some(Expiry { after_us, then }))
+    }
+
+    /// So many people must confirm.
+    fn approved_by(self, approvals: u32) -> Self {
+        self.asking(|rules| rules.approvals = approvals)
     }
 
     /// The tool is declared read-only or idempotent.

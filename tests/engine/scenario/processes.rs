@@ -1,6 +1,7 @@
 //! What happens to drivers: they die, and others take the run over.
 
 use haltpoint_engine::journal::{CancelRequested, InDoubtRule, RunContinued};
+use haltpoint_engine::run::Requirement;
 use haltpoint_engine::store::RunStatus;
 
 use super::{Scenario, obliging};
@@ -51,6 +52,14 @@ impl Scenario {
         found.feed(|run, at| run.notify_cancelled_idle(continued, cancel, at))
     }
 
+    /// Nobody drives the run, and somebody takes it over only to write that it ends because nobody answered.
+    pub(crate) fn ends_while_idle(self) -> Self {
+        let mut found = self.crashes();
+        found.holder += 1;
+        let continued = found.taken_over(found.live.tool_call_limit(), InDoubtRule::Ask);
+        found.feed(|run, at| run.notify_expired_idle(continued, at))
+    }
+
     fn taken_over(&self, tool_call_limit: u64, on_in_doubt: InDoubtRule) -> RunContinued {
         RunContinued {
             holder: format!("process {}", self.holder).into(),
@@ -89,7 +98,14 @@ impl Scenario {
         let open: Vec<_> = self.live.open_requirements().cloned().collect();
         for requirement in open {
             let plan = self.live.calls()[requirement.call].plan.clone();
-            self = self.decides(&plan.id, obliging(requirement.kind, plan.answers_are_result));
+            let first = requirement.approvals.first().map(|approval| approval.decision.clone());
+            let decision = first.unwrap_or_else(|| obliging(requirement.kind, plan.answers_are_result));
+            for by in ["ann", "bob", "cid"] {
+                if !self.live.requirement(&requirement.id).is_some_and(Requirement::is_open) {
+                    break;
+                }
+                self = self.decides_as(by, &plan.id, decision.clone());
+            }
         }
         self
     }

@@ -20,6 +20,7 @@ SAMPLES: dict[str, Any] = {
     "requirement_id": "a",
     "decided_by": "alice",
     "decided_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
+    "expired_at": datetime(2026, 11, 22, tzinfo=timezone.utc),
     "decision": {"type": "reject", "note": "no"},
     "field_name": "to",
     "holder": "host:42",

@@ -1,0 +1,53 @@
+"""The exceptions that a caller gets whose run ended in error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haltpoint.exceptions import (
+    HaltpointError,
+    InvalidOutputError,
+    ModelError,
+    RequirementExpiredError,
+    RunTimeoutError,
+    ToolCallLimitError,
+    ToolInDoubtError,
+)
+
+if TYPE_CHECKING:
+    from haltpoint._engine import Snapshot
+
+__all__ = ["failure_of", "timeout_error"]
+
+
+def failure_of(snapshot: Snapshot, error: ModelError | None, limit: int) -> HaltpointError:
+    """Return the exception for a run that ended in error.
+
+    Args:
+        snapshot: the run.
+        error: what the model failed with in this process, if it did.
+        limit: the tool-call limit of the call.
+    """
+    kind, message, provider, status_code = snapshot.failure or ("model", "the run failed", None, None)
+    if kind == "tool_call_limit":
+        return ToolCallLimitError(message, run_id=snapshot.run_id, limit=limit)
+    if kind == "in_doubt":
+        return ToolInDoubtError(message, run_id=snapshot.run_id)
+    if kind == "expired":
+        return RequirementExpiredError(message, run_id=snapshot.run_id)
+    if kind == "invalid_output":
+        return InvalidOutputError(message, run_id=snapshot.run_id)
+    if error is None:
+        error = ModelError(message, provider=provider, status_code=status_code)
+    error.run_id = snapshot.run_id
+    return error
+
+
+def timeout_error(run_id: str, timeout: float | None) -> RunTimeoutError:
+    """Return the exception for a run that took longer than its caller allowed."""
+    return RunTimeoutError(
+        f"run {run_id} took longer than {timeout:g} seconds and was cancelled; "
+        f"continue it with continue_run_async(run_id={run_id!r})",
+        run_id=run_id,
+        timeout=timeout,
+    )

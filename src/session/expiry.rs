@@ -1,0 +1,133 @@
+//! Ending the wait for what nobody decided in time.
+
+use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContinued};
+use crate::run::Run;
+use crate::store::handle::StoreHandle;
+use crate::store::{
+    Append, Author, Committed, DueFilter, Finish, LeaseGrant, Operation, RequirementRow, Store, StoreError, StoredRun,
+};
+use crate::{Text, Timestamp};
+
+use super::EngineError;
+use super::outside::{Then, append_outside, load};
+
+/// How many requirements are looked for at once.
+const PAGE: u32 = 256;
+
+/// The requirements whose time is over and that nobody decided: of one run, or of all that are not stopped.
+///
+/// # Errors
+/// What the store ran into.
+pub fn due(store: &mut dyn Store, run_id: Option<Text>, now: Timestamp) -> Result<Vec<RequirementRow>, StoreError> {
+    store.due(&DueFilter {
+        run_id,
+        now,
+        limit: PAGE,
+    })
+}
+
+/// Writes that nobody decided a requirement in time, and stops the run where its tool says so. `false`: somebody decided after
+/// all, or the time is not over.
+pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Timestamp, then: Then<bool>) {
+    let handle = store.clone();
+    load(
+        store,
+        run_id.clone(),
+        Box::new(move |loaded| match loaded {
+            Ok(loaded) => {
+                let stops = stops_run(&loaded.run, &requirement_id);
+                write_expiry(&handle, run_id, requirement_id, stops, at, then);
+            }
+            Err(error) => then(Err(error)),
+        }),
+    );
+}
+
+fn stops_run(run: &Run, requirement_id: &str) -> bool {
+    run.requirement(requirement_id)
+        .is_some_and(|requirement| run.calls()[requirement.call].on_expiry() != OnExpiry::Reject)
+}
+
+fn write_expiry(store: &StoreHandle, run_id: Text, requirement_id: Text, stops: bool, at: Timestamp, then: Then<bool>) {
+    let entry = Entry::RequirementExpired(RequirementExpired { requirement_id });
+    let handle = store.clone();
+    append_outside(
+        store,
+        run_id.clone(),
+        entry,
+        at,
+        Box::new(move |appended| match appended {
+            Ok(()) if stops => stop_idle(&handle, run_id, at, then),
+            Ok(()) => then(Ok(true)),
+            Err(EngineError::Store(
+                StoreError::Decided { .. } | StoreError::NotDue { .. } | StoreError::NotRunning { .. },
+            )) => then(Ok(false)),
+            Err(error) => then(Err(error)),
+        }),
+    );
+}
+
+/// Stops the run where nobody drives it; a driver stops it by itself.
+fn stop_idle(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<bool>) {
+    let handle = store.clone();
+    let acquire = Operation::Acquire {
+        run_id,
+        holder: store.holder(),
+        now: at,
+        expires: store.lease_expiry(at),
+    };
+    store.submit(
+        acquire,
+        Box::new(move |committed| match committed {
+            Ok(Committed::Lease(LeaseGrant::Granted { epoch, run })) => write_stop(&handle, &run, epoch, at, then),
+            Ok(_) | Err(StoreError::Busy { .. }) => then(Ok(true)),
+            Err(error) => then(Err(error.into())),
+        }),
+    );
+}
+
+fn write_stop(store: &StoreHandle, stored: &StoredRun, epoch: u64, at: Timestamp, then: Then<bool>) {
+    let run_id = stored.row.run_id.clone();
+    let release = Operation::Release {
+        run_id: run_id.clone(),
+        epoch,
+    };
+    let stopping = Run::replay(&stored.records).map(|run| stop_of(store, run, run_id, epoch, at));
+    let append = match stopping {
+        Ok(Some(append)) => append,
+        Ok(None) => return store.submit(release, Box::new(move |_| then(Ok(true)))),
+        Err(error) => {
+            store.submit(release, Box::new(|_| ()));
+            return then(Err(error.into()));
+        }
+    };
+    let handle = store.clone();
+    store.submit(
+        Operation::Append(append),
+        Box::new(move |committed| {
+            if committed.is_err() {
+                // The lease would go back with the entries, which are not on disk.
+                handle.submit(release, Box::new(|_| ()));
+            }
+            then(committed.map(|_| true).map_err(EngineError::from));
+        }),
+    );
+}
+
+/// What stops the run; `None` where somebody did so meanwhile.
+fn stop_of(store: &StoreHandle, mut run: Run, run_id: Text, epoch: u64, at: Timestamp) -> Option<Append> {
+    let driver_entries = run.driver_entries();
+    let continued = RunContinued {
+        holder: store.holder().to_string().into(),
+        tool_call_limit: run.tool_call_limit(),
+        on_in_doubt: InDoubtRule::default(),
+    };
+    let transition = run.notify_expired_idle(continued, at);
+    (!transition.entries.is_empty()).then(|| Append {
+        run_id,
+        author: Author::Driver { epoch, driver_entries },
+        at,
+        entries: transition.entries,
+        finish: Some(Finish { status: run.status() }),
+    })
+}

@@ -1,0 +1,188 @@
+"""Several people must confirm: counted where they are written down, shown as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haltpoint import (
+    Agent,
+    AgentRunOutput,
+    InvalidResolutionError,
+    RequirementConflictError,
+    RunRequirement,
+    ScriptedModel,
+    SqliteDatabase,
+    UnresolvedRequirementsError,
+    tool,
+)
+from support.programs import Program
+from support.replies import results_in, wants
+from support.running import asynchronous
+
+
+@tool(requires_confirmation=True, approvals=2)
+def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+
+
+def agent(db: SqliteDatabase) -> Agent:
+    return Agent(
+        ScriptedModel([wants("pay", amount=500), lambda request: str(results_in(request)[-1])]), db=db, tools=[pay]
+    )
+
+
+async def paused(db: SqliteDatabase) -> tuple[AgentRunOutput, RunRequirement]:
+    output = await agent(db).do_async("Work.", return_output=True)
+    return output, output.requirements[0]
+
+
+async def approve(db: SqliteDatabase, by: str, **options: Any) -> RunRequirement:
+    (requirement,) = db.requirements(open_only=False)
+    requirement.confirm(by=by, **options)
+    return await requirement
+
+
+@asynchronous
+async def test_two_people_let_the_call_run(db: SqliteDatabase) -> None:
+    output, _ = await paused(db)
+    await approve(db, "ann")
+    await approve(db, "bob")
+    assert await agent(db).continue_run_async(run_id=output.run_id, requirements=[]) == "paid 500"
+    decided = db.run(output.run_id).requirements[0]
+    assert decided.decided_by == "ann, bob"
+
+
+@asynchronous
+async def test_one_of_two_is_not_enough_and_is_shown(db: SqliteDatabase) -> None:
+    output, waiting = await paused(db)
+    assert (waiting.approvals_needed, waiting.approvals) == (2, [])
+    approved = await approve(db, "ann")
+    assert approved.decision is None
+    assert not approved.is_resolved
+    (found,) = db.requirements()
+    assert [(item["by"], item["decision"]) for item in found.approvals] == [("ann", {"type": "confirm"})]
+    with pytest.raises(UnresolvedRequirementsError, match="2 different people must confirm, and 1 did"):
+        await agent(db).continue_run_async(run_id=output.run_id, requirements=[])
+
+
+@asynchronous
+async def test_the_same_person_counts_once(db: SqliteDatabase) -> None:
+    await paused(db)
+    await approve(db, "ann")
+    again = await approve(db, "ann")
+    assert [item["by"] for item in again.approvals] == ["ann"]
+    assert len(db.requirements()) == 1
+
+
+@asynchronous
+async def test_one_rejection_rejects(db: SqliteDatabase) -> None:
+    output, _ = await paused(db)
+    await approve(db, "ann")
+    (requirement,) = db.requirements()
+    requirement.reject("too much", by="bob")
+    await requirement
+    answer = await agent(db).continue_run_async(run_id=output.run_id, requirements=[])
+    assert "rejected" in answer
+    with pytest.raises(RequirementConflictError):
+        await approve(db, "cid")
+
+
+@pytest.mark.parametrize("by", [None, "", "  "])
+@asynchronous
+async def test_whoever_confirms_says_who_they_are(db: SqliteDatabase, by: Any) -> None:
+    output, requirement = await paused(db)
+    requirement.confirm(by=by)
+    with pytest.raises(InvalidResolutionError, match="who they are") as caught:
+        await requirement
+    assert caught.value.field_name == "by"
+    with pytest.raises(InvalidResolutionError, match="who they are"):
+        await agent(db).continue_run_async(run_id=output.run_id)
+
+
+@asynchronous
+async def test_all_confirm_the_same_arguments(db: SqliteDatabase) -> None:
+    output, _ = await paused(db)
+    await approve(db, "ann", tool_args={"amount": 5})
+    with pytest.raises(RequirementConflictError) as caught:
+        await approve(db, "bob")
+    assert caught.value.decided_by == "ann"
+    (waiting,) = db.requirements()
+    assert waiting.approvals[0]["decision"]["tool_args"] == {"amount": 5}
+    await approve(db, "bob", tool_args={"amount": 5})
+    answer = await agent(db).continue_run_async(run_id=output.run_id, requirements=[])
+    assert answer.endswith("paid 5")
+
+
+@asynchronous
+async def test_one_object_serves_two_people(db: SqliteDatabase) -> None:
+    output, requirement = await paused(db)
+    requirement.confirm(by="ann")
+    await requirement
+    assert requirement.draft_decision() is None
+    requirement.confirm(by="bob")
+    assert await agent(db).continue_run_async(run_id=output.run_id) == "paid 500"
+
+
+@asynchronous
+async def test_whoever_waits_waits_for_the_last_one(db: SqliteDatabase) -> None:
+    _, requirement = await paused(db)
+    waiting = asyncio.create_task(asyncio.wait_for(requirement, 20))
+    await approve(db, "ann")
+    await approve(db, "bob")
+    assert (await waiting).decided_by == "ann, bob"
+
+
+APPROVING = """
+import asyncio, sys
+from haltpoint import SqliteDatabase
+from support.programs import tell
+
+async def main():
+    with SqliteDatabase(sys.argv[1]) as db:
+        (requirement,) = db.requirements()
+        requirement.confirm(by=sys.argv[2])
+        tell("ready")
+        sys.stdin.readline()
+        await requirement
+        tell({"decided": requirement.decision is not None})
+
+asyncio.run(main())
+"""
+
+
+def test_processes_that_confirm_at_once_are_all_counted(db_file: Path, tmp_path: Path) -> None:
+    with SqliteDatabase(db_file) as db:
+        asyncio.run(paused(db))
+        program = tmp_path / "approving.py"
+        program.write_text(APPROVING)
+        with (
+            Program(program, str(db_file), "ann", cwd=tmp_path) as first,
+            Program(program, str(db_file), "bob", cwd=tmp_path) as second,
+        ):
+            for process in (first, second):
+                assert process.hear() == "ready"
+            for process in (first, second):
+                process.say("go")
+            told = [process.finish().last for process in (first, second)]
+        assert {"decided": True} in told
+        (decided,) = db.requirements(open_only=False)
+        assert {item["by"] for item in decided.approvals} == {"ann", "bob"}
+        assert decided.decision == {"type": "confirm"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"approvals": 2}, "approvals needs requires_confirmation"),
+        ({"external_execution": True, "approvals": 2}, "approvals needs requires_confirmation"),
+        ({"requires_confirmation": True, "approvals": 0}, "at least 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_at_decoration(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        tool(**options)(lambda amount: amount)
