@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pytest
 
 from haltpoint import SqliteDatabase
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
@@ -149,12 +150,53 @@ def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLin
     assert _decisions(cli, run_id)[0][1] == "bob"
 
 
-def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
-    editor = tmp_path / "editor"
-    editor.write_text('#!/bin/sh\nprintf "two\\nlines\\n" > "$1"\n')
+def _editor(directory: Path, script: str) -> dict[str, str]:
+    """An environment in which this shell script, given the file, is the editor."""
+    editor = directory / "editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
     editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    return {"EDITOR": str(editor), "VISUAL": str(editor)}
+
+
+def test_arguments_are_edited_and_shown_before_they_are_approved(
+    cli: CommandLine, start: StartRun, tmp_path: Path
+) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, 'sed -i s/red/blue/ "$1"'))
+    _answer(terminal, r"\[e\]dit.*uit > ", "e")
+    _answer(terminal, r'to run: paint\(color="blue"\).*\[n\]o > ', "n")
+    _answer(terminal, "uit > ", "e")
+    _answer(terminal, r'to run: paint\(color="blue"\).*\[n\]o > ', "y")
+    terminal.expect("approved with changed arguments")
+    _end(terminal)
+    assert _decisions(cli, run_id)[0][0] == {"type": "confirm", "tool_args": {"color": "blue"}}
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ('echo "{" > "$1"', "no JSON"),
+        ("""echo '{"size": 3}' > "$1\"""", "size"),
+        ("exit 1", "failed"),
+    ],
+)
+def test_an_edit_that_went_wrong_leaves_the_question_open(
+    cli: CommandLine, start: StartRun, tmp_path: Path, script: str, complaint: str
+) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, script))
+    _answer(terminal, "uit > ", "e")
+    if complaint == "size":
+        _answer(terminal, r"\[n\]o > ", "y")
+    terminal.expect(complaint)
+    _answer(terminal, "uit > ", "s")
+    _end(terminal)
+    assert _decisions(cli, run_id) == [(None, None)]
+
+
+def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
     run_id = start(DELIVER)
-    terminal = cli.at_terminal("inbox", "-i", env={"EDITOR": str(editor), "VISUAL": str(editor)})
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, 'printf "two\\nlines\\n" > "$1"'))
     _answer(terminal, r"\[e\]ditor.*uit > ", "e")
     assert "1 decided" in _end(terminal)
     assert _decisions(cli, run_id)[0][0] == {"type": "result", "content": "two\nlines"}
