@@ -105,7 +105,7 @@ lock: $(STAMPS)/tools ## renew the pinned versions of Python and Rust packages
 	$(BIN)/pip install --quiet uv
 	{
 	  echo '# What the build, the tests and the checks install. Written by `make lock` from pyproject.toml.'
-	  $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --upgrade --no-header --no-annotate --quiet
+	  $(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --upgrade --no-header --no-annotate --quiet
 	} >$(VENV)/requirements-dev.txt
 	mv $(VENV)/requirements-dev.txt requirements-dev.txt
 	cargo update

@@ -24,7 +24,7 @@ use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunConti
 use crate::message::Message;
 use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
-use crate::store::{Append, Author, Finish, NewRun, Operation, RunStatus, StoreError};
+use crate::store::{Append, Author, Finish, NewRun, Operation, OutsiderRecord, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
@@ -256,6 +256,24 @@ impl Session {
             })
         })?;
         fault.map_or(Ok(handed), |error| Err(self.unreadable(error)))
+    }
+
+    /// As [`Session::notify_outsider`], for a record as it was noticed in the store. One that anybody could have written is not acted
+    /// on: its driver goes on as if it were not there, and whoever reads the journal finds it.
+    ///
+    /// # Errors
+    /// As for [`Session::notify_outsider`].
+    pub fn notify_noticed(
+        &mut self,
+        notice: &OutsiderRecord,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, EngineError> {
+        if notice.authentic {
+            return self.notify_outsider(&notice.record, at, deliver);
+        }
+        let (now, later) = (Vec::new(), false);
+        Ok(Handed { now, later })
     }
 
     /// Whoever drives a run opens its requirements: a decision on one that this driver does not know was asked for by another

@@ -74,7 +74,7 @@ def try_wheel(wheel: Path, interpreter: Path, environment: Path) -> None:
     run(interpreter, "-m", "venv", "--clear", environment)
     python = environment / "bin" / "python"
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "install", "--constraint", "requirements-dev.txt", wheel, "pytest", "pytest-timeout")
+    run(*pip, "install", "--constraint", "requirements-dev.txt", f"{wheel}[cli]", "pytest", "pytest-timeout")
     run(python, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *SMOKE_TESTS)
 
 

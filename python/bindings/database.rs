@@ -395,8 +395,8 @@ impl PyDatabase {
         let subscription = self.store.subscribe(
             run_id.into(),
             Arc::new(move |notice: &OutsiderRecord| {
-                let record = notice.record.clone();
-                let value = Box::new(move |py: Python<'_>| Ok(Py::new(py, OutsiderNotice::new(record))?.into_any()));
+                let notice = notice.clone();
+                let value = Box::new(move |py: Python<'_>| Ok(Py::new(py, OutsiderNotice::new(notice))?.into_any()));
                 sender.send(ticket, value);
             }),
         );

@@ -73,7 +73,7 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
         }
         StoreError::AuditKey { run_id, wanted, given } => {
             attributes.set_item("run_id", &**run_id)?;
-            attributes.set_item("key_id", &**wanted)?;
+            attributes.set_item("key_id", wanted.as_deref())?;
             attributes.set_item("given_key_id", given.as_deref())?;
             "AuditKeyError"
         }

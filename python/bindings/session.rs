@@ -272,7 +272,7 @@ impl PySession {
 
     fn notify_outsider<'py>(&self, py: Python<'py>, notice: &OutsiderNotice) -> PyResult<PyHanded<'py>> {
         self.feed(py, |session, deliver| {
-            session.notify_outsider(notice.record(), clock::now(), deliver)
+            session.notify_noticed(notice.notice(), clock::now(), deliver)
         })
     }
 

@@ -1,22 +1,23 @@
 //! Decisions and cancel requests as they arrive, from this process or another.
 
-use haltpoint_engine::journal::{Entry, Record};
+use haltpoint_engine::journal::Entry;
+use haltpoint_engine::store::OutsiderRecord;
 use haltpoint_engine::store::handle::Subscription;
 use pyo3::prelude::*;
 
 /// Something that somebody who does not drive appended to a run's journal.
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct OutsiderNotice {
-    record: Record,
+    notice: OutsiderRecord,
 }
 
 impl OutsiderNotice {
-    pub(crate) fn new(record: Record) -> Self {
-        Self { record }
+    pub(crate) fn new(notice: OutsiderRecord) -> Self {
+        Self { notice }
     }
 
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
+    pub(crate) fn notice(&self) -> &OutsiderRecord {
+        &self.notice
     }
 }
 
@@ -25,13 +26,13 @@ impl OutsiderNotice {
     /// The entry's kind: `requirement_decided`, `requirement_expired` or `cancel_requested`.
     #[getter]
     fn kind(&self) -> &'static str {
-        self.record.entry.kind()
+        self.notice.record.entry.kind()
     }
 
     /// The requirement that was decided, or expired.
     #[getter]
     fn requirement_id(&self) -> Option<&str> {
-        match &self.record.entry {
+        match &self.notice.record.entry {
             Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
             Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
             _ => None,

@@ -206,10 +206,10 @@ class StoreError(HaltpointError, RuntimeError):
 
 
 class AuditKeyError(HaltpointError, ValueError):
-    """The run's hash chain is keyed, and the database was opened without its key; or a key is too short.
+    """The run's hash chain is not keyed with the key that the database was opened with; or a key is too short.
 
     Attributes:
-        key_id: the id of the key that the run was written with.
+        key_id: the id of the key that the run was written with, or None when it was written without one.
         given_key_id: the id of the key that the database was opened with, or None when it was opened without one.
     """
 

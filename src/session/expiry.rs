@@ -1,7 +1,7 @@
 //! Ending the wait for what nobody decided in time.
 
 use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContinued};
-use crate::run::Run;
+use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
 use crate::store::{
     Append, Author, Committed, DueFilter, Finish, LeaseGrant, Operation, RequirementRow, Store, StoreError, StoredRun,
@@ -27,25 +27,29 @@ pub fn due(store: &mut dyn Store, run_id: Option<Text>, now: Timestamp) -> Resul
 }
 
 /// Writes that nobody decided a requirement in time, and stops the run where its tool says so. `false`: somebody decided after
-/// all, or the time is not over.
+/// all, the time is not over, or the run is of another audit key.
 pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Timestamp, then: Then<bool>) {
     let handle = store.clone();
     load(
         store,
         run_id.clone(),
         Box::new(move |loaded| match loaded {
-            Ok(loaded) => {
-                let stops = stops_run(&loaded.run, &requirement_id);
-                write_expiry(&handle, run_id, requirement_id, stops, at, then);
-            }
+            Ok(loaded) => match due_requirement(&loaded.run, &requirement_id, at) {
+                Some(requirement) => {
+                    let stops = loaded.run.calls()[requirement.call].on_expiry() != OnExpiry::Reject;
+                    write_expiry(&handle, run_id, requirement_id, stops, at, then);
+                }
+                None => then(Ok(false)),
+            },
             Err(error) => then(Err(error)),
         }),
     );
 }
 
-fn stops_run(run: &Run, requirement_id: &str) -> bool {
+/// The journal says until when it is waited, not the index that led here: the index is covered by no hash.
+fn due_requirement<'a>(run: &'a Run, requirement_id: &str, at: Timestamp) -> Option<&'a Requirement> {
     run.requirement(requirement_id)
-        .is_some_and(|requirement| run.calls()[requirement.call].on_expiry() != OnExpiry::Reject)
+        .filter(|requirement| requirement.is_open() && requirement.terms.are_over(at))
 }
 
 fn write_expiry(store: &StoreHandle, run_id: Text, requirement_id: Text, stops: bool, at: Timestamp, then: Then<bool>) {
@@ -62,6 +66,8 @@ fn write_expiry(store: &StoreHandle, run_id: Text, requirement_id: Text, stops: 
             Err(EngineError::Store(
                 StoreError::Decided { .. } | StoreError::NotDue { .. } | StoreError::NotRunning { .. },
             )) => then(Ok(false)),
+            // Whoever looks at a run without its key sees it as it is, and leaves it so.
+            Err(EngineError::Store(StoreError::AuditKey { .. })) => then(Ok(false)),
             Err(error) => then(Err(error)),
         }),
     );

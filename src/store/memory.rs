@@ -123,6 +123,7 @@ impl MemoryStore {
             let notice = |record: &Record| OutsiderRecord {
                 run_id: run_id.clone(),
                 record: record.clone(),
+                authentic: true,
             };
             let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
             self.outsiders.extend(notices);

@@ -9,7 +9,7 @@ use crate::{Text, Timestamp};
 pub type Readable<T> = Result<T, String>;
 
 /// A run's rows, none of which was checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RawRun {
     /// The run's own row.
     pub row: Readable<RunRow>,
@@ -22,7 +22,7 @@ pub struct RawRun {
 }
 
 /// A row of a journal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEntry {
     /// Position in the run's journal.
     pub seq: u64,
@@ -31,7 +31,7 @@ pub struct RawEntry {
 }
 
 /// What a row of a journal holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawContent {
     /// How many entries drivers have appended, up to this one.
     pub driver_entries: i64,

@@ -7,7 +7,6 @@ use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
 use super::holder::{Holder, Liveness, may_be_taken};
-use super::raw::chain_to_read;
 use super::{Append, Author, NewRun, RunStatus, StoreError};
 
 /// What an append must know of the run it goes to.
@@ -352,16 +351,17 @@ pub(super) fn check_lease(
     }
 }
 
-/// What a run's next hashes are computed with.
+/// What a run's next hashes are computed with. Who has a key writes to keyed runs only: any other could be a forgery.
 pub(super) fn chain_to_write(run_id: &str, key_id: Option<&Text>, key: Option<&AuditKey>) -> Result<Chain, StoreError> {
-    match (chain_to_read(key_id, key), key_id) {
-        (None, Some(wanted)) => Err(StoreError::AuditKey {
-            run_id: run_id.into(),
-            wanted: wanted.clone(),
-            given: key.map(|key| key.id().clone()),
-        }),
-        (chain, _) => Ok(chain.unwrap_or(Chain::Plain)),
+    let given = key.map(AuditKey::id);
+    if key_id == given {
+        return Ok(Chain::with_key(key));
     }
+    Err(StoreError::AuditKey {
+        run_id: run_id.into(),
+        wanted: key_id.cloned(),
+        given: given.cloned(),
+    })
 }
 
 /// The entry's payload as it is stored.

@@ -211,6 +211,8 @@ pub struct OutsiderRecord {
     pub run_id: Text,
     /// The record.
     pub record: Record,
+    /// Whether nobody but haltpoint can have written it: a store with an audit key knows, one without has to take it as it is.
+    pub authentic: bool,
 }
 
 /// Which runs to list, newest first.
@@ -336,17 +338,13 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
-    /// The run's hash chain is keyed, and the store was opened without its key.
-    #[error(
-        "the hash chain of run {run_id} is keyed with the audit key {wanted}{}; open the database with that key to \
-         write to this run",
-        instead_of(given.as_deref())
-    )]
+    /// The run's hash chain is keyed with another key than the store, or one of the two has none.
+    #[error("{}", about_keys(run_id, wanted.as_deref(), given.as_deref()))]
     AuditKey {
         /// The run.
         run_id: Text,
         /// The id of the run's key.
-        wanted: Text,
+        wanted: Option<Text>,
         /// The id of the key that the store was opened with.
         given: Option<Text>,
     },
@@ -373,9 +371,19 @@ pub enum StoreError {
     Closed,
 }
 
-fn instead_of(given: Option<&str>) -> String {
-    given.map_or_else(
-        || ", and none was given".to_owned(),
-        |given| format!(", and the one given is {given}"),
+fn about_keys(run_id: &str, wanted: Option<&str>, given: Option<&str>) -> String {
+    let Some(wanted) = wanted else {
+        return format!(
+            "the hash chain of run {run_id} is not keyed, so that whoever can write the file could have written it; to write to it \
+             all the same, open the database without an audit key"
+        );
+    };
+    let given = given.map_or_else(
+        || "none was given".to_owned(),
+        |given| format!("the one given is {given}"),
+    );
+    format!(
+        "the hash chain of run {run_id} is keyed with the audit key {wanted}, and {given}; open the database with that key to \
+         write to this run"
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,19 @@ def test_a_run_goes_on_in_another_process(tmp_path: Path) -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
     assert told.stdout == "The invoice is out. ['Verne: 80']\n"
+
+
+def test_the_command_decides_and_the_run_goes_on(tmp_path: Path) -> None:
+    SENT.clear()
+    paused = asyncio.run(pause(tmp_path / "runs.db"))
+    command: list[str | Path] = [
+        Path(sysconfig.get_path("scripts")) / "haltpoint",
+        "approve",
+        paused.run_id,
+        "--db",
+        tmp_path / "runs.db",
+    ]
+    assert "approved by" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    with SqliteDatabase(tmp_path / "runs.db") as database:
+        assert invoicing_agent(database).continue_run(run_id=paused.run_id) == "The invoice is out."
+    assert SENT == ["Verne: 80"]

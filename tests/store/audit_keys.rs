@@ -7,8 +7,8 @@ use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{RunStatus, Store, StoreError};
 
 use crate::support::{
-    Deaths, TestFile, acquire, cancel, confirmed, create, drive, execute, execute_all, granted, message, opened,
-    release, say, stop, tool_finished,
+    Deaths, TestFile, acquire, beside, cancel, confirmed, create, drive, execute, execute_all, granted, message,
+    opened, release, say, stop, tool_finished,
 };
 
 fn key(name: &str) -> AuditKey {
@@ -59,7 +59,7 @@ fn a_keyed_run_is_looked_at_by_everybody_and_written_to_with_its_key_only() {
             with(other.clone(), &mut |store| {
                 let refused = |run_id: &str| StoreError::AuditKey {
                     run_id: run_id.into(),
-                    wanted: key("right").id().clone(),
+                    wanted: Some(key("right").id().clone()),
                     given: other.as_ref().map(|key| key.id().clone()),
                 };
                 assert_eq!(store.load("paused").unwrap().records.len(), 3);
@@ -90,35 +90,72 @@ fn a_keyed_run_is_looked_at_by_everybody_and_written_to_with_its_key_only() {
 }
 
 #[test]
-fn a_run_keeps_the_chain_that_it_began_with() {
+fn who_has_a_key_does_not_write_to_a_run_that_anybody_could_have_written() {
     on_each_store(|with| {
-        with(None, &mut |store| execute_all(store, vec![create("plain", "a")]));
+        with(None, &mut make_runs);
         with(Some(key("k")), &mut |store| {
-            execute_all(
-                store,
-                vec![
-                    drive("plain", 1, 1, vec![tool_finished("first", "x")]),
-                    create("keyed", "a"),
-                    drive("keyed", 1, 1, vec![tool_finished("first", "x")]),
-                ],
-            );
-            for (run_id, chain) in [("plain", Chain::Plain), ("keyed", Chain::Keyed(key("k")))] {
-                let mut hash = chain.genesis(run_id);
-                for record in store.load(run_id).unwrap().records {
-                    let payload = encode(&record.entry).unwrap();
-                    hash = chain.next(
-                        &hash,
-                        record.seq,
-                        record.at,
-                        record.outsider,
-                        record.entry.kind(),
-                        &payload,
-                    );
-                    assert_eq!(record.hash, hash, "{run_id}");
-                }
+            let refused = StoreError::AuditKey {
+                run_id: "paused".into(),
+                wanted: None,
+                given: Some(key("k").id().clone()),
+            };
+            assert!(refused.to_string().contains("open the database without an audit key"));
+            assert_eq!(store.load("paused").unwrap().records.len(), 3);
+            for operation in [acquire("paused", "b", 9), say("paused", confirmed("q"))] {
+                assert_eq!(execute(store, operation), Err(refused.clone()));
+            }
+        });
+        with(None, &mut |store| {
+            execute(store, say("paused", confirmed("q"))).unwrap();
+        });
+    });
+}
+
+#[test]
+fn each_row_of_a_keyed_run_has_the_hash_of_its_chain() {
+    on_each_store(|with| {
+        with(Some(key("k")), &mut |store| {
+            make_runs(store);
+            execute(store, say("paused", confirmed("q"))).unwrap();
+            let chain = Chain::Keyed(key("k"));
+            let mut hash = chain.genesis("paused");
+            for record in store.load("paused").unwrap().records {
+                let payload = encode(&record.entry).unwrap();
+                let (at, kind) = (record.at, record.entry.kind());
+                hash = chain.next(&hash, record.seq, at, record.outsider, kind, &payload);
+                assert_eq!(record.hash, hash);
             }
         });
     });
+}
+
+fn notices(file: &TestFile, key: Option<AuditKey>) -> Vec<bool> {
+    let mut store = SqliteStore::open(&file.path(), &options(key)).unwrap();
+    let (found, _) = store.outsiders_after(Some(0)).unwrap();
+    found.iter().map(|notice| notice.authentic).collect()
+}
+
+#[test]
+fn a_notice_of_a_row_that_somebody_without_the_key_wrote_is_not_authentic() {
+    let file = TestFile::new();
+    let mut store = SqliteStore::open(&file.path(), &options(Some(key("k")))).unwrap();
+    make_runs(&mut store);
+    execute(&mut store, say("paused", confirmed("q"))).unwrap();
+    assert_eq!(notices(&file, Some(key("k"))), [true]);
+    beside(&file.path())
+        .execute_batch(
+            "INSERT INTO entries SELECT id + 1, driver_entries, outsider, at, kind, payload, hash FROM entries
+             WHERE kind = 'requirement_decided';
+             INSERT INTO outsiders (entry) SELECT max(id) FROM entries WHERE kind = 'requirement_decided';",
+        )
+        .unwrap();
+    assert_eq!(notices(&file, Some(key("k"))), [true, false]);
+    assert_eq!(notices(&file, Some(key("other"))), [false, false]);
+    assert_eq!(notices(&file, None), [true, true], "nothing tells them apart");
+    beside(&file.path())
+        .execute_batch("UPDATE runs SET audit_key_id = NULL")
+        .unwrap();
+    assert_eq!(notices(&file, Some(key("k"))), [false, false]);
 }
 
 #[test]

@@ -78,6 +78,8 @@ _WORDS = {
 
 def _words(decision: Mapping[str, Any]) -> str:
     words = _WORDS[decision["type"]]
+    if decision.get("tool_args") is not None:
+        words = f"{words} with changed arguments"
     note = decision.get("note")
     return f'{words}, "{note}",' if note else words
 

@@ -24,6 +24,7 @@ __all__ = ["call_lines", "print_event", "print_requirement", "print_run", "statu
 _INDENT = 12
 _LONG_VALUE = 100
 _MOST_LINES = 12
+_MOST_OF_TITLE = 300
 _MOST_CHARACTERS = 1500
 _STATUS_STYLES = {"PAUSED": "yellow", "COMPLETED": "green", "ERROR": "red", "CANCELLED": "magenta", "RUNNING": "cyan"}
 
@@ -72,7 +73,8 @@ def print_event(event: Event, output: Output, *, in_full: bool = False) -> None:
         output.fields(format_time(event.at), event.kind, event.title, event.detail or "")
         return
     time = f"{event.at.astimezone():%H:%M:%S}"
-    output.line(Styled(time, "dim"), "  ", Styled(event.mark, event.style), " ", Styled(event.title, event.style))
+    title = event.title if in_full else shortened(visible(event.title), _MOST_OF_TITLE)
+    output.line(Styled(time, "dim"), "  ", Styled(event.mark, event.style), " ", Styled(title, event.style))
     if event.detail:
         _print_detail(event.detail, output, in_full=in_full)
 

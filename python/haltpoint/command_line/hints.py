@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["commands_for"]
 
 _COMMANDS: dict[RequirementKind, tuple[str, ...]] = {
-    "confirmation": ("approve {id}", "reject {id} --note TEXT"),
+    "confirmation": ("approve {id}", "approve {id} --args JSON", "reject {id} --note TEXT"),
     "user_input": ("answer {id} {fields}",),
     "external_tool": ("result {id} TEXT",),
     "recovery": ("recover {id} retry", "recover {id} supply TEXT", "recover {id} skip"),

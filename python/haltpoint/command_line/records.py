@@ -57,6 +57,7 @@ def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
         "tool_call_id": execution["tool_call_id"],
         "tool_name": execution["tool_name"],
         "tool_args": execution["tool_args"],
+        "original_tool_args": execution.get("original_tool_args"),
         "user_input_schema": data["user_input_schema"],
     }
 

@@ -191,6 +191,8 @@ def _requirement_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
     given = decision.get("note") or decision.get("content")
     if "values" in decision:
         given = arguments_text(decision["values"])
+    if decision.get("tool_args") is not None:
+        tool, given = f"{tool} with changed arguments", arguments_text(decision["tool_args"])
     return f"{entry.get('by') or 'somebody'} {words} {tool}", given
 
 

@@ -306,8 +306,8 @@ class SqliteDatabase(Database):
         lease_seconds: for how long a process that shows no sign of life keeps its runs, where it can't be seen that it
             is dead: it is stopped, or on another machine. Others may take them over then. Above 0.
         audit_key: the key of new runs' hash chains, at least 16 bytes, taken as they are; text as UTF-8. By default the
-            value of HALTPOINT_AUDIT_KEY; without that, chains are not keyed. A keyed run can be looked at without its
-            key, but not written to.
+            value of HALTPOINT_AUDIT_KEY; without that, chains are not keyed. Runs that were begun with another key, or
+            with none, can be looked at, but not written to.
 
     Raises:
         AuditKeyError: the key is too short.

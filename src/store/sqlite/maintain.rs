@@ -53,6 +53,8 @@ fn cannot_write(target: &Path, error: &io::Error) -> StoreError {
 pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut problems = integrity(connection)?;
     problems.extend(dangling(connection)?);
+    problems.extend(ownerless(connection)?);
+    problems.extend(unnoticed(connection)?);
     Ok(problems)
 }
 
@@ -75,6 +77,35 @@ fn dangling(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let number = number.map_or_else(String::new, |number| format!(" {number}"));
         Ok(format!(
             "row{number} of table {table} refers to a row of {parent} that does not exist"
+        ))
+    })?;
+    lines.collect()
+}
+
+/// Journals of runs that are not there. What is wrong within a run is not looked for here.
+fn ownerless(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT id >> 32, count(*) FROM entries WHERE id >> 32 NOT IN (SELECT run FROM runs) GROUP BY id >> 32 LIMIT ?1",
+    )?;
+    let lines = statement.query_map([MOST_PROBLEMS], |row| {
+        let (run, entries) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+        Ok(format!(
+            "{entries} entries belong to run number {run}, which does not exist: its row was removed, or they were moved"
+        ))
+    })?;
+    lines.collect()
+}
+
+/// Entries of outsiders that no other process would notice.
+fn unnoticed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT id >> 32, id & 4294967295 FROM entries \
+         WHERE outsider <> 0 AND id NOT IN (SELECT entry FROM outsiders) LIMIT ?1",
+    )?;
+    let lines = statement.query_map([MOST_PROBLEMS], |row| {
+        let (run, seq) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+        Ok(format!(
+            "entry {seq} of run number {run} was removed from the list by which other processes notice it"
         ))
     })?;
     lines.collect()

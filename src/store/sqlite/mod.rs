@@ -175,8 +175,8 @@ impl Store for SqliteStore {
     }
 
     fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
-        self.read(|connection| match cursor {
-            Some(cursor) => read::outsiders_after(connection, cursor),
+        self.read_with_key(|connection, key| match cursor {
+            Some(cursor) => read::outsiders_after(connection, cursor, key),
             None => Ok((Vec::new(), read::last_outsider(connection)?)),
         })
     }

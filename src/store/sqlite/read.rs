@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::entry_id::{ids_of, seq};
 use super::fault::Fault;
-use super::rows::{NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, next_record, numbered_run, record};
+use super::rows::{
+    NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record, numbered_run, record,
+};
 use crate::Text;
 use crate::journal::{AuditKey, Chain, Hash, Record};
 use crate::store::raw::chain_to_read;
@@ -89,7 +91,11 @@ pub(super) fn completed_runs(connection: &Connection, session_id: &str) -> Resul
 }
 
 /// What outsiders appended after `cursor`, and the cursor for the next time.
-pub(super) fn outsiders_after(connection: &Connection, cursor: i64) -> Result<(Vec<OutsiderRecord>, i64), Fault> {
+pub(super) fn outsiders_after(
+    connection: &Connection,
+    cursor: i64,
+    key: Option<&AuditKey>,
+) -> Result<(Vec<OutsiderRecord>, i64), Fault> {
     let mut statement = connection.prepare_cached(SELECT_OUTSIDERS)?;
     let mut rows = statement.query([cursor])?;
     let (mut found, mut cursor) = (Vec::new(), cursor);
@@ -98,6 +104,7 @@ pub(super) fn outsiders_after(connection: &Connection, cursor: i64) -> Result<(V
         cursor = row.get(7)?;
         found.push(OutsiderRecord {
             record: record(&run_id, row)?,
+            authentic: is_authentic(row, key)?,
             run_id,
         });
     }

@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::entry_id::seq;
 use super::fault::Fault;
-use crate::journal::{self, Chain, Hash, Record};
+use crate::journal::{self, AuditKey, Chain, Hash, Record};
 use crate::store::holder::Holder;
 use crate::store::rules::{Lease, unusable};
 use crate::store::{RunRow, RunStatus, StoreError};
@@ -77,9 +77,10 @@ const DAMAGED: &str = "the database was changed by something else, or by a newer
 pub(super) const SELECT_JOURNAL: &str = "
 SELECT id, outsider, at, kind, payload, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
-/// Selects what [`record`] reads, then the run's id and the place among all that outsiders appended.
+/// Selects what [`record`] reads, then the run's id, the place among all that outsiders appended, and what [`is_authentic`] reads.
 pub(super) const SELECT_OUTSIDERS: &str = "
-SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place
+SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place, r.audit_key_id,
+       (SELECT before.hash FROM entries before WHERE before.id = e.id - 1)
 FROM outsiders o JOIN entries e ON e.id = o.entry JOIN runs r ON r.run = e.id >> 32
 WHERE o.place > ?1 ORDER BY o.place";
 
@@ -119,6 +120,20 @@ pub(super) fn next_record(
         "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
     ))
     .into())
+}
+
+/// Whether nobody without the key can have written an outsider's row. Without a key there is nothing to tell by.
+pub(super) fn is_authentic(row: &Row<'_>, key: Option<&AuditKey>) -> rusqlite::Result<bool> {
+    let (Some(key), key_id) = (key, row.get::<_, Option<Text>>(8)?) else {
+        return Ok(true);
+    };
+    match row.get::<_, Option<Hash>>(9)? {
+        Some(previous) if key_id.as_ref() == Some(key.id()) => {
+            let chain = Chain::Keyed(key.clone());
+            Ok(row.get::<_, Hash>(5)? == expected_hash(&chain, &previous, row)?)
+        }
+        _ => Ok(false),
+    }
 }
 
 fn expected_hash(chain: &Chain, previous: &Hash, row: &Row<'_>) -> rusqlite::Result<Hash> {

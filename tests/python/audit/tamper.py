@@ -3,11 +3,13 @@
 tamper.py flip FILE DIRECTORY     for each row and each column of the journal, a copy with one bit changed in it
 tamper.py sql FILE STATEMENT...   carries statements out
 tamper.py forge FILE STATEMENT... carries statements out, then computes all hashes anew, without a key
+    tamper.py approve FILE ID         writes an approval of a requirement, as if Eve had given it
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 import struct
@@ -54,6 +56,22 @@ def flip(path: Path, directory: Path) -> None:
             change(copy, (f"UPDATE entries SET {column} = {place} WHERE id = ?", [changed, row[0]]))
 
 
+def approve(path: Path, requirement_id: str) -> None:
+    payload = json.dumps({"requirement_id": requirement_id, "decision": {"type": "confirm"}, "by": "eve"})
+    ((run,),) = read(path, f"SELECT run FROM requirements WHERE requirement_id = '{requirement_id}'")
+    last = f"SELECT max(id) FROM entries WHERE id >> 32 = {run}"
+    change(
+        path,
+        (
+            "INSERT INTO entries SELECT id + 1, driver_entries, 1, at, 'requirement_decided', ?, zeroblob(32) "
+            f"FROM entries WHERE id = ({last})",
+            [payload],
+        ),
+        (f"INSERT INTO outsiders (entry) {last}", ()),
+        (f"UPDATE requirements SET decided = ({last}) WHERE requirement_id = ?", [requirement_id]),
+    )
+
+
 def _sized(text: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
@@ -75,5 +93,7 @@ if __name__ == "__main__":
         flip(Path(target), Path(rest[0]))
     elif action == "sql":
         change(Path(target), *((statement, ()) for statement in rest))
+    elif action == "approve":
+        approve(Path(target), *rest)
     else:
         forge(Path(target), *rest)

@@ -97,12 +97,10 @@ def test_a_completed_keyed_run_still_gives_its_output_without_the_key(path: Path
         assert agent_on(database).continue_run(run_id=run_id) == "done"
 
 
-def test_a_run_that_was_begun_without_a_key_goes_on_under_one_and_stays_as_it_is(path: Path) -> None:
+def test_runs_that_were_begun_without_a_key_stand_beside_keyed_ones(path: Path) -> None:
     with SqliteDatabase(path) as database:
-        run_id = paused_run(database)
+        run_id = finished_run(database)
     with SqliteDatabase(path, audit_key=KEY) as database:
-        _decide(database, run_id)
-        agent_on(database).continue_run(run_id=run_id)
         keyed = finished_run(database)
         old, new = database.verify(run_id), database.verify(keyed)
         assert (old.keyed, old.ok, new.keyed, new.ok) == (False, False, True, True)
@@ -110,6 +108,21 @@ def test_a_run_that_was_begun_without_a_key_goes_on_under_one_and_stays_as_it_is
         assert database.verify(run_id, old.head).ok, "its last hash was kept elsewhere"
     with SqliteDatabase(path) as database:
         assert database.verify(run_id).ok
+
+
+@pytest.mark.parametrize("write", _WRITES.values(), ids=_WRITES)
+def test_who_has_a_key_does_not_write_to_a_run_that_anybody_could_have_written(
+    path: Path, write: Callable[[SqliteDatabase, str], Any]
+) -> None:
+    with SqliteDatabase(path) as database:
+        run_id = paused_run(database)
+    with SqliteDatabase(path, audit_key=KEY) as database:
+        assert [one.run_id for one in database.requirements()] == [run_id]
+        with pytest.raises(AuditKeyError, match=r"is not keyed.*open the database without an audit key") as caught:
+            write(database, run_id)
+        assert caught.value.key_id is None
+    with SqliteDatabase(path) as database:
+        assert agent_on(database).continue_run(run_id=run_id, hitl_handler=lambda one: one.confirm()) == "done"
 
 
 def test_text_is_a_key_by_its_utf_8_bytes(path: Path) -> None:

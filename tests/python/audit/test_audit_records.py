@@ -102,6 +102,13 @@ def test_a_rejection_keeps_its_note(database: AnyDatabase) -> None:
     assert (record.action, record.decision) == ("rejected", {"type": "reject", "note": "not to yourself"})
 
 
+def test_changed_arguments_stand_beside_those_that_were_shown(database: AnyDatabase) -> None:
+    call, changed = ToolCall("pay", {"euros": 49.5, "to": "a"}), {"euros": 4.95, "to": "a"}
+    record = _decided(database, call, decide=lambda one: one.confirm(tool_args=changed, by="ann"))
+    assert (record.action, record.tool_args, record.changed_args) == ("confirmed", call.args, changed)
+    assert record.decision == {"type": "confirm", "tool_args": changed}
+
+
 def test_answers_show_what_they_made_of_the_arguments(database: AnyDatabase) -> None:
     call = ToolCall("book", {"nights": 2})
     record = _decided(database, call, decide=lambda one: one.answer({"city": "Lisbon"}, by="ben"))

@@ -226,6 +226,18 @@ def test_check_reports_each_run_that_does_not_fit(path: Path) -> None:
         assert database.verify(sound).ok
 
 
+def test_check_finds_what_belongs_to_no_run_and_what_nobody_would_notice(path: Path) -> None:
+    run_id = _made(path, None)
+    tamper("sql", path, "DELETE FROM outsiders")
+    with SqliteDatabase(path) as database:
+        (problem,) = database.check()
+        assert problem.startswith("entry 5 of run number 1 was removed from the list")
+        assert database.verify(run_id).ok, "the run itself says what it said"
+    tamper("sql", path, "DELETE FROM requirements", "DELETE FROM runs")
+    with SqliteDatabase(path) as database:
+        assert f"{_ENTRIES} entries belong to run number 1, which does not exist" in "\n".join(database.check())
+
+
 def test_a_changed_keyed_run_is_neither_continued_nor_exported(path: Path) -> None:
     with SqliteDatabase(path, audit_key=KEY) as database:
         run_id = paused_run(database)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pytest
 
 from haltpoint import SqliteDatabase
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
@@ -44,7 +45,7 @@ def _decisions(cli: CommandLine, run_id: str) -> list[Any]:
 def test_a_person_sees_the_story_and_the_call_and_approves(cli: CommandLine, start: StartRun) -> None:
     run_id = start(wants("note_down", text="measure twice"), PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
-    shown = _answer(terminal, r"\[a\]pprove.*uit > ", "a")
+    shown = _answer(terminal, r"\[a\]pprove.*uit\s+> ", "a")
     for word in ("Build a chair.", 'note_down(text="measure twice")', "noted measure twice", 'color = "red"'):
         assert word in shown
     terminal.expect("approved by ann")
@@ -56,19 +57,19 @@ def test_a_person_sees_the_story_and_the_call_and_approves(cli: CommandLine, sta
 def test_one_kind_after_the_other_is_asked_for_in_its_own_way(cli: CommandLine, start: StartRun) -> None:
     asking, delivery, engraving, painting = start(ASK), start(DELIVER), start(ENGRAVE), start(PAINT)
     terminal = cli.at_terminal("inbox", "-i")
-    _answer(terminal, r"\[r\]eject.*uit > ", "r")
-    _answer(terminal, "Enter for no reason: ", "not red")
-    _answer(terminal, r"\[f\]ill in.*uit > ", "f")
-    _answer(terminal, r'font \(str\) \["serif"\]: ', "")
-    _answer(terminal, r"name \(str\): ", "")
-    _answer(terminal, r"a value is needed.*name \(str\): ", "Ann")
-    _answer(terminal, r"copies \(int\): ", "two")
-    _answer(terminal, r"expects int.*copies \(int\): ", "2")
-    _answer(terminal, r"\[g\]ive the result.*uit > ", "g")
-    _answer(terminal, "as the model gets it: ", "left at the door")
-    _answer(terminal, r"\[f\]ill in.*uit > ", "f")
-    _answer(terminal, "how many nights: ", "3")
-    _answer(terminal, "where to: ", "")
+    _answer(terminal, r"\[r\]eject.*uit\s+> ", "r")
+    _answer(terminal, r"Enter for no reason\s+> ", "not red")
+    _answer(terminal, r"\[f\]ill in.*uit\s+> ", "f")
+    _answer(terminal, r'font \(str\) \["serif"\]\s+> ', "")
+    _answer(terminal, r"name \(str\)\s+> ", "")
+    _answer(terminal, r"a value is needed.*name \(str\)\s+> ", "Ann")
+    _answer(terminal, r"copies \(int\)\s+> ", "two")
+    _answer(terminal, r"expects int.*copies \(int\)\s+> ", "2")
+    _answer(terminal, r"\[g\]ive the result.*uit\s+> ", "g")
+    _answer(terminal, r"as the model gets it\s+> ", "left at the door")
+    _answer(terminal, r"\[f\]ill in.*uit\s+> ", "f")
+    _answer(terminal, r"how many nights\s+> ", "3")
+    _answer(terminal, r"where to\s+> ", "")
     assert "4 decided" in _end(terminal)
     decided = [_decisions(cli, run_id)[0][0] for run_id in (painting, engraving, delivery, asking)]
     assert decided == [
@@ -86,9 +87,9 @@ def test_a_call_in_doubt_is_given_its_result(cli: CommandLine, tmp_path: Path) -
         program.kill()
     run_program(WORKER, "proceed", str(cli.db_file), "saw", run_id, cwd=tmp_path)
     terminal = cli.at_terminal("inbox", "-i")
-    shown = _answer(terminal, r"re\[t\]ry.*uit > ", "u")
+    shown = _answer(terminal, r"re\[t\]ry.*uit\s+> ", "u")
     assert "saw is in doubt" in shown and "attempt: 1" in shown
-    _answer(terminal, "what it returned.*: ", "sawn by hand")
+    _answer(terminal, r"what it returned[^\n]*\n> ", "sawn by hand")
     _end(terminal)
     assert _decisions(cli, run_id)[0][0] == {"type": "supply", "content": "sawn by hand"}
 
@@ -96,9 +97,9 @@ def test_a_call_in_doubt_is_given_its_result(cli: CommandLine, tmp_path: Path) -
 def test_what_is_skipped_stays_open_and_quitting_leaves_the_rest(cli: CommandLine, start: StartRun) -> None:
     oldest, middle, newest = start(PAINT), start(PAINT), start(PAINT)
     terminal = cli.at_terminal("inbox", "-i")
-    assert newest in _answer(terminal, "uit > ", "s")
-    assert middle in _answer(terminal, "uit > ", "a")
-    assert oldest in _answer(terminal, "uit > ", "q")
+    assert newest in _answer(terminal, r"uit\s+> ", "s")
+    assert middle in _answer(terminal, r"uit\s+> ", "a")
+    assert oldest in _answer(terminal, r"uit\s+> ", "q")
     assert "1 decided; there is more" in _end(terminal)
     assert [record["run_id"] for record in cli("inbox", "--json").records] == [newest, oldest]
 
@@ -107,7 +108,7 @@ def test_more_than_a_page_is_walked_through(cli: CommandLine, start: StartRun) -
     started = [start(PAINT) for _ in range(3)]
     terminal = cli.at_terminal("inbox", "-i", "--limit", "1")
     for run_id in reversed(started):
-        assert run_id in _answer(terminal, "uit > ", "s")
+        assert run_id in _answer(terminal, r"uit\s+> ", "s")
     _end(terminal)
 
 
@@ -115,8 +116,8 @@ def test_neither_an_empty_line_nor_an_unknown_letter_decides_anything(cli: Comma
     run_id = start(PAINT)
     terminal = cli.at_terminal("inbox", "-i")
     for answer in ("", "x", "yes"):
-        _answer(terminal, "uit > ", answer)
-    terminal.expect("uit > ")
+        _answer(terminal, r"uit\s+> ", answer)
+    terminal.expect(r"uit\s+> ")
     terminal.sendeof()
     assert "0 decided; there is more" in _end(terminal)
     assert _decisions(cli, run_id) == [(None, None)]
@@ -125,8 +126,8 @@ def test_neither_an_empty_line_nor_an_unknown_letter_decides_anything(cli: Comma
 def test_an_interrupt_keeps_what_was_decided(cli: CommandLine, start: StartRun) -> None:
     waiting, decided = start(PAINT), start(PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
-    _answer(terminal, "uit > ", "a")
-    terminal.expect("approved.*uit > ")
+    _answer(terminal, r"uit\s+> ", "a")
+    terminal.expect(r"approved.*uit\s+> ")
     terminal.sendintr()
     terminal.expect(pexpect.EOF)
     terminal.close()
@@ -138,7 +139,7 @@ def test_an_interrupt_keeps_what_was_decided(cli: CommandLine, start: StartRun) 
 def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLine, start: StartRun) -> None:
     run_id = start(PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
-    terminal.expect("uit > ")
+    terminal.expect(r"uit\s+> ")
     with SqliteDatabase(cli.db_file) as database:
         (requirement,) = database.requirements()
         requirement.reject("no paint left", by="bob")
@@ -149,13 +150,54 @@ def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLin
     assert _decisions(cli, run_id)[0][1] == "bob"
 
 
-def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
-    editor = tmp_path / "editor"
-    editor.write_text('#!/bin/sh\nprintf "two\\nlines\\n" > "$1"\n')
+def _editor(directory: Path, script: str) -> dict[str, str]:
+    """An environment in which this shell script, given the file, is the editor."""
+    editor = directory / "editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
     editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    return {"EDITOR": str(editor), "VISUAL": str(editor)}
+
+
+def test_arguments_are_edited_and_shown_before_they_are_approved(
+    cli: CommandLine, start: StartRun, tmp_path: Path
+) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, 'sed -i s/red/blue/ "$1"'))
+    _answer(terminal, r"\[e\]dit.*uit\s+> ", "e")
+    _answer(terminal, r'to run: paint\(color="blue"\).*\[n\]o\s+> ', "n")
+    _answer(terminal, r"uit\s+> ", "e")
+    _answer(terminal, r'to run: paint\(color="blue"\).*\[n\]o\s+> ', "y")
+    terminal.expect("approved with changed arguments")
+    _end(terminal)
+    assert _decisions(cli, run_id)[0][0] == {"type": "confirm", "tool_args": {"color": "blue"}}
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ('echo "{" > "$1"', "no JSON"),
+        ("""echo '{"size": 3}' > "$1\"""", "size"),
+        ("exit 1", "failed"),
+    ],
+)
+def test_an_edit_that_went_wrong_leaves_the_question_open(
+    cli: CommandLine, start: StartRun, tmp_path: Path, script: str, complaint: str
+) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, script))
+    _answer(terminal, r"uit\s+> ", "e")
+    if complaint == "size":
+        _answer(terminal, r"\[n\]o\s+> ", "y")
+    terminal.expect(complaint)
+    _answer(terminal, r"uit\s+> ", "s")
+    _end(terminal)
+    assert _decisions(cli, run_id) == [(None, None)]
+
+
+def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
     run_id = start(DELIVER)
-    terminal = cli.at_terminal("inbox", "-i", env={"EDITOR": str(editor), "VISUAL": str(editor)})
-    _answer(terminal, r"\[e\]ditor.*uit > ", "e")
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, 'printf "two\\nlines\\n" > "$1"'))
+    _answer(terminal, r"\[e\]ditor.*uit\s+> ", "e")
     assert "1 decided" in _end(terminal)
     assert _decisions(cli, run_id)[0][0] == {"type": "result", "content": "two\nlines"}
 
@@ -163,20 +205,20 @@ def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun,
 def test_with_watch_it_waits_for_more(cli: CommandLine, start: StartRun) -> None:
     first = start(PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--watch")
-    assert first in _answer(terminal, "uit > ", "a")
+    assert first in _answer(terminal, r"uit\s+> ", "a")
     terminal.expect("waiting for more")
     second = start(PAINT)
-    assert second in _answer(terminal, "uit > ", "q")
+    assert second in _answer(terminal, r"uit\s+> ", "q")
     assert "1 decided" in _end(terminal)
 
 
 def test_keys_hit_before_a_question_is_shown_answer_nothing(cli: CommandLine, start: StartRun) -> None:
     started = [start(PAINT) for _ in range(2)]
     terminal = cli.at_terminal("inbox", "-i")
-    terminal.expect("uit > ")
+    terminal.expect(r"uit\s+> ")
     terminal.send("a\na\na\na\n")
     terminal.expect("approved")
-    _answer(terminal, "uit > ", "q")
+    _answer(terminal, r"uit\s+> ", "q")
     _end(terminal)
     assert _decisions(cli, started[0]) == [(None, None)]
 

@@ -143,6 +143,27 @@ def test_long_results_and_values_come_through_standard_input(cli: CommandLine, s
     assert answered.record["requirement"]["decision"]["values"] == {"name": "Ann", "copies": 2}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [('{"color": 5}', "color"), ('{"colour": "red"}', "colour"), ("{}", "color"), ("red", "no JSON")],
+)
+def test_changed_arguments_that_do_not_fit_the_tool_are_refused(
+    cli: CommandLine, start: StartRun, arguments: str, complaint: str
+) -> None:
+    refused = cli("approve", start(PAINT), "--args", arguments)
+    assert (refused.code, complaint in refused.err) == (2, True), refused.err
+    assert len(_open_ids(cli)) == 1
+
+
+def test_changed_arguments_are_shown_beside_the_original_ones(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(PAINT)
+    decided = cli("approve", run_id, "--args", "-", stdin='{"color": "blue"}')
+    assert "approved with changed arguments" in decided.out
+    (requirement,) = cli("show", run_id, "--json").record["requirements"]
+    assert (requirement["tool_args"], requirement["original_tool_args"]) == ({"color": "blue"}, {"color": "red"})
+    assert '{"color": "red"}\t{"color": "blue"}' in cli("audit", run_id).out
+
+
 def test_a_cancelled_run_says_how_it_goes_on(cli: CommandLine, start: StartRun) -> None:
     run_id = start(PAINT)
     assert "is cancelled" in cli("cancel", run_id).out

@@ -64,6 +64,7 @@ def test_a_requirement_has_the_documented_fields(cli: CommandLine, start: StartR
         "details": None,
         "tool_name": "engrave",
         "tool_args": {"font": "serif"},
+        "original_tool_args": None,
     }
 
 

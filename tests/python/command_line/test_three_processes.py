@@ -29,6 +29,7 @@ def _proceed(cli: CommandLine, script: str, run_id: str) -> Any:
     ("script", "command", "outcome"),
     [
         ("paint", ["approve"], "painted red"),
+        ("paint", ["approve", "--args", '{"color": "blue"}'], "painted blue"),
         ("paint", ["reject", "--note", "not red"], "Their note: not red"),
         ("engrave", ["answer", "name=Ann", "copies=2"], "Ann in serif, 2 times"),
         ("engrave", ["answer", "--values", '{"name": "Ann", "copies": 2, "font": "sans"}'], "Ann in sans, 2 times"),

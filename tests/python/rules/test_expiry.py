@@ -342,3 +342,36 @@ def test_options_that_make_no_sense_are_refused_at_decoration(options: dict[str,
 def test_a_time_that_is_no_number_is_refused_at_decoration(seconds: Any) -> None:
     with pytest.raises(TypeError, match="expires_after must be a number of seconds"):
         tool(requires_confirmation=True, expires_after=seconds)(lambda amount: amount)
+
+
+@asynchronous
+async def test_whoever_looks_without_the_audit_key_leaves_the_run_as_it_is(db_file: Path) -> None:
+    key = "a key of sixteen bytes or more"
+    with SqliteDatabase(db_file, audit_key=key) as keyed:
+        output, _ = await paused(keyed, pay_within(AT_ONCE))
+    with SqliteDatabase(db_file) as plain:
+        assert plain.expire_due() == 0
+        assert not plain.run(output.run_id).requirements[0].is_expired
+        assert len(plain.requirements()) == 1
+    with SqliteDatabase(db_file, audit_key=key) as keyed:
+        assert keyed.run(output.run_id).requirements[0].is_expired
+        assert keyed.verify(output.run_id).ok
+
+
+EDIT = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as connection:
+    connection.execute("UPDATE requirements SET expires_at = 1")
+"""
+
+
+@asynchronous
+async def test_a_time_that_somebody_put_into_the_index_ends_nothing(db_file: Path, tmp_path: Path) -> None:
+    with SqliteDatabase(db_file) as db:
+        output, _ = await paused(db, pay_within(AN_HOUR, "fail"))
+        program = tmp_path / "editing.py"
+        program.write_text(EDIT)
+        assert (await asyncio.to_thread(run_program, program, str(db_file), cwd=tmp_path)).code == 0
+        assert db.expire_due() == 0
+        assert db.run(output.run_id).is_paused
+        assert not db.verify(output.run_id).ok

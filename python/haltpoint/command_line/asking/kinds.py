@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from haltpoint.command_line.asking.fields import filled_in
-from haltpoint.command_line.asking.prompts import Action, ask_line, edited
-from haltpoint.command_line.output import Output
+from haltpoint.command_line.asking.prompts import Action, ask_action, ask_line, edited
+from haltpoint.command_line.calls import arguments_text
+from haltpoint.command_line.escaping import visible_json
+from haltpoint.command_line.given import json_object
+from haltpoint.command_line.output import Output, Styled
 
 if TYPE_CHECKING:
     from haltpoint.run.decisions import RequirementKind
@@ -18,9 +21,25 @@ __all__ = ["CHOICES", "Draft"]
 # Asks what else must be known, and decides on the requirement, short of the disk. False: nothing was decided.
 Draft = Callable[["RunRequirement", Output, str], bool]
 
+_YES = Action("y", "[y]es, approve this")
+_NO = Action("n", "[n]o")
+
 
 def _approve(requirement: RunRequirement, output: Output, by: str) -> bool:
     requirement.confirm(by=by)
+    return True
+
+
+def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
+    shown = visible_json(requirement.tool_execution.tool_args, indent=2)
+    text = edited(f"{shown}\n", ".json")
+    if text is None:
+        return False
+    changed = json_object(text, "what was edited")
+    output.line(Styled(f"to run: {requirement.tool_execution.tool_name}({arguments_text(changed)})", "bold"))
+    if ask_action([_YES, _NO]) is _NO:
+        return False
+    requirement.confirm(tool_args=changed, by=by)
     return True
 
 
@@ -67,6 +86,7 @@ def _give_up(requirement: RunRequirement, output: Output, by: str) -> bool:
 CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
     "confirmation": {
         Action("a", "[a]pprove"): _approve,
+        Action("e", "[e]dit the arguments"): _edit,
         Action("r", "[r]eject"): _reject,
     },
     "user_input": {

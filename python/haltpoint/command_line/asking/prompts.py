@@ -56,7 +56,7 @@ def ask_action(actions: Sequence[Action]) -> Action:
     by_key = {action.key: action for action in actions}
     question = ", ".join(action.words for action in actions)
     while True:
-        answer = input(f"{question} > ").strip().lower()
+        answer = _typed(question).strip().lower()
         if answer in by_key:
             return by_key[answer]
 
@@ -67,7 +67,13 @@ def ask_line(question: str) -> str:
     Raises:
         EOFError: the person typed the end of input.
     """
-    return input(f"{visible(question)}: ")
+    return _typed(visible(question))
+
+
+def _typed(question: str) -> str:
+    # On a line of its own: line editing loses its place behind a prompt that is longer than the terminal is wide.
+    sys.stdout.write(f"{question}\n")
+    return input("> ")
 
 
 def edited(text: str, extension: str) -> str | None:

@@ -6,22 +6,40 @@ from typing import TYPE_CHECKING
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
+from haltpoint.command_line.given import json_object
 from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+import click
 
 __all__ = ["command"]
 
 
 @haltpoint_command("approve")
 @requirement_argument
+@click.option(
+    "--args",
+    "tool_args",
+    metavar="JSON",
+    help="Run it with these arguments instead: all of them, as a JSON object; - reads it from standard input.",
+)
 @by_option
 @database_option
 @json_option
-def command(identifier: str, by: str, db_file: Path, as_json: bool) -> None:
+def command(identifier: str, tool_args: str | None, by: str, db_file: Path, as_json: bool) -> None:
     """Let a tool call run that waits for a confirmation.
 
-    ID is the requirement's id or the beginning of it, or that of its run where only one thing is open in the run.
+    With --args the call runs with other arguments than the model asked for: they are checked, the journal keeps both,
+    and the model is told. ID is the requirement's id or the beginning of it, or that of its run where only one thing is
+    open in the run.
     """
-    decide(db_file, identifier, "confirmation", lambda requirement: requirement.confirm(by=by), as_json=as_json)
+    changed = None if tool_args is None else json_object(tool_args, "--args")
+    decide(
+        db_file,
+        identifier,
+        "confirmation",
+        lambda requirement: requirement.confirm(tool_args=changed, by=by),
+        as_json=as_json,
+    )
