@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+from haltpoint.run.base import RunStatus
+from haltpoint.run.decisions import RequirementKind
 
 __all__ = ["DECISIONS", "SCHEMAS"]
 
@@ -14,8 +17,8 @@ _TIME: Schema = {"type": "string", "format": "date-time"}
 _TIME_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 _OBJECT: Schema = {"type": "object"}
 _OBJECT_OR_NULL: Schema = {"type": ["object", "null"]}
-_KINDS = ["confirmation", "user_input", "external_tool", "recovery"]
-_STATUSES = ["RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR"]
+_KINDS = list(get_args(RequirementKind))
+_STATUSES = [status.value for status in RunStatus]
 
 
 def _object(description: str, properties: dict[str, Schema], **more: Any) -> Schema:
