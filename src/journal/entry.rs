@@ -12,6 +12,8 @@ use crate::{Json, Text};
 pub enum Entry {
     /// The run exists.
     RunStarted(Box<RunStarted>),
+    /// The run waits for a worker.
+    RunQueued(RunQueued),
     /// A driver took the run over to go on with it.
     RunContinued(RunContinued),
     /// The model answered.
@@ -112,6 +114,14 @@ pub struct ResponseFormat {
     pub module: Text,
     /// Its JSON schema.
     pub schema: Json,
+}
+
+/// The run waits for a worker: it was handed over to whichever comes, or its driver gave it back unfinished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunQueued {
+    /// Who handed it over or gave it back, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
 }
 
 /// A driver took the run over.
@@ -366,6 +376,8 @@ pub enum FailureKind {
     InvalidOutput,
     /// A tool call's outcome is unknown, and the rule says to stop then.
     InDoubt,
+    /// One driver after the other ended while it drove the run, which got no further meanwhile.
+    SetAside,
 }
 
 impl FailureKind {
@@ -377,6 +389,7 @@ impl FailureKind {
             Self::ToolCallLimit => "tool_call_limit",
             Self::InvalidOutput => "invalid_output",
             Self::InDoubt => "in_doubt",
+            Self::SetAside => "set_aside",
         }
     }
 }

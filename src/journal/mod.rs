@@ -16,7 +16,8 @@ pub use codec::{CodecError, decode, encode};
 pub use entry::{
     AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
     PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    RunFailed, RunPaused, RunQueued, RunStarted, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted,
+    Usage,
 };
 
 use crate::Timestamp;

@@ -47,6 +47,9 @@ impl Run {
         if self.cancellation.is_some() {
             return self.wind_down(at, transition);
         }
+        if self.handing_back.0 {
+            return self.hand_back_if_idle(at, transition);
+        }
         if self.exceeds_limit() {
             return self.record(limit_failure(self.tool_call_limit), at, transition);
         }
@@ -340,7 +343,7 @@ fn limit_failure(limit: u64) -> Entry {
     failure(FailureKind::ToolCallLimit, message)
 }
 
-fn failure(kind: FailureKind, message: String) -> Entry {
+pub(super) fn failure(kind: FailureKind, message: String) -> Entry {
     let failure = Failure {
         kind,
         message: message.into(),

@@ -9,6 +9,7 @@ mod conversation;
 mod decide;
 mod fold;
 mod ids;
+mod queue;
 mod state;
 mod transitions;
 mod view;

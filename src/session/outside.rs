@@ -16,8 +16,8 @@ use super::{EngineError, Memory, Session};
 pub enum Opened {
     /// It is ours to drive.
     Session(Box<Session>),
-    /// It is completed; there is nothing to drive.
-    Completed(Box<Loaded>),
+    /// There is nothing to drive: it is completed, or no work for a worker.
+    Idle(Box<Loaded>),
 }
 
 /// A run as it stands on disk.
@@ -37,7 +37,7 @@ impl Loaded {
 }
 
 /// Takes the result, once, on whichever thread has it.
-type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
+pub(super) type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
 
 /// Takes the right to drive a run.
 pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>) {
@@ -62,7 +62,7 @@ fn with_memory(store: &StoreHandle, grant: LeaseGrant, handle: StoreHandle, then
     store.read(Box::new(move |reader| {
         then(match grant {
             LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, &run),
-            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Completed(Box::new(loaded))),
+            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Idle(Box::new(loaded))),
         });
     }));
 }
@@ -225,7 +225,7 @@ fn cancel_idle(
             return then(Err(error.into()));
         }
     };
-    if !matches!(run.status(), RunStatus::Running | RunStatus::Paused) {
+    if !matches!(run.status(), RunStatus::Queued | RunStatus::Running | RunStatus::Paused) {
         return store.submit(release, Box::new(move |_| then(Ok(false))));
     }
     let driver_entries = run.driver_entries();

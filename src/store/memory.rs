@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::holder::{self, Holder, Liveness, ProcessLiveness};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter, RequirementRow,
-    RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, Entry, Record};
 use crate::requirement::RequirementKind;
@@ -181,7 +181,10 @@ impl MemoryStore {
         };
         let is_open = || {
             matches!(run.requirements.get(&row.requirement_id), Some(RequirementState::Open))
-                && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
+                && matches!(
+                    run.row.status,
+                    RunStatus::Paused | RunStatus::Running | RunStatus::Queued
+                )
         };
         begins(&row.requirement_id, filter.id_prefix.as_ref())
             && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
@@ -216,6 +219,12 @@ impl MemoryStore {
             expires,
             since: run.held_since,
         })
+    }
+
+    fn is_free(&self, run: &MemoryRun, filter: &DueFilter) -> bool {
+        let may_be_taken =
+            |lease: Lease| holder::may_be_taken(&*self.liveness, &lease.holder, lease.expires, filter.now);
+        !filter.except.contains(&run.row.run_id) && self.lease(run).is_none_or(may_be_taken)
     }
 
     fn run(&self, run_id: &str) -> Result<&MemoryRun, StoreError> {
@@ -257,6 +266,11 @@ impl Store for MemoryStore {
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         self.run(run_id).map(MemoryRun::stored)
+    }
+
+    fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
+        let records = self.run(run_id)?.records.iter();
+        Ok(records.filter(|record| record.seq > after).cloned().collect())
     }
 
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
@@ -314,6 +328,17 @@ impl Store for MemoryStore {
             .map(|run| &run.row)
             .filter(|row| passes(row, filter));
         Ok(rows.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
+        let of_agent = |name| {
+            self.runs
+                .iter()
+                .filter(move |run| run.row.agent_name.as_ref() == Some(name))
+        };
+        let runs = filter.agent_names.iter().flat_map(of_agent);
+        let free = runs.filter(|run| run.is_due() && self.is_free(run, filter));
+        Ok(free.take(filter.limit as usize).map(|run| run.row.clone()).collect())
     }
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{
     AnswerRefused, AskingRules, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool,
     OutcomeSource, PlannedCall, RequirementDecided, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled,
-    RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, ToolFacts, ToolFinished, ToolInterrupted,
+    RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted, ToolFacts, ToolFinished, ToolInterrupted,
     ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
@@ -313,6 +313,7 @@ pub(crate) fn later_entry() -> BoxedStrategy<Entry> {
 
 fn about_runs() -> impl Strategy<Value = Entry> {
     prop_oneof![
+        some_text().prop_map(|by| Entry::RunQueued(RunQueued { by })),
         run_continued().prop_map(Entry::RunContinued),
         model_replied().prop_map(Entry::ModelReplied),
         text().prop_map(|reason| Entry::AnswerRefused(AnswerRefused { reason })),

@@ -17,3 +17,4 @@ mod journals;
 mod notifications;
 mod refusals;
 mod support;
+mod working;

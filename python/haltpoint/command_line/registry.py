@@ -25,9 +25,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "result": f"{_HERE}.result",
         "recover": f"{_HERE}.recover",
         "cancel": f"{_HERE}.cancel",
+        "continue": f"{_HERE}.continue_",
     },
     "Run": {
-        "serve": f"{_HERE}.serve",
+        "worker": f"{_HERE}.worker",
     },
     "Keep": {
         "check": f"{_HERE}.check",

@@ -70,7 +70,7 @@ pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) 
     if filter.open_only {
         conditions
             .clauses
-            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING')");
+            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING', 'QUEUED')");
     }
     conditions.add("r.run_id = ?", filter.run_id.as_ref());
     conditions.add("q.kind = ?", kind.as_ref());
