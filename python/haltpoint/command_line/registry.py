@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "worker": f"{_HERE}.worker",
+        "serve": f"{_HERE}.serve",
     },
     "Keep": {
         "check": f"{_HERE}.check",
