@@ -8,14 +8,16 @@ mod keeping;
 mod memory;
 mod outside;
 mod verify;
+mod workers;
 
 pub use errors::EngineError;
-pub use expiry::{due, expire};
+pub use expiry::{expire, overdue};
 pub use inbox::requirements;
-pub use keeping::{audit, check, export};
+pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, load, load_now, open};
 pub use verify::{Mismatch, Verification, verify};
+pub use workers::{due, requeue, submit, take};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

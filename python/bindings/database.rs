@@ -31,14 +31,21 @@ pub(crate) struct RecalledMemory {
     memory: Memory,
 }
 
+impl RecalledMemory {
+    /// The runs whose messages the new one sees.
+    pub(crate) fn runs(&self) -> Vec<Text> {
+        self.memory.runs.clone()
+    }
+}
+
 /// A database of runs. Two of them on one file share their threads.
 #[pyclass(frozen, name = "Database", module = "haltpoint._engine")]
 pub(crate) struct PyDatabase {
-    store: StoreHandle,
+    pub(crate) store: StoreHandle,
 }
 
 /// Sends a result of the engine as a completion.
-fn deliver<T: Send + 'static>(
+pub(crate) fn deliver<T: Send + 'static>(
     sender: CompletionSender,
     ticket: u64,
     result: Result<T, EngineError>,
@@ -51,8 +58,22 @@ fn deliver<T: Send + 'static>(
     sender.send(ticket, into_value);
 }
 
+/// What a run that was opened becomes: a Session, or a Snapshot where there is nothing to drive.
+pub(crate) fn deliver_opened(
+    sender: CompletionSender,
+    ticket: u64,
+) -> Box<dyn FnOnce(Result<Opened, EngineError>) + Send> {
+    Box::new(move |opened| {
+        let owner = sender.clone();
+        deliver(sender, ticket, opened, |py, opened| match opened {
+            Opened::Session(session) => Ok(Py::new(py, PySession::new(*session, owner))?.into_any()),
+            Opened::Idle(loaded) => Ok(Py::new(py, Snapshot::new(*loaded))?.into_any()),
+        });
+    })
+}
+
 /// Run id, agent name, session id, user id, status, and the times of creation and of the last change in microseconds.
-type PyRunRow = (
+pub(crate) type PyRunRow = (
     String,
     Option<String>,
     Option<String>,
@@ -62,7 +83,7 @@ type PyRunRow = (
     i64,
 );
 
-fn run_row(row: RunRow) -> PyRunRow {
+pub(crate) fn run_row(row: RunRow) -> PyRunRow {
     let text = |text: Option<Text>| text.map(|text| text.to_string());
     (
         row.run_id.to_string(),
@@ -86,8 +107,15 @@ fn audit_key(py: Python<'_>, bytes: Option<&[u8]>) -> PyResult<Option<AuditKey>>
 }
 
 impl PyDatabase {
+    /// The same opening once more.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+        }
+    }
+
     /// Reads in the reading thread, and waits for it without the interpreter's lock.
-    fn read_now<T: Send + 'static>(
+    pub(crate) fn read_now<T: Send + 'static>(
         &self,
         py: Python<'_>,
         job: impl FnOnce(&mut dyn Store) -> Result<T, EngineError> + Send + 'static,
@@ -207,14 +235,7 @@ impl PyDatabase {
     fn open(&self, completions: &Completions, run_id: String) -> u64 {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
-        let then = Box::new(move |opened| {
-            let owner = sender.clone();
-            deliver(sender, ticket, opened, |py, opened| match opened {
-                Opened::Session(session) => Ok(Py::new(py, PySession::new(*session, owner))?.into_any()),
-                Opened::Completed(loaded) => Ok(Py::new(py, Snapshot::new(*loaded))?.into_any()),
-            });
-        });
-        session::open(&self.store, run_id.into(), clock::now(), then);
+        session::open(&self.store, run_id.into(), clock::now(), deliver_opened(sender, ticket));
         ticket
     }
 
@@ -361,7 +382,7 @@ impl PyDatabase {
         let mut expired = 0;
         loop {
             let (wanted, now) = (run_id.clone(), clock::now());
-            let due = self.read_now(py, move |store| Ok(session::due(store, wanted, now)?))?;
+            let due = self.read_now(py, move |store| Ok(session::overdue(store, wanted, now)?))?;
             let found = due.len() as u64;
             let done = py.detach(|| {
                 due.into_iter()
@@ -380,6 +401,11 @@ impl PyDatabase {
     /// A number that changes with each commit, whichever process makes it.
     fn data_version(&self, py: Python<'_>) -> PyResult<i64> {
         self.read_now(py, |store| Ok(store.data_version()?))
+    }
+
+    /// The entries of a run's journal behind place `after`, as JSON lines.
+    fn journal_after(&self, py: Python<'_>, run_id: String, after: u64) -> PyResult<String> {
+        self.read_now(py, move |store| session::journal_after(store, &run_id, after))
     }
 
     /// A run as it stands on disk, waiting for the read.

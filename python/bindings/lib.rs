@@ -13,6 +13,7 @@ mod provider;
 mod session;
 mod snapshot;
 mod watch;
+mod work;
 
 /// The engine of haltpoint. Private: the public API is the package `haltpoint`.
 #[pymodule]
@@ -35,6 +36,8 @@ mod _engine {
     use crate::snapshot::Snapshot;
     #[pymodule_export]
     use crate::watch::{OutsiderNotice, Watch};
+    #[pymodule_export]
+    use crate::work::{Outbox, WorkQueue};
 
     /// A new run's id: a UUIDv7, so that ids sort by time.
     #[pyfunction]

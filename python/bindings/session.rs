@@ -264,6 +264,13 @@ impl PySession {
         self.feed_reconciliation(py, call_id, Reconciliation::Unknown(reason.map(Into::into)))
     }
 
+    /// The driver stops; in a hurry also while calls still run.
+    fn notify_handed_back<'py>(&self, py: Python<'py>, in_a_hurry: bool) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, deliver| {
+            session.notify_handed_back(in_a_hurry, clock::now(), deliver)
+        })
+    }
+
     fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {
         self.feed(py, |session, deliver| {
             session.notify_cancelled(interrupt, by.map(Into::into), clock::now(), deliver)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InvalidResolutionError,
         LeaseLostError,
         ModelError,
+        NotificationWarning,
         RequirementConflictError,
         RequirementExpiredError,
         RunBusyError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.base import RunStatus
     from haltpoint.run.cancel import cancel_run
+    from haltpoint.run.events import RunEvent
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.task import Task
@@ -86,9 +88,11 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "NotStarted",
+    "NotificationWarning",
     "RequirementConflictError",
     "RequirementExpiredError",
     "RunBusyError",
+    "RunEvent",
     "RunNotCompletedWarning",
     "RunNotFoundError",
     "RunRequirement",
@@ -142,6 +146,7 @@ _MODULES = {
     "haltpoint.run.agent.output": ("AgentRunOutput",),
     "haltpoint.run.base": ("RunStatus",),
     "haltpoint.run.cancel": ("cancel_run",),
+    "haltpoint.run.events": ("RunEvent",),
     "haltpoint.run.requirements": ("RunRequirement",),
     "haltpoint.run.tools.tools": ("ToolExecution",),
     "haltpoint.task": ("Task",),

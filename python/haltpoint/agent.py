@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -17,9 +17,12 @@ from haltpoint.driving.arguments import (
     resolved_model,
 )
 from haltpoint.driving.background import run_blocking
+from haltpoint.driving.call import Call, Identity
 from haltpoint.driving.decisions import Handlers, HitlHandler
+from haltpoint.driving.handing_over import HandingOver
 from haltpoint.driving.live import driver_of
-from haltpoint.driving.runs import Call, Identity, continue_run, start_run
+from haltpoint.driving.observing import Listeners
+from haltpoint.driving.runs import continue_run, start_run
 from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
 from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, ToolCallLimitError, ToolInDoubtError
 from haltpoint.task import Task
@@ -27,6 +30,7 @@ from haltpoint.task import Task
 if TYPE_CHECKING:
     from haltpoint.models.base import Model
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.events import RunEvent
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["Agent"]
@@ -34,7 +38,7 @@ __all__ = ["Agent"]
 Requirements = Iterable["RunRequirement | Mapping[str, Any]"]
 
 
-class Agent:
+class Agent(HandingOver):
     """An agent. One object may drive many runs at once from one event loop.
 
     Args:
@@ -58,6 +62,9 @@ class Agent:
         print: print each output.
         agent_id_: an id of your own; a random one by default.
         metadata: JSON data kept with each run.
+        on_pause: called with the `AgentRunOutput` of each run that has paused, before any handler is asked.
+        on_event: called with a `RunEvent` for each thing that happens to a run while this process drives it, once it is
+            on disk, in order. Both may be plain or async; what they raise is a NotificationWarning, and harms no run.
 
     Raises:
         TypeError: an argument is unknown or of another type.
@@ -86,6 +93,8 @@ class Agent:
         print: bool | None = None,
         agent_id_: str | None = None,
         metadata: dict[str, Any] | None = None,
+        on_pause: Callable[[AgentRunOutput], Any] | None = None,
+        on_event: Callable[[RunEvent], Any] | None = None,
     ) -> None:
         if mode not in ("raise", "return_false"):
             raise ValueError(f'mode must be "raise" or "return_false", got {mode!r}')
@@ -104,6 +113,7 @@ class Agent:
         self.print = print
         self.agent_id = agent_id_ or str(uuid4())
         self._has_own_memory = db is None
+        self._listeners = Listeners(on_pause, on_event)
         self._identity = Identity(
             agent_id=self.agent_id,
             name=name,
@@ -331,6 +341,7 @@ class Agent:
             on_run=self._note_run,
             on_output=self._note_output,
             trace=print_trace if debug or self.debug else None,
+            listeners=self._listeners,
         )
 
     def _note_run(self, run_id: str) -> None:

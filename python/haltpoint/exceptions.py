@@ -22,6 +22,7 @@ __all__ = [
     "InvalidResolutionError",
     "LeaseLostError",
     "ModelError",
+    "NotificationWarning",
     "RequirementConflictError",
     "RequirementExpiredError",
     "RunBusyError",
@@ -342,6 +343,21 @@ class RunNotCompletedWarning(UserWarning):
 
     Attributes:
         run_id: the run, with which it can be continued.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+class NotificationWarning(UserWarning):
+    """A function that is told what happens to runs failed. The run goes on.
+
+    Attributes:
+        run_id: the run that it was told of.
     """
 
     def __init__(self, message: str, *, run_id: str | None = None) -> None:

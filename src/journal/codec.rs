@@ -64,6 +64,7 @@ macro_rules! kinds {
 
 kinds! {
     RunStarted => "run_started",
+    RunQueued => "run_queued",
     RunContinued => "run_continued",
     ModelReplied => "model_replied",
     AnswerRefused => "answer_refused",

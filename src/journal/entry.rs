@@ -13,6 +13,8 @@ use crate::{Json, Text};
 pub enum Entry {
     /// The run exists.
     RunStarted(Box<RunStarted>),
+    /// The run waits for a worker.
+    RunQueued(RunQueued),
     /// A driver took the run over to go on with it.
     RunContinued(RunContinued),
     /// The model answered.
@@ -115,6 +117,14 @@ pub struct ResponseFormat {
     pub module: Text,
     /// Its JSON schema.
     pub schema: Json,
+}
+
+/// The run waits for a worker: it was handed over to whichever comes, or its driver gave it back unfinished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunQueued {
+    /// Who handed it over or gave it back, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
 }
 
 /// A driver took the run over.
@@ -350,6 +360,8 @@ pub enum FailureKind {
     InDoubt,
     /// Nobody answered in time, and the tool says to stop then.
     Expired,
+    /// One driver after the other ended while it drove the run, which got no further meanwhile.
+    SetAside,
 }
 
 impl FailureKind {
@@ -362,6 +374,7 @@ impl FailureKind {
             Self::InvalidOutput => "invalid_output",
             Self::InDoubt => "in_doubt",
             Self::Expired => "expired",
+            Self::SetAside => "set_aside",
         }
     }
 }

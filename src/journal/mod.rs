@@ -16,8 +16,8 @@ pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::{
     AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
-    PlannedCall, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, ToolFacts,
-    ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    PlannedCall, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted,
+    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 

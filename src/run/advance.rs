@@ -50,6 +50,9 @@ impl Run {
         if self.cancellation.is_some() {
             return self.wind_down(at, transition);
         }
+        if self.handing_back.0 {
+            return self.hand_back_if_idle(at, transition);
+        }
         if self.exceeds_limit() {
             return self.record(limit_failure(self.tool_call_limit), at, transition);
         }

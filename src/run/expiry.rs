@@ -14,7 +14,7 @@ impl Run {
     /// Whether the run is to stop because nobody answered in time.
     #[must_use]
     pub fn is_stopped_by_expiry(&self) -> bool {
-        let goes_on = matches!(self.status, RunStatus::Running | RunStatus::Paused);
+        let goes_on = matches!(self.status, RunStatus::Running | RunStatus::Paused | RunStatus::Queued);
         goes_on && self.stopping_calls().next().is_some()
     }
 

@@ -84,6 +84,8 @@ impl Run {
             usage: Usage::default(),
             requests: 0,
             refusals: 0,
+            recoveries: 0,
+            handing_back: LiveOnly(false),
             cancellation: None,
             interrupted: LiveOnly(false),
             failure: None,
@@ -119,6 +121,7 @@ impl Run {
     pub(super) fn fold(&mut self, entry: &Entry, at: Timestamp, outsider: bool) -> Result<(), String> {
         match entry {
             Entry::RunStarted(_) => return Err("a second start".to_owned()),
+            Entry::RunQueued(_) => self.fold_queued(at),
             Entry::RunContinued(continued) => self.fold_continued(continued, at),
             Entry::ModelReplied(reply) => self.fold_reply(reply, at),
             Entry::AnswerRefused(refused) => {
@@ -146,7 +149,17 @@ impl Run {
         Ok(())
     }
 
+    fn fold_queued(&mut self, at: Timestamp) {
+        self.stop(RunStatus::Queued, at);
+        self.failure = None;
+        self.cut_step = None;
+    }
+
     fn fold_continued(&mut self, continued: &RunContinued, at: Timestamp) {
+        // Whoever stops in good order leaves another status: this one ended in the middle.
+        let was_orphaned = self.status == RunStatus::Running;
+        self.recoveries = if was_orphaned { self.recoveries + 1 } else { 0 };
+        self.handing_back = LiveOnly(false);
         self.status = RunStatus::Running;
         self.holder = LiveOnly(continued.holder.clone());
         self.tool_call_limit = continued.tool_call_limit;
@@ -169,6 +182,7 @@ impl Run {
 
     fn fold_reply(&mut self, reply: &ModelReplied, at: Timestamp) {
         self.awaiting_model = LiveOnly(false);
+        self.recoveries = 0;
         self.requests += 1;
         if let Some(usage) = reply.usage {
             let total = &mut self.usage;
@@ -210,6 +224,7 @@ impl Run {
 
     fn fold_tool_finished(&mut self, finished: &ToolFinished) -> Result<(), String> {
         let place = self.place(&finished.call_id)?;
+        self.recoveries = 0;
         let call = &mut self.calls[place];
         call.state = CallState::Finished(Outcome {
             content: finished.content.clone(),

@@ -10,6 +10,7 @@ mod decide;
 mod expiry;
 mod fold;
 mod ids;
+mod queue;
 mod requirement;
 mod state;
 mod transitions;

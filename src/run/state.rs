@@ -32,6 +32,10 @@ pub struct Run {
     pub(super) usage: Usage,
     pub(super) requests: u64,
     pub(super) refusals: u32,
+    /// How many drivers in a row ended in the middle since the run last got further.
+    pub(super) recoveries: u32,
+    /// The driver begins nothing new, and stops once what runs has ended.
+    pub(super) handing_back: LiveOnly<bool>,
     pub(super) cancellation: Option<Cancellation>,
     /// The calls that run were asked to stop in their middle: asking twice would cut off their cleaning up.
     pub(super) interrupted: LiveOnly<bool>,

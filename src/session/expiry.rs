@@ -4,7 +4,8 @@ use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContin
 use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
 use crate::store::{
-    Append, Author, Committed, DueFilter, Finish, LeaseGrant, Operation, RequirementRow, Store, StoreError, StoredRun,
+    Append, Author, Committed, Finish, LeaseGrant, Operation, OverdueFilter, RequirementRow, Store, StoreError,
+    StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -18,8 +19,8 @@ const PAGE: u32 = 256;
 ///
 /// # Errors
 /// What the store ran into.
-pub fn due(store: &mut dyn Store, run_id: Option<Text>, now: Timestamp) -> Result<Vec<RequirementRow>, StoreError> {
-    store.due(&DueFilter {
+pub fn overdue(store: &mut dyn Store, run_id: Option<Text>, now: Timestamp) -> Result<Vec<RequirementRow>, StoreError> {
+    store.overdue(&OverdueFilter {
         run_id,
         now,
         limit: PAGE,
@@ -34,7 +35,7 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
         store,
         run_id.clone(),
         Box::new(move |loaded| match loaded {
-            Ok(loaded) => match due_requirement(&loaded.run, &requirement_id, at) {
+            Ok(loaded) => match overdue_requirement(&loaded.run, &requirement_id, at) {
                 Some(requirement) => {
                     let stops = loaded.run.calls()[requirement.call].on_expiry() != OnExpiry::Reject;
                     write_expiry(&handle, run_id, requirement_id, stops, at, then);
@@ -47,7 +48,7 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
 }
 
 /// The journal says until when it is waited, not the index that led here: the index is covered by no hash.
-fn due_requirement<'a>(run: &'a Run, requirement_id: &str, at: Timestamp) -> Option<&'a Requirement> {
+fn overdue_requirement<'a>(run: &'a Run, requirement_id: &str, at: Timestamp) -> Option<&'a Requirement> {
     run.requirement(requirement_id)
         .filter(|requirement| requirement.is_open() && requirement.terms.are_over(at))
 }

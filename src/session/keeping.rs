@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::Text;
-use crate::journal::{FORMAT, hexadecimal};
+use crate::journal::{FORMAT, encode, hexadecimal};
 use crate::run::{self, AuditRecord};
 use crate::store::raw::{RawContent, RawRun, chain_to_read};
 use crate::store::{RunRow, Store, StoreError};
@@ -84,6 +84,32 @@ pub fn export(store: &mut dyn Store, run_id: &str) -> Result<String, EngineError
         let message = format!("the journal of run {run_id} cannot be exported: {problem}; restore it from a backup");
         StoreError::Unusable { message }.into()
     })
+}
+
+/// A run's entries behind place `after`, as the lines of [`export`]; the hashes are not checked.
+///
+/// # Errors
+/// What the store ran into, or an entry that cannot be read.
+pub fn journal_after(store: &mut dyn Store, run_id: &str, after: u64) -> Result<String, EngineError> {
+    let mut text = String::new();
+    for record in store.records_after(run_id, after)? {
+        let content = RawContent {
+            driver_entries: 0,
+            outsider: i64::from(record.outsider),
+            at: record.at,
+            kind: record.entry.kind().to_owned(),
+            payload: encode(&record.entry).map_err(unwritable)?,
+            hash: record.hash.to_vec(),
+        };
+        text.push_str(&line(record.seq, &content).map_err(unwritable)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> EngineError {
+    let message = error.to_string();
+    StoreError::Unusable { message }.into()
 }
 
 fn lines(row: &RunRow, raw: &RawRun) -> Result<String, String> {

@@ -17,8 +17,8 @@ use super::{EngineError, Memory, Session};
 pub enum Opened {
     /// It is ours to drive.
     Session(Box<Session>),
-    /// It is completed; there is nothing to drive.
-    Completed(Box<Loaded>),
+    /// There is nothing to drive: it is completed, or no work for a worker.
+    Idle(Box<Loaded>),
 }
 
 /// A run as it stands on disk.
@@ -63,7 +63,7 @@ fn with_memory(store: &StoreHandle, grant: LeaseGrant, handle: StoreHandle, then
     store.read(Box::new(move |reader| {
         then(match grant {
             LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, &run),
-            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Completed(Box::new(loaded))),
+            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Idle(Box::new(loaded))),
         });
     }));
 }
@@ -241,7 +241,7 @@ fn cancel_idle(
             return then(Err(error.into()));
         }
     };
-    if !matches!(run.status(), RunStatus::Running | RunStatus::Paused) {
+    if !matches!(run.status(), RunStatus::Queued | RunStatus::Running | RunStatus::Paused) {
         return store.submit(release, Box::new(move |_| then(Ok(false))));
     }
     let driver_entries = run.driver_entries();

@@ -246,6 +246,7 @@ fn last_change(records: &[Record]) -> Option<crate::Timestamp> {
         matches!(
             record.entry,
             Entry::RunStarted(_)
+                | Entry::RunQueued(_)
                 | Entry::RunContinued(_)
                 | Entry::RunPaused(_)
                 | Entry::RunCancelled(_)

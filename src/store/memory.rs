@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::holder::{self, Holder, Liveness, ProcessLiveness};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
-    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, OverdueFilter,
+    RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, Entry, Record};
 use crate::requirement::RequirementKind;
@@ -183,7 +183,10 @@ impl MemoryStore {
             matches!(
                 run.requirements.get(&row.requirement_id),
                 Some(RequirementState::Open(_))
-            ) && matches!(run.row.status, RunStatus::Paused | RunStatus::Running)
+            ) && matches!(
+                run.row.status,
+                RunStatus::Paused | RunStatus::Running | RunStatus::Queued
+            )
         };
         begins(&row.requirement_id, filter.id_prefix.as_ref())
             && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
@@ -191,11 +194,14 @@ impl MemoryStore {
             && (!filter.open_only || is_open())
     }
 
-    fn due_since(&self, row: &RequirementRow, filter: &DueFilter) -> Option<Timestamp> {
+    fn overdue_since(&self, row: &RequirementRow, filter: &OverdueFilter) -> Option<Timestamp> {
         let run = self.run(&row.run_id).ok()?;
         let is_meant = match &filter.run_id {
             Some(run_id) => *run_id == row.run_id,
-            None => matches!(run.row.status, RunStatus::Paused | RunStatus::Running),
+            None => matches!(
+                run.row.status,
+                RunStatus::Paused | RunStatus::Running | RunStatus::Queued
+            ),
         };
         match run.requirements.get(&row.requirement_id) {
             Some(RequirementState::Open(open)) if is_meant && open.terms.are_over(filter.now) => open.terms.expires_at,
@@ -238,6 +244,12 @@ impl MemoryStore {
         })
     }
 
+    fn is_free(&self, run: &MemoryRun, filter: &DueFilter) -> bool {
+        let may_be_taken =
+            |lease: Lease| holder::may_be_taken(&*self.liveness, &lease.holder, lease.expires, filter.now);
+        !filter.except.contains(&run.row.run_id) && self.lease(run).is_none_or(may_be_taken)
+    }
+
     fn run(&self, run_id: &str) -> Result<&MemoryRun, StoreError> {
         match self.places.get(run_id) {
             Some(&place) => Ok(&self.runs[place]),
@@ -277,6 +289,11 @@ impl Store for MemoryStore {
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         self.run(run_id).map(MemoryRun::stored)
+    }
+
+    fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
+        let records = self.run(run_id)?.records.iter();
+        Ok(records.filter(|record| record.seq > after).cloned().collect())
     }
 
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
@@ -336,6 +353,17 @@ impl Store for MemoryStore {
         Ok(rows.take(filter.limit as usize).cloned().collect())
     }
 
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
+        let of_agent = |name| {
+            self.runs
+                .iter()
+                .filter(move |run| run.row.agent_name.as_ref() == Some(name))
+        };
+        let runs = filter.agent_names.iter().flat_map(of_agent);
+        let free = runs.filter(|run| run.is_due() && self.is_free(run, filter));
+        Ok(free.take(filter.limit as usize).map(|run| run.row.clone()).collect())
+    }
+
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         let position = |id: &Text| self.requirements.iter().position(|(row, _)| row.requirement_id == *id);
         let end = match &filter.before {
@@ -350,11 +378,11 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+    fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
         let mut due: Vec<_> = self
             .requirements
             .iter()
-            .filter_map(|(row, _)| Some((self.due_since(row, filter)?, row)))
+            .filter_map(|(row, _)| Some((self.overdue_since(row, filter)?, row)))
             .collect();
         due.sort_by_key(|(since, _)| *since);
         Ok(due

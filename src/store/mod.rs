@@ -12,15 +12,19 @@ pub mod sqlite;
 mod types;
 
 pub use types::{
-    Append, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, RunStatus, StoreError, StoredRun,
+    Append, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow,
+    OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError,
+    StoredRun,
 };
 
 use std::path::Path;
 
 use crate::Timestamp;
+use crate::journal::Record;
 use holder::Holder;
 use raw::RawRun;
+
+const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite database for webhooks";
 
 /// A blocking store of journals.
 ///
@@ -38,6 +42,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::RunNotFound`], or what the store ran into.
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError>;
+
+    /// The run's records behind place `after`, oldest first; their hashes are not checked.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFound`], or what the store ran into.
+    fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError>;
 
     /// The run's rows as they stand, whatever is wrong with them.
     ///
@@ -89,6 +99,13 @@ pub trait Store: Send {
     /// What the store ran into.
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError>;
 
+    /// Runs that a worker can go on with, oldest first within each agent: queued ones, orphans, and paused ones with nothing
+    /// left to decide.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError>;
+
     /// The requirements that the filter lets through, newest first. An unknown `before` lets nothing through.
     ///
     /// # Errors
@@ -99,7 +116,32 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// What the store ran into.
-    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError>;
+    fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// Takes the right to deliver what a subscription has coming, and returns the place up to which that is done; `None` while
+    /// somebody else has it. A new subscription begins with what is written from now on.
+    ///
+    /// # Errors
+    /// What the store ran into; [`StoreError::Unusable`] from a store that keeps no outbox.
+    fn claim_outbox(&mut self, _claim: &OutboxClaim, _now: Timestamp) -> Result<Option<i64>, StoreError> {
+        Err(rules::unusable(NO_OUTBOX.to_owned()))
+    }
+
+    /// Notes that all up to `place` is delivered. `false`: somebody else delivers by now.
+    ///
+    /// # Errors
+    /// As for [`Store::claim_outbox`].
+    fn advance_outbox(&mut self, _claim: &OutboxClaim, _place: i64) -> Result<bool, StoreError> {
+        Err(rules::unusable(NO_OUTBOX.to_owned()))
+    }
+
+    /// At most `limit` entries behind `place`, in the order in which they were committed.
+    ///
+    /// # Errors
+    /// As for [`Store::claim_outbox`].
+    fn outbox_after(&mut self, _place: i64, _limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        Err(rules::unusable(NO_OUTBOX.to_owned()))
+    }
 
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
     ///

@@ -70,6 +70,15 @@ pub(super) enum Verdict<'a> {
     AlreadyDecided,
 }
 
+/// The status that a run begins with.
+pub(super) fn status_of(new: &NewRun) -> RunStatus {
+    if new.is_queued() {
+        RunStatus::Queued
+    } else {
+        RunStatus::Running
+    }
+}
+
 /// The status that the entries leave the run with, where they change it: the column is an index of the journal.
 pub(super) fn status_after(append: &Append) -> Option<RunStatus> {
     let goes_on = append

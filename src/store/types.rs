@@ -1,5 +1,7 @@
 //! What goes into a store and what comes out.
 
+use std::collections::HashSet;
+
 use crate::journal::{Entry, Record};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
@@ -9,6 +11,8 @@ use super::holder::Holder;
 /// A run's status as users see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunStatus {
+    /// Waiting for a worker.
+    Queued,
     /// Under way, or orphaned by a process that died.
     Running,
     /// Finished, with an output.
@@ -26,6 +30,7 @@ impl RunStatus {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Queued => "QUEUED",
             Self::Running => "RUNNING",
             Self::Completed => "COMPLETED",
             Self::Paused => "PAUSED",
@@ -38,6 +43,7 @@ impl RunStatus {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [
+            Self::Queued,
             Self::Running,
             Self::Completed,
             Self::Paused,
@@ -52,7 +58,7 @@ impl RunStatus {
 /// What can be asked of a store.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// Creates a run, held by `NewRun::holder` with epoch 1, status running.
+    /// Creates a run: held by `NewRun::holder` with epoch 1, status running; or by nobody, where it is to wait for a worker.
     Create(NewRun),
     /// Appends to a run's journal.
     Append(Append),
@@ -97,6 +103,14 @@ pub struct NewRun {
     pub at: Timestamp,
     /// The first entries.
     pub entries: Vec<Entry>,
+}
+
+impl NewRun {
+    /// Whether the run waits for a worker from the beginning.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        matches!(self.entries.last(), Some(Entry::RunQueued(_)))
+    }
 }
 
 /// Entries for a run's journal.
@@ -253,13 +267,48 @@ pub struct RequirementFilter {
 
 /// Which requirements' time is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueFilter {
+pub struct OverdueFilter {
     /// Of this run only, whatever its status; else of all runs that are not stopped.
     pub run_id: Option<Text>,
     /// Over at this time.
     pub now: Timestamp,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Which runs a worker asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueFilter {
+    /// Of agents of these names only.
+    pub agent_names: Vec<Text>,
+    /// None of these runs.
+    pub except: HashSet<Text>,
+    /// When, for telling which leases are over.
+    pub now: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An entry on its way to subscribers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place among all entries on their way.
+    pub place: i64,
+    /// The run.
+    pub run_id: Text,
+    /// Its place in the run's journal.
+    pub seq: u64,
+}
+
+/// Who delivers what a subscription has coming, and until when nobody else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxClaim {
+    /// The subscription.
+    pub name: Text,
+    /// Who.
+    pub claimant: Text,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 /// A requirement as the index knows it.

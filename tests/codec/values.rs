@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{
     AnswerRefused, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule, ModelReplied,
     OfferedTool, OnExpiry, OutcomeSource, PlannedCall, RequirementDecided, RequirementExpired, RequirementOpened,
-    ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunStarted, Terms,
-    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted,
+    Terms, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
 use haltpoint_engine::{Json, Text, Timestamp};
@@ -331,6 +331,7 @@ pub(crate) fn later_entry() -> BoxedStrategy<Entry> {
 
 fn about_runs() -> impl Strategy<Value = Entry> {
     prop_oneof![
+        some_text().prop_map(|by| Entry::RunQueued(RunQueued { by })),
         run_continued().prop_map(Entry::RunContinued),
         model_replied().prop_map(Entry::ModelReplied),
         text().prop_map(|reason| Entry::AnswerRefused(AnswerRefused { reason })),

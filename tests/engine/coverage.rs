@@ -96,7 +96,8 @@ fn runs_fail_in_every_way() {
         FailureKind::ToolCallLimit => Some(FailureKind::InvalidOutput),
         FailureKind::InvalidOutput => Some(FailureKind::InDoubt),
         FailureKind::InDoubt => Some(FailureKind::Expired),
-        FailureKind::Expired => None,
+        FailureKind::Expired => Some(FailureKind::SetAside),
+        FailureKind::SetAside => None,
     };
     let found = seen(|entry| match entry {
         Entry::RunFailed(failed) => Some(failed.failure.kind),
@@ -126,7 +127,8 @@ fn stories_end_in_every_status() {
         RunStatus::Completed => Some(RunStatus::Paused),
         RunStatus::Paused => Some(RunStatus::Cancelled),
         RunStatus::Cancelled => Some(RunStatus::Error),
-        RunStatus::Error => None,
+        RunStatus::Error => Some(RunStatus::Queued),
+        RunStatus::Queued => None,
     };
     let ends = journals()
         .into_iter()
@@ -183,11 +185,14 @@ fn every_transition_of_runs_and_calls_occurs_and_no_other_one() {
     let expected = [
         "CANCELLED --run_continued--> RUNNING",
         "ERROR --run_continued--> RUNNING",
+        "ERROR --run_queued--> QUEUED",
         "PAUSED --run_continued--> RUNNING",
+        "QUEUED --run_continued--> RUNNING",
         "RUNNING --run_cancelled--> CANCELLED",
         "RUNNING --run_completed--> COMPLETED",
         "RUNNING --run_failed--> ERROR",
         "RUNNING --run_paused--> PAUSED",
+        "RUNNING --run_queued--> QUEUED",
         "in doubt --requirement_opened--> waiting",
         "in doubt --tool_finished--> finished",
         "in doubt --tool_started--> started",

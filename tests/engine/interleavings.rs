@@ -65,7 +65,7 @@ fn with_terms(call: PlannedCall, dice: &mut Dice) -> PlannedCall {
 
 /// One thing that may happen now.
 fn happens(scenario: Scenario, dice: &mut Dice) -> Scenario {
-    match (dice.roll(12), scenario.run().status()) {
+    match (dice.roll(15), scenario.run().status()) {
         (0, _) => scenario.crashes(),
         (1, RunStatus::Running) => scenario.cancels(),
         (2, RunStatus::Running) => scenario.cancels_and_interrupts(),
@@ -74,7 +74,11 @@ fn happens(scenario: Scenario, dice: &mut Dice) -> Scenario {
         }
         (4 | 5, _) => decides_something(scenario, dice),
         (6 | 7, _) => scenario.hears_one(),
-        (8, RunStatus::Paused) => scenario.gets_cancelled_while_idle(),
+        (8, RunStatus::Paused | RunStatus::Queued) => scenario.gets_cancelled_while_idle(),
+        (8, RunStatus::Error | RunStatus::Cancelled) => scenario.gets_queued(),
+        (9, RunStatus::Running) => scenario.hands_back(),
+        (10, RunStatus::Running) => scenario.hands_back_in_a_hurry(),
+        (11, RunStatus::Running) if dice.roll(3) == 0 => scenario.gets_set_aside(),
         (_, RunStatus::Running) => progresses(scenario, dice),
         _ => continues(scenario, dice),
     }

@@ -197,7 +197,7 @@ fn a_driven_run_is_busy_and_one_whose_session_is_gone_is_not() {
 fn a_completed_run_is_handed_out_to_be_looked_at() {
     let store = StoreHandle::in_memory();
     replied(&mut began(&store), text("done"));
-    let Ok(Opened::Completed(loaded)) = opened(&store) else {
+    let Ok(Opened::Idle(loaded)) = opened(&store) else {
         panic!("not completed")
     };
     assert_eq!(loaded.run.status(), RunStatus::Completed);

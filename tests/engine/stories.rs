@@ -19,6 +19,22 @@ pub(crate) struct Story {
 /// All stories.
 pub(crate) const STORIES: &[Story] = &[
     Story {
+        name: "handed_back",
+        play: handed_back,
+    },
+    Story {
+        name: "handed_back_in_a_hurry",
+        play: handed_back_in_a_hurry,
+    },
+    Story {
+        name: "set_aside",
+        play: set_aside,
+    },
+    Story {
+        name: "queued",
+        play: queued,
+    },
+    Story {
         name: "plain_answer",
         play: plain_answer,
     },
@@ -363,4 +379,33 @@ fn approvals() -> Scenario {
         .decides_as("ann", "c", confirmed_with(&json!({"amount": 5})))
         .continues()
         .returns("a", "A")
+}
+
+fn handed_back() -> Scenario {
+    Scenario::new()
+        .replies(calls([plain("pay"), plain("tell")]))
+        .hands_back()
+        .returns("pay", "paid")
+        .returns("tell", "told")
+        .continues()
+        .hands_back()
+        .answers("done")
+}
+
+fn handed_back_in_a_hurry() -> Scenario {
+    Scenario::new()
+        .replies(calls([plain("pay")]))
+        .hands_back_in_a_hurry()
+        .continues()
+        .decides("pay", skipped_because("it was paid"))
+        .continues()
+        .hands_back_in_a_hurry()
+}
+
+fn set_aside() -> Scenario {
+    Scenario::new().continues().continues().continues().gets_set_aside()
+}
+
+fn queued() -> Scenario {
+    set_aside().gets_queued().continues().answers("done")
 }

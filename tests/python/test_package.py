@@ -17,6 +17,7 @@ import haltpoint
 REPOSITORY = Path(__file__).parents[2]
 DISTRIBUTION = metadata.distribution("haltpoint")
 FILES = [Path(str(file)) for file in DISTRIBUTION.files or ()]
+PAGES = {".css", ".html", ".js", ".svg"}
 FIRST_USE = "from haltpoint import Agent, SqliteDatabase, Task, cancel_run, tool"
 
 
@@ -53,7 +54,10 @@ def test_the_native_module_loads_in_every_python_from_3_10_on() -> None:
 def test_the_wheel_holds_the_package_and_nothing_else() -> None:
     packed = [file for file in FILES if file.parts[-2:] != ("bin", "haltpoint")]
     assert {file.parts[0] for file in packed} == {"haltpoint", f"haltpoint-{DISTRIBUTION.version}.dist-info"}
-    assert {file.suffix for file in FILES if file.parts[0] == "haltpoint"} <= {".py", ".pyc", ".pyi", ".so", ".typed"}
+    code = {".py", ".pyc", ".pyi", ".so", ".typed"}
+    of_inbox = {file.suffix for file in FILES if file.parts[:2] == ("haltpoint", "inbox")}
+    assert of_inbox - {".pyc"} == {".py", *PAGES}
+    assert {file.suffix for file in FILES if file.parts[0] == "haltpoint"} <= {*code, *PAGES}
 
 
 def test_the_wheel_brings_its_licence() -> None:
@@ -84,6 +88,11 @@ def test_pydantic_is_not_loaded_before_the_first_tool_is_made() -> None:
 
 def test_the_command_lines_packages_are_not_loaded_without_the_command() -> None:
     assert loaded_by(f"{FIRST_USE}; import haltpoint.command_line").isdisjoint({"click", "rich"})
+
+
+def test_the_inbox_pages_packages_are_not_loaded_without_the_page() -> None:
+    loaded = loaded_by(f"{FIRST_USE}; import haltpoint.inbox; import haltpoint.command_line")
+    assert loaded.isdisjoint({"jinja2", "starlette", "uvicorn"})
 
 
 def test_no_second_sqlite_is_loaded_beside_the_engines() -> None:

@@ -4,7 +4,7 @@ use haltpoint_engine::journal::{AuditKey, Terms};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Author, DueFilter, Finish, Operation, RunStatus, Store};
+use haltpoint_engine::store::{Author, Finish, Operation, OverdueFilter, RunStatus, Store};
 
 use crate::support::{
     Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
@@ -115,12 +115,12 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         // The index of requirements is written along in one of them, and computed from the journal in the other.
         assert_eq!(left.raw(run_id), right.raw(run_id), "{context}");
     }
-    let due = DueFilter {
+    let due = OverdueFilter {
         run_id: None,
         now: at(5),
         limit: 99,
     };
-    assert_eq!(left.due(&due), right.due(&due), "{context}");
+    assert_eq!(left.overdue(&due), right.overdue(&due), "{context}");
     for session_id in ["s", "t"] {
         assert_eq!(
             left.completed_runs(session_id),

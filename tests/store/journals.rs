@@ -17,6 +17,7 @@ fn one_of_each_kind() -> Vec<Entry> {
             "run_started",
             r#"{"format": 1, "run_id": "r", "description": "d", "tool_call_limit": 3, "metadata": {"k": 1e2}}"#,
         ),
+        ("run_queued", r#"{"by": "h"}"#),
         ("run_continued", r#"{"holder": "h", "tool_call_limit": 3}"#),
         ("model_replied", &replied),
         ("answer_refused", r#"{"reason": "not a number"}"#),

@@ -19,3 +19,4 @@ mod notifications;
 mod refusals;
 mod requirements;
 mod support;
+mod working;

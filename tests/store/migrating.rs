@@ -2,7 +2,7 @@
 
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{DueFilter, RequirementFilter, RunStatus, Store};
+use haltpoint_engine::store::{OverdueFilter, RequirementFilter, RunStatus, Store};
 
 use crate::support::{TestFile, appended, at, beside, decided_by, execute, kinds, say};
 
@@ -34,7 +34,7 @@ fn a_file_of_the_first_schema_keeps_its_runs() {
     let version: i64 = beside(&file.path())
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
 }
 
 #[test]
@@ -47,12 +47,12 @@ fn what_a_run_of_the_first_schema_waits_for_never_expires_and_needs_one_person()
         ..RequirementFilter::default()
     };
     let open = store.requirements(&filter).unwrap().remove(0);
-    let due = DueFilter {
+    let due = OverdueFilter {
         run_id: None,
         now: at(i64::MAX),
         limit: 9,
     };
-    assert_eq!(store.due(&due).unwrap(), []);
+    assert_eq!(store.overdue(&due).unwrap(), []);
     let approval = decided_by(&open.requirement_id, Decision::confirm(), "ann");
     assert_eq!(execute(&mut store, say(&open.run_id, approval)), appended(5));
     assert_eq!(store.requirements(&filter).unwrap(), []);

@@ -4,7 +4,7 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::{
-    Author, Committed, DueFilter, Operation, RequirementFilter, RunStatus, Store, StoreError,
+    Author, Committed, Operation, OverdueFilter, RequirementFilter, RunStatus, Store, StoreError,
 };
 
 use crate::support::{
@@ -50,12 +50,12 @@ fn is_open(store: &mut dyn Store) -> bool {
 }
 
 fn due(store: &mut dyn Store, run_id: Option<&str>, now: i64) -> Vec<Text> {
-    let filter = DueFilter {
+    let filter = OverdueFilter {
         run_id: run_id.map(Text::from),
         now: at(now),
         limit: 9,
     };
-    let rows = store.due(&filter).unwrap();
+    let rows = store.overdue(&filter).unwrap();
     rows.into_iter().map(|row| row.requirement_id).collect()
 }
 

@@ -26,7 +26,14 @@ _LONG_VALUE = 100
 _MOST_LINES = 12
 _MOST_OF_TITLE = 300
 _MOST_CHARACTERS = 1500
-_STATUS_STYLES = {"PAUSED": "yellow", "COMPLETED": "green", "ERROR": "red", "CANCELLED": "magenta", "RUNNING": "cyan"}
+_STATUS_STYLES = {
+    "PAUSED": "yellow",
+    "COMPLETED": "green",
+    "ERROR": "red",
+    "CANCELLED": "magenta",
+    "RUNNING": "cyan",
+    "QUEUED": "cyan",
+}
 
 
 def status_style(status: str) -> str:

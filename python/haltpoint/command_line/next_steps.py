@@ -26,6 +26,8 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
         return f"Run {short} waits for {decisions}: haltpoint inbox --run {short}"
     if run.status is RunStatus.running:
         return f"Run {short} is under way: the process that drives it takes this up."
+    if run.status is RunStatus.queued:
+        return f"Run {short} waits for a worker that has its agent."
     return f"Nothing else is open in run {short}. {continuing(run.run_id)}"
 
 

@@ -43,7 +43,7 @@ def run_record(run: AgentRunOutput) -> dict[str, Any]:
 
 def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
     """Return what a run waits for: nothing where it is stopped."""
-    if not (run.is_paused or run.status.value == "RUNNING"):
+    if not (run.is_paused or run.status.value in ("RUNNING", "QUEUED")):
         return ()
     return [requirement for requirement in run.requirements if requirement.decision is None]
 

@@ -25,6 +25,11 @@ SECTIONS: dict[str, dict[str, str]] = {
         "result": f"{_HERE}.result",
         "recover": f"{_HERE}.recover",
         "cancel": f"{_HERE}.cancel",
+        "continue": f"{_HERE}.continue_",
+    },
+    "Run": {
+        "worker": f"{_HERE}.worker",
+        "serve": f"{_HERE}.serve",
     },
     "Keep": {
         "check": f"{_HERE}.check",

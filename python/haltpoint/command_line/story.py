@@ -89,6 +89,7 @@ class _Teller:
 
 _MARKS = {
     "run_started": ("●", "bold"),
+    "run_queued": ("○", "cyan"),
     "run_continued": ("┬", "magenta"),
     "model_replied": ("▸", "cyan"),
     "answer_refused": ("▸", "yellow"),
@@ -115,6 +116,10 @@ def _look(kind: str, entry: Entry) -> tuple[str, str]:
 def _started(tool: str, entry: Entry) -> tuple[str, str | None]:
     by = entry.get("agent_name") or "an agent"
     return f"{by} starts with model {entry.get('model_name') or 'unknown'}", entry["description"]
+
+
+def _queued(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{entry.get('by') or 'somebody'} leaves the run to a worker", None
 
 
 def _continued(tool: str, entry: Entry) -> tuple[str, str | None]:
@@ -219,6 +224,7 @@ def _completed(tool: str, entry: Entry) -> tuple[str, str | None]:
 
 _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "run_started": _started,
+    "run_queued": _queued,
     "run_continued": _continued,
     "model_replied": _model_replied,
     "answer_refused": _answer_refused,

@@ -72,6 +72,23 @@ class Database:
         """
         return not self._closed and self.native.cancel(run_id, interrupt, by or "cancel_run")
 
+    def requeue(self, run_id: str, *, by: str | None = None) -> bool:
+        """Let workers go on with a run that failed, was cancelled or was set aside: its status is QUEUED from then on.
+
+        Args:
+            run_id: the run.
+            by: who says so, which the journal keeps.
+
+        Returns:
+            Whether there is something to go on with: not in a completed run, nor in one that waits for people alone.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            RunBusyError: somebody drives it.
+            StoreError: it can't be written.
+        """
+        return _engine.WorkQueue(self.native).requeue(run_id, by)
+
     def run(self, run_id: str) -> AgentRunOutput:
         """Return a run as it stands on disk; no agent's code is needed for it.
 

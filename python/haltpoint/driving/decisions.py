@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["Handlers", "commit_drafts", "concerning", "unresolved_error", "waiter_for"]
+__all__ = ["Handlers", "commit_drafts", "concerning", "this_process", "unresolved_error", "waiter_for"]
 
 HitlHandler = Callable[[RunRequirement], Any]
 
@@ -212,7 +212,7 @@ async def _commit(
 ) -> None:
     bridge = LoopBridge.current()
     text = _text_of(decision, requirement)
-    by = requirement.draft_by or _who_decides()
+    by = requirement.draft_by or this_process()
     ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
     try:
         with concerning(run_id):
@@ -226,8 +226,8 @@ async def _commit(
         requirement.drop_draft()
 
 
-def _who_decides() -> str:
-    """This process, in the words that leases are described in; which person sits before it is not known here."""
+def this_process() -> str:
+    """Return this process, in the words that leases are described in; which person sits before it is not known here."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 

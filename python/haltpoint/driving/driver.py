@@ -96,10 +96,12 @@ class RunDriver:
 
     Attributes:
         error: the exception that the model failed with, when it did.
+        on_commit: called after each commit.
     """
 
     def __init__(self, session: Session, bridge: LoopBridge, options: DriveOptions) -> None:
         self.error: ModelError | None = None
+        self.on_commit: Callable[[], None] | None = None
         self._session = session
         self._bridge = bridge
         self._options = options
@@ -110,6 +112,9 @@ class RunDriver:
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._cancel_reason = "cancelled"
+        self._has_begun = False
+        # Whether the run is to be given back, and if so, whether in a hurry.
+        self._hand_back_asked: bool | None = None
 
     @property
     def run_id(self) -> str:
@@ -132,7 +137,10 @@ class RunDriver:
             asyncio.CancelledError: the awaiting task was cancelled; the run is stored as cancelled.
         """
         self._guarded(lambda: self._handle(begin()))
+        self._has_begun = True
         notices.listen(self._notice)
+        if self._hand_back_asked is not None:
+            self.hand_back(in_a_hurry=self._hand_back_asked)
         try:
             await asyncio.shield(self._stopped)
         except asyncio.CancelledError:
@@ -151,6 +159,16 @@ class RunDriver:
             by: who or what asks, for the journal.
         """
         self._loop.call_soon_threadsafe(self._cancel, interrupt, by)
+
+    def hand_back(self, *, in_a_hurry: bool) -> None:
+        """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
+
+        Args:
+            in_a_hurry: do not wait for steps that run. Tool calls among them are in doubt then.
+        """
+        self._hand_back_asked = in_a_hurry
+        if self._has_begun and not self._stopped.done():
+            self._guarded(lambda: self._handle(self._session.notify_handed_back(in_a_hurry)))
 
     def _notice(self, notice: OutsiderNotice) -> None:
         """Take in what somebody else wrote into the run's journal."""
@@ -237,6 +255,8 @@ class RunDriver:
             if not future.cancelled():
                 future.exception()
             return
+        if self.on_commit is not None:
+            self.on_commit()
         self._guarded(lambda: self._perform(future.result()))
 
     def _perform(self, effects: Iterable[Effect]) -> None:

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from haltpoint._engine import Snapshot, new_run_id
+from haltpoint._engine import Snapshot, WorkQueue, new_run_id
 from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
-from haltpoint.driving.decisions import Handlers, commit_drafts, concerning, unresolved_error, waiter_for
+from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_error, waiter_for
 from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
+from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
@@ -28,78 +30,16 @@ from haltpoint.tools.resolve import resolve_tools
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from haltpoint._engine import Session
+    from haltpoint._engine import RecalledMemory, Session
     from haltpoint.db.database import Database
+    from haltpoint.driving.call import Call
     from haltpoint.driving.driver import Handed
-    from haltpoint.models.base import Model
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["Call", "Identity", "continue_run", "start_run"]
+__all__ = ["continue_run", "first_entry", "recalled", "start_run"]
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who runs: what an agent brings to each of its runs.
-
-    Attributes:
-        agent_id: id of the agent.
-        name: its name.
-        session_id: the session of its runs.
-        user_id: the user they are for.
-        system_prompt: instructions as they stand.
-        role: what the agent is.
-        goal: what it is after.
-        instructions: further instructions.
-        metadata: kept with each run.
-    """
-
-    agent_id: str
-    name: str | None
-    session_id: str | None
-    user_id: str | None
-    system_prompt: str | None
-    role: str | None
-    goal: str | None
-    instructions: str | list[str] | None
-    metadata: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of an agent that starts or continues a run.
-
-    Attributes:
-        identity: who runs.
-        database: where the run is kept.
-        model: who is asked.
-        tools: tools that the caller brings, as users list them.
-        settings: for the model's requests.
-        attempts: how often a model request is tried at most.
-        tool_call_limit: most tool calls that the run may make.
-        on_in_doubt: what becomes of calls whose outcome is unknown: "ask", "retry" or "fail".
-        handlers: who resolves requirements while the call lasts.
-        timeout: longest time that the call may take, in seconds.
-        on_run: told the run's id before anything of it leaves this process.
-        on_output: told each output, also one that an exception keeps from being returned.
-        trace: called with a line for each thing that happens.
-    """
-
-    identity: Identity
-    database: Database
-    model: Model
-    tools: list[Any]
-    settings: Mapping[str, Any]
-    attempts: int
-    tool_call_limit: int
-    on_in_doubt: str
-    handlers: Handlers
-    timeout: float | None
-    on_run: Callable[[str], None]
-    on_output: Callable[[AgentRunOutput], None]
-    trace: Callable[[str], None] | None
 
 
 async def start_run(call: Call, task: Task) -> AgentRunOutput:
@@ -107,20 +47,30 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()
     native = call.database.native
-    memory = None
-    if call.database.full_session_memory and call.identity.session_id is not None:
-        memory = await bridge.wait(native.recall(bridge.completions, call.identity.session_id))
+    memory = await recalled(call)
     run_id = new_run_id()
-    started = _first_entry(call, task, tools, run_id)
+    started = first_entry(call, task, tools, run_id)
     with _watched(call.database, run_id) as notices:
         session, ticket = native.start(bridge.completions, to_json_text(started), memory)
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
-        output = await _drive(call, task, tools, session, notices, lambda: ([], ticket))
+        output = await _drive(call, task, tools, session, notices, lambda: ([], ticket), is_new=True)
     return await _resolve_and_continue(call, output, tools)
 
 
-def _first_entry(call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str) -> dict[str, Any]:
+async def recalled(call: Call) -> RecalledMemory | None:
+    """Return what a new run remembers of its session."""
+    if not call.database.full_session_memory or call.identity.session_id is None:
+        return None
+    bridge = LoopBridge.current()
+    memory: RecalledMemory = await bridge.wait(
+        call.database.native.recall(bridge.completions, call.identity.session_id)
+    )
+    return memory
+
+
+def first_entry(call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str) -> dict[str, Any]:
+    """Return what a run's journal begins with."""
     who = call.identity
     entry = {
         "format": _FORMAT,
@@ -237,7 +187,7 @@ async def _take_up(
     bridge = LoopBridge.current()
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
     with _watched(call.database, run_id) as notices:
-        opened: Session | Snapshot = await bridge.wait(call.database.native.open(bridge.completions, run_id))
+        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
         try:
@@ -255,6 +205,13 @@ async def _take_up(
         )
 
 
+def _opening(call: Call, run_id: str) -> int:
+    completions = LoopBridge.current().completions
+    if call.work is None:
+        return call.database.native.open(completions, run_id)
+    return WorkQueue(call.database.native).take(completions, run_id, call.work.max_recoveries)
+
+
 async def _drive(
     call: Call,
     task: Task,
@@ -262,11 +219,15 @@ async def _drive(
     session: Session,
     notices: Notices,
     begin: Callable[[], Handed],
+    *,
+    is_new: bool = False,
 ) -> AgentRunOutput:
     driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
+    hand_back = HandBack() if call.work is None else call.work.hand_back
     try:
-        with driven_here(driver), _time_limit(call.timeout, driver) as limit:
-            await driver.drive(begin, notices)
+        async with observed(call.listeners, call.database, session.run_id, is_new=is_new) as driver.on_commit:
+            with driven_here(driver), hand_back.attached(driver), _time_limit(call.timeout, driver) as limit:
+                await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
         raise
@@ -274,6 +235,8 @@ async def _drive(
         snapshot = session.snapshot()
         session.close()
         output = _handed_out(call, _output(call, task, snapshot), tools, task)
+    if output.is_paused:
+        await call.listeners.paused(output)
     if output.is_error:
         raise failure_of(snapshot, driver.error, call.tool_call_limit)
     if limit.passed and output.is_cancelled:

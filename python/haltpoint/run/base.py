@@ -10,6 +10,7 @@ __all__ = ["RunStatus"]
 class RunStatus(str, Enum):
     """Where a run, or a step of one, stands."""
 
+    queued = "QUEUED"
     running = "RUNNING"
     completed = "COMPLETED"
     paused = "PAUSED"

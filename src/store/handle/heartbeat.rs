@@ -63,7 +63,7 @@ impl Heartbeat {
     /// Learns from an operation's outcome which leases are held.
     pub(super) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
         match (operation, outcome) {
-            (Operation::Create(new), Ok(_)) => self.hold(&new.run_id, 1),
+            (Operation::Create(new), Ok(_)) if !new.is_queued() => self.hold(&new.run_id, 1),
             (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
                 self.hold(run_id, *epoch);
             }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::writer::is_by_outsider;
 use super::{Completion, ReadJob, lock};
-use crate::journal::AuditKey;
+use crate::journal::{AuditKey, Record};
 use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    Committed, DueFilter, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
-    StoreError, StoredRun,
+    Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter,
+    RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -99,6 +99,10 @@ impl Store for SharedMemory {
         lock(&self.0).load(run_id)
     }
 
+    fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
+        lock(&self.0).records_after(run_id, after)
+    }
+
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
         lock(&self.0).raw(run_id)
     }
@@ -131,12 +135,16 @@ impl Store for SharedMemory {
         lock(&self.0).runs(filter)
     }
 
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
+        lock(&self.0).due(filter)
+    }
+
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).requirements(filter)
     }
 
-    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        lock(&self.0).due(filter)
+    fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        lock(&self.0).overdue(filter)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

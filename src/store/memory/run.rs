@@ -25,11 +25,11 @@ impl MemoryRun {
             agent_name: new.agent_name.clone(),
             session_id: new.session_id.clone(),
             user_id: new.user_id.clone(),
-            status: RunStatus::Running,
+            status: rules::status_of(new),
             created_at: new.at,
             updated_at: new.at,
             epoch: 1,
-            holder: Some(new.holder.clone()),
+            holder: (!new.is_queued()).then(|| new.holder.clone()),
             audit_key_id: key.map(|key| key.id().clone()),
         };
         Self {
@@ -52,6 +52,16 @@ impl MemoryRun {
             epoch: self.row.epoch,
             held: self.row.holder.is_some(),
             driver_entries: self.driver_entries,
+        }
+    }
+
+    /// Whether a worker can go on with it.
+    pub(super) fn is_due(&self) -> bool {
+        let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
+        match self.row.status {
+            RunStatus::Queued | RunStatus::Running => true,
+            RunStatus::Paused => !self.requirements.values().any(is_open),
+            RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => false,
         }
     }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Text;
-use crate::store::{DueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
+use crate::store::{OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
 
 /// Conditions and their values, in order.
 #[derive(Default)]
@@ -70,7 +70,7 @@ pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) 
     if filter.open_only {
         conditions
             .clauses
-            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING')");
+            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING', 'QUEUED')");
     }
     conditions.add("r.run_id = ?", filter.run_id.as_ref());
     conditions.add("q.kind = ?", kind.as_ref());
@@ -98,12 +98,12 @@ fn requirement_rows(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn due(connection: &Connection, filter: &DueFilter) -> Result<Vec<RequirementRow>, Fault> {
+pub(super) fn overdue(connection: &Connection, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, Fault> {
     let mut conditions = Conditions::default();
     conditions.add("q.expires_at <= ?", Some(&filter.now.0));
     conditions.add("r.run_id = ?", filter.run_id.as_ref());
     if filter.run_id.is_none() {
-        conditions.clauses.push("r.status IN ('PAUSED', 'RUNNING')");
+        conditions.clauses.push("r.status IN ('PAUSED', 'RUNNING', 'QUEUED')");
     }
     let sql = format!(
         "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run{} \

@@ -1,5 +1,6 @@
 //! The store on SQLite: one file, any number of processes.
 
+mod due;
 mod entry_id;
 mod fault;
 mod file;
@@ -10,6 +11,7 @@ mod maintain;
 mod migrate;
 mod open;
 mod options;
+mod outbox;
 mod raw;
 mod read;
 mod requirements;
@@ -28,11 +30,11 @@ pub use options::{Clock, Durability, SqliteOptions};
 
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
-    Committed, DueFilter, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
-    StoreError, StoredRun,
+    Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
-use crate::journal::AuditKey;
+use crate::journal::{AuditKey, Record};
 use crate::store::raw::RawRun;
 use fault::Fault;
 use guard::Guard;
@@ -162,6 +164,10 @@ impl Store for SqliteStore {
         self.read_with_key(|connection, key| read::stored_run(connection, run_id, key))
     }
 
+    fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
+        self.read(|connection| read::records_after(connection, run_id, after))
+    }
+
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
         self.read_with_key(|connection, key| raw::run(connection, run_id, key))
     }
@@ -203,12 +209,37 @@ impl Store for SqliteStore {
         self.read(|connection| list::runs(connection, filter))
     }
 
+    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
+        let Self {
+            connection,
+            guard,
+            liveness,
+            path,
+            ..
+        } = self;
+        guard.check()?;
+        let found = read_transaction(connection, |connection| due::due(connection, filter, &**liveness));
+        found.map_err(|fault| fault.describe("read", path))
+    }
+
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         self.read(|connection| list::requirements(connection, filter))
     }
 
-    fn due(&mut self, filter: &DueFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        self.read(|connection| list::due(connection, filter))
+    fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        self.read(|connection| list::overdue(connection, filter))
+    }
+
+    fn claim_outbox(&mut self, claim: &OutboxClaim, now: Timestamp) -> Result<Option<i64>, StoreError> {
+        self.write(|connection, _| Ok(outbox::claim(connection, claim, now)?))
+    }
+
+    fn advance_outbox(&mut self, claim: &OutboxClaim, place: i64) -> Result<bool, StoreError> {
+        self.write(|connection, _| Ok(outbox::advance(connection, claim, place)?))
+    }
+
+    fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        self.read(|connection| Ok(outbox::after(connection, place, limit)?))
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::entry_id::{ids_of, seq};
+use super::entry_id::{entry_id, ids_of, seq};
 use super::fault::Fault;
 use super::rows::{
     NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record, numbered_run, record,
@@ -78,6 +78,19 @@ fn journal(connection: &Connection, run: i64, run_id: &str, chain: Option<&Chain
         let record = next_record(run_id, row, place, chain, &hash)?;
         hash = record.hash;
         records.push(record);
+    }
+    Ok(records)
+}
+
+/// The run's records behind a place in its journal.
+pub(super) fn records_after(connection: &Connection, run_id: &str, after: u64) -> Result<Vec<Record>, Fault> {
+    let run = find_run(connection, run_id)?.run;
+    let (_, last) = ids_of(run);
+    let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;
+    let mut rows = statement.query((entry_id(run, after + 1)?, last))?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(record(run_id, row)?);
     }
     Ok(records)
 }

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -86,4 +86,33 @@ CREATE TABLE approvals (
     entry INTEGER NOT NULL REFERENCES entries,
     PRIMARY KEY (requirement, entry)
 ) STRICT, WITHOUT ROWID;
+";
+
+// Workers look for what they can go on with, however many runs wait for people: a run's row counts its open requirements,
+// so that an index holds the others. What somebody subscribed to goes
+// to the outbox in the transaction that writes it, in the order of the commits.
+const THIRD: &str = "
+ALTER TABLE runs ADD COLUMN open_requirements INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET open_requirements = (SELECT count(*) FROM requirements q WHERE q.run = runs.run AND q.decided IS NULL)
+WHERE status <> 'COMPLETED';
+CREATE TRIGGER requirement_opens AFTER INSERT ON requirements WHEN NEW.decided IS NULL
+BEGIN UPDATE runs SET open_requirements = open_requirements + 1 WHERE run = NEW.run; END;
+CREATE TRIGGER requirement_closes AFTER UPDATE OF decided ON requirements
+WHEN OLD.decided IS NULL AND NEW.decided IS NOT NULL
+BEGIN UPDATE runs SET open_requirements = open_requirements - 1 WHERE run = NEW.run; END;
+CREATE INDEX runs_for_workers ON runs (agent_name)
+WHERE status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements = 0);
+
+CREATE TABLE subscriptions (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    claimed_by TEXT NOT NULL,
+    claimed_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry INTEGER NOT NULL REFERENCES entries
+) STRICT;
+CREATE TRIGGER entry_to_outbox AFTER INSERT ON entries WHEN EXISTS (SELECT 1 FROM subscriptions)
+BEGIN INSERT INTO outbox (entry) VALUES (NEW.id); END;
 ";

@@ -42,7 +42,10 @@ fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Resu
     }
     rules::judge_first(new)?;
     let rows = encode(new.entries.iter())?;
-    let holder = lease::enlist(connection, &new.holder, new.at, new.expires)?;
+    let holder = match new.is_queued() {
+        true => None,
+        false => Some(lease::enlist(connection, &new.holder, new.at, new.expires)?),
+    };
     let run = insert_run(connection, new, holder, key)?;
     let journal = Journal {
         connection,
@@ -57,7 +60,12 @@ fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Resu
     })
 }
 
-fn insert_run(connection: &Connection, new: &NewRun, holder: i64, key: Option<&AuditKey>) -> rusqlite::Result<i64> {
+fn insert_run(
+    connection: &Connection,
+    new: &NewRun,
+    holder: Option<i64>,
+    key: Option<&AuditKey>,
+) -> rusqlite::Result<i64> {
     let NewRun {
         run_id,
         agent_name,
@@ -66,15 +74,18 @@ fn insert_run(connection: &Connection, new: &NewRun, holder: i64, key: Option<&A
         at,
         ..
     } = new;
-    let status = RunStatus::Running.as_str();
+    let status = rules::status_of(new).as_str();
+    let held_since = holder.map(|_| at.0);
     let key_id = key.map(AuditKey::id);
     connection
         .prepare_cached(
             "INSERT INTO runs (run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
-             held_since, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?6, ?8) RETURNING run",
+             held_since, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9) RETURNING run",
         )?
         .query_row(
-            params![run_id, agent_name, session_id, user_id, status, at.0, holder, key_id],
+            params![
+                run_id, agent_name, session_id, user_id, status, at.0, holder, held_since, key_id
+            ],
             |row| row.get(0),
         )
 }

@@ -60,6 +60,29 @@ impl Scenario {
         found.feed(|run, at| run.notify_expired_idle(continued, at))
     }
 
+    /// The driver stops as soon as nothing runs, and leaves the rest to another one.
+    pub(crate) fn hands_back(self) -> Self {
+        self.feed(|run, at| run.notify_handed_back(false, at))
+    }
+
+    /// The driver stops now and leaves the rest to another one, whatever runs.
+    pub(crate) fn hands_back_in_a_hurry(self) -> Self {
+        self.feed(|run, at| run.notify_handed_back(true, at))
+    }
+
+    /// Somebody lets workers go on with a run that nobody drives.
+    pub(crate) fn gets_queued(self) -> Self {
+        self.crashes().feed(|run, at| run.notify_queued(Some("ann".into()), at))
+    }
+
+    /// A worker finds that the run ended too many drivers.
+    pub(crate) fn gets_set_aside(self) -> Self {
+        let mut found = self.crashes();
+        found.holder += 1;
+        let continued = found.taken_over(found.live.tool_call_limit(), InDoubtRule::Ask);
+        found.feed(|run, at| run.notify_set_aside(continued, at))
+    }
+
     fn taken_over(&self, tool_call_limit: u64, on_in_doubt: InDoubtRule) -> RunContinued {
         RunContinued {
             holder: format!("process {}", self.holder).into(),

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from haltpoint import exceptions
-from haltpoint.exceptions import ALL_ERRORS, HaltpointError, RunNotCompletedWarning, UnsafeDatabaseAccessWarning
+from haltpoint.exceptions import (
+    ALL_ERRORS,
+    HaltpointError,
+    NotificationWarning,
+    RunNotCompletedWarning,
+    UnsafeDatabaseAccessWarning,
+)
 
 SAMPLES: dict[str, Any] = {
     "run_id": "run-1",
@@ -56,7 +62,12 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "ToolArgumentsError": ValueError,
     "ToolResultError": ValueError,
 }
-EVERYTHING: tuple[type[Exception], ...] = (*ALL_ERRORS, RunNotCompletedWarning, UnsafeDatabaseAccessWarning)
+EVERYTHING: tuple[type[Exception], ...] = (
+    *ALL_ERRORS,
+    NotificationWarning,
+    RunNotCompletedWarning,
+    UnsafeDatabaseAccessWarning,
+)
 
 
 def attributes_of(kind: type[Exception]) -> dict[str, Any]:

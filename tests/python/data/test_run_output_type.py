@@ -42,6 +42,7 @@ def load(view: dict[str, Any], task: Task | None = None) -> AgentRunOutput:
 
 def test_a_status_is_the_text_it_stands_for_on_every_python() -> None:
     assert {status.name: status.value for status in RunStatus} == {
+        "queued": "QUEUED",
         "running": "RUNNING",
         "completed": "COMPLETED",
         "paused": "PAUSED",

@@ -1,0 +1,151 @@
+//! What workers do with a database: take runs up, set them aside, let them go again, and deliver what others subscribed to.
+
+use std::collections::HashSet;
+use std::sync::mpsc;
+
+use haltpoint_engine::journal::RunStarted;
+use haltpoint_engine::session;
+use haltpoint_engine::store::{DueFilter, OutboxClaim, StoreError};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::clock;
+use crate::completions::Completions;
+use crate::database::{PyDatabase, PyRunRow, RecalledMemory, deliver, deliver_opened, run_row};
+use crate::errors::exception;
+
+fn claim_until(name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
+    let duration =
+        std::time::Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    Ok(OutboxClaim {
+        name: name.into(),
+        claimant: claimant.into(),
+        until: clock::now().plus_micros(micros),
+    })
+}
+
+/// The runs of a database that workers go on with.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct WorkQueue {
+    database: PyDatabase,
+}
+
+#[pymethods]
+impl WorkQueue {
+    #[new]
+    fn new(database: &PyDatabase) -> Self {
+        Self {
+            database: database.again(),
+        }
+    }
+
+    /// Creates a run that waits for a worker. The ticket's value is None, once it is on disk.
+    fn submit(
+        &self,
+        completions: &Completions,
+        started_json: &str,
+        memory: Option<&RecalledMemory>,
+        by: Option<String>,
+    ) -> PyResult<u64> {
+        let mut started: RunStarted =
+            serde_json::from_str(started_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        started.remembers = memory.map(RecalledMemory::runs).unwrap_or_default();
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let then = Box::new(move |created| deliver(sender, ticket, created, |py, ()| Ok(py.None())));
+        session::submit(&self.database.store, started, by.map(Into::into), clock::now(), then);
+        Ok(ticket)
+    }
+
+    /// Takes the right to drive a run that is work for a worker. The ticket's value is a Session, or a Snapshot of a run that is
+    /// none: decided otherwise meanwhile, or set aside by this call, because it ended `max_recoveries` drivers after the first.
+    fn take(&self, completions: &Completions, run_id: String, max_recoveries: u32) -> u64 {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let then = deliver_opened(sender, ticket);
+        session::take(&self.database.store, run_id.into(), max_recoveries, clock::now(), then);
+        ticket
+    }
+
+    /// Lets workers go on with a run, waiting for the disk. False: there is nothing to go on with.
+    fn requeue(&self, py: Python<'_>, run_id: String, by: Option<String>) -> PyResult<bool> {
+        let outcome = py.detach(|| {
+            let (sender, receiver) = mpsc::channel();
+            let then = Box::new(move |queued| {
+                // The receiver is gone only when this call was torn down with its thread.
+                let _ = sender.send(queued);
+            });
+            session::requeue(
+                &self.database.store,
+                run_id.into(),
+                by.map(Into::into),
+                clock::now(),
+                then,
+            );
+            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
+        });
+        outcome.map_err(|error| exception(py, &error))
+    }
+
+    /// Runs that a worker can go on with, as the tuples of `runs`, oldest first within each agent.
+    fn due(
+        &self,
+        py: Python<'_>,
+        agent_names: Vec<String>,
+        except_runs: HashSet<String>,
+        limit: u32,
+    ) -> PyResult<Vec<PyRunRow>> {
+        let filter = DueFilter {
+            agent_names: agent_names.into_iter().map(Into::into).collect(),
+            except: except_runs.into_iter().map(Into::into).collect(),
+            now: clock::now(),
+            limit,
+        };
+        let rows = self
+            .database
+            .read_now(py, move |store| Ok(session::due(store, &filter)?))?;
+        Ok(rows.into_iter().map(run_row).collect())
+    }
+}
+
+/// The entries of a database on their way to subscribers.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct Outbox {
+    database: PyDatabase,
+}
+
+#[pymethods]
+impl Outbox {
+    #[new]
+    fn new(database: &PyDatabase) -> Self {
+        Self {
+            database: database.again(),
+        }
+    }
+
+    /// Takes the right to deliver what a subscription has coming; the place up to which that is done, or None.
+    fn claim(&self, py: Python<'_>, name: String, claimant: String, seconds: f64) -> PyResult<Option<i64>> {
+        let claim = claim_until(name, claimant, seconds)?;
+        self.database
+            .read_now(py, move |store| Ok(store.claim_outbox(&claim, clock::now())?))
+    }
+
+    /// Notes that all up to `place` is delivered. False: somebody else delivers by now.
+    fn advance(&self, py: Python<'_>, name: String, claimant: String, seconds: f64, place: i64) -> PyResult<bool> {
+        let claim = claim_until(name, claimant, seconds)?;
+        self.database
+            .read_now(py, move |store| Ok(store.advance_outbox(&claim, place)?))
+    }
+
+    /// Entries on their way, as tuples (place, run id, place in the run's journal), in the order of their commits.
+    fn after(&self, py: Python<'_>, place: i64, limit: u32) -> PyResult<Vec<(i64, String, u64)>> {
+        let rows = self
+            .database
+            .read_now(py, move |store| Ok(store.outbox_after(place, limit)?))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.place, row.run_id.to_string(), row.seq))
+            .collect::<Vec<_>>())
+    }
+}

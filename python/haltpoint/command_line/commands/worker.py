@@ -1,0 +1,125 @@
+"""`haltpoint worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.errors import CommandError
+from haltpoint.command_line.exit_codes import ExitCode
+from haltpoint.command_line.options import database_option, json_option
+from haltpoint.command_line.output import Output, Styled
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from haltpoint.agent import Agent
+    from haltpoint.working import Progress, Worker
+
+__all__ = ["command"]
+
+_STYLES = {
+    "completed": "green",
+    "paused": "yellow",
+    "cancelled": "magenta",
+    "failed": "red",
+    "set_aside": "bold red",
+    "left_alone": "red",
+    "put_off": "red",
+    "not_delivered": "red",
+}
+
+
+@haltpoint_command("worker")
+@click.argument("target", metavar="MODULE:ATTRIBUTE")
+@click.option(
+    "--concurrency",
+    "-c",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many runs it drives at once at most.",
+)
+@click.option(
+    "--max-recoveries",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Set a run aside whose process ended so often again without getting any further.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long steps that run may take to end when the worker is stopped.",
+)
+@database_option
+@json_option
+def command(target: str, concurrency: int, max_recoveries: int, grace: float, db_file: Path, as_json: bool) -> None:
+    """Go on with the runs of an agent, or of a list of agents, until it is stopped.
+
+    It takes runs that were submitted, that a process left behind, and that have all that they waited for.
+    MODULE:ATTRIBUTE is an Agent or a list of them, imported from here; a run is taken by the agent of its agent's name.
+    Any number of workers may work on one database. The database is created where it is not there yet.
+
+    SIGTERM or Ctrl-C: nothing more is taken, steps that run may end, and the runs are given back for other workers. A
+    second one does not wait for steps.
+    """
+    from haltpoint.db.database import SqliteDatabase
+    from haltpoint.working import Worker
+
+    agents = _agents(target)
+    output = Output(as_json=as_json)
+    with SqliteDatabase(db_file) as database:
+        try:
+            worker = Worker(
+                [agent.on_database(database) for agent in agents],
+                concurrency=concurrency,
+                max_recoveries=max_recoveries,
+                grace=grace,
+                report=lambda progress: _show(progress, output),
+            )
+        except ValueError as error:
+            raise CommandError(str(error), ExitCode.USAGE) from error
+        asyncio.run(_work(worker))
+
+
+def _agents(target: str) -> list[Agent]:
+    from haltpoint.working.loading import NoAgentsError, load_agents
+
+    try:
+        return load_agents(target)
+    except NoAgentsError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+
+
+async def _work(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()
+
+
+def _show(progress: Progress, output: Output) -> None:
+    at = datetime.now(timezone.utc)
+    if output.as_json:
+        output.json({"at": format_time(at), **vars(progress)})
+        return
+    kind = progress.kind.replace("_", " ")
+    known = (progress.run_id, progress.agent_name, progress.message)
+    if not output.is_terminal:
+        output.fields(format_time(at), progress.kind, *(part or "" for part in known))
+        return
+    words = "  ".join(part for part in known if part)
+    time = Styled(f"{at.astimezone():%H:%M:%S}", "dim")
+    output.line(time, "  ", Styled(f"{kind:<10}", _STYLES.get(progress.kind, "")), "  ", words)

@@ -1,0 +1,165 @@
+"""The JSON API. What it takes and gives is described in `openapi.py`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from haltpoint.command_line.records import requirement_record, run_record, run_row
+from haltpoint.command_line.story import told
+from haltpoint.driving.threads import in_thread
+from haltpoint.exceptions import HaltpointError
+from haltpoint.inbox.bodies import read_json
+from haltpoint.inbox.decisions import decide, find_requirement
+from haltpoint.inbox.forgery import is_forged_call
+from haltpoint.inbox.openapi import PARAMETERS, description
+from haltpoint.inbox.refusals import RefusedError, refusal_of
+from haltpoint.inbox.schemas import DECISIONS
+from haltpoint.inbox.site import Site, site_of
+from haltpoint.run.timestamps import format_time
+from haltpoint.tools.schema_check import schema_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from haltpoint.db.database import Database
+
+__all__ = ["api_routes", "problem_response"]
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+def api_routes() -> list[Route]:
+    """Return the routes of the API, to be mounted under `/api`."""
+    return [
+        Route("/openapi.json", _answering(_openapi)),
+        Route("/requirements", _answering(_requirements)),
+        Route("/requirements/{requirement_id}", _answering(_requirement)),
+        Route("/requirements/{requirement_id}/decision", _answering(_decide), methods=["POST"]),
+        Route("/runs", _answering(_runs)),
+        Route("/runs/{run_id}", _answering(_run)),
+        Route("/runs/{run_id}/audit", _answering(_audit)),
+    ]
+
+
+def problem_response(problem: RefusedError) -> Response:
+    """Return the answer that tells a program of a problem."""
+    return _json({"error": problem.name, "message": problem.message}, problem.status, problem.headers)
+
+
+def _answering(answer: Callable[[Site, Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint of a function that returns JSON data."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return _json(await answer(site_of(request), request))
+        except RefusedError as problem:
+            return problem_response(problem)
+        except HaltpointError as error:
+            return problem_response(refusal_of(error))
+
+    return endpoint
+
+
+def _json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    # ASCII, so that no text of a model is anything but text to whoever prints it.
+    return Response(json.dumps(data), status, headers, "application/json")
+
+
+async def _openapi(site: Site, request: Request) -> dict[str, Any]:
+    return description(request.scope.get("root_path", "").removesuffix("/api"))
+
+
+async def _requirements(site: Site, request: Request) -> dict[str, Any]:
+    conditions = _conditions(request, "requirements")
+    return {"items": [requirement_record(item) for item in await site.database.requirements_async(**conditions)]}
+
+
+async def _requirement(site: Site, request: Request) -> dict[str, Any]:
+    return requirement_record(await find_requirement(site.database, request.path_params["requirement_id"]))
+
+
+async def _decide(site: Site, request: Request) -> dict[str, Any]:
+    asked = await read_json(request)
+    if is_forged_call(request, request.state.visitor, site.sessions):
+        raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
+    _check_decision(asked)
+    requirement = await find_requirement(site.database, request.path_params["requirement_id"])
+    return requirement_record(await decide(requirement, asked, request.state.visitor.name))
+
+
+async def _runs(site: Site, request: Request) -> dict[str, Any]:
+    conditions = _conditions(request, "runs")
+    return {"items": await in_thread(lambda: [run_row(run) for run in site.database.runs(**conditions)])}
+
+
+async def _run(site: Site, request: Request) -> dict[str, Any]:
+    run_id: str = request.path_params["run_id"]
+    return await in_thread(lambda: _whole_run(site.database, run_id))
+
+
+async def _audit(site: Site, request: Request) -> dict[str, Any]:
+    return {"items": [record.to_dict() for record in await site.database.audit_async(request.path_params["run_id"])]}
+
+
+def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
+    run = database.run(run_id)
+    return {
+        "run": {
+            **run_record(run),
+            "model_name": run.model_name,
+            "output": run.output,
+            "error_details": run.error_details,
+            "usage": run.usage.to_dict(),
+        },
+        "requirements": [requirement_record(item) for item in run.requirements],
+        "timeline": [
+            {
+                "seq": event.seq,
+                "at": format_time(event.at),
+                "kind": event.kind,
+                "title": event.title,
+                "detail": event.detail,
+                "entry": event.entry,
+            }
+            for event in told(database.journal(run_id))
+        ],
+    }
+
+
+def _conditions(request: Request, what: str) -> dict[str, Any]:
+    """The parameters of a list; what the description does not know is refused, since it would not do what it says."""
+    known = PARAMETERS[what]
+    given = {name: _typed(text, known.get(name, {})) for name, text in request.query_params.multi_items()}
+    _check("invalid_parameter", {"properties": known, "additionalProperties": False}, given)
+    return {**{name: schema["default"] for name, schema in known.items() if "default" in schema}, **given}
+
+
+def _typed(text: str, schema: Mapping[str, Any]) -> Any:
+    wanted = schema.get("type")
+    if wanted == "integer" and text.isascii() and text.isdecimal():
+        # No number that is longer is within bounds.
+        return int(text[:20])
+    if wanted == "boolean":
+        return _BOOLEANS.get(text, text)
+    return text
+
+
+def _check_decision(asked: Any) -> None:
+    decision = cast("dict[str, Any]", asked) if isinstance(asked, dict) else {}
+    type_: Any = decision.get("type")
+    if not isinstance(type_, str) or type_ not in DECISIONS:
+        types = ", ".join(DECISIONS)
+        raise RefusedError(422, "invalid_decision", f"a decision is an object whose type is one of {types}")
+    _check("invalid_decision", DECISIONS[type_], decision)
+
+
+def _check(name: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    problems = schema_problems(schema, given)
+    if problems:
+        raise RefusedError(422, name, "; ".join(text for _, text in problems), field_name=problems[0][0])

@@ -1,0 +1,133 @@
+"""The application: all that belongs to one inbox, put together."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from haltpoint.inbox.access import Access, Authenticate
+from haltpoint.inbox.api import api_routes, problem_response
+from haltpoint.inbox.door import Door
+from haltpoint.inbox.events import events
+from haltpoint.inbox.guard import LOOPBACK_NAMES, Guard
+from haltpoint.inbox.news import News
+from haltpoint.inbox.pages import page_routes, problem_page
+from haltpoint.inbox.refusals import RefusedError
+from haltpoint.inbox.sessions import Sessions
+from haltpoint.inbox.signing_in import sign_in, sign_out
+from haltpoint.inbox.site import Site
+from haltpoint.inbox.templating import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from haltpoint.db.database import Database
+
+__all__ = ["InboxApp", "create_app"]
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class InboxApp:
+    """The inbox as an ASGI application, to be served or mounted.
+
+    Attributes:
+        token: what lets people in, and programs as a bearer token; None where the user's own function says who is.
+    """
+
+    def __init__(self, site: Site, token: str | None, hosts: Collection[str]) -> None:
+        self.token = token
+        self._site = site
+        self._app = Starlette(
+            routes=_routes(),
+            middleware=[Middleware(Guard, hosts=hosts), Middleware(Door)],
+            exception_handlers={HTTPException: _http_error, RefusedError: _problem},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._app({**scope, "haltpoint.inbox": self._site}, receive, send)
+
+    def end_streams(self) -> None:
+        """Let the pages go that wait for news, so that the server can stop. May be called from a signal handler."""
+        self._site.news.end()
+
+
+def create_app(
+    db: Database,
+    *,
+    authenticate: Authenticate | None = None,
+    token: str | None = None,
+    by: str | None = None,
+    hosts: Collection[str] = (),
+) -> InboxApp:
+    """Return the inbox of a database as an ASGI application.
+
+    Args:
+        db: the database. It stays open as long as the application is served.
+        authenticate: says who sends a request: gets the `starlette.requests.Request`, returns a name, which is kept
+            with what that person decides, or None to refuse. Plain or async. Without it, the token lets in.
+        token: what lets in whoever brings it; made up where neither is given, see the application's `token`.
+        by: the name under which the bearer of the token decides; by default the login name of this process.
+        hosts: names besides those of the loopback addresses under which the application may be asked for, such as
+            "inbox.example.com".
+
+    Raises:
+        ValueError: both `authenticate` and `token` or `by` are given, or the token is shorter than 16 characters.
+    """
+    if authenticate is not None and (token is not None or by is not None):
+        raise ValueError("authenticate= says who decides: token= and by= are for an inbox without it")
+    if token is not None and len(token) < 16:
+        raise ValueError("the token must have at least 16 characters: secrets.token_urlsafe() makes a good one")
+    if authenticate is None:
+        token = token or secrets.token_urlsafe(32)
+        by = by or _login_name()
+    # Where functions say who is let in, sessions only tell forms apart: any secret does that lasts as long.
+    access = Access(authenticate, token, by or "", Sessions(token or secrets.token_urlsafe(32)))
+    return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *hosts))
+
+
+def _login_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise ValueError("this system does not tell your login name: say who decides, with by=") from error
+
+
+def _routes() -> list[Route | Mount]:
+    return [
+        *page_routes(),
+        Route("/sign-in", sign_in, methods=["POST"], name="sign_in"),
+        Route("/sign-out", sign_out, methods=["POST"], name="sign_out"),
+        Route("/events", events, name="events"),
+        Mount("/api", routes=api_routes(), name="api"),
+        Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+    ]
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls this for no others
+    messages = {404: "There is no such page.", 405: "This can't be done here."}
+    name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    message = messages.get(error.status_code, error.detail)
+    return await _problem(request, RefusedError(error.status_code, name, message, headers=error.headers))
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)  # noqa: S101 - Starlette calls this for no others
+    if "/api/" in request.url.path:
+        return problem_response(error)
+    return problem_page(request, error)

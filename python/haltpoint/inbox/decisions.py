@@ -1,0 +1,94 @@
+"""Finding a requirement and putting a decision on disk, for the pages and for the JSON API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.exceptions import HaltpointError
+from haltpoint.inbox.refusals import RefusedError, refusal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from haltpoint.db.database import Database
+    from haltpoint.run.decisions import RequirementKind
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["decide", "find_requirement"]
+
+
+async def find_requirement(database: Database, requirement_id: str) -> RunRequirement:
+    """Return the requirement of this id, decided or not.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    found = await database.requirements_async(id_prefix=requirement_id, open_only=False, limit=2)
+    for requirement in found:
+        if requirement.id == requirement_id:
+            return requirement
+    raise RefusedError(404, "not_found", f"there is no requirement {requirement_id}")
+
+
+async def decide(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> RunRequirement:
+    """Put a decision on disk.
+
+    Args:
+        requirement: what is decided.
+        asked: the decision, which fits its schema.
+        by: who decides.
+
+    Raises:
+        RefusedError: it does not fit the requirement, or somebody decided otherwise before.
+    """
+    kind, draft = _DRAFTS[asked["type"]]
+    if requirement.kind != kind:
+        raise RefusedError(
+            409,
+            "wrong_kind",
+            f"requirement {requirement.id} is of kind {requirement.kind}, and {asked['type']} is for {kind}",
+        )
+    try:
+        draft(requirement, asked, by)
+        return await requirement
+    except HaltpointError as error:
+        raise refusal_of(error) from error
+
+
+def _confirm(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.confirm(tool_args=asked.get("tool_args"), by=by)
+
+
+def _reject(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.reject(asked.get("note"), by=by)
+
+
+def _answer(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.answer(asked["values"], by=by)
+
+
+def _result(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.set_external_execution_result(asked["result"], by=by)
+
+
+def _retry(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.retry(by=by)
+
+
+def _supply(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.supply(asked["result"], by=by)
+
+
+def _skip(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+    requirement.skip(asked.get("note"), by=by)
+
+
+_DRAFTS: dict[str, tuple[RequirementKind, Callable[[RunRequirement, Mapping[str, Any], str], None]]] = {
+    "confirm": ("confirmation", _confirm),
+    "reject": ("confirmation", _reject),
+    "answer": ("user_input", _answer),
+    "result": ("external_tool", _result),
+    "retry": ("recovery", _retry),
+    "supply": ("recovery", _supply),
+    "skip": ("recovery", _skip),
+}

@@ -1,0 +1,133 @@
+"""The description of the JSON API: OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from haltpoint.inbox.schemas import SCHEMAS
+
+__all__ = ["MOST_LISTED", "PARAMETERS", "description"]
+
+MOST_LISTED = 200
+
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 50}
+_ID = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"}
+_NAME = {"type": "string", "minLength": 1}
+
+PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
+    "requirements": {
+        "run_id": _ID,
+        "kind": SCHEMAS["Requirement"]["properties"]["kind"],
+        "open_only": {"type": "boolean", "default": True},
+        "limit": _LIMIT,
+        "before": _ID,
+    },
+    "runs": {
+        "status": SCHEMAS["Run"]["properties"]["status"],
+        "agent_name": _NAME,
+        "session_id": _NAME,
+        "user_id": _NAME,
+        "limit": _LIMIT,
+        "before": _ID,
+    },
+}
+
+_REFUSALS = {
+    "400": "The request can't be read, or is for another host.",
+    "401": "Nobody signed in: neither the token nor a session came along.",
+    "403": "It may come from a page of another site.",
+    "404": "There is no such run or requirement.",
+    "409": "Somebody decided otherwise before, it is too late, or the requirement is of another kind.",
+    "413": "The body is too large.",
+    "415": "The body is not application/json.",
+    "422": "A value does not fit.",
+    "503": "The database can't be used.",
+}
+
+
+def description(server: str) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        server: the path under which the application is mounted.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "haltpoint inbox",
+            "version": metadata.version("haltpoint"),
+            "description": "What runs of agents wait for, and deciding it. Lists are newest first.",
+        },
+        "servers": [{"url": server or "/"}],
+        "security": [{"token": []}],
+        "paths": {
+            "/api/requirements": {"get": _list("requirements", "Requirement")},
+            "/api/requirements/{requirement_id}": {"get": _look_up("requirement_id", "Requirement")},
+            "/api/requirements/{requirement_id}/decision": {"post": _decide()},
+            "/api/runs": {"get": _list("runs", "Run")},
+            "/api/runs/{run_id}": {"get": _look_up("run_id", "WholeRun")},
+            "/api/runs/{run_id}/audit": {"get": _look_up("run_id", "AuditRecord", is_list=True)},
+        },
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The server's token. In a browser that signed in, its cookie does.",
+                }
+            },
+        },
+    }
+
+
+def _list(what: str, schema: str) -> dict[str, Any]:
+    parameters = [{"name": name, "in": "query", "schema": value} for name, value in PARAMETERS[what].items()]
+    return {
+        "operationId": f"list_{what}",
+        "summary": f"List {what}.",
+        "parameters": parameters,
+        "responses": _responses(_items(schema), "400", "401", "422", "503"),
+    }
+
+
+def _look_up(parameter: str, schema: str, *, is_list: bool = False) -> dict[str, Any]:
+    return {
+        "operationId": f"get_{'audit' if is_list else parameter.removesuffix('_id')}",
+        "summary": "Who decided what about a run, oldest first." if is_list else "Look one up.",
+        "parameters": [_in_path(parameter)],
+        "responses": _responses(_items(schema) if is_list else _reference(schema), "400", "401", "404", "503"),
+    }
+
+
+def _decide() -> dict[str, Any]:
+    return {
+        "operationId": "decide",
+        "summary": "Decide on a requirement. It is on disk when the answer comes; saying the same twice is no error.",
+        "parameters": [_in_path("requirement_id")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _reference("Decision")}}},
+        "responses": _responses(_reference("Requirement"), *_REFUSALS),
+    }
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": _ID}
+
+
+def _items(schema: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": _reference(schema)}},
+        "required": ["items"],
+    }
+
+
+def _reference(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _responses(schema: dict[str, Any], *refusals: str) -> dict[str, Any]:
+    answers = {"200": {"description": "Done.", "content": {"application/json": {"schema": schema}}}}
+    problem = {"application/json": {"schema": _reference("Problem")}}
+    return answers | {code: {"description": _REFUSALS[code], "content": problem} for code in refusals}

@@ -1,0 +1,97 @@
+"""All that stands on the page of one run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.command_line.records import open_requirements
+from haltpoint.command_line.story import told
+from haltpoint.command_line.times import from_seconds
+from haltpoint.driving.threads import in_thread
+from haltpoint.inbox.forms import Field, argument_fields, input_fields
+from haltpoint.inbox.picture import draw
+from haltpoint.inbox.spans import spans_of
+from haltpoint.run.agent.view import MICROSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["Question", "run_page_data"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """An open requirement with its form.
+
+    Attributes:
+        requirement: what is asked.
+        fields: the arguments that may be changed, or the input that is asked for.
+        given: what the person typed before, where that was refused.
+    """
+
+    requirement: RunRequirement
+    fields: list[Field]
+    given: Mapping[str, str]
+
+
+async def run_page_data(
+    database: Database,
+    run_id: str,
+    decided: str | None,
+    refused: str | None = None,
+    form: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what the template of the page needs.
+
+    Args:
+        database: where the run is.
+        run_id: the run.
+        decided: the id of a requirement that was decided just now.
+        refused: the id of a requirement on which a decision was refused just now.
+        form: what was typed then.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        StoreError: the run can't be read.
+    """
+    return await in_thread(lambda: _data(database, run_id, decided, refused, form or {}))
+
+
+def _data(
+    database: Database, run_id: str, decided: str | None, refused: str | None, form: Mapping[str, str]
+) -> dict[str, Any]:
+    run = database.run(run_id)
+    journal = database.journal(run_id)
+    spans = spans_of(journal)
+    is_under_way = run.status.value in ("RUNNING", "PAUSED")
+    now = int(time.time() * MICROSECONDS) if is_under_way else journal[-1]["at"]
+    return {
+        "run": run,
+        "started": from_seconds(run.created_at),
+        "questions": [_question(item, form if item.id == refused else {}) for item in open_requirements(run)],
+        "events": told(journal),
+        "spans": spans,
+        "picture": draw(spans, now),
+        "audit": database.audit(run_id),
+        "just_decided": _just_decided(run, decided),
+        "problem": None,
+        "refused": None,
+    }
+
+
+def _question(requirement: RunRequirement, given: Mapping[str, str]) -> Question:
+    if requirement.kind == "confirmation":
+        return Question(requirement, argument_fields(requirement), given)
+    if requirement.kind == "user_input":
+        return Question(requirement, input_fields(requirement, given), given)
+    return Question(requirement, [], given)
+
+
+def _just_decided(run: AgentRunOutput, decided: str | None) -> RunRequirement | None:
+    return next((item for item in run.requirements if item.id == decided and item.decision is not None), None)

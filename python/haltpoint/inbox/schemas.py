@@ -1,0 +1,164 @@
+"""What the JSON API takes and gives, as JSON schemas: they are published, and requests are held to them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from haltpoint.run.base import RunStatus
+from haltpoint.run.decisions import RequirementKind
+
+__all__ = ["DECISIONS", "SCHEMAS"]
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
+_OBJECT: Schema = {"type": "object"}
+_OBJECT_OR_NULL: Schema = {"type": ["object", "null"]}
+_KINDS = list(get_args(RequirementKind))
+_STATUSES = [status.value for status in RunStatus]
+
+
+def _object(description: str, properties: dict[str, Schema], **more: Any) -> Schema:
+    """An object of which all fields are always there."""
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        **more,
+    }
+
+
+def _decision(type_: str, description: str, properties: dict[str, Schema], required: tuple[str, ...] = ()) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": {"type": {"type": "string", "const": type_}, **properties},
+        "required": ["type", *required],
+        "additionalProperties": False,
+    }
+
+
+_NOTE: Schema = {"type": ["string", "null"], "description": "Why; the model is told."}
+_RESULT: Schema = {"description": "What the call returned: text as it is, anything else as JSON."}
+
+DECISIONS: dict[str, Schema] = {
+    "confirm": _decision(
+        "confirm",
+        "Lets the call run.",
+        {
+            "tool_args": {
+                "type": ["object", "null"],
+                "description": "All arguments to run with, in the place of those shown.",
+            }
+        },
+    ),
+    "reject": _decision("reject", "Keeps the call from running.", {"note": _NOTE}),
+    "answer": _decision(
+        "answer",
+        "Fills in the fields of a user_input requirement.",
+        {"values": {"type": "object", "description": "The values by the fields' names."}},
+        ("values",),
+    ),
+    "result": _decision("result", "Gives the result of an external call.", {"result": _RESULT}, ("result",)),
+    "retry": _decision("retry", "Runs a call in doubt once more.", {}),
+    "supply": _decision("supply", "Gives the result of a call in doubt.", {"result": _RESULT}, ("result",)),
+    "skip": _decision("skip", "Goes on without a call in doubt.", {"note": _NOTE}),
+}
+
+_REQUIREMENT = _object(
+    "What a run waits for, or waited for.",
+    {
+        "id": _TEXT,
+        "run_id": _TEXT,
+        "kind": {"type": "string", "enum": _KINDS},
+        "created_at": _TIME,
+        "decision": _OBJECT_OR_NULL,
+        "decided_by": _TEXT_OR_NULL,
+        "decided_at": _TIME_OR_NULL,
+        "details": _OBJECT_OR_NULL,
+        "tool_call_id": _TEXT,
+        "tool_name": _TEXT,
+        "tool_args": _OBJECT,
+        "original_tool_args": _OBJECT_OR_NULL,
+        "user_input_schema": {"type": ["array", "null"], "items": _OBJECT},
+    },
+)
+
+_RUN = _object(
+    "A run.",
+    {
+        "run_id": _TEXT,
+        "status": {"type": "string", "enum": _STATUSES},
+        "agent_name": _TEXT_OR_NULL,
+        "session_id": _TEXT_OR_NULL,
+        "user_id": _TEXT_OR_NULL,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+        "task": _TEXT_OR_NULL,
+        "pause_reason": _TEXT_OR_NULL,
+        "open_requirements": {"type": "array", "items": _TEXT, "description": "Ids."},
+        "problem": {"type": ["string", "null"], "description": "Why its journal can't be read."},
+    },
+)
+
+_EVENT = _object(
+    "One entry of a run's journal.",
+    {
+        "seq": {"type": "integer", "minimum": 1},
+        "at": _TIME,
+        "kind": _TEXT,
+        "title": _TEXT,
+        "detail": _TEXT_OR_NULL,
+        "entry": _OBJECT,
+    },
+)
+
+_WHOLE_RUN = _object(
+    "A run with all that is known of it.",
+    {
+        "run": {
+            "type": "object",
+            "description": "As in the list, with model_name, output, error_details and usage.",
+            "required": ["run_id", "status", "model_name", "output", "error_details", "usage"],
+        },
+        "requirements": {"type": "array", "items": {"$ref": "#/components/schemas/Requirement"}},
+        "timeline": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
+    },
+)
+
+_AUDIT_RECORD = _object(
+    "Something that somebody decided about a run.",
+    {
+        "seq": {"type": "integer", "minimum": 1},
+        "at": _TIME,
+        "action": _TEXT,
+        "by": _TEXT_OR_NULL,
+        "requirement_id": _TEXT_OR_NULL,
+        "tool_name": _TEXT_OR_NULL,
+        "tool_args": _OBJECT_OR_NULL,
+        "changed_args": _OBJECT_OR_NULL,
+        "decision": _OBJECT_OR_NULL,
+        "hash": _TEXT,
+    },
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "Requirement": _REQUIREMENT,
+    "Run": _RUN,
+    "Event": _EVENT,
+    "WholeRun": _WHOLE_RUN,
+    "AuditRecord": _AUDIT_RECORD,
+    "Decision": {
+        "oneOf": [{"$ref": f"#/components/schemas/Decision_{name}"} for name in DECISIONS],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {name: f"#/components/schemas/Decision_{name}" for name in DECISIONS},
+        },
+    },
+    **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
+    "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
+}

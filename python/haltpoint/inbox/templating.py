@@ -1,0 +1,38 @@
+"""The templates of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from haltpoint.inbox import texts
+
+__all__ = ["environment"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> Environment:
+    """Return the templates, in which every value is escaped."""
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = made.filters
+    filters.update(
+        shown=texts.shown,
+        plain=texts.plain,
+        json=texts.json_text,
+        shortened=texts.shortened,
+        duration=texts.duration_text,
+        age=texts.age_element,
+        arguments=texts.arguments_text,
+        call=texts.call_text,
+    )
+    return made

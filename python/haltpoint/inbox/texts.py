@@ -1,0 +1,113 @@
+"""Text in pages. What models, tools and people wrote is shown as it is, and never obeyed."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from haltpoint.command_line.times import age
+from haltpoint.run.timestamps import format_time, parse_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["age_element", "arguments_text", "call_text", "duration_text", "json_text", "plain", "shortened", "shown"]
+
+_DAY, _HOUR, _MINUTE = 86400, 3600, 60
+
+
+def shown(text: object) -> Markup:
+    r"""Return text as HTML in which each character without a look of its own is written like `\u202e`, and marked.
+
+    Such characters could hide a part of what is approved, or show it in another order.
+    """
+    parts = [escape(part) if is_plain else _marked(part) for part, is_plain in _parts(str(text))]
+    return Markup("").join(parts)
+
+
+def plain(text: object) -> str:
+    """Return text for a place that takes no marks, such as a title, with the same characters written by number."""
+    return "".join(part if is_plain else _number(part) for part, is_plain in _parts(str(text)))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON text."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters and a mark where something is missing."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def call_text(requirement: RunRequirement) -> str:
+    """Return a requirement's call in one line, like `pay(amount=5)`."""
+    return f"{requirement.tool_execution.tool_name}({arguments_text(requirement)})"
+
+
+def arguments_text(requirement: RunRequirement) -> str:
+    """Return the arguments of a requirement's call in one line, like `amount=5, to="bob"`."""
+    return ", ".join(f"{name}={json_text(value)}" for name, value in requirement.tool_execution.tool_args.items())
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in its largest units: "120 ms", "4.2 s", "3 min 5 s", "2 h 10 min", "5 d 3 h"."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < _HOUR:
+        return _two(whole, _MINUTE, "min", 1, "s")
+    if whole < _DAY:
+        return _two(whole, _HOUR, "h", _MINUTE, "min")
+    return _two(whole, _DAY, "d", _HOUR, "h")
+
+
+def age_element(at: datetime | str) -> Markup:
+    """Return how long ago a moment was, such as "5m", with the moment itself for machines and pointers.
+
+    Args:
+        at: the moment, also as ISO 8601 text.
+    """
+    moment = parse_time(at) if isinstance(at, str) else at
+    exact = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(format_time(moment), exact, age(moment))
+
+
+def _two(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
+    rest = seconds % large // small
+    more = f" {rest} {small_name}" if rest else ""
+    return f"{seconds // large} {large_name}{more}"
+
+
+def _parts(text: str) -> list[tuple[str, bool]]:
+    """Text cut into stretches that show as they are, and single characters that do not."""
+    if text.isprintable():
+        return [(text, True)]
+    parts: list[tuple[str, bool]] = []
+    begin = 0
+    for place, character in enumerate(text):
+        if not _is_plain(character):
+            parts += [(text[begin:place], True), (character, False)]
+            begin = place + 1
+    return [*parts, (text[begin:], True)]
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
+
+
+def _number(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _marked(character: str) -> Markup:
+    name = unicodedata.name(character, "control character").lower()
+    return Markup('<span class="unseen" title="{}">{}</span>').format(name, _number(character))

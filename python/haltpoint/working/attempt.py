@@ -1,0 +1,96 @@
+"""One run in a worker's hands, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from haltpoint.exceptions import (
+    AuditKeyError,
+    HaltpointError,
+    InvalidOutputError,
+    LeaseLostError,
+    ModelError,
+    RunBusyError,
+    ToolCallLimitError,
+    ToolChangedError,
+    ToolInDoubtError,
+    ToolNotAvailableError,
+    UnresolvedRequirementsError,
+)
+from haltpoint.run.base import RunStatus
+from haltpoint.working.progress import Progress
+
+if TYPE_CHECKING:
+    from haltpoint.agent import Agent
+    from haltpoint.driving.call import Work
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.working.deferred import Deferred
+
+__all__ = ["Attempt"]
+
+# What another process has, or this one after an update, and this one lacks.
+_LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
+_OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, UnresolvedRequirementsError)
+_ENDED_BY_ERROR = (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError)
+
+# How long a run is left alone that something is missing for, in seconds.
+_LEFT_ALONE = 60.0
+
+_KINDS = {
+    RunStatus.completed: "completed",
+    RunStatus.paused: "paused",
+    RunStatus.cancelled: "cancelled",
+    RunStatus.queued: "gave_back",
+    RunStatus.running: "gave_back",
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Drives one run as far as it gets; whatever happens is reported, and nothing is raised.
+
+    Attributes:
+        agent: whose run it is.
+        run_id: the run.
+        work: what the worker adds.
+        deferred: where the run is put off that can't be driven now.
+        report: told what becomes of it.
+    """
+
+    agent: Agent
+    run_id: str
+    work: Work
+    deferred: Deferred
+    report: Callable[[Progress], None]
+
+    async def make(self) -> None:
+        """Make the attempt."""
+        try:
+            output = await self.agent.take_up_async(self.run_id, self.work)
+        except _OTHERS_WERE_FASTER:
+            self.deferred.put_off(self.run_id, 1.0)
+        except _LACKING as error:
+            self._leave_alone(error)
+        except _ENDED_BY_ERROR as error:
+            self._tell("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - reported: one run's trouble is not the others'
+            self.deferred.put_off(self.run_id)
+            self._tell("put_off", f"{type(error).__name__}: {error}")
+        else:
+            self._stopped(output)
+
+    def _stopped(self, output: AgentRunOutput) -> None:
+        self.deferred.forget(self.run_id)
+        # A run that fails while it is driven raises: this one failed because it was not to be driven any more.
+        kind = "set_aside" if output.is_error else _KINDS[output.status]
+        self._tell(kind, output.error_details or output.pause_reason)
+
+    def _leave_alone(self, error: HaltpointError) -> None:
+        if not self.deferred.is_known(self.run_id):
+            self._tell("left_alone", str(error))
+        self.deferred.put_off(self.run_id, _LEFT_ALONE)
+
+    def _tell(self, kind: str, message: str | None = None) -> None:
+        self.report(Progress(kind, self.run_id, self.agent.name, message))

@@ -1,0 +1,59 @@
+"""Finding a worker's agents: by the name that stands on the command line, never by one from data."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+from haltpoint.agent import Agent
+
+__all__ = ["NoAgentsError", "load_agents"]
+
+
+class NoAgentsError(ValueError):
+    """What was named is no agent and no list of agents, or can't be imported."""
+
+
+def load_agents(target: str) -> list[Agent]:
+    """Import `module:attribute` and return the agent, or the agents, that it names.
+
+    Modules are looked for in the current directory first.
+
+    Raises:
+        NoAgentsError: the target is malformed, or names something else.
+    """
+    module_name, separator, path = target.partition(":")
+    if not (module_name and separator and path):
+        raise NoAgentsError(f"name the agent as module:attribute, such as agents:clerk, not {target!r}")
+    found = _attribute(_module(module_name), path, target)
+    listed = cast("Sequence[object]", found if isinstance(found, (list, tuple)) else [found])
+    agents = [agent for agent in listed if isinstance(agent, Agent)]
+    if agents and len(agents) == len(listed):
+        return agents
+    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {type(found).__name__}")
+
+
+def _module(name: str) -> Any:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # One that the module itself imports is an error of its own, with a traceback that tells where.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise NoAgentsError(f"there is no module {name!r} here or among the installed ones") from error
+
+
+def _attribute(module: Any, path: str, target: str) -> Any:
+    found = module
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            raise NoAgentsError(f"{target}: there is no {name!r} in {module.__name__}") from error
+    return found

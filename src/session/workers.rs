@@ -1,0 +1,122 @@
+//! Runs on their way to workers: handed over, taken up where they are due, set aside, and let go again.
+
+use crate::journal::{Entry, InDoubtRule, RunContinued, RunStarted};
+use crate::run::{Run, Transition};
+use crate::store::handle::StoreHandle;
+use crate::store::{DueFilter, NewRun, Operation, RunRow, RunStatus, Store, StoreError};
+use crate::{Text, Timestamp};
+
+use super::outside::Then;
+use super::{Deliver, EngineError, Handed, Opened, Session, load, open};
+
+/// Creates a run that waits for a worker.
+pub fn submit(store: &StoreHandle, started: RunStarted, by: Option<Text>, at: Timestamp, then: Then<()>) {
+    let mut run = Run::new(Box::new(started.clone()), at);
+    let queued = run.notify_queued(by, at).entries;
+    let create = NewRun {
+        run_id: started.run_id.clone(),
+        agent_name: started.agent_name.clone(),
+        session_id: started.session_id.clone(),
+        user_id: started.user_id.clone(),
+        holder: store.holder(),
+        expires: at,
+        at,
+        entries: std::iter::once(Entry::RunStarted(Box::new(started)))
+            .chain(queued)
+            .collect(),
+    };
+    store.submit(
+        Operation::Create(create),
+        Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from))),
+    );
+}
+
+/// Runs that a worker can go on with.
+///
+/// # Errors
+/// What the store ran into.
+pub fn due(store: &mut dyn Store, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
+    store.due(filter)
+}
+
+/// Takes the right to drive a run, where it still is work for a worker. One that ended `max_recoveries` drivers after the first,
+/// and got no further meanwhile, fails instead.
+pub fn take(store: &StoreHandle, run_id: Text, max_recoveries: u32, at: Timestamp, then: Then<Opened>) {
+    let handle = store.clone();
+    let take = move |opened| match opened {
+        Ok(Opened::Session(session)) if !session.run().is_due() => then(Ok(idle(&session))),
+        Ok(Opened::Session(session)) if is_hopeless(session.run(), max_recoveries) => {
+            set_aside(&handle, session, at, then);
+        }
+        opened => then(opened),
+    };
+    open(store, run_id, at, Box::new(take));
+}
+
+fn is_hopeless(run: &Run, max_recoveries: u32) -> bool {
+    run.status() == RunStatus::Running && run.recoveries() >= max_recoveries
+}
+
+fn idle(session: &Session) -> Opened {
+    Opened::Idle(Box::new(session.snapshot()))
+}
+
+fn set_aside(store: &StoreHandle, mut session: Box<Session>, at: Timestamp, then: Then<Opened>) {
+    let (store, run_id) = (store.clone(), session.run().run_id().clone());
+    let continued = RunContinued {
+        holder: store.holder().to_string().into(),
+        tool_call_limit: session.run().tool_call_limit(),
+        on_in_doubt: InDoubtRule::default(),
+    };
+    let tell = move |written| match written {
+        Ok(()) => load(
+            &store,
+            run_id,
+            Box::new(|loaded| then(loaded.map(|loaded| Opened::Idle(Box::new(loaded))))),
+        ),
+        Err(error) => then(Err(error)),
+    };
+    write(&mut session, at, Box::new(tell), |run| {
+        run.notify_set_aside(continued, at)
+    });
+}
+
+/// Lets workers go on with a run that was stopped or set aside. `false`: there is nothing to go on with before somebody decides.
+pub fn requeue(store: &StoreHandle, run_id: Text, by: Option<Text>, at: Timestamp, then: Then<bool>) {
+    let queue = move |opened| match opened {
+        Ok(Opened::Session(session)) if session.run().status() == RunStatus::Queued => then(Ok(true)),
+        Ok(Opened::Session(mut session)) if can_go_on(session.run()) => {
+            let tell = Box::new(|written: Result<(), EngineError>| then(written.map(|()| true)));
+            write(&mut session, at, tell, |run| run.notify_queued(by, at));
+        }
+        Ok(_) => then(Ok(false)),
+        Err(error) => then(Err(error)),
+    };
+    open(store, run_id, at, Box::new(queue));
+}
+
+fn can_go_on(run: &Run) -> bool {
+    run.status() != RunStatus::Paused || run.has_news()
+}
+
+/// Writes the last words of a session.
+fn write(session: &mut Session, at: Timestamp, then: Then<()>, transition: impl FnOnce(&mut Run) -> Transition) {
+    let deliver: Deliver = Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from)));
+    // A session that was just opened has no failure behind it, the only thing that is told here.
+    let _ = session.apply(at, deliver, transition);
+}
+
+impl Session {
+    /// The driver stops; whatever is left waits for another one.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_handed_back(
+        &mut self,
+        in_a_hurry: bool,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_handed_back(in_a_hurry, at))
+    }
+}
