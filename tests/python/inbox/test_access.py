@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -173,15 +176,13 @@ def test_the_token_reaches_no_page_and_no_log(cli: CommandLine, painting: str) -
 
 
 def test_the_server_stops_though_somebody_watches(cli: CommandLine, painting: str) -> None:
-    import http.client
-
     with Inbox(cli) as inbox:
         connection = http.client.HTTPConnection(inbox.host, timeout=30)
         connection.request("GET", "/events", headers=inbox.bearer)
         response = connection.getresponse()
         assert response.readline().startswith(b"event: change")
         inbox.process.terminate()
-        assert b"" in iter(response.readline, b"") or response.readline() == b""
+        assert b"change" not in response.read()
         inbox.process.wait(30)
         connection.close()
         assert inbox.process.stderr.read() == ""
@@ -198,6 +199,17 @@ def test_to_be_reached_from_elsewhere_a_name_must_be_given(cli: CommandLine, pai
 def test_a_port_that_is_taken_is_said(inbox: Inbox, cli: CommandLine) -> None:
     refused = cli("serve", "--port", inbox.host.rpartition(":")[2])
     assert (refused.code, "can't listen" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize("package", ["jinja2", "starlette", "uvicorn"])
+def test_without_the_extra_it_is_said_what_to_install(package: str, cli: CommandLine, painting: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['serve', '--db', {str(cli.db_file)!r}]; "
+        "from haltpoint.command_line import main; sys.exit(main())"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (finished.returncode, "pip install 'haltpoint[cli,inbox]'" in finished.stderr) == (1, True)
+    assert package in finished.stderr and "Traceback" not in finished.stderr
 
 
 def test_a_missing_file_is_not_created(tmp_path: Any) -> None:
