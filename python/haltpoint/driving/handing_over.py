@@ -77,7 +77,7 @@ class HandingOver:
             options: what else `continue_run_async` takes.
 
         Returns:
-            What `continue_run_async` does.
+            What `continue_run_async` does; None for a run that somebody cancelled meanwhile.
 
         Raises:
             RunNotFoundError: the database has no such run.
@@ -85,7 +85,9 @@ class HandingOver:
         """
         checked_run_id(run_id)
         while True:
-            await until_decided(self.db, run_id)
+            if not await until_decided(self.db, run_id):
+                stopped = await self.db.run_async(run_id)
+                return stopped if return_output else None
             try:
                 output: AgentRunOutput = await self.continue_run_async(run_id=run_id, return_output=True, **options)
             except RunBusyError:

@@ -124,9 +124,12 @@ class _Observer:
 
     async def tell(self) -> None:
         """Tell until the end."""
-        while not self._has_ended:
+        is_last = False
+        while not is_last:
             await self._news.wait()
             self._news.clear()
+            # Asked before reading: what is committed while it reads comes before the end.
+            is_last = self._has_ended
             await self._tell_new()
 
     async def _tell_new(self) -> None:

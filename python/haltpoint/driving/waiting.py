@@ -20,8 +20,11 @@ __all__ = ["until_decided", "until_free"]
 _LOOK_EVERY = 0.2
 
 
-async def until_decided(database: Database, run_id: str) -> None:
+async def until_decided(database: Database, run_id: str) -> bool:
     """Wait until nothing that the run asked for is open, or it is not paused any more.
+
+    Returns:
+        Whether the run is to go on: not where somebody stopped it meanwhile.
 
     Raises:
         RunNotFoundError: there is no such run.
@@ -29,7 +32,7 @@ async def until_decided(database: Database, run_id: str) -> None:
     """
     output = await database.run_async(run_id)
     if not output.is_paused:
-        return
+        return True
     decided = asyncio.ensure_future(_all_decided(output.active_requirements))
     # Who cancels the run decides on nothing.
     stopped = asyncio.ensure_future(_until_status_changes(database, run_id, RunStatus.paused))
@@ -37,10 +40,16 @@ async def until_decided(database: Database, run_id: str) -> None:
         await asyncio.wait([decided, stopped], return_when=asyncio.FIRST_COMPLETED)
         if decided.done():
             decided.result()
+        return await _goes_on(database, run_id)
     finally:
         decided.cancel()
         stopped.cancel()
         await asyncio.gather(decided, stopped, return_exceptions=True)
+
+
+async def _goes_on(database: Database, run_id: str) -> bool:
+    output = await database.run_async(run_id)
+    return not (output.is_cancelled or output.is_error)
 
 
 async def _all_decided(requirements: Iterable[RunRequirement]) -> None:

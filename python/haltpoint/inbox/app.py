@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InboxApp", "create_app"]
 
+# What an application that mounts this one leaves about itself.
+_OUTER = ("app", "router", "endpoint", "path_params", "app_root_path")
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -57,7 +59,10 @@ class InboxApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await self._app({**scope, "haltpoint.inbox": self._site}, receive, send)
+        # Within an application that this one is mounted in, links would else be looked for among its routes.
+        ours = {name: value for name, value in scope.items() if name not in _OUTER}
+        ours.update({"haltpoint.inbox": self._site, "app_root_path": scope.get("root_path", "")})
+        await self._app(ours, receive, send)
 
     def end_streams(self) -> None:
         """Let the pages go that wait for news, so that the server can stop. May be called from a signal handler."""

@@ -14,6 +14,7 @@ from haltpoint.inbox.forms import Field, argument_fields, input_fields
 from haltpoint.inbox.picture import draw
 from haltpoint.inbox.spans import spans_of
 from haltpoint.run.agent.view import MICROSECONDS
+from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ def _data(
     run = database.run(run_id)
     journal = database.journal(run_id)
     spans = spans_of(journal)
-    is_under_way = run.status.value in ("RUNNING", "PAUSED")
+    is_under_way = run.status in (RunStatus.queued, RunStatus.running, RunStatus.paused)
     now = int(time.time() * MICROSECONDS) if is_under_way else journal[-1]["at"]
     return {
         "run": run,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from haltpoint.working.progress import Progress
+from haltpoint.working.signing import WebhookSecret
+from haltpoint.working.webhooks import Webhook
 from haltpoint.working.worker import Worker
 
-__all__ = ["Progress", "Worker"]
+__all__ = ["Progress", "Webhook", "WebhookSecret", "Worker"]

@@ -33,7 +33,7 @@ def load_agents(target: str) -> list[Agent]:
     agents = [agent for agent in listed if isinstance(agent, Agent)]
     if agents and len(agents) == len(listed):
         return agents
-    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {type(found).__name__}")
+    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {type(cast('object', found)).__name__}")
 
 
 def _module(name: str) -> Any:

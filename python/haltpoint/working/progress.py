@@ -13,7 +13,7 @@ class Progress:
 
     Attributes:
         kind: "started", "took", "paused", "completed", "cancelled", "failed", "set_aside", "left_alone", "gave_back",
-            "put_off", "expired", "stopping", "stopped", "delivered" or "not_delivered".
+            "put_off", "not_delivered", "stopping" or "stopped".
         run_id: the run that it is about.
         agent_name: the run's agent.
         message: more, in words.

@@ -20,6 +20,7 @@ from haltpoint.working.progress import Progress
 if TYPE_CHECKING:
     from haltpoint.agent import Agent
     from haltpoint.db.database import Database
+    from haltpoint.working.webhooks import Webhook
 
 __all__ = ["Worker"]
 
@@ -44,6 +45,7 @@ class Worker:
         max_recoveries: how many drivers after the first a run may end, without getting any further meanwhile, before it
             is set aside with an error.
         grace: how long steps that run may take to end when the worker is stopped, in seconds.
+        webhooks: where events of all runs of the database are sent, whoever drives them.
         report: called with the worker's progress; must not block.
 
     Raises:
@@ -57,12 +59,15 @@ class Worker:
         concurrency: int = 4,
         max_recoveries: int = 3,
         grace: float = 30.0,
+        webhooks: Iterable[Webhook] = (),
         report: Callable[[Progress], None] | None = None,
     ) -> None:
         self._agents = _by_name(agents)
         self._database = _common_database(self._agents.values())
         self._concurrency = positive("concurrency", concurrency)
         self._grace = grace
+        self._webhooks = list(webhooks)
+        self._deliveries: list[asyncio.Task[None]] = []
         self._report = report or _silent
         self._hand_back = HandBack(self._took)
         self._work = Work(positive("max_recoveries", max_recoveries), self._hand_back)
@@ -94,14 +99,34 @@ class Worker:
         Raises:
             StoreError: the database can't be read.
         """
-        self._report(Progress("started", message=", ".join(self._agents)))
         try:
+            await self._begin_deliveries()
+            self._report(Progress("started", message=", ".join(self._agents)))
             while not self._stopping:
+                self._check_deliveries()
                 seen = await in_thread(self._database.data_version)
                 await self._take_due()
                 await self._until_news(seen)
         finally:
             await self._end()
+
+    async def _begin_deliveries(self) -> None:
+        # Before anything is taken: what happens to it is to be told.
+        for webhook in self._webhooks:
+            outbox = await webhook.subscribe(self._database)
+            delivery = webhook.deliver(self._database, outbox, self._report)
+            self._deliveries.append(asyncio.create_task(delivery))
+
+    def _check_deliveries(self) -> None:
+        """Raise what ended a delivery: the database can't be used."""
+        for delivery in self._deliveries:
+            if delivery.done():
+                delivery.result()
+
+    async def _end_deliveries(self) -> None:
+        for delivery in self._deliveries:
+            delivery.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     async def _take_due(self) -> None:
         await expire_due(self._database)
@@ -146,6 +171,7 @@ class Worker:
             if late:
                 self._hand_back.ask(in_a_hurry=True)
                 await asyncio.wait(late, timeout=_HURRY)
+        await self._end_deliveries()
         self._report(Progress("stopped"))
 
 

@@ -163,7 +163,7 @@ class Feature:
         replies: what the model says.
         tools: what it may call.
         processes: what each process does: "start", "go on" (decide nothing), "decide" (go on and answer what is asked),
-            or "cancel".
+            "cancel", or what has to do with workers: "submit", "work", and "hand back" once the model has replied.
         response_format: of the answer.
         dies: which of the processes is killed by its own tool.
     """
@@ -220,6 +220,12 @@ FEATURES = {
         ),
         Feature(
             "user input", [wants("label", item="crate"), wants("look_up", item="crate"), "labelled"], [label, look_up]
+        ),
+        Feature(
+            "workers",
+            [wants_all(("weigh", {"item": "bill"}), ("pay", {"amount": 30})), "paid"],
+            [weigh, pay],
+            ("submit", "hand back", "work", "decide"),
         ),
         Feature(
             "dynamic input",

@@ -13,7 +13,7 @@ from durability.histories import History
 
 __all__ = ["Cell", "Outcome", "cells_of", "passings_of", "play_cell"]
 
-_STOPS = ("run_paused", "run_cancelled", "run_failed", "run_completed")
+_STOPS = ("run_queued", "run_paused", "run_cancelled", "run_failed", "run_completed")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def passings_of(name: str) -> list[Counter[str]]:
         for doing in history.feature.processes:
             history.step(doing)
             written = _kinds(history)
-            passings.append(_passings(written - before, drives=doing != "cancel"))
+            passings.append(_passings(written - before, drives=doing not in ("cancel", "submit")))
             before = written
         assert history.status == "COMPLETED"
         return passings

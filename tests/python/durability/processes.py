@@ -16,6 +16,8 @@ from typing_extensions import Self
 
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
 from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement, SqliteDatabase
+from haltpoint.driving.call import Work
+from haltpoint.driving.hand_back import HandBack
 
 __all__ = ["Ended", "Participant", "inspect", "participate", "tell", "wait_for_word"]
 
@@ -131,7 +133,7 @@ def participate(directory: str, name: str, doing: str, run_id: str | None) -> di
 
 
 async def _participate(db: SqliteDatabase, feature: Feature, doing: str, run_id: str | None) -> dict[str, Any]:
-    agent = Agent(feature.model(), db=db, tools=feature.tools)
+    agent = Agent(feature.model(), name="clerk", db=db, tools=feature.tools)
     try:
         output = await _DOINGS[doing](agent, feature, run_id)
     except HaltpointError as error:
@@ -164,7 +166,29 @@ async def _cancel(agent: Agent, _: Feature, run_id: str | None) -> None:
     agent.cancel_run(run_id)
 
 
-_DOINGS = {"start": _start, "go on": _go_on, "decide": _decide, "cancel": _cancel}
+async def _submit(agent: Agent, feature: Feature, _: str | None) -> None:
+    await agent.submit_async(task_of(feature))
+
+
+async def _work(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
+    return await agent.take_up_async(run_id or "", Work(3, HandBack()))
+
+
+async def _hand_back(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
+    hand_back = HandBack()
+    hand_back.ask(in_a_hurry=False)
+    return await agent.take_up_async(run_id or "", Work(3, hand_back))
+
+
+_DOINGS = {
+    "start": _start,
+    "go on": _go_on,
+    "decide": _decide,
+    "cancel": _cancel,
+    "submit": _submit,
+    "work": _work,
+    "hand back": _hand_back,
+}
 
 
 def inspect(directory: str, run_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +17,11 @@ from haltpoint.command_line.output import Output, Styled
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from haltpoint.agent import Agent
-    from haltpoint.working import Progress, Worker
+    from haltpoint.working import Progress, Webhook, Worker
 
 __all__ = ["command"]
 
@@ -63,9 +64,33 @@ _STYLES = {
     metavar="SECONDS",
     help="How long steps that run may take to end when the worker is stopped.",
 )
+@click.option("--webhook", "urls", metavar="URL", multiple=True, help="Send events of runs there; may be repeated.")
+@click.option(
+    "--webhook-secret",
+    envvar="HALTPOINT_WEBHOOK_SECRET",
+    show_envvar=True,
+    metavar="SECRET",
+    help="What webhooks are signed with. Others see what stands on a command line: rather use the variable.",
+)
+@click.option(
+    "--webhook-event",
+    "kinds",
+    metavar="KIND",
+    multiple=True,
+    help="Which events to send, such as run_paused; may be repeated. By default those about requirements and those "
+    "that end or stop a run.",
+)
 @database_option
 @json_option
-def command(target: str, concurrency: int, max_recoveries: int, grace: float, db_file: Path, as_json: bool) -> None:
+def command(
+    target: str,
+    urls: tuple[str, ...],
+    webhook_secret: str | None,
+    kinds: tuple[str, ...],
+    db_file: Path,
+    as_json: bool,
+    **limits: Any,
+) -> None:
     """Go on with the runs of an agent, or of a list of agents, until it is stopped.
 
     It takes runs that were submitted, that a process left behind, and that have all that they waited for.
@@ -78,20 +103,30 @@ def command(target: str, concurrency: int, max_recoveries: int, grace: float, db
     from haltpoint.db.database import SqliteDatabase
     from haltpoint.working import Worker
 
-    agents = _agents(target)
-    output = Output(as_json=as_json)
+    agents, output = _agents(target), Output(as_json=as_json)
+    webhooks = _webhooks(urls, webhook_secret, kinds)
     with SqliteDatabase(db_file) as database:
+        here = [agent.on_database(database) for agent in agents]
         try:
-            worker = Worker(
-                [agent.on_database(database) for agent in agents],
-                concurrency=concurrency,
-                max_recoveries=max_recoveries,
-                grace=grace,
-                report=lambda progress: _show(progress, output),
-            )
+            worker = Worker(here, webhooks=webhooks, report=lambda progress: _show(progress, output), **limits)
         except ValueError as error:
             raise CommandError(str(error), ExitCode.USAGE) from error
         asyncio.run(_work(worker))
+
+
+def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -> list[Webhook]:
+    from haltpoint.working import Webhook, WebhookSecret
+    from haltpoint.working.webhooks import SENT_BY_DEFAULT
+
+    if not urls:
+        return []
+    if secret is None:
+        raise CommandError("webhooks are signed: set HALTPOINT_WEBHOOK_SECRET", ExitCode.USAGE)
+    try:
+        signing = WebhookSecret(secret)
+        return [Webhook(url, signing, kinds or SENT_BY_DEFAULT) for url in urls]
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
 
 
 def _agents(target: str) -> list[Agent]:

@@ -138,6 +138,21 @@ async function refresh() {
   }
 }
 
+const UNITS = [["d", 86400], ["h", 3600], ["m", 60]];
+
+// In the words of the server.
+function age(moment) {
+  const seconds = Math.max(0, Math.floor((Date.now() - moment) / 1000));
+  const [unit, length] = UNITS.find((unit) => seconds >= unit[1]) ?? ["s", 1];
+  return `${Math.floor(seconds / length)}${unit}`;
+}
+
+function growOlder() {
+  document.querySelectorAll("time[title]").forEach((time) => {
+    time.textContent = age(Date.parse(time.dateTime));
+  });
+}
+
 function watch() {
   let seen = null;
   const source = new EventSource(document.body.dataset.events);
@@ -166,4 +181,5 @@ window.addEventListener("pageshow", () => {
 document.querySelector("[role='alert'], #done")?.focus();
 if (document.body.dataset.events) {
   watch();
+  setInterval(growOlder, 10_000);
 }

@@ -1,0 +1,85 @@
+"""Agents for workers in other processes: imported by them from this directory, as `crew:AGENTS`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from haltpoint import Agent, FunctionModel, ModelReply, ModelRequest, ToolCall, current_tool_call, tool
+
+LEDGER = "HALTPOINT_TEST_LEDGER"
+
+
+def note(line: str) -> None:
+    """Write a line that survives whatever becomes of this process."""
+    with Path(os.environ[LEDGER]).open("a") as ledger:
+        ledger.write(f"{line}\n")
+
+
+@tool(requires_confirmation=True)
+def pay(amount: int) -> str:
+    """Pay an amount."""
+    note(f"pay {amount} {current_tool_call().attempt}")
+    return f"paid {amount}"
+
+
+@tool(idempotent=True)
+def kill_the_worker() -> str:
+    """End the process that runs this."""
+    note(f"killed {current_tool_call().attempt}")
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+@tool
+def work(seconds: float) -> str:
+    """Work for some time; may not be repeated."""
+    note(f"work begins {current_tool_call().run_id}")
+    time.sleep(seconds)
+    note(f"work ends {current_tool_call().run_id}")
+    return "worked"
+
+
+@tool(read_only=True)
+def wait_for_ever() -> str:
+    """Wait; changes nothing."""
+    note("waits")
+    threading.Event().wait()
+    raise AssertionError
+
+
+@tool
+def mail() -> str:
+    """Send a mail; only one of the two crews can."""
+    note("mail")
+    return "sent"
+
+
+_CALLS = {
+    "pay": ToolCall("pay", {"amount": 5}),
+    "kill": ToolCall("kill_the_worker", {}),
+    "work": ToolCall("work", {"seconds": 1.0}),
+    "wait": ToolCall("wait_for_ever", {}),
+    "mail": ToolCall("mail", {}),
+}
+
+
+def reply(request: ModelRequest) -> ModelReply | str:
+    """Ask for the call that the task names, then for nothing more."""
+    calls = [_CALLS[word] for word in (request.messages[0].content or "").split() if word in _CALLS]
+    done = sum(message.role == "assistant" for message in request.messages)
+    return ModelReply(tool_calls=[calls[done]]) if done < len(calls) else "finished"
+
+
+def clerk(*tools: object, name: str = "clerk") -> Agent:
+    """An agent whose model does what the task says."""
+    return Agent(FunctionModel(reply), name=name, tools=tools)
+
+
+CLERK = clerk(pay, kill_the_worker, work, wait_for_ever, mail)
+WITHOUT_MAIL = clerk(pay)
+AGENTS = [CLERK, clerk(pay, name="cook")]
+NO_AGENT = "clerk"
