@@ -44,11 +44,12 @@ macro_rules! happenings {
 }
 
 happenings! {
+    Expiries, LateDecisions, FailuresByExpiry, Approvals,
     Executions, FurtherAttempts, Takeovers, BusyRuns, FencedAppends, GroupCommits, LostAcknowledgements, UnheardCommits,
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments, Expiries, LateDecisions, FailuresByExpiry, Approvals,
+    ChangedArguments,
 }
 
 /// How often each [`Happening`] was seen.
