@@ -81,6 +81,12 @@ pub(crate) enum Event {
         pick: usize,
         interrupt: bool,
     },
+    /// A driver leaves its run to another one.
+    HandBack {
+        process: usize,
+        pick: usize,
+        in_a_hurry: bool,
+    },
     /// A driver goes away in the middle.
     Abandon { process: usize, pick: usize },
 }

@@ -98,6 +98,7 @@ impl Journal {
                 });
             }
             Entry::RunContinued(continued) => self.rule = continued.on_in_doubt,
+            Entry::RunQueued(_) => witness.count(Happening::HandedBack),
             Entry::RunPaused(_) => witness.count(Happening::Pauses),
             Entry::RunCancelled(_) => witness.count(Happening::CancelledRuns),
             Entry::RunFailed(failed) => {

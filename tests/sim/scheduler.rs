@@ -158,6 +158,15 @@ impl Scheduler {
                     interrupt,
                 },
             );
+            let in_a_hurry = self.random.chance(50);
+            self.offer(
+                self.weights.cancels.min(1),
+                Event::HandBack {
+                    process,
+                    pick,
+                    in_a_hurry,
+                },
+            );
             self.offer(self.weights.crashes.min(1), Event::Abandon { process, pick });
         }
     }

@@ -220,6 +220,7 @@ impl World {
             Event::Reply { pick, seed, .. } => self.reply(place, *pick, Some(*seed)),
             Event::ModelFails { pick, .. } => self.fail_model(place, *pick),
             Event::CancelOwn { pick, interrupt, .. } => self.cancel_own(place, *pick, *interrupt),
+            Event::HandBack { pick, in_a_hurry, .. } => self.hand_back(place, *pick, *in_a_hurry),
             Event::Abandon { pick, .. } => self.abandon(place, *pick),
             _ => {}
         }
@@ -310,6 +311,15 @@ impl World {
         }
     }
 
+    fn hand_back(&mut self, place: usize, pick: usize, in_a_hurry: bool) {
+        let around = self.processes[place].surroundings(self.now);
+        if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
+            drive.feed(&around, |session, deliver| {
+                Ok(session.notify_handed_back(in_a_hurry, around.now, deliver)?)
+            });
+        }
+    }
+
     fn abandon(&mut self, place: usize, pick: usize) {
         if let Some(drive) = self.pick(place, pick, |_| true) {
             drive.end();
@@ -348,6 +358,7 @@ fn place_of(event: &Event) -> usize {
         | Event::Expire { process, .. }
         | Event::Cancel { process, .. }
         | Event::CancelOwn { process, .. }
+        | Event::HandBack { process, .. }
         | Event::Abandon { process, .. } => *process,
         Event::PowerLoss | Event::Flush | Event::Wait { .. } => 0,
     }
