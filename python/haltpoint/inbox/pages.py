@@ -54,8 +54,11 @@ def problem_page(request: Request, problem: RefusedError) -> Response:
 
 def _page(answer: Callable[[Site, Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        site = site_of(request)
         try:
-            return await answer(site_of(request), request)
+            # Asked before the page reads: what is committed while it reads is news to it.
+            request.state.version = await in_thread(site.database.data_version)
+            return await answer(site, request)
         except HaltpointError as error:
             return problem_page(request, refusal_of(error))
 
@@ -75,6 +78,7 @@ def _rendered(
     page = site.templates.get_template(template).render(
         request=request,
         visitor=visitor,
+        version=getattr(request.state, "version", ""),
         signs_in=site.access.signs_in,
         form_token="" if session is None else site.sessions.form_token(session),
         **values,

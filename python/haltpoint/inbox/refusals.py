@@ -12,7 +12,6 @@ from haltpoint.exceptions import (
     RequirementConflictError,
     RunBusyError,
     RunNotFoundError,
-    StoreError,
     ToolResultError,
 )
 
@@ -30,7 +29,6 @@ _STATUSES: tuple[tuple[type[HaltpointError], int], ...] = (
     (RunBusyError, 409),
     (LeaseLostError, 409),
     (AuditKeyError, 409),
-    (StoreError, 503),
 )
 
 
@@ -64,6 +62,8 @@ class RefusedError(Exception):
 
 def refusal_of(error: HaltpointError) -> RefusedError:
     """Return the refusal that an error of the library amounts to."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 503)
+    # What is left is about what was asked for where it is a ValueError, and else about the database.
+    default = 409 if isinstance(error, ValueError) else 503
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), default)
     field_name = error.field_name if isinstance(error, InvalidResolutionError) else None
     return RefusedError(status, type(error).__name__, str(error), field_name=field_name)

@@ -15,6 +15,7 @@ from support.command import DELIVER, ENGRAVE, CommandLine, StartRun
 from support.inbox import Inbox
 from support.programs import Program, run_program
 from support.worker import WORKER
+from working.workers import Yard
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 
@@ -62,6 +63,18 @@ def test_one_process_pauses_a_click_decides_and_a_third_finishes(
         assert (finished["status"], finished["tools"][0][2]) == ("COMPLETED", "painted red")
         expect(page.locator(".eyebrow")).to_contain_text("Completed")
         expect(page.locator(".output")).to_have_text("finished")
+
+
+def test_a_submitted_run_waits_a_click_decides_and_the_worker_finishes_it(browser: Browser, tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    (run_id,) = yard.submit("pay")
+    with yard.worker() as worker:
+        worker.until("paused", run_id)
+        with Inbox(CommandLine(yard.db_file)) as inbox, signed_in(browser, inbox) as page:
+            _open_first(page)
+            page.get_by_role("button", name="Approve", exact=True).click()
+            worker.until("completed", run_id)
+            expect(page.locator(".eyebrow")).to_contain_text("Completed")
 
 
 def test_arguments_are_changed_and_the_change_is_seen(page: Page, inbox: Inbox, painting: str) -> None:

@@ -154,13 +154,12 @@ function growOlder() {
 }
 
 function watch() {
-  let seen = null;
+  let seen = document.body.dataset.version;
   const source = new EventSource(document.body.dataset.events);
   source.addEventListener("change", (event) => {
-    // The first word only says where things stand, unless something was missed while the connection was down.
-    const isNews = seen !== null && seen !== event.data;
-    seen = event.data;
-    if (isNews) {
+    // The first word says where things stand: what happened since the page was made, or since the line broke, is news.
+    if (seen !== event.data) {
+      seen = event.data;
       refresh();
     }
   });
