@@ -12,6 +12,7 @@ from haltpoint.exceptions import (
     InvalidOutputError,
     LeaseLostError,
     ModelError,
+    RequirementExpiredError,
     RunBusyError,
     ToolCallLimitError,
     ToolChangedError,
@@ -33,7 +34,7 @@ __all__ = ["Attempt"]
 # What another process has, or this one after an update, and this one lacks.
 _LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
 _OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, UnresolvedRequirementsError)
-_ENDED_BY_ERROR = (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError)
+_ENDED_BY_ERROR = (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError, RequirementExpiredError)
 
 # How long a run is left alone that something is missing for, in seconds.
 _LEFT_ALONE = 60.0

@@ -14,7 +14,6 @@ from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.threads import in_thread
 from haltpoint.working.attempt import Attempt
 from haltpoint.working.deferred import Deferred
-from haltpoint.working.expiring import expire_due
 from haltpoint.working.progress import Progress
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Worker:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     async def _take_due(self) -> None:
-        await expire_due(self._database)
+        await self._database.expire_due_async()
         free = self._concurrency - len(self._attempts)
         if free < 1:
             return

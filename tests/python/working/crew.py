@@ -58,7 +58,14 @@ def mail() -> str:
     return "sent"
 
 
+@tool(requires_confirmation=True, expires_after=0.5)
+def refund(amount: int) -> str:
+    """Pay back; a person has half a second to agree."""
+    raise AssertionError
+
+
 _CALLS = {
+    "refund": ToolCall("refund", {"amount": 5}),
     "pay": ToolCall("pay", {"amount": 5}),
     "kill": ToolCall("kill_the_worker", {}),
     "work": ToolCall("work", {"seconds": 1.0}),
@@ -79,7 +86,7 @@ def clerk(*tools: object, name: str = "clerk") -> Agent:
     return Agent(FunctionModel(reply), name=name, tools=tools)
 
 
-CLERK = clerk(pay, kill_the_worker, work, wait_for_ever, mail)
+CLERK = clerk(pay, refund, kill_the_worker, work, wait_for_ever, mail)
 WITHOUT_MAIL = clerk(pay)
 AGENTS = [CLERK, clerk(pay, name="cook")]
 NO_AGENT = "clerk"

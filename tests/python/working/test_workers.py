@@ -139,6 +139,14 @@ def test_a_run_whose_tool_is_not_at_hand_is_left_alone_with_a_line_that_says_so(
     assert yard.notes() == ["mail"]
 
 
+def test_a_worker_ends_the_time_to_decide_and_goes_on(yard: Yard) -> None:
+    (run_id,) = yard.submit("refund")
+    with yard.worker() as worker:
+        worker.until("paused", run_id)
+        worker.until("completed", run_id)
+    assert "requirement_expired" in yard.kinds(run_id)
+
+
 def test_runs_of_other_agents_are_not_touched(yard: Yard) -> None:
     (run_id,) = yard.submit("Greet.")
     with yard.database() as database:

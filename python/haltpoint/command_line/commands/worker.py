@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from haltpoint.agent import Agent
+    from haltpoint.db.database import SqliteDatabase
     from haltpoint.working import Progress, Webhook, Worker
 
 __all__ = ["command"]
@@ -100,18 +101,27 @@ def command(
     SIGTERM or Ctrl-C: nothing more is taken, steps that run may end, and the runs are given back for other workers. A
     second one does not wait for steps.
     """
-    from haltpoint.db.database import SqliteDatabase
     from haltpoint.working import Worker
 
     agents, output = _agents(target), Output(as_json=as_json)
     webhooks = _webhooks(urls, webhook_secret, kinds)
-    with SqliteDatabase(db_file) as database:
+    with _database(agents, db_file) as database:
         here = [agent.on_database(database) for agent in agents]
         try:
             worker = Worker(here, webhooks=webhooks, report=lambda progress: _show(progress, output), **limits)
         except ValueError as error:
             raise CommandError(str(error), ExitCode.USAGE) from error
         asyncio.run(_work(worker))
+
+
+def _database(agents: Iterable[Agent], db_file: Path) -> SqliteDatabase:
+    """The file as one of the agents has it open, if one has: opening it with other settings would be refused."""
+    from haltpoint.db.database import SqliteDatabase
+
+    for agent in agents:
+        if isinstance(agent.db, SqliteDatabase) and db_file.exists() and db_file.samefile(agent.db.db_file):
+            return agent.db
+    return SqliteDatabase(db_file)
 
 
 def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -> list[Webhook]:
