@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -79,7 +79,7 @@ class Outcome:
 
     meter: Meter
     tool_calls: int
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class UnsupportedError(Exception):
@@ -106,7 +106,7 @@ class Meter:
 
 
 @contextmanager
-def measured() -> Iterator[Meter]:
+def measured() -> Generator[Meter, None, None]:
     """Measure what happens inside of the `with` block; the meter is complete when the block is left."""
     _reset_peak_memory()
     meter = Meter(idle_memory_bytes=_status_bytes("VmRSS"), bytes_written=-_written_bytes())
