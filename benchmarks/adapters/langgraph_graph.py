@@ -167,7 +167,6 @@ async def _concurrent(job: common.Job) -> common.Outcome:
 
 
 async def _pause(job: common.Job) -> common.Outcome:
-    await _warm_up(job)
     async with _runs(job, job.database, job.steps) as runs:
         with common.measured() as meter:
             state = await runs.start("run-0")
@@ -177,6 +176,8 @@ async def _pause(job: common.Job) -> common.Outcome:
 
 
 async def _continue(job: common.Job) -> common.Outcome:
+    if job.phase == "continue_warm":
+        await _warm_up(job)
     async with _runs(job, job.database, job.steps) as runs:
         with common.measured() as meter:
             state = await runs.approve(str(job.run_id))
