@@ -45,7 +45,7 @@ class Job:
     Attributes:
         scenario: "sequential", "resume", "concurrent", "cancel" or "decision", or one that a script of its own plays.
         mode: How durable: "full", "normal", "memory", "none", or one of the adapter's own.
-        steps: Tool calls in each run.
+        steps: Tool calls in each run; for "decision" the requirements that are awaited at once.
         runs: Runs at once; for "cancel" and "decision" the number of samples.
         database: Path of the database file. Its directory is new, is this job's alone, and may hold other files.
         phase: "pause" or "continue" of "resume"; the role of a partner process; else None.
@@ -63,7 +63,7 @@ class Job:
     started: float | None = None
 
     def scratch(self) -> str:
-        """A new database path for the untimed warm-up, on the same disk."""
+        """Return a new database path for the untimed warm-up, on the same disk."""
         return os.path.join(tempfile.mkdtemp(prefix="scratch-", dir=os.path.dirname(self.database)), "warm-up.db")
 
 
@@ -93,30 +93,36 @@ class Meter:
     Attributes:
         seconds: Wall time of the span.
         cpu_seconds: User and system time of this process, all threads.
-        bytes_written: What was handed to the disk; 0 where the system does not tell.
+        bytes_written: What the system will write to the disk for it, in whole pages; 0 where it does not tell.
+        bytes_handed: What was handed to the system to be written; repeats exactly, where `bytes_written` does not.
         idle_memory_bytes: Resident memory when the span began.
         peak_memory_bytes: Highest resident memory in the span.
+        began: When the span began, on the clock of `time.monotonic()`, which all processes of a machine share.
     """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     bytes_written: int = 0
+    bytes_handed: int = 0
     idle_memory_bytes: int = 0
     peak_memory_bytes: int = 0
+    began: float = 0.0
 
 
 @contextmanager
 def measured() -> Generator[Meter, None, None]:
     """Measure what happens inside of the `with` block; the meter is complete when the block is left."""
     _reset_peak_memory()
-    meter = Meter(idle_memory_bytes=_status_bytes("VmRSS"), bytes_written=-_written_bytes())
+    handed, written = _written_bytes()
+    meter = Meter(idle_memory_bytes=_status_bytes("VmRSS"), began=time.monotonic())
     cpu, began = time.process_time(), time.perf_counter()
     try:
         yield meter
     finally:
         meter.seconds = time.perf_counter() - began
         meter.cpu_seconds = time.process_time() - cpu
-        meter.bytes_written += _written_bytes()
+        meter.bytes_handed = _written_bytes()[0] - handed
+        meter.bytes_written = _written_bytes()[1] - written
         meter.peak_memory_bytes = _status_bytes("VmHWM")
 
 
@@ -135,6 +141,13 @@ def seconds_since_start(job: Job) -> float:
     if job.started is None:
         raise RuntimeError("the job does not say when the process was started")
     return time.time() - job.started
+
+
+def await_signal(job: Job) -> None:
+    """With `phase="wait"`, tell the parent that all is set up, and begin when it says so; else begin at once."""
+    if job.phase == "wait":
+        print("ready", flush=True)
+        sys.stdin.readline()
 
 
 def start_partner(job: Job, role: str) -> subprocess.Popen[str]:
@@ -203,7 +216,12 @@ def _measured(job: Job, outcome: Outcome) -> dict[str, Any]:
         "fsyncs": None,
         "file_bytes": file_bytes(job.database),
         "tool_calls": outcome.tool_calls,
-        "extra": {"idle_memory_bytes": meter.idle_memory_bytes, **outcome.extra},
+        "extra": {
+            "idle_memory_bytes": meter.idle_memory_bytes,
+            "bytes_handed": meter.bytes_handed,
+            "began": meter.began,
+            **outcome.extra,
+        },
     }
 
 
@@ -229,9 +247,11 @@ def _reset_peak_memory() -> None:
         return
 
 
-def _written_bytes() -> int:
+def _written_bytes() -> tuple[int, int]:
+    """What this process has handed to the system to be written, and what of it goes to a disk."""
     try:
         lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
     except OSError:
-        return 0
-    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
+        return 0, 0
+    counts = dict(line.split(": ") for line in lines)
+    return int(counts["wchar"]), int(counts["write_bytes"])
