@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
+use super::mailbox::Urgency;
 use super::reader::{PendingRead, Reader, Request};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::worker::Worker;
@@ -104,21 +105,22 @@ impl OpenFile {
     }
 
     pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion));
+        self.send(Submission::new(operation, completion), Urgency::Now);
     }
 
     pub(super) fn submit_patiently(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion).patient());
+        self.send(Submission::new(operation, completion), Urgency::Soon);
     }
 
-    fn send(&self, submission: Submission) {
-        if let Err((submission, error)) = self.writer.send(submission) {
+    fn send(&self, submission: Submission, urgency: Urgency) {
+        if let Err((submission, error)) = self.writer.send(submission, urgency) {
             submission.fail(error);
         }
     }
 
     pub(super) fn read(&self, job: ReadJob) {
-        if let Err((Request::Read(job), error)) = self.reader.send(Request::Read(PendingRead::new(job))) {
+        let read = Request::Read(PendingRead::new(job));
+        if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
             job.run(Err(error));
         }
     }
@@ -141,5 +143,5 @@ fn wake(reader: &Arc<Worker<Request>>, subscribers: &Arc<Subscribers>) -> Box<dy
 
 fn look(reader: &Worker<Request>) {
     // A reader that has stopped has nobody left to tell.
-    let _ = reader.send(Request::Look);
+    let _ = reader.send(Request::Look, Urgency::Now);
 }

@@ -5,6 +5,7 @@ mod file;
 mod heartbeat;
 mod hosted;
 mod inline;
+mod mailbox;
 mod reader;
 mod registry;
 mod subscribers;

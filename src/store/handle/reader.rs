@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ReadJob;
+use super::mailbox::{Received, Receiver};
 use super::subscribers::Subscribers;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{OutsiderRecord, Store, StoreError};
@@ -70,20 +70,24 @@ impl Reader {
     /// Works requests off until no more can come.
     pub(super) fn run(mut self, receiver: &Receiver<Request>) {
         loop {
-            match self.next(receiver) {
-                Ok(Request::Read(job)) => self.read(job),
-                Ok(Request::Look) | Err(RecvTimeoutError::Timeout) => self.next_look = Instant::now(),
-                Err(RecvTimeoutError::Disconnected) => return,
+            match receiver.receive(self.deadline(), Duration::ZERO) {
+                Received::Messages(requests) => requests.into_iter().for_each(|request| self.answer(request)),
+                Received::Nothing => self.answer(Request::Look),
+                Received::End => return,
             }
-            self.look_if_due();
         }
     }
 
-    fn next(&self, receiver: &Receiver<Request>) -> Result<Request, RecvTimeoutError> {
-        if self.subscribers.is_empty() {
-            return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
+    fn deadline(&self) -> Option<Instant> {
+        (!self.subscribers.is_empty()).then_some(self.next_look)
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Read(job) => self.read(job),
+            Request::Look => self.next_look = Instant::now(),
         }
-        receiver.recv_timeout(self.next_look.saturating_duration_since(Instant::now()))
+        self.look_if_due();
     }
 
     fn read(&mut self, job: PendingRead) {

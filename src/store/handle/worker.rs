@@ -1,10 +1,10 @@
 //! A named thread that starts with its first message and ends with its last.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use super::lock;
+use super::mailbox::{Receiver, Sender, Urgency, mailbox};
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
@@ -32,7 +32,7 @@ impl<M: Send + 'static> Worker<M> {
     }
 
     /// Hands a message over, or back with the reason why not.
-    pub(super) fn send(&self, message: M) -> Result<(), (M, StoreError)> {
+    pub(super) fn send(&self, message: M, urgency: Urgency) -> Result<(), (M, StoreError)> {
         let mut state = lock(&self.state);
         if matches!(*state, State::Idle(_)) {
             match start(self.name, std::mem::replace(&mut *state, State::Stopped)) {
@@ -41,7 +41,9 @@ impl<M: Send + 'static> Worker<M> {
             }
         }
         match &*state {
-            State::Running { sender, .. } => sender.send(message).map_err(|unsent| (unsent.0, ended(self.name))),
+            State::Running { sender, .. } => sender
+                .send(message, urgency)
+                .map_err(|unsent| (unsent, ended(self.name))),
             State::Idle(_) | State::Stopped => Err((message, StoreError::Closed)),
         }
     }
@@ -61,7 +63,7 @@ impl<M: Send + 'static> Worker<M> {
 
 fn start<M: Send + 'static>(name: &'static str, state: State<M>) -> Result<State<M>, StoreError> {
     let State::Idle(body) = state else { return Ok(state) };
-    let (sender, receiver) = channel();
+    let (sender, receiver) = mailbox();
     let spawned = thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || body(receiver));

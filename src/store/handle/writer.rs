@@ -1,11 +1,11 @@
 //! The thread that writes: whatever waits goes into one transaction with one wait for the disk.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::Completion;
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
+use super::mailbox::{Received, Receiver};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Append, Author, Committed, Operation, Store, StoreError};
 
@@ -17,7 +17,6 @@ const PATIENCE: Duration = Duration::from_millis(2);
 pub(super) struct Submission {
     operation: Operation,
     completion: Pending,
-    is_patient: bool,
 }
 
 /// A completion that is called once in any case: one that gets lost hears that the store was closed.
@@ -28,15 +27,6 @@ impl Submission {
         Self {
             operation,
             completion: Pending(Some(completion)),
-            is_patient: false,
-        }
-    }
-
-    /// Lets the operation wait a moment for others to share its transaction.
-    pub(super) fn patient(self) -> Self {
-        Self {
-            is_patient: true,
-            ..self
         }
     }
 
@@ -87,15 +77,12 @@ impl Writer {
     fn next_batch(&mut self, receiver: &Receiver<Submission>) -> Option<Vec<Submission>> {
         loop {
             self.heartbeat.beat_if_due(&mut self.store);
-            let first = match self.heartbeat.time_left() {
-                None => receiver.recv().ok()?,
-                Some(time_left) => match receiver.recv_timeout(time_left) {
-                    Ok(submission) => submission,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return None,
-                },
-            };
-            return Some(collect(first, receiver));
+            let deadline = self.heartbeat.time_left().map(|time_left| Instant::now() + time_left);
+            match receiver.receive(deadline, PATIENCE) {
+                Received::Messages(batch) => return Some(batch),
+                Received::Nothing => {}
+                Received::End => return None,
+            }
         }
     }
 
@@ -123,19 +110,6 @@ impl Writer {
             completion.finish(outcome);
         }
     }
-}
-
-/// Takes what waits; and as long as nobody waits for any of it, what comes within a moment.
-fn collect(first: Submission, receiver: &Receiver<Submission>) -> Vec<Submission> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut batch: Vec<Submission> = std::iter::once(first).chain(receiver.try_iter()).collect();
-    while batch.iter().all(|submission| submission.is_patient) {
-        match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(submission) => batch.extend(std::iter::once(submission).chain(receiver.try_iter())),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    batch
 }
 
 /// Whether the operation puts something into a journal that its driver does not know.
