@@ -1,8 +1,8 @@
 """Tool results of ten million bytes: how many copies are in memory at once, and whether the event loop is held up.
 
 `steps` is how many results there are. With the mode "one run" they are all in one conversation, which each model
-request holds whole; with the mode "many runs" each is in a run of its own, so that only the copies under way count. The tool
-is a plain function: the result is made in a thread, off the event loop.
+request holds whole; with the mode "many runs" each is in a run of its own, so that only the copies under way count. The
+tool is a plain function: the result is made in a thread, off the event loop.
 
 `extra.copies` is the highest resident memory above the idle process, in results: of all of them with "one run", of a
 single one with "many runs". `extra.longest_gap_seconds` is the longest time between two turns of the event loop.
