@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from haltpoint.driving.planning import Verdict
+from haltpoint.driving.planning import ACCEPTED, Verdict
 from haltpoint.json_value import to_json_text
 
 __all__ = ["MOST_CORRECTIONS", "AnyJson", "format_instructions", "judge"]
@@ -38,7 +38,7 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
         corrections: how often the model was told already that its answer does not fit.
     """
     if response_format is str:
-        return Verdict()
+        return ACCEPTED
     if response_format is AnyJson:
         return _judge_json(_without_fence(text or ""), corrections)
     from pydantic import ValidationError

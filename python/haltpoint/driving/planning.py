@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ModelError, ToolArgumentsError
+from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
     from haltpoint.models.base import ModelReply, ToolCall
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["PlannedCall", "PlannedReply", "plan_reply"]
+__all__ = ["ACCEPTED", "PlannedCall", "PlannedReply", "Verdict", "plan_reply"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
+class PlannedCall(NamedTuple):
     """A tool call with what its tool's declaration says about it; the engine reads the attributes."""
 
     id: str | None
@@ -35,8 +34,7 @@ class PlannedCall:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedReply:
+class PlannedReply(NamedTuple):
     """A model's reply as the engine takes it; the engine reads the attributes.
 
     Attributes:
@@ -59,13 +57,15 @@ class PlannedReply:
     gave_up: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the response format says about a final answer."""
 
     output: str | None = None
     refused: str | None = None
     gave_up: str | None = None
+
+
+ACCEPTED = Verdict()
 
 
 def plan_reply(
@@ -105,15 +105,15 @@ def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCa
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = definition.parse_arguments(call.args)
+        arguments = check_arguments(definition, call.args)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
     return _described(
         definition,
         call_id,
-        json_text(arguments),
+        arguments.text,
         asks=definition.pause,
-        fields=_form(definition, arguments),
+        fields=_form(definition, arguments.data),
         answers_are_result=definition.dynamic_user_input,
     )
 

@@ -115,7 +115,7 @@ def converted_value(field: Mapping[str, Any]) -> Any:
     if field.get("value") is None:
         return None
     # Conversion loads pydantic, which a requirement that is only looked at does not need.
-    from haltpoint.tools.arguments import convert_field_value
+    from haltpoint.tools.user_values import convert_field_value
 
     field_type = field.get("field_type") or "str"
     return convert_field_value(field["value"], field_type, field_name=field["name"])

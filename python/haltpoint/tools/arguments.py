@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 
-from .json_form import NotJsonError, json_text, parse_json, shown
-from .user_values import convert_field_value
+from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
 from .validation import InvalidValueError, validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["bind_arguments", "convert_field_value", "parse_arguments"]
+__all__ = ["CheckedArguments", "bind_arguments", "bind_journaled", "check_arguments"]
 
 
-def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Do what `ToolDefinition.parse_arguments` says."""
-    given = _read_object(definition, arguments)
+class CheckedArguments(NamedTuple):
+    """The arguments of a call that fit its tool: as JSON data of their own, and as compact JSON text."""
+
+    data: dict[str, Any]
+    text: str
+
+
+def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+    """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
+    given, text = _read_object(definition, arguments)
+    count = len(given)
     known = [parameter.name for parameter in definition.inputs]
     problems = [
         f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}"
@@ -38,12 +46,20 @@ def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
     _raise_problems(definition, problems)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
-    return given
+    return CheckedArguments(given, text if len(given) == count else dump_json(given))
 
 
 def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `ToolDefinition.bind` says."""
-    given = _read_object(definition, arguments)
+    return _bound(definition, _read_object(definition, arguments).data)
+
+
+def bind_journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
+    """Do the same for JSON text out of the journal, which was checked before it was written."""
+    return _bound(definition, json.loads(text))
+
+
+def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
     bound: dict[str, Any] = {}
     problems: list[str] = []
     for parameter in definition.inputs:
@@ -54,13 +70,11 @@ def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
             bound[parameter.name] = validated_parameter(parameter, given[parameter.name], strict=definition.strict)
         except InvalidValueError as error:
             problems.append(str(error))
-    problems.extend(f"{name}: there is no such argument" for name in given.keys() - _names(definition))
-    _raise_problems(definition, problems)
+    if problems or len(bound) < len(given):
+        known = {parameter.name for parameter in definition.inputs}
+        problems.extend(f"{name}: there is no such argument" for name in given.keys() - known)
+        _raise_problems(definition, problems)
     return bound
-
-
-def _names(definition: ToolDefinition) -> set[str]:
-    return {parameter.name for parameter in definition.inputs}
 
 
 def _problem(definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]) -> str | None:
@@ -87,10 +101,10 @@ def _raise_problems(definition: ToolDefinition, problems: list[str]) -> None:
         )
 
 
-def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the arguments as JSON data that nobody else holds."""
+def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+    """Return the arguments as JSON data that nobody else holds, and as text."""
     try:
-        value = _read(arguments)
+        value, text = _read(arguments)
     except NotJsonError as error:
         raise ToolArgumentsError(
             f"The arguments of {definition.name} can't be used: the object {error}.",
@@ -101,18 +115,18 @@ def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] 
             f"The arguments of {definition.name} must be one JSON object, not {shown(value)}.",
             tool_name=definition.name,
         )
-    return cast("dict[str, Any]", value)
+    return CheckedArguments(cast("dict[str, Any]", value), text)
 
 
-def _read(arguments: object) -> Any:
+def _read(arguments: object) -> tuple[Any, str]:
     if arguments is None:
-        return {}
+        return {}, "{}"
     if isinstance(arguments, str):
-        value = parse_json(arguments) if arguments.strip() else None
-        json_text(value)
-        return {} if value is None else value
+        value = parse_json(arguments) if arguments and not arguments.isspace() else None
+        return ({}, "{}") if value is None else (value, json_text(value))
     if isinstance(arguments, Mapping):
-        return parse_json(json_text(dict(cast("Mapping[object, object]", arguments))))
+        text = json_text(dict(cast("Mapping[object, object]", arguments)))
+        return parse_json(text), text
     raise NotJsonError(f"is a value of type {type(arguments).__name__}, not JSON")
 
 

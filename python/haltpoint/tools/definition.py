@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .arguments import bind_arguments, check_arguments
 from .callables import (
     AnyFunction,
     canonical_module,
@@ -93,9 +94,7 @@ class ToolDefinition:
         Raises:
             ToolArgumentsError: they break the schema or are no JSON; the message is written for the model.
         """
-        from .arguments import parse_arguments
-
-        return parse_arguments(self, arguments)
+        return check_arguments(self, arguments).data
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the keyword arguments to call `function` with: models, dates, enumerations and so on are built.
@@ -107,8 +106,6 @@ class ToolDefinition:
         Raises:
             ToolArgumentsError: an argument is missing or invalid.
         """
-        from .arguments import bind_arguments
-
         return bind_arguments(self, arguments)
 
     def user_input_schema(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .json_form import dump_json, shown
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     from .schema import ToolParameter
 
@@ -34,9 +32,9 @@ def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False)
     """
     try:
         return adapter.validate_json(dump_json(value), strict=strict or None)
-    except ValidationError:
-        raise
     except Exception as error:
+        if _is_validation_error(error):
+            raise
         # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
         raise InvalidValueError(f"{shown(value)} could not be checked ({type(error).__name__}: {error})") from error
 
@@ -49,10 +47,20 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
     """
     try:
         return validated(parameter.adapter, value, strict=strict)
-    except ValidationError as error:
-        raise InvalidValueError("; ".join(_problems(parameter, value, error))) from error
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{parameter.name}: {error}") from error
+    except ValueError as error:
+        problem = (
+            "; ".join(_problems(parameter, value, error))
+            if _is_validation_error(error)
+            else f"{parameter.name}: {error}"
+        )
+        raise InvalidValueError(problem) from error
+
+
+def _is_validation_error(error: Exception) -> TypeGuard[ValidationError]:
+    # Loaded by whatever raises it, and slow to load.
+    from pydantic_core import ValidationError
+
+    return isinstance(error, ValidationError)
 
 
 def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:
