@@ -3,8 +3,8 @@
 Modes, all with `AsyncSqliteSaver`, which switches the file to WAL and leaves `synchronous` at FULL:
     sync: `durability="sync"`. Each superstep (the model, the tools) is on disk before the next one begins. A process
         that is killed repeats the superstep it was in, the tool calls of it included.
-    async: the default. A superstep's checkpoint is written while the next one runs, so a process that is killed may
-        also repeat the one before.
+    async: the default. Checkpoints are written while later supersteps run, one after the other and as fast as the disk
+        allows; a process that is killed repeats the supersteps whose checkpoints were still to be written.
     sync-delta: as sync, with the messages in a `DeltaChannel` (beta), which stores what a superstep added and a whole
         copy every 100 updates, instead of all messages at each superstep.
 
