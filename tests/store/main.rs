@@ -6,6 +6,7 @@
     reason = "tests of the store look at its files and start processes"
 )]
 
+mod commit_at_once;
 mod contention;
 mod contract;
 mod equivalence;

@@ -11,7 +11,7 @@ use super::mailbox::Urgency;
 use super::reader::{PendingRead, Reader, Request};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::worker::Worker;
-use super::writer::{Submission, Writer};
+use super::writer::{SharedWriter, Submission, Writer};
 use super::{Completion, ReadJob, new_holder};
 use crate::Text;
 use crate::store::holder::Holder;
@@ -26,7 +26,8 @@ pub(super) struct OpenFile {
     fault_plan: FaultPlan,
     holder: Holder,
     openings: AtomicUsize,
-    writer: Worker<Submission>,
+    writer: Arc<SharedWriter>,
+    writing: Worker<Submission>,
     reader: Arc<Worker<Request>>,
     subscribers: Arc<Subscribers>,
 }
@@ -35,6 +36,7 @@ impl OpenFile {
     /// Opens the file for one opening. No thread starts yet.
     pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
+        store.take_over_log()?;
         let (_, cursor) = store.outsiders_after(None)?;
         let (durability, lease, holder) = (options.durability, options.lease, new_holder());
         let fault_plan = options.fault_plan.clone();
@@ -49,7 +51,11 @@ impl OpenFile {
             fault_plan: fault_plan.clone(),
             wake_reader,
         };
-        let writer = Worker::new("haltpoint-write", move |submissions| writer.run(&submissions));
+        let writer = Arc::new(SharedWriter::new(writer, durability == Durability::Normal));
+        let writing = Worker::new("haltpoint-write", {
+            let writer = Arc::clone(&writer);
+            move |submissions| writer.run(&submissions)
+        });
         Ok(Self {
             identity,
             durability,
@@ -58,6 +64,7 @@ impl OpenFile {
             holder,
             openings: AtomicUsize::new(1),
             writer,
+            writing,
             reader,
             subscribers,
         })
@@ -99,13 +106,18 @@ impl OpenFile {
     /// Counts one opening less; with the last one, writes what waits and closes the file.
     pub(super) fn leave(&self) {
         if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.writer.stop();
+            if self.writing.stop() {
+                self.writer.close();
+            }
             self.reader.stop();
         }
     }
 
     pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion), Urgency::Now);
+        let submission = Submission::new(operation, completion);
+        if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
+            self.send(submission, Urgency::Now);
+        }
     }
 
     pub(super) fn submit_patiently(&self, operation: Operation, completion: Completion) {
@@ -113,7 +125,7 @@ impl OpenFile {
     }
 
     fn send(&self, submission: Submission, urgency: Urgency) {
-        if let Err((submission, error)) = self.writer.send(submission, urgency) {
+        if let Err((submission, error)) = self.writing.send(submission, urgency) {
             submission.fail(error);
         }
     }

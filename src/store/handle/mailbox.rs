@@ -72,11 +72,45 @@ impl<M> Sender<M> {
             Attention::Asleep => true,
         };
         if must_wake {
-            state.receiver = Attention::Awake;
-            drop(state);
-            self.0.arrival.notify_one();
+            self.wake(state);
         }
         Ok(())
+    }
+
+    /// Takes back what was sent and not received, if `all` of it is such that the sender can see to it.
+    pub(super) fn take_back(&self, all: impl FnMut(&M) -> bool) -> Option<Vec<M>> {
+        let mut state = lock(&self.0.state);
+        if !state.messages.iter().all(all) {
+            return None;
+        }
+        state.is_urgent = false;
+        Some(std::mem::take(&mut state.messages))
+    }
+
+    /// Sends messages before all others that wait: those that were taken back, and that the receiver has to see to after all.
+    pub(super) fn send_first(&self, mut messages: Vec<M>) -> Result<(), Vec<M>> {
+        let mut state = lock(&self.0.state);
+        if state.is_closed {
+            return Err(messages);
+        }
+        messages.append(&mut state.messages);
+        state.messages = messages;
+        state.is_urgent = true;
+        self.wake(state);
+        Ok(())
+    }
+
+    /// Lets the receiver look after itself.
+    pub(super) fn nudge(&self) {
+        let mut state = lock(&self.0.state);
+        state.is_urgent = true;
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State<M>>) {
+        state.receiver = Attention::Awake;
+        drop(state);
+        self.0.arrival.notify_one();
     }
 }
 
@@ -87,13 +121,14 @@ impl<M> Drop for Sender<M> {
     }
 }
 
-/// What a receiver finds.
-pub(super) enum Received<M> {
-    /// Messages in the order in which they were sent; at least one.
-    Messages(Vec<M>),
-    /// Nothing within the time.
+/// Why a receiver stopped waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// There are messages, or there were a moment ago.
+    Ready,
+    /// The time was over.
     Nothing,
-    /// Nothing, and nothing more will come.
+    /// There are no messages, and no more will come.
     End,
 }
 
@@ -103,17 +138,17 @@ pub(super) struct Receiver<M>(Arc<Mailbox<M>>);
 impl<M> Receiver<M> {
     /// Waits for messages, until `deadline` where there is one. Those that nobody waits for may wait for as long as `patience`, so that
     /// others come with them.
-    pub(super) fn receive(&self, deadline: Option<Instant>, patience: Duration) -> Received<M> {
+    pub(super) fn wait(&self, deadline: Option<Instant>, patience: Duration) -> Waited {
         let mut state = lock(&self.0.state);
         let mut nap_end = Instant::now() + patience;
         loop {
             let now = Instant::now();
             let is_napping = now < nap_end;
-            if state.is_urgent || state.is_closed || !is_napping && !state.messages.is_empty() {
-                return state.take();
+            if let Some(waited) = state.ready(is_napping) {
+                return waited;
             }
             if deadline.is_some_and(|deadline| deadline <= now) {
-                return Received::Nothing;
+                return Waited::Nothing;
             }
             let wake_at = [is_napping.then_some(nap_end), deadline].into_iter().flatten().min();
             state.receiver = if is_napping {
@@ -129,26 +164,33 @@ impl<M> Receiver<M> {
         }
     }
 
+    /// The messages, in the order in which they were sent.
+    pub(super) fn take(&self) -> Vec<M> {
+        let mut state = lock(&self.0.state);
+        state.is_urgent = false;
+        std::mem::take(&mut state.messages)
+    }
+
     fn sleep<'a>(&self, state: MutexGuard<'a, State<M>>, at_most: Option<Duration>) -> MutexGuard<'a, State<M>> {
         let arrival = &self.0.arrival;
         match at_most {
             None => arrival.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(at_most) => {
-                arrival
-                    .wait_timeout(state, at_most)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
+                let woken = arrival.wait_timeout(state, at_most);
+                woken.unwrap_or_else(PoisonError::into_inner).0
             }
         }
     }
 }
 
 impl<M> State<M> {
-    fn take(&mut self) -> Received<M> {
-        self.is_urgent = false;
-        match std::mem::take(&mut self.messages) {
-            messages if messages.is_empty() => Received::End,
-            messages => Received::Messages(messages),
+    /// What a receiver need not wait for any more.
+    fn ready(&self, is_napping: bool) -> Option<Waited> {
+        let has_messages = !self.messages.is_empty();
+        match (self.is_closed, has_messages) {
+            (true, false) => Some(Waited::End),
+            _ if self.is_urgent || self.is_closed || has_messages && !is_napping => Some(Waited::Ready),
+            _ => None,
         }
     }
 }
@@ -172,10 +214,8 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn received(receiver: &Receiver<u32>, patience: Duration) -> Vec<u32> {
-        match receiver.receive(None, patience) {
-            Received::Messages(messages) => messages,
-            Received::Nothing | Received::End => Vec::new(),
-        }
+        receiver.wait(None, patience);
+        receiver.take()
     }
 
     #[test]
@@ -214,7 +254,7 @@ mod tests {
     fn a_deadline_ends_the_waiting() {
         let (_sender, receiver) = mailbox::<u32>();
         let deadline = Some(Instant::now() + Duration::from_millis(1));
-        assert!(matches!(receiver.receive(deadline, LONG), Received::Nothing));
+        assert_eq!(receiver.wait(deadline, LONG), Waited::Nothing);
     }
 
     #[test]
@@ -223,7 +263,18 @@ mod tests {
         sender.send(1, Urgency::Soon).unwrap();
         drop(sender);
         assert_eq!(received(&receiver, LONG), [1]);
-        assert!(matches!(receiver.receive(None, LONG), Received::End));
+        assert_eq!(receiver.wait(None, LONG), Waited::End);
+    }
+
+    #[test]
+    fn what_is_taken_back_and_sent_first_comes_before_what_was_sent_meanwhile() {
+        let (sender, receiver) = mailbox();
+        sender.send(1, Urgency::Soon).unwrap();
+        let taken = sender.take_back(|message| *message == 1).unwrap();
+        sender.send(2, Urgency::Soon).unwrap();
+        assert_eq!(sender.take_back(|message| *message == 1), None);
+        sender.send_first(taken).unwrap();
+        assert_eq!(received(&receiver, LONG), [1, 2]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod mailbox;
 mod reader;
 mod registry;
 mod subscribers;
+mod weight;
 mod worker;
 mod writer;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ReadJob;
-use super::mailbox::{Received, Receiver};
+use super::mailbox::{Receiver, Waited};
 use super::subscribers::Subscribers;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{OutsiderRecord, Store, StoreError};
@@ -70,10 +70,10 @@ impl Reader {
     /// Works requests off until no more can come.
     pub(super) fn run(mut self, receiver: &Receiver<Request>) {
         loop {
-            match receiver.receive(self.deadline(), Duration::ZERO) {
-                Received::Messages(requests) => requests.into_iter().for_each(|request| self.answer(request)),
-                Received::Nothing => self.answer(Request::Look),
-                Received::End => return,
+            match receiver.wait(self.deadline(), Duration::ZERO) {
+                Waited::Ready => receiver.take().into_iter().for_each(|request| self.answer(request)),
+                Waited::Nothing => self.answer(Request::Look),
+                Waited::End => return,
             }
         }
     }

@@ -48,16 +48,26 @@ impl<M: Send + 'static> Worker<M> {
         }
     }
 
-    /// Waits until all messages are worked off, except on the thread itself, which cannot wait for its own end.
-    pub(super) fn stop(&self) {
+    /// What `look` makes of the sending end, while the thread runs.
+    pub(super) fn with_sender<T>(&self, look: impl FnOnce(&Sender<M>) -> T) -> Option<T> {
+        match &*lock(&self.state) {
+            State::Running { sender, .. } => Some(look(sender)),
+            State::Idle(_) | State::Stopped => None,
+        }
+    }
+
+    /// Waits until all messages are worked off; on the thread itself, which cannot wait for its own end, `false` says that they are not.
+    pub(super) fn stop(&self) -> bool {
         let state = std::mem::replace(&mut *lock(&self.state), State::Stopped);
         if let State::Running { sender, thread } = state {
             drop(sender);
-            if thread.thread().id() != thread::current().id() {
-                // A thread that panicked has said so, and what it left undone was answered as it unwound.
-                let _ = thread.join();
+            if thread.thread().id() == thread::current().id() {
+                return false;
             }
+            // A thread that panicked has said so, and what it left undone was answered as it unwound.
+            let _ = thread.join();
         }
+        true
     }
 }
 

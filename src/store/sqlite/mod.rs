@@ -6,6 +6,8 @@ mod file;
 mod guard;
 mod lease;
 mod list;
+mod lock_wait;
+mod log;
 mod maintain;
 mod migrate;
 mod open;
@@ -14,12 +16,13 @@ mod read;
 mod requirements;
 mod rows;
 mod schema;
+mod transaction;
 mod write;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 pub(super) use file::locate;
 pub(super) use guard::FileIdentity;
@@ -33,6 +36,8 @@ use super::{
 use crate::Timestamp;
 use fault::Fault;
 use guard::Guard;
+use lock_wait::LockWait;
+use log::Log;
 
 /// One connection to a database file.
 pub struct SqliteStore {
@@ -40,6 +45,9 @@ pub struct SqliteStore {
     path: PathBuf,
     guard: Guard,
     liveness: Box<dyn Liveness>,
+    lock_wait: LockWait,
+    /// Where its owner empties the log; else SQLite does.
+    log: Option<Log>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -71,14 +79,50 @@ impl SqliteStore {
         liveness: Box<dyn Liveness>,
     ) -> Result<Self, StoreError> {
         let path = locate(path)?;
-        let connection = open::open(&path, options)?;
+        let mut connection = open::open(&path, options)?;
         let guard = Guard::new(&path)?;
+        let lock_wait = LockWait::install(&mut connection, options.busy_timeout)
+            .map_err(|error| Fault::from(error).describe("open", &path))?;
         Ok(Self {
             connection,
             path,
             guard,
             liveness,
+            lock_wait,
+            log: None,
         })
+    }
+
+    /// From now on the log is emptied by [`SqliteStore::tidy_up`] only, so that no commit waits for it.
+    pub(super) fn take_over_log(&mut self) -> Result<(), StoreError> {
+        let taken = Log::take_over(&mut self.connection);
+        self.log = Some(taken.map_err(|error| Fault::from(error).describe("open", &self.path))?);
+        Ok(())
+    }
+
+    /// Whether the log is long enough to be emptied.
+    pub(super) fn is_untidy(&mut self) -> bool {
+        self.log.as_mut().is_some_and(Log::is_due)
+    }
+
+    /// Empties the log into the database, and waits for the disk.
+    pub(super) fn tidy_up(&mut self) -> Result<(), StoreError> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        self.guard.check()?;
+        log.empty(&self.connection)
+            .map_err(|error| Fault::from(error).describe("write to", &self.path))
+    }
+
+    /// As [`Store::commit`], unless another process is writing at this moment: then `None`, and nothing is written.
+    pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
+        let (connection, liveness) = (&self.connection, &*self.liveness);
+        let written = self
+            .lock_wait
+            .without(|| transaction::write(connection, |connection| carry_out(connection, batch, liveness)));
+        match written {
+            Err(fault) if fault.is_busy() => None,
+            written => Some(to_each(batch, self.checked(written))),
+        }
     }
 
     fn write<T>(
@@ -86,52 +130,50 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         self.guard.check()?;
-        let written = write_transaction(&mut self.connection, &*self.liveness, action);
+        let liveness = &*self.liveness;
+        let written = transaction::write(&self.connection, |connection| action(connection, liveness));
+        self.checked(written)
+    }
+
+    /// Checked before anybody is told: a file that went away meanwhile took the commit with it.
+    fn checked<T>(&self, written: Result<T, Fault>) -> Result<T, StoreError> {
         let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
-        // Checked again before anybody is told: a file that went away meanwhile took the commit with it.
         self.guard.check()?;
         Ok(written)
     }
 
     fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         self.guard.check()?;
-        let found = read_transaction(&mut self.connection, action);
-        found.map_err(|fault| fault.describe("read", &self.path))
+        transaction::read(&self.connection, action).map_err(|fault| fault.describe("read", &self.path))
     }
 }
 
-fn write_transaction<T>(
-    connection: &mut Connection,
+/// Carries the operations out. One that is refused leaves the others untouched.
+fn carry_out(
+    connection: &Connection,
+    batch: &[Operation],
     liveness: &dyn Liveness,
-    action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let written = action(&transaction, liveness)?;
-    transaction.commit()?;
-    Ok(written)
+) -> Result<Vec<Result<Committed, StoreError>>, Fault> {
+    let outcome = |operation| match write::carry_out(connection, operation, liveness) {
+        Ok(committed) => Ok(Ok(committed)),
+        Err(Fault::Refused(error)) => Ok(Err(error)),
+        Err(fault) => Err(fault),
+    };
+    batch.iter().map(outcome).collect()
 }
 
-fn read_transaction<T>(
-    connection: &mut Connection,
-    action: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = connection.transaction()?;
-    let found = action(&transaction)?;
-    transaction.commit()?;
-    Ok(found)
+/// What fails as a whole fails for each operation.
+fn to_each(
+    batch: &[Operation],
+    committed: Result<Vec<Result<Committed, StoreError>>, StoreError>,
+) -> Vec<Result<Committed, StoreError>> {
+    committed.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
 }
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        let committed = self.write(|connection, liveness| {
-            let outcome = |operation| match write::carry_out(connection, operation, liveness) {
-                Ok(committed) => Ok(Ok(committed)),
-                Err(Fault::Refused(error)) => Ok(Err(error)),
-                Err(fault) => Err(fault),
-            };
-            batch.iter().map(outcome).collect::<Result<Vec<_>, Fault>>()
-        });
-        committed.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
+        let committed = self.write(|connection, liveness| carry_out(connection, batch, liveness));
+        to_each(batch, committed)
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {

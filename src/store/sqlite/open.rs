@@ -4,9 +4,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::fault::Fault;
+use super::fault::{Fault, is_busy};
 use super::file::refuse_foreign;
 use super::migrate::{Header, migrate};
 use super::options::SqliteOptions;
@@ -71,13 +71,6 @@ fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<()
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
 }
 
 /// A setting that SQLite does not take is ignored silently, so it is read back.
