@@ -32,6 +32,7 @@ from pydantic_ai import (
     DeferredToolResults,
     ModelMessage,
     ModelResponse,
+    RequestUsage,
     TextPart,
     ToolCallPart,
     ToolReturnPart,
@@ -48,6 +49,8 @@ IDLE_SECONDS = 5.0
 # Another process acts after a random share of this, so that samples fall anywhere between two looks at the file.
 LONGEST_PAUSE = 0.1
 NO_LIMIT = UsageLimits(request_limit=None)
+# A FunctionModel would otherwise estimate it from all messages at each request, which is no cost of the framework.
+USAGE = RequestUsage(input_tokens=1, output_tokens=1)
 
 # The numbers the tools were executed with, and those of tools that began to wait for another process.
 executed: list[int] = []
@@ -75,11 +78,12 @@ async def _reply(messages: list[ModelMessage], _: AgentInfo) -> ModelResponse:
         return _call(common.TOOL, number + 1)
     if script.last_tool and number == script.steps:
         return _call(script.last_tool, number + 1)
-    return ModelResponse(parts=[TextPart(common.FINAL)])
+    return ModelResponse(parts=[TextPart(common.FINAL)], usage=USAGE)
 
 
 def _call(name: str, number: int) -> ModelResponse:
-    return ModelResponse(parts=[ToolCallPart(name, {"number": number}, tool_call_id=f"call_{number}")])
+    call = ToolCallPart(name, {"number": number}, tool_call_id=f"call_{number}")
+    return ModelResponse(parts=[call], usage=USAGE)
 
 
 agent = Agent(

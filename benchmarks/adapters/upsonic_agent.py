@@ -33,6 +33,8 @@ import common
 if TYPE_CHECKING:
     from upsonic.run.agent.output import AgentRunOutput
 
+RECURSION = "Each tool call nests one level deeper, so a run of 1,000 of them ends at Python's recursion limit."
+
 # The numbers the tools were executed with.
 executed: list[int] = []
 
@@ -179,12 +181,18 @@ async def _continue(job: common.Job) -> common.Outcome:
 
 def concurrent(job: common.Job) -> common.Outcome:
     """Play `runs` runs at once; one run is the sequential scenario."""
-    return asyncio.run(_concurrent(job))
+    try:
+        return asyncio.run(_concurrent(job))
+    except RecursionError as error:
+        raise common.UnsupportedError(RECURSION) from error
 
 
 def resume(job: common.Job) -> common.Outcome:
     """Play one half of a run that waits for a person."""
-    return asyncio.run(_pause(job) if job.phase == "pause" else _continue(job))
+    try:
+        return asyncio.run(_pause(job) if job.phase == "pause" else _continue(job))
+    except RecursionError as error:
+        raise common.UnsupportedError(RECURSION) from error
 
 
 def cancel(_: common.Job) -> common.Outcome:
