@@ -7,9 +7,12 @@ process by its `run_id`, and no finished step ever runs twice.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# Said in this way, type checkers know it, and the module that usually says it need not be loaded.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from haltpoint import exceptions, models
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic

@@ -15,8 +15,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from haltpoint.exceptions import UnsafeDatabaseAccessWarning
 
@@ -30,8 +29,7 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _GuardedFile:
+class _GuardedFile(NamedTuple):
     path: str
     process: int
     identities: frozenset[tuple[int, int]]

@@ -6,8 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.bridge import LoopBridge
@@ -47,8 +46,7 @@ __all__ = ["Call", "Identity", "continue_run", "start_run"]
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who runs: what an agent brings to each of its runs.
 
     Attributes:
@@ -74,8 +72,7 @@ class Identity:
     metadata: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of an agent that starts or continues a run.
 
     Attributes:
@@ -294,9 +291,8 @@ def _watched(database: Database, run_id: str) -> Generator[Notices]:
         bridge.forget(watch.ticket)
 
 
-@dataclass(slots=True)
 class _Limit:
-    passed: bool = False
+    passed = False
 
 
 @contextmanager

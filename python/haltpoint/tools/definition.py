@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .arguments import bind_arguments, check_arguments
 from .callables import (
@@ -178,8 +178,7 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _BuiltSchema:
+class _BuiltSchema(NamedTuple):
     """A schema that is kept on the function it was built for.
 
     Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to

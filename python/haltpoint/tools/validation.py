@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from .json_form import dump_json, shown
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import ValidationError
 
+    from .plain_types import Adapter
     from .schema import ToolParameter
 
 __all__ = ["InvalidValueError", "validated", "validated_parameter"]
@@ -21,7 +22,7 @@ class InvalidValueError(ValueError):
     """A value does not fit. The message says what was expected and what was given."""
 
 
-def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False) -> Any:
+def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     """Return the Python object that `value`, which must be JSON data, stands for.
 
     It is read as JSON and shares nothing with `value`, so that a tool can't change what was journaled.
