@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,30 +29,34 @@ PLOTS = "plots"
 
 def main() -> int:
     """Play, write, and say which bounds do not hold."""
+    # Ends like an interrupt, so that the process under way is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = _arguments()
-    environments: Path = arguments.environments
     wheel = _wheel(arguments.dist)
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    arguments.results.mkdir(parents=True, exist_ok=True)
+    for directory in (arguments.work, arguments.results):
+        directory.mkdir(parents=True, exist_ok=True)
     lines = arguments.results / "measurements.jsonl"
-    size = Size(quick=arguments.quick)
-    began = time.monotonic()
-    with lines.open("w", encoding="utf-8") as output:
-        for name in arguments.scenarios:
-            plays = [play for play in SCENARIOS[name](size) if not arguments.no_peers or _is_ours(play)]
-            prepared = {play.environment: python_of(play.environment, environments, wheel) for play in plays}
-            for measurement in play_rounds(
-                plays, arguments.rounds or size.rounds, prepared.__getitem__, arguments.work
-            ):
-                output.write(json.dumps(measurement) + "\n")
-                output.flush()
-                _tell(measurement, time.monotonic() - began)
-    _remove_databases(arguments.work)
+    _play(arguments, wheel, lines)
     figures = Figures.read(lines)
     (arguments.results / "report.md").write_text(report(figures), encoding="utf-8")
     if not arguments.no_plots:
-        _plot(python_of(PLOTS, environments, wheel), arguments.results)
+        _plot(python_of(PLOTS, arguments.environments, wheel), arguments.results)
     return _verdict(figures)
+
+
+def _play(arguments: argparse.Namespace, wheel: Path, lines: Path) -> None:
+    """Play the scenarios and write each measurement down as it comes."""
+    size = Size(quick=arguments.quick)
+    rounds = arguments.rounds or size.rounds
+    began = time.monotonic()
+    with lines.open("w", encoding="utf-8") as output, tempfile.TemporaryDirectory(dir=arguments.work) as directory:
+        for name in arguments.scenarios:
+            plays = [play for play in SCENARIOS[name](size) if not arguments.no_peers or _is_ours(play)]
+            prepared = {play.environment: python_of(play.environment, arguments.environments, wheel) for play in plays}
+            for measurement in play_rounds(plays, rounds, prepared, Path(directory)):
+                output.write(json.dumps(measurement) + "\n")
+                output.flush()
+                _tell(measurement, time.monotonic() - began)
 
 
 def _arguments() -> argparse.Namespace:
@@ -85,11 +91,6 @@ def _tell(measurement: Measurement, passed: float) -> None:
     ended = next((f"{word}: {measurement[word]}" for word in words if word in measurement), None)
     figure = ended or f"{measurement['seconds']:.4f} s"
     print(f"{passed:6.0f} s  round {measurement['round']}  {' '.join(shown)} {what}: {figure}", flush=True)
-
-
-def _remove_databases(work: Path) -> None:
-    for path in work.glob("*.db*"):
-        path.unlink()
 
 
 def _plot(python: Path, results: Path) -> None:

@@ -86,6 +86,7 @@ class Figures:
         self._syncs: dict[Key, int] = {}
         self.failures: list[Measurement] = []
         self.versions: dict[str, str] = {}
+        self.loads: list[float] = []
         for measurement in measurements:
             self._take(measurement)
 
@@ -96,6 +97,7 @@ class Figures:
 
     def _take(self, measurement: Measurement) -> None:
         key = _key(measurement)
+        self.loads.append(measurement.get("load", 0.0))
         if "failed" in measurement:
             self.failures.append(measurement)
         if "version" in measurement:

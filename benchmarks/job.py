@@ -72,7 +72,8 @@ def measure(play: Play, python: Path, directory: Path) -> Measurement:
         directory: where database files are made, on the disk that is measured.
 
     Returns:
-        What the adapter printed; or, besides what names the play, `too_slow` (seconds) or `failed` (text).
+        What the adapter printed, and `load`, how many processes of the machine wanted to run; or, instead of figures,
+        `too_slow` (seconds) or `failed` (text).
     """
     named = {"scenario": play.scenario, "mode": play.mode, "steps": play.steps, "runs": play.runs, "phase": play.phase}
     try:
@@ -82,7 +83,8 @@ def measure(play: Play, python: Path, directory: Path) -> Measurement:
     except _FailedError as failure:
         result = {"adapter": play.adapter, "failed": str(failure)}
     # The play's own words, so that a result in two phases has the name of the whole.
-    return {**result, **named, "adapter": play.adapter, "counts_syncs": play.counts_syncs}
+    ours = {"adapter": play.adapter, "counts_syncs": play.counts_syncs, "load": os.getloadavg()[0]}
+    return {**result, **named, **ours}
 
 
 def _measured(play: Play, python: Path, directory: Path) -> Measurement:

@@ -42,7 +42,8 @@ def _machine(figures: Figures) -> str:
     return (
         f"{today}, {platform.system()} {platform.release()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, the limit's SQLite {sqlite3.sqlite_version}. {versions}.\n\n"
-        "Medians of the rounds, with the lowest and the highest in brackets. A ratio is taken within each round."
+        f"The machine's load was {min(figures.loads):.1f} to {max(figures.loads):.1f}, the benchmark's own included. "
+        "Medians of the rounds, with the lowest and the highest in brackets; a ratio is taken within each round."
     )
 
 
@@ -65,7 +66,7 @@ def _scenarios(figures: Figures) -> list[str]:
         _section("S1: one run, N tool calls, milliseconds a step", _by_size(figures, "sequential", _step_milliseconds)),
         _section("S1: over the limit", _by_size(figures, "sequential", _over_limit)),
         _section("S1: what a step costs besides, at the longest run measured", _costs(figures)),
-        _section("S2: from process start to completion, seconds", _by_size(figures, "resume", _whole(seconds))),
+        _section("S2: from process start to completion, seconds", _by_size(figures, "resume", _from_start)),
         _section(
             "S2: the call that continues, milliseconds",
             _by_size(figures, "resume", _whole(extra("continue_seconds"), MILLISECONDS)),
@@ -131,6 +132,11 @@ def _over_limit(figures: Figures, key: Key) -> Spread | None:
 
 def _whole(quantity: Quantity, scale: float = 1.0) -> Cell:
     return lambda figures, key: _scaled(figures.spread(key, quantity), scale)
+
+
+def _from_start(figures: Figures, key: Key) -> Spread | None:
+    """A process that was warmed up before it continued has no start to count from."""
+    return None if key.phase else figures.spread(key, seconds)
 
 
 def _scaled(spread: Spread | None, factor: float) -> Spread | None:

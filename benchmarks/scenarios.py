@@ -55,12 +55,22 @@ class Size:
 
 def sequential(size: Size) -> list[Play]:
     """S1: one run, one tool call after the other; and the waits for the disk, counted."""
-    lengths = (1, 10, 100, 1_000) if size.quick else (1, 10, 100, 1_000, 10_000)
+    lengths = (1, 10, 100, 1_000)
     return [
         *_ours("sequential", HALTPOINT_MODES, LIMIT_MODES, lengths),
+        *([] if size.quick else _ten_thousand_steps()),
         *_theirs(size, "sequential", (10, 100, 1_000)),
         *_counted(size),
     ]
+
+
+def _ten_thousand_steps() -> list[Play]:
+    steps, limit = 10_000, 120.0
+    ours = [Play("haltpoint_agent", HALTPOINT, "sequential", mode, steps, time_limit=limit) for mode in HALTPOINT_MODES]
+    # Twenty thousand waits for the disk, one after the other.
+    slow_limit = Play("limit", HALTPOINT, "sequential", "full", steps, rounds=2, time_limit=limit)
+    quick_limits = [Play("limit", HALTPOINT, "sequential", mode, steps) for mode in ("normal", "none")]
+    return [*ours, slow_limit, *quick_limits]
 
 
 def _counted(size: Size) -> list[Play]:
@@ -118,7 +128,7 @@ def _ten_thousand_at_once() -> list[Play]:
     ours = [Play("haltpoint_agent", HALTPOINT, "concurrent", mode, steps, runs) for mode in HALTPOINT_MODES]
     quick_limits = [Play("limit", HALTPOINT, "concurrent", mode, steps, runs) for mode in ("normal", "none")]
     # Seventy thousand waits for the disk: what one of them takes is known well enough from the smaller counts.
-    slow_limit = Play("limit", HALTPOINT, "concurrent", "full", steps, runs, rounds=2, time_limit=240.0)
+    slow_limit = Play("limit", HALTPOINT, "concurrent", "full", steps, runs, rounds=1, time_limit=150.0)
     return [*ours, slow_limit, *quick_limits]
 
 
