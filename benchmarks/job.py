@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any
 
 Measurement = dict[str, Any]
@@ -124,31 +124,23 @@ def _processed(play: Play, python: Path, job: Mapping[str, Any]) -> Measurement:
 
 def _result(command: list[str], job: Mapping[str, Any], time_limit: float) -> Measurement:
     line = json.dumps({**job, "started": time.time()}) + "\n"
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Processes that an adapter starts are ended with it.
-        start_new_session=True,
-    )
-    try:
-        output, errors = process.communicate(line, timeout=time_limit)
-    except subprocess.TimeoutExpired as expired:
-        raise _TooSlowError from expired
-    finally:
-        _end_group(process)
+    # A session of its own, so that processes that an adapter starts can be ended with it.
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
+        try:
+            output, errors = process.communicate(line, timeout=time_limit)
+        except TimeoutExpired as expired:
+            raise _TooSlowError from expired
+        finally:
+            _end_group(process)
     if process.returncode != 0:
         raise _FailedError("\n".join(errors.splitlines()[-20:]) or f"exit code {process.returncode}")
     result: Measurement = json.loads(output.strip().splitlines()[-1])
     return result
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
+def _end_group(process: Popen[str]) -> None:
     with suppress(ProcessLookupError):  # all of them are gone
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _sum_of_calls(table: str) -> int:

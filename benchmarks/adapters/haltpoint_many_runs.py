@@ -74,14 +74,17 @@ async def _continue(agent: Agent, run_ids: list[str]) -> list[float]:
 
 
 def _list_open(database: SqliteDatabase, pages: int) -> list[float]:
-    """Seconds for each of so many pages, from the newest on, and again from there when the last one was read."""
+    """Seconds for each of so many full pages, from the newest on, and again from there when the last one was read."""
     samples: list[float] = []
     before: str | None = None
-    for _ in range(pages):
+    common.expect(len(database.requirements(limit=PAGE)), PAGE, "open requirements on the first page")
+    while len(samples) < pages:
         began = time.perf_counter()
         page = database.requirements(limit=PAGE, before=before)
-        samples.append(time.perf_counter() - began)
-        before = page[-1].id if len(page) == PAGE else None
+        taken = time.perf_counter() - began
+        before = page[-1].id if page else None
+        if len(page) == PAGE:
+            samples.append(taken)
     return samples
 
 
