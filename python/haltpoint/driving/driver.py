@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop
 from haltpoint.driving.answers import judge
-from haltpoint.driving.conversation import extend_log
 from haltpoint.driving.model_caller import ask
 from haltpoint.driving.planning import ACCEPTED, PlannedReply, plan_reply
 from haltpoint.driving.reconciler import reconcile
@@ -235,10 +234,10 @@ class RunDriver:
         if self._stopped.done():
             # The caller has its answer.
             return
-        if error is None:
-            self._feed(_nothing_more_to_wait_for, effects)
-        else:
+        if error is not None:
             self._fail(error)
+        elif effects:
+            self._feed(_nothing_more_to_wait_for, effects)
 
     # Effects
 
@@ -281,7 +280,7 @@ class RunDriver:
 
     async def _planned_reply(self, started: float) -> PlannedReply:
         options, session = self._options, self._session
-        extend_log(self._log, session)
+        self._log.extend_with_records(session.messages_since(len(self._log)))
         request = ModelRequest(self._log.view(), options.tool_specs, options.settings, session.first_new_message)
         session.pass_fault_point("before_model_request")
         return await ask(options.model, request, options.attempts, functools.partial(self._plan, started))

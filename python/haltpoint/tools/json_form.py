@@ -104,7 +104,7 @@ def _check(value: object) -> None:
     while pending:
         items, depth = pending.pop()
         for item in items:
-            if type(item) in _ALWAYS_FINE:
+            if type(item) in _ALWAYS_FINE or (type(item) is int and _SMALLEST_INTEGER <= item <= _LARGEST_INTEGER):
                 continue
             members = _members(item)
             if members is None:
