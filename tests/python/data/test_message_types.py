@@ -162,8 +162,6 @@ def record_of(message: Message) -> MessageRecord:
 
 
 CALLING = Message("assistant", None, (ToolCall("saw", {"board": [1, None]}, "1"),), provider_data={"signature": "x"})
-    "assistant", tool_calls=(ToolCall("saw", {"board": [1, None]}, "1"),), provider_data={"signature": "x"}
-)
 ANSWERED = Message("tool", "sawn", tool_call_id="1", name="saw", is_error=True)
 
 
