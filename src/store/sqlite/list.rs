@@ -4,6 +4,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
+use crate::requirement::RequirementKind;
 use crate::store::{RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
 
 /// Conditions and their values, in order.
@@ -30,17 +31,12 @@ impl<'a> Conditions<'a> {
     }
 }
 
+/// Leads SQLite to the index over unfinished runs, which it would otherwise not see to hold all runs of a status.
+const UNFINISHED: &str = "r.status <> 'COMPLETED'";
+
 pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>, Fault> {
     let status = filter.status.map(RunStatus::as_str);
-    let mut conditions = Conditions::default();
-    conditions.add("r.status = ?", status.as_ref());
-    conditions.add("r.agent_name = ?", filter.agent_name.as_ref());
-    conditions.add("r.session_id = ?", filter.session_id.as_ref());
-    conditions.add("r.user_id = ?", filter.user_id.as_ref());
-    conditions.add(
-        "r.run < (SELECT run FROM runs WHERE run_id = ?)",
-        filter.before.as_ref(),
-    );
+    let mut conditions = run_conditions(filter, status.as_ref());
     let sql = format!("{SELECT_RUNS}{} ORDER BY r.run DESC LIMIT ?", conditions.sql());
     conditions.values.push(&filter.limit);
     let mut statement = connection.prepare_cached(&sql)?;
@@ -52,23 +48,33 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     Ok(found)
 }
 
-pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, Fault> {
-    let kind = filter.kind.map(crate::requirement::RequirementKind::as_str);
+fn run_conditions<'a>(filter: &'a RunFilter, status: Option<&'a &'static str>) -> Conditions<'a> {
     let mut conditions = Conditions::default();
-    if filter.open_only {
-        conditions
-            .clauses
-            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING')");
+    if leads_to_unfinished(filter) {
+        conditions.clauses.push(UNFINISHED);
     }
-    conditions.add("r.run_id = ?", filter.run_id.as_ref());
-    conditions.add("q.kind = ?", kind.as_ref());
+    conditions.add("r.status = ?", status);
+    conditions.add("r.agent_name = ?", filter.agent_name.as_ref());
+    conditions.add("r.session_id = ?", filter.session_id.as_ref());
+    conditions.add("r.user_id = ?", filter.user_id.as_ref());
     conditions.add(
-        "q.place < (SELECT place FROM requirements WHERE requirement_id = ?)",
+        "r.run < (SELECT run FROM runs WHERE run_id = ?)",
         filter.before.as_ref(),
     );
+    conditions
+}
+
+/// A session or a user has fewer runs than a status.
+fn leads_to_unfinished(filter: &RunFilter) -> bool {
+    let is_unfinished = filter.status.is_some_and(|status| status != RunStatus::Completed);
+    is_unfinished && filter.session_id.is_none() && filter.user_id.is_none()
+}
+
+pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, Fault> {
+    let kind = filter.kind.map(RequirementKind::as_str);
+    let mut conditions = requirement_conditions(filter, kind.as_ref());
     let sql = format!(
-        "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run{} \
-         ORDER BY q.place DESC LIMIT ?",
+        "{SELECT_REQUIREMENTS}{} ORDER BY q.place DESC LIMIT ?",
         conditions.sql()
     );
     conditions.values.push(&filter.limit);
@@ -80,4 +86,136 @@ pub(super) fn requirements(connection: &Connection, filter: &RequirementFilter) 
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const SELECT_REQUIREMENTS: &str = "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run";
+
+fn requirement_conditions<'a>(filter: &'a RequirementFilter, kind: Option<&'a &'static str>) -> Conditions<'a> {
+    let mut conditions = Conditions::default();
+    if filter.open_only {
+        conditions
+            .clauses
+            .push("q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING')");
+    }
+    conditions.add("r.run_id = ?", filter.run_id.as_ref());
+    conditions.add("q.kind = ?", kind);
+    conditions.add(
+        "q.place < (SELECT place FROM requirements WHERE requirement_id = ?)",
+        filter.before.as_ref(),
+    );
+    conditions
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::super::schema::MIGRATIONS;
+    use super::*;
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in MIGRATIONS {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+    }
+
+    /// How SQLite finds what `sql` asks for.
+    fn plan(sql: &str) -> Vec<String> {
+        let connection = database();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let unbound = vec![None::<i64>; statement.parameter_count()];
+        let steps = statement.query_map(rusqlite::params_from_iter(unbound), |row| row.get(3));
+        steps.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    fn plan_of_runs(filter: &RunFilter) -> Vec<String> {
+        let status = filter.status.map(RunStatus::as_str);
+        let conditions = run_conditions(filter, status.as_ref()).sql();
+        plan(&format!("{SELECT_RUNS}{conditions} ORDER BY r.run DESC LIMIT ?"))
+    }
+
+    fn plan_of_requirements(filter: &RequirementFilter) -> Vec<String> {
+        let kind = filter.kind.map(RequirementKind::as_str);
+        let conditions = requirement_conditions(filter, kind.as_ref()).sql();
+        plan(&format!(
+            "{SELECT_REQUIREMENTS}{conditions} ORDER BY q.place DESC LIMIT ?"
+        ))
+    }
+
+    fn of_status(status: RunStatus) -> RunFilter {
+        RunFilter {
+            status: Some(status),
+            ..RunFilter::default()
+        }
+    }
+
+    fn assert_step(plan: &[String], step: &str) {
+        assert!(plan.iter().any(|found| found == step), "{step} is no part of {plan:#?}");
+    }
+
+    #[test]
+    fn runs_that_are_not_completed_are_found_by_their_status() {
+        let plan = plan_of_runs(&of_status(RunStatus::Paused));
+        assert_step(&plan, "SEARCH r USING INDEX runs_unfinished (status=?)");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+    }
+
+    #[test]
+    fn a_page_of_runs_begins_where_the_one_before_ended() {
+        let before = Some("r".into());
+        let any = plan_of_runs(&RunFilter {
+            before: before.clone(),
+            ..RunFilter::default()
+        });
+        assert_step(&any, "SEARCH r USING INTEGER PRIMARY KEY (rowid<?)");
+        let paused = plan_of_runs(&RunFilter {
+            before,
+            ..of_status(RunStatus::Paused)
+        });
+        assert_step(&paused, "SEARCH r USING INDEX runs_unfinished (status=? AND rowid<?)");
+    }
+
+    #[test]
+    fn the_runs_of_a_session_or_a_user_are_found_by_it() {
+        let of_session = plan_of_runs(&RunFilter {
+            session_id: Some("s".into()),
+            ..of_status(RunStatus::Paused)
+        });
+        assert_step(
+            &of_session,
+            "SEARCH r USING INDEX runs_by_session (session_id=? AND status=?)",
+        );
+        let of_user = plan_of_runs(&RunFilter {
+            user_id: Some("u".into()),
+            ..of_status(RunStatus::Paused)
+        });
+        assert_step(&of_user, "SEARCH r USING INDEX runs_by_user (user_id=?)");
+    }
+
+    #[test]
+    fn open_requirements_are_found_among_themselves_page_by_page() {
+        let mut filter = RequirementFilter {
+            open_only: true,
+            ..RequirementFilter::default()
+        };
+        assert_step(&plan_of_requirements(&filter), "SCAN q USING INDEX requirements_open");
+        filter.before = Some("q".into());
+        let plan = plan_of_requirements(&filter);
+        assert_step(&plan, "SEARCH q USING INDEX requirements_open (place<?)");
+        assert_step(&plan, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)");
+    }
+
+    #[test]
+    fn the_requirements_of_a_run_are_found_by_it() {
+        let plan = plan_of_requirements(&RequirementFilter {
+            run_id: Some("r".into()),
+            ..RequirementFilter::default()
+        });
+        assert!(
+            plan.iter()
+                .any(|step| step.starts_with("SEARCH q") && step.contains("(run=?)")),
+            "{plan:#?}"
+        );
+    }
 }
