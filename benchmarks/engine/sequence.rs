@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use haltpoint_engine::journal::{FORMAT, ModelReplied, PlannedCall, RunStarted, ToolFacts, Usage};
 use haltpoint_engine::run::{Effect, ToolOutcome, Verdict};
-use haltpoint_engine::session::{Deliver, Memory, Session};
+use haltpoint_engine::session::{Deliver, Handed, Memory, Session};
 use haltpoint_engine::store::StoreError;
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::{Json, Text, Timestamp};
@@ -24,15 +24,15 @@ pub(crate) fn drive(store: &StoreHandle, run_id: &str, steps: u32) -> Result<(),
     let (mut session, _) = Session::start(store.clone(), started(run_id), &Memory::default(), NOW, deliver());
     awaited_effect(&commits)?;
     for step in 0..steps {
-        session.notify_model_replied(reply_with_call(step)?, Verdict::Accept(None), NOW, deliver())?;
-        let Effect::StartTool(start) = awaited_effect(&commits)? else {
+        let handed = session.notify_model_replied(reply_with_call(step)?, Verdict::Accept(None), NOW, deliver())?;
+        let Effect::StartTool(start) = effect_of(handed, &commits)? else {
             return Err("the tool was not started".into());
         };
         // The next request leaves at once; that the outcome is on disk comes later, with nothing in it.
         session.notify_tool_finished(&start.call_id, outcome(), NOW, deliver())?;
     }
-    session.notify_model_replied(final_reply(), Verdict::Accept(None), NOW, deliver())?;
-    match awaited_effect(&commits)? {
+    let handed = session.notify_model_replied(final_reply(), Verdict::Accept(None), NOW, deliver())?;
+    match effect_of(handed, &commits)? {
         Effect::Stop => Ok(()),
         other => Err(format!("the run did not stop: {other:?}").into()),
     }
@@ -43,6 +43,11 @@ fn deliver_to(sender: Sender<Committed>) -> Deliver {
         // A receiver that is gone has what it waited for.
         let _ = sender.send(committed);
     })
+}
+
+/// The effect that an input has at once, where its commit is made already, or else with its commit.
+fn effect_of(mut handed: Handed, commits: &Receiver<Committed>) -> Result<Effect, Failure> {
+    handed.now.pop().map_or_else(|| awaited_effect(commits), Ok)
 }
 
 /// The effect of the next commit that has one.

@@ -11,22 +11,19 @@
     reason = "it measures, and so needs the clock and the disk"
 )]
 
-use std::error::Error;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+mod sequence;
 
-use haltpoint_engine::journal::{FORMAT, ModelReplied, PlannedCall, RunStarted, ToolFacts, Usage};
-use haltpoint_engine::run::{Effect, ToolOutcome, ToolStart, Verdict};
-use haltpoint_engine::session::{Deliver, Handed, Memory, Session};
-use haltpoint_engine::store::StoreError;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use haltpoint_engine::session::load;
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::{Json, Text, Timestamp};
 
-type Failure = Box<dyn Error>;
-type Committed = Result<Vec<Effect>, StoreError>;
+use sequence::Failure;
+
+const RUN_ID: &str = "0198c0de-0000-7000-8000-000000000001";
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -37,12 +34,14 @@ fn main() -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("runs.db");
     let began = Figures::now()?;
+    let mut opened = None;
     match store.strip_prefix("limit-") {
         Some(synchronous) => commit_barely(&path, synchronous, steps)?,
-        None => drive(&open(&path, &store)?, steps)?,
+        None => sequence::drive(opened.insert(open(&path, &store)?), RUN_ID, steps)?,
     }
     let spent = Figures::now()?.since(&began, steps);
-    println!("{{\"store\": \"{store}\", \"steps\": {steps}, {spent}}}");
+    let taken_up = opened.map_or(Ok(String::new()), |store| take_up(&store))?;
+    println!("{{\"store\": \"{store}\", \"steps\": {steps}, {spent}{taken_up}}}");
     Ok(())
 }
 
@@ -87,11 +86,6 @@ impl Figures {
     }
 }
 
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
-}
-
 fn open(path: &Path, store: &str) -> Result<StoreHandle, Failure> {
     let durability = match store {
         "memory" => return Ok(StoreHandle::in_memory()),
@@ -101,117 +95,25 @@ fn open(path: &Path, store: &str) -> Result<StoreHandle, Failure> {
     };
     let options = SqliteOptions {
         durability,
-        clock: Arc::new(now),
         ..SqliteOptions::default()
     };
     Ok(StoreHandle::open_sqlite(path, options)?)
 }
 
-// The engine
-
-/// Drives one run of so many tool calls, one after the other.
-fn drive(store: &StoreHandle, steps: u32) -> Result<(), Failure> {
-    let (sender, commits) = channel();
-    let deliver = move || deliver_to(sender.clone());
-    let (mut session, _) = Session::start(store.clone(), started(), &Memory::default(), now(), deliver());
-    await_commit(&commits)?;
-    for step in 0..steps {
-        reply(&mut session, reply_with_call(step)?, deliver())?;
-        let Some(Effect::StartTool(start)) = await_commit(&commits)?.pop() else {
-            return Err("the tool was not started".into());
-        };
-        finish_tool(&mut session, &start, deliver())?;
-        // The next request leaves at once; that the outcome is on disk comes later, with nothing in it.
-    }
-    reply(&mut session, model_replied(Some("done"), Vec::new()), deliver())?;
-    await_commit(&commits)?;
-    Ok(())
-}
-
-fn deliver_to(sender: Sender<Committed>) -> Deliver {
-    Box::new(move |committed| {
-        // A receiver that is gone has what it waited for.
-        let _ = sender.send(committed);
-    })
-}
-
-/// The effects of the next commit that has any.
-fn await_commit(commits: &Receiver<Committed>) -> Result<Vec<Effect>, Failure> {
-    loop {
-        let effects = commits.recv()??;
-        if !effects.is_empty() {
-            return Ok(effects);
-        }
-    }
-}
-
-fn reply(session: &mut Session, reply: ModelReplied, deliver: Deliver) -> Result<Handed, StoreError> {
-    session.notify_model_replied(reply, Verdict::Accept(None), now(), deliver)
-}
-
-fn finish_tool(session: &mut Session, start: &ToolStart, deliver: Deliver) -> Result<Handed, StoreError> {
-    let outcome = ToolOutcome {
-        content: "42 degrees, and a light wind from the west".into(),
-        is_error: false,
-        duration_us: 3,
-    };
-    session.notify_tool_finished(&start.call_id, outcome, now(), deliver)
-}
-
-fn started() -> RunStarted {
-    RunStarted {
-        format: FORMAT,
-        run_id: "0198c0de-0000-7000-8000-000000000001".into(),
-        agent_id: None,
-        agent_name: None,
-        session_id: None,
-        user_id: None,
-        model_name: Some("scripted".into()),
-        system_prompt: None,
-        description: "Call the tool until you are done.".into(),
-        context: None,
-        prompt: None,
-        response_format: None,
-        tools: Vec::new(),
-        remembers: Vec::new(),
-        tool_call_limit: u64::MAX,
-        metadata: None,
-    }
-}
-
-fn reply_with_call(step: u32) -> Result<ModelReplied, Failure> {
-    let call = PlannedCall {
-        id: Text::from(format!("call_{step}")),
-        name: "look_up".into(),
-        args: Json::parse(format!("{{\"place\":\"Lisbon\",\"number\":{step}}}"))?,
-        tool: Some(ToolFacts {
-            module: "weather".into(),
-            digest: "0123456789abcdef0123456789abcdef".into(),
-            repeatable: false,
-            reconcilable: false,
-            sequential: false,
-            stop_after: false,
-        }),
-        asks: None,
-        fields: None,
-        answers_are_result: false,
-        refused: None,
-    };
-    Ok(model_replied(None, vec![call]))
-}
-
-fn model_replied(text: Option<&str>, calls: Vec<PlannedCall>) -> ModelReplied {
-    ModelReplied {
-        text: text.map(Text::from),
-        calls,
-        usage: Some(Usage {
-            input_tokens: 100,
-            output_tokens: 10,
-        }),
-        provider_data: None,
-        duration_us: 5,
-        attempt: 1,
-    }
+/// How long it takes to load, check and replay the journal, and then to show the run as JSON, in microseconds.
+fn take_up(store: &StoreHandle) -> Result<String, Failure> {
+    let began = Instant::now();
+    let (sender, receiver) = channel();
+    load(store, RUN_ID.into(), Box::new(move |loaded| drop(sender.send(loaded))));
+    let loaded = receiver.recv()??;
+    let replayed = Instant::now();
+    let shown = serde_json::to_string(&loaded.view())?.len();
+    let (load, view) = (replayed - began, replayed.elapsed());
+    Ok(format!(
+        ", \"load_us\": {}, \"view_us\": {}, \"view_bytes\": {shown}",
+        load.as_micros(),
+        view.as_micros()
+    ))
 }
 
 // The limit

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use haltpoint_engine::journal::{Failure, FailureKind};
 use haltpoint_engine::message::Message;
-use haltpoint_engine::run::{Reconciliation, Run, ToolOutcome};
+use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::clock;
-use crate::completions::CompletionSender;
+use crate::completions::{CompletionSender, IntoValue};
 use crate::conversation::Conversation;
 use crate::effects;
 use crate::errors::exception;
@@ -84,14 +84,17 @@ fn closed() -> PyErr {
 pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>) -> (u64, Deliver) {
     let ticket = sender.next_ticket();
     let sender = sender.clone();
-    let deliver = Box::new(move |committed: Result<_, StoreError>| {
-        sender.send(
-            ticket,
-            Box::new(move |py| match committed {
-                Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
-                Err(error) => Err(exception(py, &error.into())),
-            }),
-        );
+    let deliver = Box::new(move |committed: Result<Vec<Effect>, StoreError>| {
+        let changes_nothing = committed.as_ref().is_ok_and(Vec::is_empty);
+        let value: IntoValue = Box::new(move |py| match committed {
+            Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
+            Err(error) => Err(exception(py, &error.into())),
+        });
+        if changes_nothing {
+            sender.send_quietly(ticket, value);
+        } else {
+            sender.send(ticket, value);
+        }
     });
     (ticket, deliver)
 }
