@@ -147,6 +147,8 @@ class RunDriver:
             raise
         finally:
             self._drop_questions()
+            # From here on nobody listens: what is yet to come from the disk is not to be acted upon.
+            self._stopped.cancel()
 
     def cancel(self, *, interrupt: bool, by: str) -> None:
         """Ask the run to stop. Safe to call from any thread.
