@@ -68,7 +68,9 @@ def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:
     from haltpoint.run.agent.output import AgentRunOutput
 
     known = {"run_id": snapshot.run_id, "status": snapshot.status}
-    return AgentRunOutput.from_view_text(snapshot.view_json, known, waiter=waiter_for(database))
+    return AgentRunOutput.from_view_text(
+        snapshot.view_json, known, requirements=snapshot.requirements_json, waiter=waiter_for(database)
+    )
 
 
 def _listed(

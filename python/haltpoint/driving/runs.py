@@ -339,7 +339,13 @@ def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
     known: dict[str, Any] = {"run_id": snapshot.run_id, "status": snapshot.status}
     if snapshot.output_json is not None:
         known["output"] = json.loads(snapshot.output_json)
-    return AgentRunOutput.from_view_text(snapshot.view_json, known, task=task, waiter=waiter_for(call.database))
+    return AgentRunOutput.from_view_text(
+        snapshot.view_json,
+        known,
+        requirements=snapshot.requirements_json,
+        task=task,
+        waiter=waiter_for(call.database),
+    )
 
 
 def _handed_out(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], task: Task) -> AgentRunOutput:

@@ -29,12 +29,7 @@ def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
     """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
     given, text = _read_object(definition, arguments)
     count = len(given)
-    known = [parameter.name for parameter in definition.inputs]
-    problems = [
-        f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}"
-        for name in given
-        if name not in known
-    ]
+    problems = _unknown(definition, given)
     for parameter in definition.inputs:
         problem = _problem(definition, parameter, given)
         if problem is None:
@@ -75,6 +70,14 @@ def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, An
         problems.extend(f"{name}: there is no such argument" for name in given.keys() - known)
         _raise_problems(definition, problems)
     return bound
+
+
+def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[str]:
+    known = [parameter.name for parameter in definition.inputs]
+    if all(name in known for name in given):
+        return []
+    arguments = ", ".join(known) or "none"
+    return [f"{name}: there is no such argument; the arguments are: {arguments}" for name in given if name not in known]
 
 
 def _problem(definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]) -> str | None:

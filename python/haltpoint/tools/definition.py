@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .arguments import bind_arguments, check_arguments
@@ -22,11 +22,11 @@ from .callables import (
 if TYPE_CHECKING:
     from .options import PauseKind, ToolOptions
     from .reconcile import InDoubtCall
-    from .schema import ToolParameter, ToolSchema
+    from .schema import ToolParameter
 
 __all__ = ["ToolDefinition", "define_tool"]
 
-_SCHEMA_ATTRIBUTE = "__haltpoint_schema__"
+_BUILT_ATTRIBUTE = "__haltpoint_definition__"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,7 @@ class ToolDefinition:
 def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> ToolDefinition:
     """Return the definition of a function, bound method or callable object.
 
-    The schema is built once per function, whatever the number of definitions.
+    It is built once per function, however often it is asked for.
 
     Args:
         function: decorated or not.
@@ -147,18 +147,55 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         TypeError: it can't be a tool, or a parameter's type has no JSON schema.
         ValueError: its options do not fit its signature.
     """
+    options = options_of(function) if options is None else options
+    is_bound = inspect.ismethod(function)
+    owner: AnyFunction = function.__func__ if inspect.ismethod(function) else function
+    built: object = getattr(owner, _BUILT_ATTRIBUTE, None)
+    if not (isinstance(built, _Built) and built.is_for(owner, is_bound, options)):
+        built = _keep(_Built(owner, is_bound, options, _build(function, owner, options)))
+    return replace(built.definition, function=function) if is_bound else built.definition
+
+
+class _Built(NamedTuple):
+    """A definition that is kept on the function it was built for; of a bound method, without its object.
+
+    Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to
+    functions with other parameters, hence the note of the owner.
+    """
+
+    owner: AnyFunction
+    is_bound: bool
+    options: ToolOptions
+    definition: ToolDefinition
+
+    def is_for(self, owner: object, is_bound: bool, options: ToolOptions) -> bool:
+        return self.owner is owner and self.is_bound is is_bound and self.options is options
+
+
+def _keep(built: _Built) -> _Built:
+    try:
+        setattr(built.owner, _BUILT_ATTRIBUTE, built)
+    except AttributeError:
+        # Builtins and objects with slots take no attributes; their definition is built each time.
+        return built
+    return built
+
+
+def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> ToolDefinition:
+    from .schema import build_schema
+
     if is_unbound_method(function):
         raise TypeError(
             f"{qualified_name(function)} is a method without its object; "
             "hand over the toolkit's instance, or the method of an instance"
         )
-    options = options_of(function) if options is None else options
-    schema = _schema_of(function, options)
+    check_tool(function, options)
+    schema = build_schema(tool_name(function, options), function, options.user_input_fields)
     return ToolDefinition(
         name=schema.name,
         description=schema.description if options.description is None else options.description,
         parameters=schema.json_schema,
-        function=function,
+        function=owner,
         is_async=is_async(function),
         pause=options.pause,
         user_input_fields=options.user_input_fields,
@@ -176,41 +213,3 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         digest=schema.digest,
         inputs=schema.parameters,
     )
-
-
-class _BuiltSchema(NamedTuple):
-    """A schema that is kept on the function it was built for.
-
-    Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to
-    functions with other parameters, hence the note of the owner.
-    """
-
-    owner: object
-    is_bound: bool
-    options: ToolOptions
-    schema: ToolSchema
-
-    def is_for(self, owner: object, is_bound: bool, options: ToolOptions) -> bool:
-        return self.owner is owner and self.is_bound is is_bound and self.options is options
-
-
-def _schema_of(function: AnyFunction, options: ToolOptions) -> ToolSchema:
-    is_bound = inspect.ismethod(function)
-    owner: object = function.__func__ if inspect.ismethod(function) else function
-    built: object = getattr(owner, _SCHEMA_ATTRIBUTE, None)
-    if isinstance(built, _BuiltSchema) and built.is_for(owner, is_bound, options):
-        return built.schema
-    schema = _build_schema(function, options)
-    try:
-        setattr(owner, _SCHEMA_ATTRIBUTE, _BuiltSchema(owner, is_bound, options, schema))
-    except AttributeError:
-        # Builtins and objects with slots take no attributes; their schema is built each time.
-        return schema
-    return schema
-
-
-def _build_schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
-    from .schema import build_schema
-
-    check_tool(function, options)
-    return build_schema(tool_name(function, options), function, options.user_input_fields)
