@@ -208,6 +208,8 @@ def _number(value: float) -> str:
 def _shown_spread(spread: Spread | None) -> str:
     if spread is None:
         return NOTHING
+    if spread.rounds == 1:
+        return f"{_number(spread.median)} (one round)"
     return f"{_number(spread.median)} ({_number(spread.lowest)} to {_number(spread.highest)})"
 
 

@@ -67,8 +67,7 @@ def sequential(size: Size) -> list[Play]:
 def _ten_thousand_steps() -> list[Play]:
     steps, limit = 10_000, 120.0
     ours = [Play("haltpoint_agent", HALTPOINT, "sequential", mode, steps, time_limit=limit) for mode in HALTPOINT_MODES]
-    # Twenty thousand waits for the disk, one after the other.
-    slow_limit = Play("limit", HALTPOINT, "sequential", "full", steps, rounds=2, time_limit=limit)
+    slow_limit = Play("limit", HALTPOINT, "sequential", "full", steps, time_limit=limit)
     quick_limits = [Play("limit", HALTPOINT, "sequential", mode, steps) for mode in ("normal", "none")]
     return [*ours, slow_limit, *quick_limits]
 
@@ -98,10 +97,9 @@ def resume(size: Size) -> list[Play]:
     ]
 
 
-def importing(size: Size) -> list[Play]:
+def importing(_size: Size) -> list[Play]:
     """S3: what importing the package takes, and what it takes to have a first tool."""
-    samples = 5 if size.quick else 10
-    return [Play("haltpoint_import", HALTPOINT, "import", "-", steps, samples) for steps in (0, 1)]
+    return [Play("haltpoint_import", HALTPOINT, "import", "-", steps, runs=5) for steps in (0, 1)]
 
 
 def concurrent(size: Size) -> list[Play]:
@@ -168,13 +166,13 @@ def noticing(size: Size) -> list[Play]:
     """S7: cancelled, and decided, by another process."""
     samples = 40
     peers = [
-        Play(peer.adapter, peer.environment, scenario, peer.modes[0], steps, samples)
+        Play(peer.adapter, peer.environment, scenario, peer.modes[0], steps, samples, rounds=3)
         for peer in size.peers
         for scenario, steps in (("cancel", 0), ("decision", 1_000))
     ]
     return [
-        Play("haltpoint_agent", HALTPOINT, "cancel", "full", 0, samples),
-        Play("haltpoint_agent", HALTPOINT, "decision", "full", 1_000, samples),
+        Play("haltpoint_agent", HALTPOINT, "cancel", "full", 0, samples, rounds=3),
+        Play("haltpoint_agent", HALTPOINT, "decision", "full", 1_000, samples, rounds=3),
         *peers,
     ]
 
@@ -183,7 +181,7 @@ def big_results(size: Size) -> list[Play]:
     """S8: tool results of ten million bytes."""
     results = 20 if size.quick else 200
     return [
-        Play("haltpoint_big_results", HALTPOINT, "big_results", mode, results, rounds=3, time_limit=120.0)
+        Play("haltpoint_big_results", HALTPOINT, "big_results", mode, results, time_limit=120.0)
         for mode in ("one run", "many runs")
     ]
 

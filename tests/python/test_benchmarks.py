@@ -144,6 +144,13 @@ def test_a_play_that_ended_is_not_repeated_and_each_round_begins_elsewhere(
     assert [each["mode"] for each in played if each["round"] == 2] == ["first", "second"]
 
 
+def test_what_takes_long_is_measured_in_two_rounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rounds, "LONG_SECONDS", -1.0)
+    monkeypatch.setattr(rounds, "measure", lambda *_: {"seconds": 1.0})
+    played = list(rounds.play_rounds([FAKE], 5, {HALTPOINT: PYTHON}, tmp_path))
+    assert [each["round"] for each in played] == [0, 1]
+
+
 # What the figures come to
 
 
@@ -189,5 +196,5 @@ def test_the_report_names_who_was_too_slow_and_who_failed() -> None:
         )
     )
     assert "| Agno, full | more than 30 s |" in text
-    assert "| limit, full | 5 (5 to 5) |" in text
+    assert "| limit, full | 5 (one round) |" in text
     assert "`StoreError: full`" in text
