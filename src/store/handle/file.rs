@@ -138,8 +138,10 @@ impl OpenFile {
     }
 
     pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
-        let subscription = self.subscribers.add(run_id, subscriber);
-        look(&self.reader);
+        let (subscription, is_first) = self.subscribers.add_noting_first(run_id, subscriber);
+        if is_first {
+            ask(&self.reader, Request::LookOut);
+        }
         subscription
     }
 }
@@ -148,12 +150,12 @@ fn wake(reader: &Arc<Worker<Request>>, subscribers: &Arc<Subscribers>) -> Box<dy
     let (reader, subscribers) = (Arc::clone(reader), Arc::clone(subscribers));
     Box::new(move || {
         if !subscribers.is_empty() {
-            look(&reader);
+            ask(&reader, Request::Look);
         }
     })
 }
 
-fn look(reader: &Worker<Request>) {
+fn ask(reader: &Worker<Request>, request: Request) {
     // A reader that has stopped has nobody left to tell.
-    let _ = reader.send(Request::Look, Urgency::Now);
+    let _ = reader.send(request, Urgency::Now);
 }

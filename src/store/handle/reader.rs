@@ -13,8 +13,11 @@ use crate::store::{OutsiderRecord, Store, StoreError};
 /// What the reading thread is asked for.
 pub(super) enum Request {
     Read(PendingRead),
-    /// Outsiders may have appended something, or somebody has begun to wait for it.
+    /// Outsiders may have appended something.
     Look,
+    /// Somebody has begun to wait for what outsiders append: it is looked for at the usual times, so that a run that is soon over costs no
+    /// opening of the file.
+    LookOut,
 }
 
 /// A read job that is called once in any case: one that gets lost hears that the store was closed.
@@ -86,6 +89,7 @@ impl Reader {
         match request {
             Request::Read(job) => self.read(job),
             Request::Look => self.next_look = Instant::now(),
+            Request::LookOut => self.next_look = Instant::now() + self.options.poll_interval,
         }
         self.look_if_due();
     }

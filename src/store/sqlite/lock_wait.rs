@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 /// The sleeps grow from about this one, in microseconds ...
-const SHORTEST: u64 = 200;
+const SHORTEST: u64 = 100;
 
 /// ... up to about this one: whoever keeps a lock that long is not going to give it back any moment.
 const LONGEST: u64 = 5_000;
 
 /// How many times the connection sleeps before it sleeps twice as long.
-const PATIENCE: u64 = 8;
+const PATIENCE: u64 = 16;
 
 /// Says whether a connection waits at all.
 #[derive(Debug)]
