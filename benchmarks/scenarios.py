@@ -14,6 +14,8 @@ HALTPOINT_MODES = ("full", "normal", "memory")
 LIMIT_MODES = ("full", "normal", "none")
 DURABLE_MODES = ("full", "normal")
 TOOL_CALLS_OF_CONCURRENT_RUNS = 3
+# Seconds for one measurement of a peer.
+TIME_LIMIT_OF_PEERS = 30.0
 # Runs of so many steps are counted, so that what a step adds is their difference.
 COUNTED_STEPS = (10, 110)
 
@@ -93,7 +95,7 @@ def resume(size: Size) -> list[Play]:
     return [
         *_ours("resume", DURABLE_MODES, DURABLE_MODES, (10, 1_000)),
         *warm,
-        *_theirs(size, "resume", (10, 100)),
+        *_theirs(size, "resume", (10,)),
     ]
 
 
@@ -113,7 +115,7 @@ def concurrent(size: Size) -> list[Play]:
         for mode in modes
     ]
     theirs = [
-        Play(peer.adapter, peer.environment, "concurrent", mode, steps, runs)
+        Play(peer.adapter, peer.environment, "concurrent", mode, steps, runs, time_limit=TIME_LIMIT_OF_PEERS)
         for runs in (100, 1_000)
         for peer in size.peers
         for mode in peer.modes
@@ -211,7 +213,7 @@ def _ours(
 
 def _theirs(size: Size, scenario: str, lengths: tuple[int, ...]) -> list[Play]:
     return [
-        Play(peer.adapter, peer.environment, scenario, mode, steps, time_limit=30.0)
+        Play(peer.adapter, peer.environment, scenario, mode, steps, time_limit=TIME_LIMIT_OF_PEERS)
         for steps in lengths
         for peer in size.peers
         for mode in peer.modes
