@@ -18,6 +18,8 @@ from report import NAMES
 
 # The same figures give the same file.
 mpl.rcParams["svg.hashsalt"] = "haltpoint"
+# More lines than the usual ten colours.
+mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=mpl.colormaps["tab20"].colors)
 METADATA = {"Date": None, "Creator": None}
 
 

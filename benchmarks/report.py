@@ -64,7 +64,7 @@ def _bounds(bounds: Iterable[Bound]) -> str:
 def _scenarios(figures: Figures) -> list[str]:
     return [
         _section("S1: one run, N tool calls, milliseconds a step", _by_size(figures, "sequential", _step_milliseconds)),
-        _section("S1: over the limit", _by_size(figures, "sequential", _over_limit)),
+        _section("S1: over the limit", _by_size(figures, "sequential", _over_limit, explains=False)),
         _section("S1: what a step costs besides, at the longest run measured", _costs(figures)),
         _section("S2: from process start to completion, seconds", _by_size(figures, "resume", _from_start)),
         _section(
@@ -74,8 +74,10 @@ def _scenarios(figures: Figures) -> list[str]:
         _section(
             "S4: runs at once, milliseconds a run", _by_size(figures, "concurrent", _run_milliseconds, by_runs=True)
         ),
-        _section("S4: over the limit", _by_size(figures, "concurrent", _over_limit, by_runs=True)),
-        _section("S4: kilobytes of memory a run", _by_size(figures, "concurrent", _run_memory, by_runs=True)),
+        _section("S4: over the limit", _by_size(figures, "concurrent", _over_limit, by_runs=True, explains=False)),
+        _section(
+            "S4: kilobytes of memory a run", _by_size(figures, "concurrent", _run_memory, by_runs=True, explains=False)
+        ),
         _section("S7: milliseconds until another process's word is heard", _noticing(figures)),
     ]
 
@@ -87,22 +89,18 @@ def _section(title: str, table: str) -> str:
 Cell = Callable[[Figures, Key], "Spread | None"]
 
 
-def _by_size(figures: Figures, scenario: str, cell: Cell, *, by_runs: bool = False) -> str:
-    """A row for each adapter and mode, a column for each length or count of runs."""
+def _by_size(figures: Figures, scenario: str, cell: Cell, *, by_runs: bool = False, explains: bool = True) -> str:
+    """A row for each adapter and mode, a column for each length or count of runs; it may explain what is missing."""
     keys = figures.keys(scenario)
     sizes = sorted({key.runs if by_runs else key.steps for key in keys})
     rows: dict[str, dict[int, str]] = {}
     for key in keys:
-        shown = _cell(figures, key, cell(figures, key))
+        ended = figures.what_ended(key) if explains else None
+        shown = ended or _shown_spread(cell(figures, key))
         rows.setdefault(_name(key), {})[key.runs if by_runs else key.steps] = shown
     body = [[name, *(cells.get(size, NOTHING) for size in sizes)] for name, cells in rows.items()]
     body = [row for row in body if any(shown != NOTHING for shown in row[1:])]
     return _table(["", *(f"{size:,}" for size in sizes)], body)
-
-
-def _cell(figures: Figures, key: Key, spread: Spread | None) -> str:
-    ended = figures.what_ended(key)
-    return ended if ended is not None else _shown_spread(spread)
 
 
 def _name(key: Key) -> str:
