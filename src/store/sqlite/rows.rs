@@ -82,37 +82,56 @@ SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place
 FROM outsiders o JOIN entries e ON e.id = o.entry JOIN runs r ON r.run = e.id >> 32
 WHERE o.place > ?1 ORDER BY o.place";
 
+/// A journal row as it is stored.
+struct RawRecord<'a> {
+    seq: u64,
+    outsider: bool,
+    at: Timestamp,
+    kind: &'a str,
+    payload: &'a str,
+    hash: Hash,
+}
+
+impl<'a> RawRecord<'a> {
+    fn read(row: &'a Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: seq(row.get(0)?),
+            outsider: row.get(1)?,
+            at: Timestamp(row.get(2)?),
+            kind: text(row, 3)?,
+            payload: text(row, 4)?,
+            hash: row.get(5)?,
+        })
+    }
+
+    fn decode(self, run_id: &str) -> Result<Record, Fault> {
+        let Self { seq, kind, payload, .. } = self;
+        let entry = journal::decode(kind, payload).map_err(|error| {
+            unusable(format!(
+                "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
+            ))
+        })?;
+        Ok(Record {
+            seq,
+            at: self.at,
+            outsider: self.outsider,
+            entry,
+            hash: self.hash,
+        })
+    }
+}
+
 /// A journal row.
 pub(super) fn record(run_id: &str, row: &Row<'_>) -> Result<Record, Fault> {
-    let (seq, kind, payload) = (seq(row.get(0)?), text(row, 3)?, text(row, 4)?);
-    let entry = journal::decode(kind, payload).map_err(|error| {
-        unusable(format!(
-            "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
-        ))
-    })?;
-    Ok(Record {
-        seq,
-        at: Timestamp(row.get(2)?),
-        outsider: row.get(1)?,
-        entry,
-        hash: row.get(5)?,
-    })
+    RawRecord::read(row)?.decode(run_id)
 }
 
 /// A journal row that has to follow upon one with the hash `previous`.
 pub(super) fn next_record(run_id: &str, row: &Row<'_>, place: u64, previous: &Hash) -> Result<Record, Fault> {
-    let hash: Hash = row.get(5)?;
-    let found = seq(row.get(0)?);
-    let expected = chain_hash(
-        previous,
-        found,
-        Timestamp(row.get(2)?),
-        row.get(1)?,
-        text(row, 3)?,
-        text(row, 4)?,
-    );
-    if found == place && hash == expected {
-        return record(run_id, row);
+    let found = RawRecord::read(row)?;
+    let expected = chain_hash(previous, found.seq, found.at, found.outsider, found.kind, found.payload);
+    if found.seq == place && found.hash == expected {
+        return found.decode(run_id);
     }
     Err(unusable(format!(
         "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
