@@ -23,7 +23,11 @@ __all__ = [
     "StartTool",
     "Stop",
     "Watch",
+    "after_fork",
+    "after_fork_in_child",
+    "before_fork",
     "fault_points",
+    "learn_replies",
     "new_run_id",
 ]
 
@@ -36,6 +40,10 @@ _RunRow: TypeAlias = tuple[str, str | None, str | None, str | None, str, int, in
 
 def new_run_id() -> str: ...
 def fault_points() -> list[str]: ...
+def before_fork() -> None: ...
+def after_fork() -> None: ...
+def after_fork_in_child() -> None: ...
+def learn_replies(_example: PlannedReply) -> None: ...
 
 @final
 class Completions:

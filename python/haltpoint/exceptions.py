@@ -7,11 +7,12 @@ program may want to act on are keyword-only and become attributes of the same na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Said in this way, type checkers know it, and the module that usually says it need not be loaded.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from typing import Any
 
 __all__ = [
     "ALL_ERRORS",
@@ -167,7 +168,7 @@ class LeaseLostError(HaltpointError, RuntimeError):
 
 
 class ForkedProcessError(HaltpointError, RuntimeError):
-    """A database was opened before a fork and used after it, in the child."""
+    """A forked child can't use something of its parent's, such as an open database; the message says what to do."""
 
 
 class StoreError(HaltpointError, RuntimeError):

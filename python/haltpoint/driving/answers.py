@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from haltpoint.driving.planning import ACCEPTED, Verdict
+from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 
 __all__ = ["MOST_CORRECTIONS", "AnyJson", "format_instructions", "judge"]
@@ -41,8 +42,8 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
         return ACCEPTED
     if response_format is AnyJson:
         return _judge_json(_without_fence(text or ""), corrections)
-    from pydantic import ValidationError
-
+    with no_fork:
+        from pydantic import ValidationError
     try:
         instance = response_format.model_validate_json(_without_fence(text or ""))
     except ValidationError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ModelError, ToolArgumentsError
+from haltpoint.forking import no_fork
 from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
@@ -150,8 +151,8 @@ def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | Non
     if definition.pause != "user_input":
         return None
     if definition.dynamic_user_input:
-        from haltpoint.tools.user_input import dynamic_user_input_schema
-
+        with no_fork:
+            from haltpoint.tools.user_input import dynamic_user_input_schema
         return json_text(dynamic_user_input_schema(arguments))
     return json_text(definition.user_input_schema(arguments))
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 from haltpoint.run.decisions import (
     Decision,
     RequirementKind,
@@ -290,8 +291,8 @@ class RunRequirement:
         """
         if self.draft_decision() is None:
             raise ValueError(f"requirement {self.id} has no decision to commit yet: {self.how_to_resolve}")
-        from haltpoint.driving.background import run_blocking
-
+        with no_fork:
+            from haltpoint.driving.background import run_blocking
         return run_blocking(self._committed())
 
     async def _committed(self) -> RunRequirement:
@@ -441,6 +442,6 @@ class RunRequirement:
 
 def _new_id() -> str:
     # Runs give their requirements ids; making one up, and loading what that takes, is the exception.
-    from uuid import uuid4
-
+    with no_fork:
+        from uuid import uuid4
     return str(uuid4())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ToolArgumentsError
+from haltpoint.forking import no_fork
 
 from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
 from .validation import InvalidValueError, validated_parameter
@@ -134,6 +135,6 @@ def _read(arguments: object) -> tuple[Any, str]:
 
 
 def _check_requested_fields(definition: ToolDefinition, arguments: Mapping[str, Any]) -> None:
-    from .user_input import requested_field_problems
-
+    with no_fork:
+        from .user_input import requested_field_problems
     _raise_problems(definition, requested_field_problems(arguments))

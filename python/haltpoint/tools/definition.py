@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from haltpoint.forking import no_fork
+
 from .arguments import bind_arguments, check_arguments
 from .callables import (
     AnyFunction,
@@ -22,7 +24,7 @@ from .callables import (
 if TYPE_CHECKING:
     from .options import PauseKind, ToolOptions
     from .reconcile import InDoubtCall
-    from .schema import ToolParameter
+    from .schema import ToolParameter, ToolSchema
 
 __all__ = ["ToolDefinition", "define_tool"]
 
@@ -114,8 +116,8 @@ class ToolDefinition:
         The value is the model's, else the default; for the fields that the person gives it is None, also when the
         model made a guess. Other parameters without a value are left out.
         """
-        from .user_values import user_input_schema
-
+        with no_fork:
+            from .user_values import user_input_schema
         return user_input_schema(self, arguments)
 
     def check_user_input(self, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,8 +131,8 @@ class ToolDefinition:
         Raises:
             InvalidResolutionError: a value is missing or does not fit, or the tool has no such field.
         """
-        from .user_values import check_user_input
-
+        with no_fork:
+            from .user_values import check_user_input
         return check_user_input(self, arguments, values)
 
 
@@ -182,15 +184,13 @@ def _keep(built: _Built) -> _Built:
 
 
 def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> ToolDefinition:
-    from .schema import build_schema
-
     if is_unbound_method(function):
         raise TypeError(
             f"{qualified_name(function)} is a method without its object; "
             "hand over the toolkit's instance, or the method of an instance"
         )
     check_tool(function, options)
-    schema = build_schema(tool_name(function, options), function, options.user_input_fields)
+    schema = _schema(function, options)
     return ToolDefinition(
         name=schema.name,
         description=schema.description if options.description is None else options.description,
@@ -213,3 +213,11 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         digest=schema.digest,
         inputs=schema.parameters,
     )
+
+
+def _schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
+    # Pydantic, too, imports parts of itself late, as the types need them.
+    with no_fork:
+        from .schema import build_schema
+
+        return build_schema(tool_name(function, options), function, options.user_input_fields)

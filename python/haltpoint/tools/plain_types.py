@@ -10,6 +10,8 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union, get_args, get_origin
 
+from haltpoint.forking import no_fork
+
 if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
@@ -79,13 +81,13 @@ class PlainAdapter:
     validate_json: Callable[..., Any]
 
     def __init__(self, core: CoreSchema) -> None:
-        from pydantic_core import SchemaValidator
-
+        with no_fork:
+            from pydantic_core import SchemaValidator
         self._core = core
         self.validate_json = SchemaValidator(core).validate_json
 
     def dump_python(self, instance: Any, /, *, mode: Any = "python") -> Any:
         """Return the data that a Python object is written as."""
-        from pydantic_core import SchemaSerializer
-
+        with no_fork:
+            from pydantic_core import SchemaSerializer
         return SchemaSerializer(self._core).to_python(instance, mode=mode)

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, cast
 
 from haltpoint.exceptions import ToolResultError
+from haltpoint.forking import no_fork
 
 from .json_form import MAX_DEPTH, NotJsonError, check_text, dump_json
 
@@ -99,10 +100,10 @@ def _finite(value: float) -> float:
 def _plain_scalar(value: object) -> Any:
     """Return the text or number by which JSON shows times, UUIDs, decimals, paths and the like."""
     # Slow to load, and not needed for text, numbers and containers.
-    from pathlib import PurePath
+    with no_fork:
+        from pathlib import PurePath
 
-    from pydantic_core import PydanticSerializationError, to_jsonable_python
-
+        from pydantic_core import PydanticSerializationError, to_jsonable_python
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Iterable):

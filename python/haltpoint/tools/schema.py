@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple, Optional, cast, get_type_hints
 
+from haltpoint.forking import no_fork
+
 from .callables import AnyFunction, implementation, model_parameters
 from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
@@ -160,8 +162,8 @@ def _understood(tool: str, hints: Mapping[str, Any]) -> tuple[Mapping[str, Adapt
     plain = {name: found for name, hint in hints.items() if (found := plain_type(hint)) is not None}
     if len(plain) == len(hints):
         return _plainly_understood(plain)
-    from .pydantic_types import adapter_of, property_schemas
-
+    with no_fork:
+        from .pydantic_types import adapter_of, property_schemas
     adapters = {name: adapter_of(tool, name, hint) for name, hint in hints.items()}
     return adapters, *property_schemas(tool, adapters)
 

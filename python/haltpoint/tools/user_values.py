@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import PydanticSerializationError, ValidationError
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 
 from .defaults import NO_DEFAULT
 from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
@@ -148,9 +149,10 @@ def _basic_name(field_type: str) -> str:
 
 @cache
 def _adapter(name: str) -> Adapter:
-    from pydantic import TypeAdapter
+    with no_fork:
+        from pydantic import TypeAdapter
 
-    return TypeAdapter(_BASIC_TYPES[name])
+        return TypeAdapter(_BASIC_TYPES[name])
 
 
 def _basic_adapter(name: str) -> Adapter | None:

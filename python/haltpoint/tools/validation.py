@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from haltpoint.forking import no_fork
+
 from .json_form import dump_json, shown
 
 if TYPE_CHECKING:
@@ -59,8 +61,8 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
 
 def _is_validation_error(error: Exception) -> TypeGuard[ValidationError]:
     # Loaded by whatever raises it, and slow to load.
-    from pydantic_core import ValidationError
-
+    with no_fork:
+        from pydantic_core import ValidationError
     return isinstance(error, ValidationError)
 
 

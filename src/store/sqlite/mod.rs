@@ -28,6 +28,7 @@ pub(super) use file::locate;
 pub(super) use guard::FileIdentity;
 pub use options::{Clock, Durability, SqliteOptions};
 
+use super::fork_guard::{self, Inside};
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
     Committed, Operation, OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
@@ -48,6 +49,8 @@ pub struct SqliteStore {
     lock_wait: LockWait,
     /// Where its owner empties the log; else SQLite does.
     log: Option<Log>,
+    /// The last field to be dropped: closing the connection is done inside of SQLite, too.
+    closing: Option<Inside>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -78,6 +81,7 @@ impl SqliteStore {
         options: &SqliteOptions,
         liveness: Box<dyn Liveness>,
     ) -> Result<Self, StoreError> {
+        let _inside = fork_guard::enter();
         let path = locate(path)?;
         let mut connection = open::open(&path, options)?;
         let guard = Guard::new(&path)?;
@@ -90,6 +94,7 @@ impl SqliteStore {
             liveness,
             lock_wait,
             log: None,
+            closing: None,
         })
     }
 
@@ -108,13 +113,15 @@ impl SqliteStore {
     /// Empties the log into the database, and waits for the disk.
     pub(super) fn tidy_up(&mut self) -> Result<(), StoreError> {
         let Some(log) = &mut self.log else { return Ok(()) };
+        let _inside = fork_guard::enter();
         self.guard.check()?;
         log.empty(&self.connection)
             .map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
 
-    /// As [`Store::commit`], unless another process is writing at this moment: then `None`, and nothing is written.
+    /// As [`Store::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
     pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
+        let _inside = fork_guard::enter_at_once()?;
         let (connection, liveness) = (&self.connection, &*self.liveness);
         let written = self
             .lock_wait
@@ -129,6 +136,7 @@ impl SqliteStore {
         &mut self,
         action: impl FnOnce(&Connection, &dyn Liveness) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
         let liveness = &*self.liveness;
         let written = transaction::write(&self.connection, |connection| action(connection, liveness));
@@ -143,8 +151,15 @@ impl SqliteStore {
     }
 
     fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
         transaction::read(&self.connection, action).map_err(|fault| fault.describe("read", &self.path))
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.closing = Some(fork_guard::enter());
     }
 }
 
@@ -196,6 +211,7 @@ impl Store for SqliteStore {
     }
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
+        let _inside = fork_guard::enter();
         let version = self
             .connection
             .prepare_cached("PRAGMA data_version")
@@ -204,6 +220,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
         let written = maintain::backup(&self.connection, target);
         written.map_err(|fault| fault.describe("copy", &self.path))
