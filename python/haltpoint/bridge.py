@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from haltpoint._engine import Completions
+from haltpoint.exceptions import ForkedProcessError
 
 __all__ = ["LoopBridge"]
 
@@ -34,6 +35,7 @@ class LoopBridge:
         self.completions = Completions()
         self._receivers: dict[int, _Receiver] = {}
         self._listeners: dict[int, Callable[[Any], None]] = {}
+        self._process = os.getpid()
         loop.add_reader(self.completions.fileno(), self._drain)
 
     @classmethod
@@ -43,6 +45,7 @@ class LoopBridge:
         Raises:
             RuntimeError: no event loop is running in this thread.
             NotImplementedError: the loop can't watch file descriptors.
+            ForkedProcessError: the loop was used before a fork, in the parent.
         """
         loop = asyncio.get_running_loop()
         with _lock:
@@ -50,6 +53,7 @@ class LoopBridge:
             if bridge is None:
                 _drop_closed_loops()
                 bridge = _bridges[loop] = cls(loop)
+        bridge._check_process()
         return bridge
 
     def wait(self, ticket: int) -> asyncio.Future[Any]:
@@ -77,6 +81,14 @@ class LoopBridge:
     def forget(self, ticket: int) -> None:
         """End what `listen` began."""
         self._listeners.pop(ticket, None)
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            # The parent's completions would be taken from it, here.
+            raise ForkedProcessError(
+                "this event loop was used with haltpoint before this process was forked, and is its parent's: "
+                "use a new one, such as asyncio.run makes"
+            )
 
     def _drain(self) -> None:
         for ticket, value, exception in self.completions.drain():

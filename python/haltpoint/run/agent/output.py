@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import cached_property
 from typing import Any
 
 from haltpoint.exceptions import InvalidOutputError
 from haltpoint.json_value import to_json_text, to_json_value
 from haltpoint.models.messages import Message
+from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.agent.records import RunUsage, StepResult
 from haltpoint.run.agent.view import MICROSECONDS, RunView
 from haltpoint.run.base import RunStatus
