@@ -27,13 +27,14 @@ from haltpoint.tools.reconcile import NotStarted, Unknown
 if TYPE_CHECKING:
     from haltpoint._engine import OutsiderNotice, Session
     from haltpoint.bridge import LoopBridge
+    from haltpoint.driving.notices import Notices
     from haltpoint.models.base import Model, ModelReply, ToolSpec
     from haltpoint.tools.definition import ToolDefinition
 
     Effect = RequestModel | StartTool | ReconcileTool | InterruptTool | Stop
     Handed = tuple[list[Effect], int | None]
 
-__all__ = ["DriveOptions", "Notices", "RunDriver"]
+__all__ = ["DriveOptions", "RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
 
@@ -73,28 +74,6 @@ class _RunningCall:
         self.is_async = is_async
         self.started = time.monotonic()
         self.interrupted = False
-
-
-class Notices:
-    """What others write into a run's journal, on its way to the run's driver."""
-
-    def __init__(self) -> None:
-        self._early: list[OutsiderNotice] = []
-        self._listener: Callable[[OutsiderNotice], None] | None = None
-
-    def put(self, notice: OutsiderNotice) -> None:
-        """Hand a notice on, or keep it until somebody listens."""
-        if self._listener is None:
-            self._early.append(notice)
-        else:
-            self._listener(notice)
-
-    def listen(self, listener: Callable[[OutsiderNotice], None]) -> None:
-        """Hand all notices to `listener`, first those that came before."""
-        self._listener = listener
-        for notice in self._early:
-            listener(notice)
-        self._early.clear()
 
 
 class RunDriver:
@@ -251,7 +230,7 @@ class RunDriver:
             if isinstance(effect, StartTool):
                 self._start_tool(effect)
             elif isinstance(effect, RequestModel):
-                self._request = self._spawn(self._request_model())
+                self._start_request()
             elif isinstance(effect, ReconcileTool):
                 self._start_reconciling(effect)
             elif isinstance(effect, InterruptTool):
@@ -264,6 +243,17 @@ class RunDriver:
         return self._context.copy().run(self._loop.create_task, coroutine)
 
     # The model
+
+    def _start_request(self) -> None:
+        if self._loop.get_task_factory() is None:
+            self._request = self._spawn(self._request_model())
+        else:
+            # The factory may begin tasks at once: each step of the run would be called by the one before.
+            self._loop.call_soon(self._start_request_later)
+
+    def _start_request_later(self) -> None:
+        if not self._stopped.done():
+            self._request = self._spawn(self._request_model())
 
     async def _request_model(self) -> None:
         trace = self._options.trace

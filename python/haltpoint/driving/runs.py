@@ -13,8 +13,9 @@ from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import Handlers, commit_drafts, concerning, unresolved_error, waiter_for
-from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
+from haltpoint.driving.driver import DriveOptions, RunDriver
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.notices import watched
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exceptions import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from haltpoint._engine import Session
     from haltpoint.db.database import Database
     from haltpoint.driving.driver import Handed
+    from haltpoint.driving.notices import Notices
     from haltpoint.models.base import Model
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
@@ -116,7 +118,7 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
         memory = await bridge.wait(native.recall(bridge.completions, call.identity.session_id))
     run_id = new_run_id()
     started = _first_entry(call, task, tools, run_id)
-    with _watched(call.database, run_id) as notices:
+    with watched(call.database, run_id) as notices:
         session, ticket = native.start(bridge.completions, to_json_text(started), memory)
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
@@ -220,7 +222,7 @@ async def _take_up(
 ) -> AgentRunOutput:
     bridge = LoopBridge.current()
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
-    with _watched(call.database, run_id) as notices:
+    with watched(call.database, run_id) as notices:
         opened: Session | Snapshot = await bridge.wait(call.database.native.open(bridge.completions, run_id))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
@@ -275,20 +277,6 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
         response_format=task.response_format,
         trace=call.trace,
     )
-
-
-@contextmanager
-def _watched(database: Database, run_id: str) -> Generator[Notices]:
-    """Collect what others write into the run's journal, until a driver listens."""
-    bridge = LoopBridge.current()
-    notices = Notices()
-    watch = database.native.watch(bridge.completions, run_id)
-    bridge.listen(watch.ticket, notices.put)
-    try:
-        yield notices
-    finally:
-        watch.close()
-        bridge.forget(watch.ticket)
 
 
 class _Limit:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -65,11 +67,15 @@ async def test_a_tool_and_the_next_request_see_nothing_that_the_model_set(db: Sq
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="loops start tasks eagerly from Python 3.12 on")
+@pytest.mark.parametrize("durability", ["full", "normal"])
 @asynchronous
-async def test_a_run_completes_on_a_loop_that_starts_tasks_eagerly(db: SqliteDatabase) -> None:
-    factory = asyncio.eager_task_factory  # type: ignore[attr-defined,unused-ignore]  # pyright: ignore
-    asyncio.get_running_loop().set_task_factory(factory)
-    agent = Agent(_model(), db=db, tools=[move_in, move_in_from_a_thread])
-    output = await agent.do_async("Go", return_output=True)
+async def test_a_long_run_completes_on_a_loop_that_starts_tasks_eagerly(
+    db_file: Path, durability: Literal["full", "normal"]
+) -> None:
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
+    calls = [ModelReply(tool_calls=[ToolCall("move_in", {"tenant": "tool"})]) for _ in range(300)]
+    with SqliteDatabase(db_file, durability=durability) as db:
+        agent = Agent(ScriptedModel([*calls, "done"]), db=db, tools=[move_in], tool_call_limit=300)
+        output = await asyncio.wait_for(agent.do_async("Go", return_output=True), 60)
     assert output.is_complete
-    assert len(output.tools) == 4
+    assert len(output.tools) == 300
