@@ -50,11 +50,14 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
         ))
         .into());
     }
-    migrate(&mut connection, path)?;
+    // Before anything is changed in the file.
+    Header::read(&mut connection)?.standing(path)?;
     use_write_ahead_log(&connection, options.busy_timeout)?;
     set(&connection, "synchronous", options.durability.synchronous())?;
     set(&connection, "foreign_keys", 1)?;
     set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;
+    // The tables go through the log, too, which takes fewer waits for the disk; and the log is begun here, not in the first run's commit.
+    migrate(&mut connection, path)?;
     // SQLite makes the log's file when it first reads in this mode; from here on the file is expected to be there.
     Header::read(&mut connection)?.standing(path)?;
     Ok(connection)
