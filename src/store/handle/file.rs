@@ -42,7 +42,7 @@ impl OpenFile {
         let fault_plan = options.fault_plan.clone();
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
         let subscribers = Arc::new(Subscribers::default());
-        let reader = Reader::new(path, options, Arc::clone(&subscribers), cursor);
+        let reader = Reader::new(path, identity, options, Arc::clone(&subscribers), cursor);
         let reader = Arc::new(Worker::new("haltpoint-read", move |requests| reader.run(&requests)));
         let wake_reader = wake(&reader, &subscribers);
         let writer = Writer {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::ReadJob;
 use super::mailbox::{Receiver, Waited};
 use super::subscribers::Subscribers;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{OutsiderRecord, Store, StoreError};
 
 /// What the reading thread is asked for.
@@ -47,6 +47,7 @@ impl Drop for PendingRead {
 /// What the reading thread works with.
 pub(super) struct Reader {
     path: PathBuf,
+    identity: FileIdentity,
     options: SqliteOptions,
     store: Option<SqliteStore>,
     subscribers: Arc<Subscribers>,
@@ -58,9 +59,16 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Delivers what outsiders append after `cursor`.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions, subscribers: Arc<Subscribers>, cursor: i64) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        identity: FileIdentity,
+        options: SqliteOptions,
+        subscribers: Arc<Subscribers>,
+        cursor: i64,
+    ) -> Self {
         Self {
             path,
+            identity,
             options,
             store: None,
             subscribers,
@@ -101,10 +109,11 @@ impl Reader {
         }
     }
 
+    /// The file may have been deleted since the writer opened it: making a new one in its place would hide that.
     fn store(&mut self) -> Result<&mut SqliteStore, StoreError> {
         match &mut self.store {
             Some(store) => Ok(store),
-            empty => Ok(empty.insert(SqliteStore::open(&self.path, &self.options)?)),
+            empty => Ok(empty.insert(SqliteStore::open_again(&self.path, self.identity, &self.options)?)),
         }
     }
 

@@ -72,6 +72,15 @@ impl SqliteStore {
         Self::open_with_liveness(path, options, Box::new(ProcessLiveness::new()))
     }
 
+    /// Opens a file that this process has open already, and no other that stands in its place by now.
+    pub(super) fn open_again(path: &Path, identity: FileIdentity, options: &SqliteOptions) -> Result<Self, StoreError> {
+        let _inside = fork_guard::enter();
+        guard::check_identity(path, identity)?;
+        let store = Self::connect(path.to_owned(), options, Box::new(ProcessLiveness::new()))?;
+        guard::check_identity(path, identity)?;
+        Ok(store)
+    }
+
     /// As [`SqliteStore::open`], with another way to tell whether a holder lives.
     ///
     /// # Errors
@@ -82,7 +91,10 @@ impl SqliteStore {
         liveness: Box<dyn Liveness>,
     ) -> Result<Self, StoreError> {
         let _inside = fork_guard::enter();
-        let path = locate(path)?;
+        Self::connect(locate(path)?, options, liveness)
+    }
+
+    fn connect(path: PathBuf, options: &SqliteOptions, liveness: Box<dyn Liveness>) -> Result<Self, StoreError> {
         let mut connection = open::open(&path, options)?;
         let guard = Guard::new(&path)?;
         let lock_wait = LockWait::install(&mut connection, options.busy_timeout)
