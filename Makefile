@@ -26,7 +26,7 @@ FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help test soak fuzz lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -90,6 +90,15 @@ soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 3
 fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/python/fuzz --timeout 0 -o faulthandler_timeout=0
+
+bench: $(DIST)/.built ## measure haltpoint, the limit and all peers: figures, tables and plots in benchmarks/results
+	$(BIN)/python benchmarks
+
+bench-quick: $(DIST)/.built ## measure haltpoint and the limit in a few minutes; results in build/
+	$(BIN)/python benchmarks --quick --no-plots --results build/benchmark-results
+
+bench-engine: ## measure the engine's parts by themselves: codec, replay, apply, writer
+	cargo bench --locked --package haltpoint-engine --bench parts
 
 wheel: $(DIST)/.built ## the wheel, in dist/
 

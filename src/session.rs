@@ -3,6 +3,7 @@
 
 mod errors;
 mod expiry;
+mod gate;
 mod inbox;
 mod keeping;
 mod memory;
@@ -28,6 +29,7 @@ use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transiti
 use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Finish, NewRun, Operation, OutsiderRecord, RunStatus, StoreError};
 use crate::{Text, Timestamp};
+use gate::Gate;
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
 pub type Deliver = Box<dyn FnOnce(Result<Vec<Effect>, StoreError>) + Send>;
@@ -35,7 +37,7 @@ pub type Deliver = Box<dyn FnOnce(Result<Vec<Effect>, StoreError>) + Send>;
 /// What an input led to.
 #[derive(Debug, PartialEq)]
 pub struct Handed {
-    /// Effects that may be performed now.
+    /// Effects that may be performed now, among them those whose entries are on disk already.
     pub now: Vec<Effect>,
     /// Whether [`Deliver`] is going to be called with more.
     pub later: bool,
@@ -88,7 +90,11 @@ impl Session {
             failed: Arc::default(),
             finished: Arc::default(),
         };
-        let handed = session.submit(Operation::Create(create), Vec::new(), transition.effects, deliver);
+        session.submit(Operation::Create(create), transition.effects, deliver);
+        let handed = Handed {
+            now: Vec::new(),
+            later: true,
+        };
         (session, handed)
     }
 
@@ -321,11 +327,18 @@ impl Session {
                 status: self.run.status(),
             }),
         };
-        let (gated, now) = effects.into_iter().partition(Effect::needs_commit);
-        Ok(self.submit(Operation::Append(append), now, gated, deliver))
+        let (gated, mut now) = effects.into_iter().partition::<Vec<_>, _>(Effect::needs_commit);
+        let gate = Gate::new(deliver);
+        let notified = gate.clone();
+        let deliver = Box::new(move |committed| notified.notify(committed));
+        self.submit(Operation::Append(append), gated, deliver);
+        let passed = gate.pass();
+        let later = passed.is_none();
+        now.extend(passed.unwrap_or_default());
+        Ok(Handed { now, later })
     }
 
-    fn submit(&self, operation: Operation, now: Vec<Effect>, gated: Vec<Effect>, deliver: Deliver) -> Handed {
+    fn submit(&self, operation: Operation, gated: Vec<Effect>, deliver: Deliver) {
         let failed = Arc::clone(&self.failed);
         let finished = Arc::clone(&self.finished);
         let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
@@ -342,7 +355,6 @@ impl Session {
         } else {
             self.store.submit_patiently(operation, completion);
         }
-        Handed { now, later: true }
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -16,11 +16,28 @@ use pyo3::types::PyList;
 /// Makes the Python value of a completion, on the loop's own thread. An `Err` becomes the awaiting coroutine's exception.
 pub(crate) type IntoValue = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
+/// How many completions that nobody is in a hurry for wait for one that somebody is.
+const MOST_QUIET: usize = 64;
+
+/// Completions on their way.
+#[derive(Default)]
+struct Waiting {
+    completions: Vec<(u64, IntoValue)>,
+    /// The loop has been woken and has not looked yet.
+    is_woken: bool,
+}
+
 struct Inner {
-    waiting: Mutex<Vec<(u64, IntoValue)>>,
+    waiting: Mutex<Waiting>,
     tickets: AtomicU64,
     reader: UnixStream,
     writer: UnixStream,
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The sending half, for threads that finish something.
@@ -35,12 +52,23 @@ impl CompletionSender {
 
     /// Delivers a completion and wakes the loop, once for all that arrive before it looks.
     pub(crate) fn send(&self, ticket: u64, value: IntoValue) {
-        let was_empty = {
-            let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push((ticket, value));
-            waiting.len() == 1
+        self.deliver(ticket, value, true);
+    }
+
+    /// Delivers a completion that changes nothing for whoever gets it: it comes along with others.
+    pub(crate) fn send_quietly(&self, ticket: u64, value: IntoValue) {
+        self.deliver(ticket, value, false);
+    }
+
+    fn deliver(&self, ticket: u64, value: IntoValue, is_urgent: bool) {
+        let must_wake = {
+            let mut waiting = self.0.lock();
+            waiting.completions.push((ticket, value));
+            let must_wake = !waiting.is_woken && (is_urgent || waiting.completions.len() >= MOST_QUIET);
+            waiting.is_woken |= must_wake;
+            must_wake
         };
-        if was_empty {
+        if must_wake {
             // A full socket means that the loop has a wake-up to read already; a closed one, that nobody waits any more.
             let _ = (&self.0.writer).write(&[1]);
         }
@@ -84,9 +112,9 @@ impl Completions {
     /// All completions that wait, as (ticket, value, exception) with one of the latter two None.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.swallow_wake_ups()?;
-        let waiting = std::mem::take(&mut *self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let Waiting { completions, .. } = std::mem::take(&mut *self.inner.lock());
         let drained = PyList::empty(py);
-        for (ticket, value) in waiting {
+        for (ticket, value) in completions {
             match value(py) {
                 Ok(value) => drained.append((ticket, value, py.None()))?,
                 Err(error) => drained.append((ticket, py.None(), error.into_value(py)))?,

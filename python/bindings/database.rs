@@ -226,7 +226,7 @@ impl PyDatabase {
         let memory = memory.map(|recalled| recalled.memory.clone()).unwrap_or_default();
         started.remembers.clone_from(&memory.runs);
         let sender = completions.sender();
-        let (ticket, deliver) = commit_ticket(&sender, started.run_id.clone());
+        let (ticket, deliver) = commit_ticket(&sender, started.run_id.clone(), false);
         let (session, _) = Session::start(self.store.clone(), started, &memory, clock::now(), deliver);
         Ok((PySession::new(session, sender), ticket))
     }

@@ -8,6 +8,7 @@ mod conversation;
 mod database;
 mod effects;
 mod errors;
+mod forking;
 mod inputs;
 mod provider;
 mod session;
@@ -28,6 +29,8 @@ mod _engine {
     use crate::database::{PyDatabase, RecalledMemory};
     #[pymodule_export]
     use crate::effects::{InterruptTool, ReconcileTool, RequestModel, StartTool, Stop};
+    #[pymodule_export]
+    use crate::forking::{after_fork, after_fork_in_child, before_fork, learn_replies};
     #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
     #[pymodule_export]

@@ -1,10 +1,11 @@
 //! A run that this process drives: the engine's session behind a lock, with commits coming back as completions.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use haltpoint_engine::journal::{Failure, FailureKind};
 use haltpoint_engine::message::Message;
-use haltpoint_engine::run::{Reconciliation, Run, ToolOutcome};
+use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -12,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::clock;
-use crate::completions::CompletionSender;
+use crate::completions::{CompletionSender, IntoValue};
 use crate::conversation::Conversation;
 use crate::effects;
 use crate::errors::exception;
@@ -29,6 +30,8 @@ pub(crate) struct PySession {
     run_id: Arc<str>,
     sender: CompletionSender,
     session: Mutex<Option<Session>>,
+    /// Somebody wants to hear of each commit, also of one that changes nothing for the driver.
+    is_observed: AtomicBool,
 }
 
 impl PySession {
@@ -37,6 +40,7 @@ impl PySession {
             run_id: session.run().run_id().clone(),
             sender,
             session: Mutex::new(Some(session)),
+            is_observed: AtomicBool::new(false),
         }
     }
 
@@ -50,7 +54,8 @@ impl PySession {
         py: Python<'py>,
         input: impl FnOnce(&mut Session, Deliver) -> Result<Handed, E>,
     ) -> PyResult<PyHanded<'py>> {
-        let (ticket, deliver) = commit_ticket(&self.sender, Arc::clone(&self.run_id));
+        let may_wait = !self.is_observed.load(Ordering::Relaxed);
+        let (ticket, deliver) = commit_ticket(&self.sender, Arc::clone(&self.run_id), may_wait);
         let handed = {
             let mut guard = self.lock();
             let session = guard.as_mut().ok_or_else(closed)?;
@@ -80,18 +85,22 @@ fn closed() -> PyErr {
     PyRuntimeError::new_err("this session is closed")
 }
 
-/// A ticket under which the effects of a commit come back, and what the store calls when it is on disk.
-pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>) -> (u64, Deliver) {
+/// A ticket under which the effects of a commit come back, and what the store calls when it is on disk. Word of a commit without effects
+/// may wait for other completions where nobody waits for it.
+pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>, may_wait: bool) -> (u64, Deliver) {
     let ticket = sender.next_ticket();
     let sender = sender.clone();
-    let deliver = Box::new(move |committed: Result<_, StoreError>| {
-        sender.send(
-            ticket,
-            Box::new(move |py| match committed {
-                Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
-                Err(error) => Err(exception(py, &error.into())),
-            }),
-        );
+    let deliver = Box::new(move |committed: Result<Vec<Effect>, StoreError>| {
+        let may_wait = may_wait && committed.as_ref().is_ok_and(Vec::is_empty);
+        let value: IntoValue = Box::new(move |py| match committed {
+            Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
+            Err(error) => Err(exception(py, &error.into())),
+        });
+        if may_wait {
+            sender.send_quietly(ticket, value);
+        } else {
+            sender.send(ticket, value);
+        }
     });
     (ticket, deliver)
 }
@@ -129,6 +138,11 @@ impl PySession {
     #[getter]
     fn run_id(&self) -> &str {
         &self.run_id
+    }
+
+    /// From now on word of each commit comes at once.
+    fn observe(&self) {
+        self.is_observed.store(true, Ordering::Relaxed);
     }
 
     /// The run's status as users see it.

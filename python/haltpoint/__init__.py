@@ -7,10 +7,17 @@ process by its `run_id`, and no finished step ever runs twice.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+from haltpoint import exceptions
+from haltpoint.forking import no_fork
+
+# Said in this way, type checkers know it, and the module that usually says it need not be loaded.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from haltpoint import exceptions, models
+    from types import ModuleType
+    from typing import Any
+
+    from haltpoint import models
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
     from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
         RunBusyError,
         RunNotCompletedWarning,
         RunNotFoundError,
+        RunSetAsideError,
         RunTimeoutError,
         StoreError,
         ToolArgumentsError,
@@ -96,6 +104,7 @@ __all__ = [
     "RunNotCompletedWarning",
     "RunNotFoundError",
     "RunRequirement",
+    "RunSetAsideError",
     "RunStatus",
     "RunTimeoutError",
     "ScriptedModel",
@@ -163,20 +172,28 @@ _MODULES = {
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
-_SUBMODULES = ("exceptions", "models")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"haltpoint.{name}")
-    module = _HOME.get(name)
-    if module is None and name in __all__:
-        module = "haltpoint.exceptions"
-    if module is None:
-        raise AttributeError(f"module 'haltpoint' has no attribute {name!r}")
-    value = getattr(importlib.import_module(module), name)
+    if name == "models":
+        return _module("haltpoint.models")
+    value = _value(name)
     globals()[name] = value
     return value
+
+
+def _value(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is not None:
+        return getattr(_module(home), name)
+    if name in __all__:
+        return getattr(exceptions, name)
+    raise AttributeError(f"module 'haltpoint' has no attribute {name!r}")
+
+
+def _module(name: str) -> ModuleType:
+    with no_fork:
+        return importlib.import_module(name)
 
 
 def __dir__() -> list[str]:

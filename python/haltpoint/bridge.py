@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from haltpoint._engine import Completions
+from haltpoint.exceptions import ForkedProcessError
 
 __all__ = ["LoopBridge"]
+
+_Receiver: TypeAlias = Callable[[Any, "BaseException | None"], None]
 
 
 class LoopBridge:
@@ -29,8 +33,9 @@ class LoopBridge:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.completions = Completions()
-        self._futures: dict[int, asyncio.Future[Any]] = {}
+        self._receivers: dict[int, _Receiver] = {}
         self._listeners: dict[int, Callable[[Any], None]] = {}
+        self._process = os.getpid()
         loop.add_reader(self.completions.fileno(), self._drain)
 
     @classmethod
@@ -40,6 +45,7 @@ class LoopBridge:
         Raises:
             RuntimeError: no event loop is running in this thread.
             NotImplementedError: the loop can't watch file descriptors.
+            ForkedProcessError: the loop was used before a fork, in the parent.
         """
         loop = asyncio.get_running_loop()
         with _lock:
@@ -47,6 +53,7 @@ class LoopBridge:
             if bridge is None:
                 _drop_closed_loops()
                 bridge = _bridges[loop] = cls(loop)
+        bridge._check_process()
         return bridge
 
     def wait(self, ticket: int) -> asyncio.Future[Any]:
@@ -56,8 +63,16 @@ class LoopBridge:
         one whose future was cancelled meanwhile; stopping the native work itself is the caller's business.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._futures[ticket] = future
+        self.receive(ticket, functools.partial(_settle, future))
         return future
+
+    def receive(self, ticket: int, receiver: _Receiver) -> None:
+        """Call `receiver`, once, with the value and the exception, one of them None, that are delivered under `ticket`.
+
+        It is called as soon as they are there, without the turn of the loop that a future takes, and in nobody's
+        context. It must not raise: what others wait for comes after it.
+        """
+        self._receivers[ticket] = receiver
 
     def listen(self, ticket: int, listener: Callable[[Any], None]) -> None:
         """Call `listener` with everything that is delivered under `ticket`, until `forget`."""
@@ -67,19 +82,32 @@ class LoopBridge:
         """End what `listen` began."""
         self._listeners.pop(ticket, None)
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            # The parent's completions would be taken from it, here.
+            raise ForkedProcessError(
+                "this event loop was used with haltpoint before this process was forked, and is its parent's: "
+                "use a new one, such as asyncio.run makes"
+            )
+
     def _drain(self) -> None:
         for ticket, value, exception in self.completions.drain():
+            receiver = self._receivers.pop(ticket, None)
+            if receiver is not None:
+                receiver(value, exception)
+                continue
             listener = self._listeners.get(ticket)
             if listener is not None:
                 listener(value)
-                continue
-            future = self._futures.pop(ticket, None)
-            if future is None or future.done():
-                continue
-            if exception is None:
-                future.set_result(value)
-            else:
-                future.set_exception(exception)
+
+
+def _settle(future: asyncio.Future[Any], value: Any, exception: BaseException | None) -> None:
+    if future.done():
+        return
+    if exception is None:
+        future.set_result(value)
+    else:
+        future.set_exception(exception)
 
 
 _lock = threading.Lock()

@@ -6,6 +6,8 @@ import importlib
 import sys
 from types import ModuleType
 
+from haltpoint.forking import no_fork
+
 __all__ = ["install_as_upsonic"]
 
 _FOREIGN = "upsonic"
@@ -39,12 +41,13 @@ def install_as_upsonic() -> None:
         RuntimeError: the real package is imported already; call this first.
     """
     present = sys.modules.get(_FOREIGN)
-    ours = importlib.import_module("haltpoint")
+    ours = sys.modules["haltpoint"]
     if present is not None and present is not ours:
         raise RuntimeError(
             "upsonic is imported already in this process; "
             "call haltpoint.install_as_upsonic() before anything imports it"
         )
     for name in _MODULES:
-        module: ModuleType = importlib.import_module(name)
+        with no_fork:
+            module: ModuleType = importlib.import_module(name)
         sys.modules[name.replace("haltpoint", _FOREIGN, 1)] = module

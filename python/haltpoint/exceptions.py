@@ -7,11 +7,12 @@ program may want to act on are keyword-only and become attributes of the same na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Said in this way, type checkers know it, and the module that usually says it need not be loaded.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from typing import Any
 
 __all__ = [
     "ALL_ERRORS",
@@ -28,6 +29,7 @@ __all__ = [
     "RunBusyError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
+    "RunSetAsideError",
     "RunTimeoutError",
     "StoreError",
     "ToolArgumentsError",
@@ -191,7 +193,7 @@ class LeaseLostError(HaltpointError, RuntimeError):
 
 
 class ForkedProcessError(HaltpointError, RuntimeError):
-    """A database was opened before a fork and used after it, in the child."""
+    """A forked child can't use something of its parent's, such as an open database; the message says what to do."""
 
 
 class StoreError(HaltpointError, RuntimeError):
@@ -306,6 +308,10 @@ class ToolInDoubtError(HaltpointError, RuntimeError):
     """The run stopped because the outcome of a tool call is unknown, as `on_in_doubt="fail"` asks for."""
 
 
+class RunSetAsideError(HaltpointError, RuntimeError):
+    """The run ended one process after the other and got no further, so that workers drive it no more."""
+
+
 class ToolNotAvailableError(_ToolError, LookupError):
     """The run needs a tool that this process does not have.
 
@@ -404,6 +410,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     InvalidOutputError,
     ToolCallLimitError,
     ToolInDoubtError,
+    RunSetAsideError,
     ToolNotAvailableError,
     ToolChangedError,
     ToolArgumentsError,

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from weakref import WeakValueDictionary
 
+from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus
 
@@ -202,8 +203,7 @@ def response_format_data(response_format: Any) -> dict[str, Any] | None:
     """Return name, module and schema of a response format as JSON data; None for plain text."""
     if response_format is str:
         return None
-    return {
-        "name": response_format.__name__,
-        "module": response_format.__module__,
-        "schema": response_format.model_json_schema(),
-    }
+    # Pydantic imports parts of itself for it.
+    with no_fork:
+        schema = response_format.model_json_schema()
+    return {"name": response_format.__name__, "module": response_format.__module__, "schema": schema}

@@ -1,5 +1,7 @@
 //! Runs on their way to workers: handed over, taken up where they are due, set aside, and let go again.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::journal::{Entry, InDoubtRule, RunContinued, RunStarted};
 use crate::run::{Run, Transition};
 use crate::store::handle::StoreHandle;
@@ -101,9 +103,22 @@ fn can_go_on(run: &Run) -> bool {
 
 /// Writes the last words of a session.
 fn write(session: &mut Session, at: Timestamp, then: Then<()>, transition: impl FnOnce(&mut Run) -> Transition) {
-    let deliver: Deliver = Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from)));
-    // A session that was just opened has no failure behind it, the only thing that is told here.
-    let _ = session.apply(at, deliver, transition);
+    let told = Arc::new(Mutex::new(Some(then)));
+    let tell = Arc::clone(&told);
+    let deliver: Deliver = Box::new(move |committed| tell_once(&tell, committed.map(drop).map_err(EngineError::from)));
+    match session.apply(at, deliver, transition) {
+        // On disk already, so that nothing is delivered.
+        Ok(Handed { later: false, .. }) => tell_once(&told, Ok(())),
+        Ok(_) => {}
+        Err(error) => tell_once(&told, Err(error.into())),
+    }
+}
+
+fn tell_once(then: &Mutex<Option<Then<()>>>, written: Result<(), EngineError>) {
+    let then = then.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(then) = then {
+        then(written);
+    }
 }
 
 impl Session {

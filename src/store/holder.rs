@@ -1,6 +1,7 @@
 //! Who holds a lease, and whether they still live.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,31 +50,28 @@ pub trait Liveness: Send + Sync {
 }
 
 /// Asks the operating system. Knows only processes of this boot and process namespace.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ProcessLiveness {
-    host: Option<String>,
+    /// Where this process runs, found out when it is first asked for; `None` where the operating system cannot tell.
+    host: OnceLock<Option<String>>,
 }
 
 impl ProcessLiveness {
     /// For the machine that this process runs on.
     #[must_use]
     pub fn new() -> Self {
-        let can_tell = process::start_time(std::process::id()).is_some();
-        Self {
-            host: can_tell.then(process::host),
-        }
+        Self::default()
     }
-}
 
-impl Default for ProcessLiveness {
-    fn default() -> Self {
-        Self::new()
+    fn host(&self) -> Option<&str> {
+        let can_tell = || process::start_time(std::process::id()).is_some();
+        self.host.get_or_init(|| can_tell().then(process::host)).as_deref()
     }
 }
 
 impl Liveness for ProcessLiveness {
     fn is_alive(&self, holder: &Holder) -> Option<bool> {
-        let here = self.host.as_deref()? == &*holder.host;
+        let here = self.host()? == &*holder.host;
         here.then(|| process::start_time(holder.pid) == Some(holder.started))
     }
 }

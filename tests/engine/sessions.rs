@@ -9,8 +9,10 @@ use haltpoint_engine::session::{
     Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, cancel, decide, load, open,
 };
 use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::sqlite::SqliteOptions;
 use haltpoint_engine::store::{RunStatus, StoreError};
 use haltpoint_engine::{Text, Timestamp};
+use tempfile::TempDir;
 
 use crate::scenario::{RUN_ID, calls, confirm, confirmed, plain, rejected, run_started, text};
 
@@ -23,6 +25,14 @@ fn commit() -> (Deliver, Commit) {
     let (sender, commit) = channel();
     let deliver = Box::new(move |committed| sender.send(committed).unwrap());
     (deliver, commit)
+}
+
+/// A store that keeps its callers waiting, as the disk does.
+fn on_file() -> (TempDir, StoreHandle) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("runs.db");
+    let store = StoreHandle::open_sqlite(&path, SqliteOptions::default()).unwrap();
+    (directory, store)
 }
 
 fn began(store: &StoreHandle) -> Session {
@@ -105,13 +115,17 @@ fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
 fn continued(session: &mut Session) -> Result<Vec<Effect>, StoreError> {
     let (deliver, commit) = commit();
     let handed = session.notify_continued(10, InDoubtRule::Ask, NOW, deliver).unwrap();
-    let gated = commit.recv().unwrap()?;
+    let gated = if handed.later {
+        commit.recv().unwrap()?
+    } else {
+        Vec::new()
+    };
     Ok(handed.now.into_iter().chain(gated).collect())
 }
 
 #[test]
 fn a_tool_starts_only_once_its_start_is_on_disk() {
-    let store = StoreHandle::in_memory();
+    let (_directory, store) = on_file();
     let mut session = began(&store);
     let (handed, commit) = replied(&mut session, calls([plain("a")]));
     assert_eq!(handed, later());
@@ -120,18 +134,31 @@ fn a_tool_starts_only_once_its_start_is_on_disk() {
 }
 
 #[test]
-fn a_model_request_leaves_while_the_outcome_before_it_is_still_being_written() {
+fn where_the_store_keeps_nobody_waiting_a_tool_starts_at_once() {
     let store = StoreHandle::in_memory();
     let mut session = began(&store);
-    replied(&mut session, calls([plain("a")]));
+    let (handed, commit) = replied(&mut session, calls([plain("a")]));
+    assert!(matches!(&handed.now[..], [Effect::StartTool(start)] if &*start.call_id == "a"));
+    assert!(on_disk(&store).run.calls()[0].is_started());
+    assert!(!handed.later);
+    assert!(commit.recv().is_err(), "nothing is handed out twice");
+}
+
+#[test]
+fn a_model_request_leaves_while_the_outcome_before_it_is_still_being_written() {
+    let (_directory, store) = on_file();
+    let mut session = began(&store);
+    let (_, started) = replied(&mut session, calls([plain("a")]));
+    started.recv().unwrap().unwrap();
     let (handed, commit) = returned(&mut session, "a");
     assert_eq!(handed.now, [Effect::RequestModel]);
+    assert!(handed.later);
     assert_eq!(commit.recv().unwrap(), Ok(vec![]));
 }
 
 #[test]
 fn a_pause_is_seen_only_once_it_is_on_disk_and_only_once() {
-    let store = StoreHandle::in_memory();
+    let (_directory, store) = on_file();
     let mut session = began(&store);
     let (handed, commit) = replied(&mut session, calls([confirm("a")]));
     assert_eq!(handed, later());
@@ -149,8 +176,7 @@ fn the_state_on_disk_is_the_state_of_the_session() {
     let store = StoreHandle::in_memory();
     let mut session = began(&store);
     replied(&mut session, calls([plain("a"), confirm("b")]));
-    let (_, commit) = returned(&mut session, "a");
-    commit.recv().unwrap().unwrap();
+    returned(&mut session, "a");
     assert_eq!(*on_disk(&store).run, *session.run());
 }
 

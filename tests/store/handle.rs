@@ -153,6 +153,17 @@ fn openings_of_one_file_share_their_holder_and_see_each_others_writes() {
 }
 
 #[test]
+fn a_read_makes_no_new_file_where_the_open_one_was_deleted() {
+    let file = TestFile::new();
+    let handle = open(&file);
+    handle.execute(create("r", "a")).unwrap();
+    std::fs::remove_file(file.path()).unwrap();
+    let error = handle.load_blocking("r".into()).unwrap_err();
+    assert!(error.to_string().contains("was deleted, moved or replaced"), "{error}");
+    assert!(!file.path().exists());
+}
+
+#[test]
 fn a_link_to_an_open_file_shares_it_too() {
     let file = TestFile::new();
     let first = open(&file);

@@ -7,6 +7,7 @@
 )]
 
 mod audit_keys;
+mod commit_at_once;
 mod contention;
 mod contract;
 mod equivalence;

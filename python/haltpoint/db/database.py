@@ -12,6 +12,7 @@ from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import journal_of, load_run, open_requirements, select_runs
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
+from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 _FAULT_VARIABLE = "HALTPOINT_FAULT"
 
 _opened: weakref.WeakSet[Database] = weakref.WeakSet()
+
+no_fork.hold(_engine)
 
 
 class Database:

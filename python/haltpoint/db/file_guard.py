@@ -15,10 +15,10 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from haltpoint.exceptions import UnsafeDatabaseAccessWarning
+from haltpoint.forking import no_fork
 
 __all__ = ["guard_file"]
 
@@ -30,8 +30,7 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _GuardedFile:
+class _GuardedFile(NamedTuple):
     path: str
     process: int
     identities: frozenset[tuple[int, int]]
@@ -41,6 +40,15 @@ _guarded: dict[int, _GuardedFile] = {}
 _numbers = itertools.count()
 _installing = threading.Lock()
 _installed = False
+
+
+def _start_afresh() -> None:
+    # A fork may have caught the lock in the hands of another thread.
+    global _installing  # noqa: PLW0603
+    _installing = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 def guard_file(path: str, owner: object) -> Callable[[], object]:
@@ -88,8 +96,8 @@ def _path_of(event: str, target: Any) -> Any:
 
 
 def _path_of_uri(uri: str) -> str:
-    from urllib.parse import unquote, urlsplit
-
+    with no_fork:
+        from urllib.parse import unquote, urlsplit
     return unquote(urlsplit(uri).path)
 
 

@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.forking import no_fork
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def open_requirements(
     before: str | None,
 ) -> list[RunRequirement]:
     """Do what `Database.requirements` says."""
-    from haltpoint.driving.decisions import waiter_for
-    from haltpoint.run.requirements import RunRequirement
-
+    with no_fork:
+        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.run.requirements import RunRequirement
     database.expire_due(run_id)
     text = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
     waiter = waiter_for(database)
@@ -83,11 +84,13 @@ def _checked_limit(limit: int) -> int:
 
 
 def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:
-    from haltpoint.driving.decisions import waiter_for
-    from haltpoint.run.agent.output import AgentRunOutput
-
+    with no_fork:
+        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.run.agent.output import AgentRunOutput
     known = {"run_id": snapshot.run_id, "status": snapshot.status}
-    return AgentRunOutput.from_view_text(snapshot.view_json, known, waiter=waiter_for(database))
+    return AgentRunOutput.from_view_text(
+        snapshot.view_json, known, requirements=snapshot.requirements_json, waiter=waiter_for(database)
+    )
 
 
 def _listed(
@@ -101,9 +104,9 @@ def _listed(
     updated_at: int,
 ) -> AgentRunOutput:
     """A run of a list: what the list does not say is read when it is asked for."""
-    from haltpoint.driving.decisions import waiter_for
-    from haltpoint.run.agent.output import AgentRunOutput
-
+    with no_fork:
+        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.run.agent.output import AgentRunOutput
     known = {
         "run_id": run_id,
         "agent_name": agent_name,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from haltpoint.driving.planning import Verdict
+from haltpoint.driving.planning import ACCEPTED, Verdict
+from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 
 __all__ = ["MOST_CORRECTIONS", "AnyJson", "format_instructions", "judge"]
@@ -38,11 +39,11 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
         corrections: how often the model was told already that its answer does not fit.
     """
     if response_format is str:
-        return Verdict()
+        return ACCEPTED
     if response_format is AnyJson:
         return _judge_json(_without_fence(text or ""), corrections)
-    from pydantic import ValidationError
-
+    with no_fork:
+        from pydantic import ValidationError
     try:
         instance = response_format.model_validate_json(_without_fence(text or ""))
     except ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from haltpoint.db.database import Database
 from haltpoint.exceptions import UnfinishedRunError
+from haltpoint.forking import no_fork
 from haltpoint.models.base import Model
 from haltpoint.task import Task
 
@@ -22,8 +23,8 @@ def resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Mo
         ValueError: there is no such provider, or no such setting.
     """
     if isinstance(model, str):
-        from haltpoint.models.provider import ProviderModel, validate_settings
-
+        with no_fork:
+            from haltpoint.models.provider import ProviderModel, validate_settings
         validate_settings(settings or {})
         return cast("Model", ProviderModel(model))
     given = cast("object", model)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint.driving.observing import Listeners
+from haltpoint.driving.observing import NOBODY, Listeners
 
 if TYPE_CHECKING:
     from haltpoint.db.database import Database
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Identity", "Work"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who runs: what an agent brings to each of its runs.
 
     Attributes:
@@ -45,8 +43,7 @@ class Identity:
     metadata: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What a worker adds to a call.
 
     Attributes:
@@ -58,8 +55,7 @@ class Work:
     hand_back: HandBack
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of an agent that starts or continues a run.
 
     Attributes:
@@ -93,5 +89,5 @@ class Call:
     on_run: Callable[[str], None]
     on_output: Callable[[AgentRunOutput], None]
     trace: Callable[[str], None] | None
-    listeners: Listeners = field(default_factory=Listeners)
+    listeners: Listeners = NOBODY
     work: Work | None = None

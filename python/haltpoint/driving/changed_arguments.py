@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.live import known_run
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 from haltpoint.tools.registry import registered_tool
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ async def _problems(
         return definition.argument_problems(arguments)
     if "parameters" not in offered:
         return []
-    from haltpoint.tools.schema_check import schema_problems
-
+    with no_fork:
+        from haltpoint.tools.schema_check import schema_problems
     return schema_problems(offered["parameters"], arguments)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.driving.threads import in_thread
 from haltpoint.tools.callables import is_async, model_parameters
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RuleAnswer", "ask_rule"]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleAnswer:
+class RuleAnswer(NamedTuple):
     """What a rule said.
 
     Attributes:

@@ -7,17 +7,16 @@ before it is on disk comes back from the engine once it is.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
-from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop
+from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
 from haltpoint.driving.answers import judge
-from haltpoint.driving.conversation import extend_log
 from haltpoint.driving.model_caller import ask
-from haltpoint.driving.planning import PlannedReply, plan_reply
+from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan_reply
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.exceptions import ModelError
@@ -28,17 +27,22 @@ from haltpoint.tools.reconcile import NotStarted, Unknown
 if TYPE_CHECKING:
     from haltpoint._engine import OutsiderNotice, Session
     from haltpoint.bridge import LoopBridge
+    from haltpoint.driving.notices import Notices
     from haltpoint.models.base import Model, ModelReply, ToolSpec
     from haltpoint.tools.definition import ToolDefinition
 
     Effect = RequestModel | StartTool | ReconcileTool | InterruptTool | Stop
     Handed = tuple[list[Effect], int | None]
 
-__all__ = ["DriveOptions", "Notices", "RunDriver"]
+__all__ = ["DriveOptions", "RunDriver"]
+
+_Arguments = ParamSpec("_Arguments")
+
+# Now, while the module is imported and nobody forks.
+learn_replies(PlannedReply(None, [PlannedCall(None, "", "{}")], None, None, None, duration_us=0, attempt=1))
 
 
-@dataclass(frozen=True, slots=True)
-class DriveOptions:
+class DriveOptions(NamedTuple):
     """What a driver works with.
 
     Attributes:
@@ -60,35 +64,16 @@ class DriveOptions:
     trace: Callable[[str], None] | None = None
 
 
-@dataclass(slots=True)
 class _RunningCall:
-    task: asyncio.Task[ToolOutcome]
-    context: ToolCallContext
-    is_async: bool
-    started: float
-    interrupted: bool = field(default=False)
+    __slots__ = ("context", "interrupted", "is_async", "started", "task")
 
+    task: asyncio.Task[None]
 
-class Notices:
-    """What others write into a run's journal, on its way to the run's driver."""
-
-    def __init__(self) -> None:
-        self._early: list[OutsiderNotice] = []
-        self._listener: Callable[[OutsiderNotice], None] | None = None
-
-    def put(self, notice: OutsiderNotice) -> None:
-        """Hand a notice on, or keep it until somebody listens."""
-        if self._listener is None:
-            self._early.append(notice)
-        else:
-            self._listener(notice)
-
-    def listen(self, listener: Callable[[OutsiderNotice], None]) -> None:
-        """Hand all notices to `listener`, first those that came before."""
-        self._listener = listener
-        for notice in self._early:
-            listener(notice)
-        self._early.clear()
+    def __init__(self, context: ToolCallContext, is_async: bool) -> None:
+        self.context = context
+        self.is_async = is_async
+        self.started = time.monotonic()
+        self.interrupted = False
 
 
 class RunDriver:
@@ -110,6 +95,8 @@ class RunDriver:
         self._calls: dict[str, _RunningCall] = {}
         self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        # The caller's: what a tool or a model sets in its own context reaches no other.
+        self._context = contextvars.copy_context()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._cancel_reason = "cancelled"
         self._has_begun = False
@@ -136,7 +123,9 @@ class RunDriver:
             HaltpointError: the store failed, or the run was taken over.
             asyncio.CancelledError: the awaiting task was cancelled; the run is stored as cancelled.
         """
-        self._guarded(lambda: self._handle(begin()))
+        if self.on_commit is not None:
+            self._session.observe()
+        self._feed(begin)
         self._has_begun = True
         notices.listen(self._notice)
         if self._hand_back_asked is not None:
@@ -150,6 +139,8 @@ class RunDriver:
             raise
         finally:
             self._drop_questions()
+            # From here on nobody listens: what is yet to come from the disk is not to be acted upon.
+            self._stopped.cancel()
 
     def cancel(self, *, interrupt: bool, by: str) -> None:
         """Ask the run to stop. Safe to call from any thread.
@@ -168,7 +159,7 @@ class RunDriver:
         """
         self._hand_back_asked = in_a_hurry
         if self._has_begun and not self._stopped.done():
-            self._guarded(lambda: self._handle(self._session.notify_handed_back(in_a_hurry)))
+            self._feed(self._session.notify_handed_back, in_a_hurry)
 
     def _notice(self, notice: OutsiderNotice) -> None:
         """Take in what somebody else wrote into the run's journal."""
@@ -176,7 +167,7 @@ class RunDriver:
             return
         if notice.kind == "cancel_requested":
             self._mark_cancelled("cancelled by another process")
-        self._guarded(lambda: self._handle(self._session.notify_outsider(notice)))
+        self._feed(self._session.notify_outsider, notice)
 
     # Stopping
 
@@ -192,7 +183,7 @@ class RunDriver:
         if self._stopped.done():
             return
         self._mark_cancelled(by)
-        self._guarded(lambda: self._handle(self._session.notify_cancelled(interrupt, by)))
+        self._feed(self._session.notify_cancelled, interrupt, by)
 
     def _mark_cancelled(self, reason: str) -> None:
         self._cancel_reason = reason
@@ -202,10 +193,7 @@ class RunDriver:
     def _abandon(self) -> None:
         for call_id in list(self._calls):
             self._calls.pop(call_id).task.cancel()
-            self._guarded(functools.partial(self._report_abandoned, call_id))
-
-    def _report_abandoned(self, call_id: str) -> None:
-        self._handle(self._session.notify_tool_interrupted(call_id, "abandoned"))
+            self._feed(self._session.notify_tool_interrupted, call_id, "abandoned")
 
     def _stop(self) -> None:
         self._session.pass_fault_point("before_stop")
@@ -230,41 +218,42 @@ class RunDriver:
         if not self._stopped.done():
             self._stopped.set_exception(error)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Run a step of a callback; its exception is the run's caller's, not the event loop's."""
+    # Inputs
+
+    def _feed(self, notify: Callable[_Arguments, Handed], *given: _Arguments.args, **named: _Arguments.kwargs) -> None:
+        """Tell the engine something, and do what it then asks for.
+
+        An exception is the run's caller's, not that of the event loop's callback: `drive` raises it.
+        """
         try:
-            step()
-        except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
+            effects, ticket = notify(*given, **named)
+            if ticket is not None:
+                self._bridge.receive(ticket, self._committed)
+            elif self.on_commit is not None:
+                # What was to be written is on disk by now.
+                self.on_commit()
+            self._perform(effects)
+        except Exception as error:  # noqa: BLE001 - passed on whole
             self._fail(error)
 
-    # Effects
-
-    def _handle(self, handed: Handed) -> None:
-        effects, ticket = handed
-        if ticket is not None:
-            self.expect(ticket)
-        self._perform(effects)
-
-    def expect(self, ticket: int) -> None:
-        """Perform the effects that come under `ticket` once they are on disk."""
-        self._bridge.wait(ticket).add_done_callback(self._committed)
-
-    def _committed(self, future: asyncio.Future[list[Effect]]) -> None:
+    def _committed(self, effects: list[Effect], error: BaseException | None) -> None:
+        """Do what had to wait for the disk."""
         if self._stopped.done():
-            # The caller has its answer. Asked for all the same, so that a failure does not look forgotten.
-            if not future.cancelled():
-                future.exception()
+            # The caller has its answer.
             return
-        if self.on_commit is not None:
-            self.on_commit()
-        self._guarded(lambda: self._perform(future.result()))
+        if error is not None:
+            self._fail(error)
+        elif effects or self.on_commit is not None:
+            self._feed(_nothing_more_to_wait_for, effects)
+
+    # Effects
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, StartTool):
                 self._start_tool(effect)
             elif isinstance(effect, RequestModel):
-                self._request = self._loop.create_task(self._request_model())
+                self._start_request()
             elif isinstance(effect, ReconcileTool):
                 self._start_reconciling(effect)
             elif isinstance(effect, InterruptTool):
@@ -272,71 +261,138 @@ class RunDriver:
             else:
                 self._stop()
 
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # A copy each time: a context can't be entered twice, which a loop that starts tasks eagerly would do.
+        return self._context.copy().run(self._loop.create_task, coroutine)
+
     # The model
 
+    def _start_request(self) -> None:
+        if self._loop.get_task_factory() is None:
+            self._request = self._spawn(self._request_model())
+        else:
+            # The factory may begin tasks at once: each step of the run would be called by the one before.
+            self._loop.call_soon(self._start_request_later)
+
+    def _start_request_later(self) -> None:
+        if not self._stopped.done():
+            self._request = self._spawn(self._request_model())
+
     async def _request_model(self) -> None:
-        self._trace("asking the model")
+        trace = self._options.trace
+        if trace is not None:
+            trace("asking the model")
         started = time.monotonic()
         try:
             reply = await self._planned_reply(started)
         except ModelError as error:
             self.error = error
             self._request = None
-            self._guarded(functools.partial(self._report_failure, error, started))
+            self._report_failure(error, started)
         except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._request = None
             self._fail(error)
         else:
             self._request = None
-            self._guarded(lambda: self._handle(self._report_reply(reply)))
+            self._feed(self._report_reply, reply)
 
     async def _planned_reply(self, started: float) -> PlannedReply:
-        options = self._options
-        extend_log(self._log, self._session)
-        request = ModelRequest(self._log.view(), options.tool_specs, options.settings, self._session.first_new_message)
-        self._session.pass_fault_point("before_model_request")
-        return await ask(
-            options.model, request, options.attempts, lambda reply, attempt: self._plan(reply, attempt, started)
-        )
+        options, session = self._options, self._session
+        self._log.extend_with_records(session.messages_since(len(self._log)))
+        request = ModelRequest(self._log.view(), options.tool_specs, options.settings, session.first_new_message)
+        session.pass_fault_point("before_model_request")
+        return await ask(options.model, request, options.attempts, functools.partial(self._plan, started))
 
-    async def _plan(self, reply: ModelReply, attempt: int, started: float) -> PlannedReply:
-        is_final = not reply.tool_calls
-        verdict = judge(reply.text, self._options.response_format if is_final else str, self._session.refusals)
-        return await plan_reply(
-            reply, self._options.tools, duration_us=_micros_since(started), attempt=attempt, verdict=verdict
-        )
+    async def _plan(self, started: float, reply: ModelReply, attempt: int) -> PlannedReply:
+        options = self._options
+        verdict = ACCEPTED
+        if not reply.tool_calls and options.response_format is not str:
+            verdict = judge(reply.text, options.response_format, self._session.refusals)
+        duration = _micros_since(started)
+        return await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
 
     def _report_reply(self, reply: PlannedReply) -> Handed:
         self._session.pass_fault_point("after_model_reply")
         return self._session.notify_model_replied(reply)
 
     def _report_failure(self, error: ModelError, started: float) -> None:
-        self._trace(f"the model failed: {error}")
         message = str(error).encode("utf-8", "replace").decode()
+        if self._options.trace is not None:
+            self._options.trace(f"the model failed: {error}")
         duration = _micros_since(started)
-        self._handle(self._session.notify_model_failed(message, error.provider, error.status_code, duration))
+        self._feed(self._session.notify_model_failed, message, error.provider, error.status_code, duration)
 
     # Tools
 
     def _start_tool(self, start: StartTool) -> None:
-        self._trace(f"running {start.name}({start.args})")
-        context = ToolCallContext(self.run_id, start.call_id, start.name, start.idempotency_key, start.attempt)
-        definition = self._options.tools[start.name]
+        call_id, name, args = start.call_id, start.name, start.args
+        if self._options.trace is not None:
+            self._options.trace(f"running {name}({args})")
+        definition = self._options.tools[name]
+        context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt)
         self._session.pass_fault_point("before_tool")
-        task = self._loop.create_task(run_tool(definition, start.args, context))
-        self._calls[start.call_id] = _RunningCall(task, context, definition.is_async, time.monotonic())
-        task.add_done_callback(lambda task: self._tool_done(start.call_id, task))
+        # Known before it begins: a loop that starts tasks eagerly may end it at once.
+        call = self._calls[call_id] = _RunningCall(context, definition.is_async)
+        call.task = self._spawn(self._run_tool(call, definition, args))
+        call.task.add_done_callback(functools.partial(self._tool_ended, call))
+
+    async def _run_tool(self, call: _RunningCall, definition: ToolDefinition, args: str) -> None:
+        self._report_outcome(call, await run_tool(definition, args, call.context))
+
+    def _report_outcome(self, call: _RunningCall, outcome: ToolOutcome) -> None:
+        if self._is_over(call):
+            return
+        if self._options.trace is not None:
+            self._options.trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}")
+        self._feed(self._take_outcome, call, outcome)
+
+    def _take_outcome(self, call: _RunningCall, outcome: ToolOutcome) -> Handed:
+        call_id = call.context.tool_call_id
+        del self._calls[call_id]
+        self._session.pass_fault_point("after_tool")
+        duration = _micros_since(call.started)
+        return self._session.notify_tool_finished(call_id, outcome.content, outcome.is_error, duration)
+
+    def _tool_ended(self, call: _RunningCall, task: asyncio.Task[None]) -> None:
+        """Report a call that could not report itself: its task was cancelled, perhaps before it began."""
+        if self._is_over(call):
+            return
+        if not task.cancelled():
+            self._fail(task.exception() or RuntimeError("a tool call ended without an outcome"))
+        elif call.interrupted:
+            self._feed(self._take_interruption, call)
+        else:
+            self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
+
+    def _take_interruption(self, call: _RunningCall) -> Handed:
+        call_id = call.context.tool_call_id
+        del self._calls[call_id]
+        self._session.pass_fault_point("after_tool")
+        return self._session.notify_tool_interrupted(call_id, self._cancel_reason)
+
+    def _is_over(self, call: _RunningCall) -> bool:
+        """Whether the call has been reported, or the run's caller has its answer."""
+        return self._stopped.done() or self._calls.get(call.context.tool_call_id) is not call
+
+    def _interrupt(self, call_id: str) -> None:
+        call = self._calls.get(call_id)
+        if call is not None and call.is_async and not call.interrupted:
+            call.interrupted = True
+            call.task.cancel()
+
+    # Calls in doubt
 
     def _start_reconciling(self, effect: ReconcileTool) -> None:
-        self._trace(f"asking {effect.name} what became of call {effect.call_id}")
-        task = self._loop.create_task(self._reconcile(effect))
+        if self._options.trace is not None:
+            self._options.trace(f"asking {effect.name} what became of call {effect.call_id}")
+        task = self._spawn(self._reconcile(effect))
         self._reconciling.add(task)
         task.add_done_callback(self._reconciling.discard)
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
         self._session.pass_fault_point("before_reconcile")
         answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
-        self._guarded(lambda: self._handle(self._report_reconciled(effect.call_id, answer)))
+        self._feed(self._report_reconciled, effect.call_id, answer)
 
     def _report_reconciled(self, call_id: str, answer: str | NotStarted | Unknown) -> Handed:
         self._session.pass_fault_point("after_reconcile")
@@ -346,34 +402,9 @@ class RunDriver:
             return self._session.notify_unknown(call_id, answer.reason)
         return self._session.notify_reconciled(call_id, answer)
 
-    def _interrupt(self, call_id: str) -> None:
-        call = self._calls.get(call_id)
-        if call is not None and call.is_async and not call.interrupted:
-            call.interrupted = True
-            call.task.cancel()
 
-    def _tool_done(self, call_id: str, task: asyncio.Task[ToolOutcome]) -> None:
-        call = self._calls.pop(call_id, None)
-        if call is None or self._stopped.done():
-            return
-        self._guarded(lambda: self._handle(self._report_outcome(call_id, call, task)))
-
-    def _report_outcome(self, call_id: str, call: _RunningCall, task: asyncio.Task[ToolOutcome]) -> Handed:
-        self._session.pass_fault_point("after_tool")
-        if task.cancelled():
-            if call.interrupted:
-                return self._session.notify_tool_interrupted(call_id, self._cancel_reason)
-            outcome = ToolOutcome("The tool cancelled itself.", is_error=True)
-        else:
-            outcome = task.result()
-        self._trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}")
-        return self._session.notify_tool_finished(
-            call_id, outcome.content, outcome.is_error, _micros_since(call.started)
-        )
-
-    def _trace(self, line: str) -> None:
-        if self._options.trace is not None:
-            self._options.trace(line)
+def _nothing_more_to_wait_for(effects: list[Effect]) -> Handed:
+    return effects, None
 
 
 def _micros_since(started: float) -> int:

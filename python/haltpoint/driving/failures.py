@@ -9,6 +9,7 @@ from haltpoint.exceptions import (
     InvalidOutputError,
     ModelError,
     RequirementExpiredError,
+    RunSetAsideError,
     RunTimeoutError,
     ToolCallLimitError,
     ToolInDoubtError,
@@ -33,6 +34,8 @@ def failure_of(snapshot: Snapshot, error: ModelError | None, limit: int) -> Halt
         return ToolCallLimitError(message, run_id=snapshot.run_id, limit=limit)
     if kind == "in_doubt":
         return ToolInDoubtError(message, run_id=snapshot.run_id)
+    if kind == "set_aside":
+        return RunSetAsideError(message, run_id=snapshot.run_id)
     if kind == "expired":
         return RequirementExpiredError(message, run_id=snapshot.run_id)
     if kind == "invalid_output":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.driving.arguments import checked_database, checked_run_id, fresh_task
@@ -39,7 +38,7 @@ class HandingOver:
         agent.db = checked_database(db)
         agent._has_own_memory = False
         who = agent._identity
-        agent._identity = replace(who, session_id=who.session_id or db.session_id, user_id=who.user_id or db.user_id)
+        agent._identity = who._replace(session_id=who.session_id or db.session_id, user_id=who.user_id or db.user_id)
         return agent
 
     async def submit_async(self, task: Task | str) -> str:
@@ -110,7 +109,7 @@ class HandingOver:
             ModelError: the model failed; as `continue_run_async` for all that ends a run with an error.
         """
         call = self._call(None, debug=False, retry=1, timeout=None, handlers=Handlers())
-        return await continue_run(replace(call, work=work), run_id, None, None)
+        return await continue_run(call._replace(work=work), run_id, None, None)
 
     # What the agent brings.
 

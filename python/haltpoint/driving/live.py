@@ -8,8 +8,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,8 +25,7 @@ __all__ = ["KnownRun", "driven_here", "driver_of", "known_output", "known_run", 
 _MOST_HELD = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRun:
+class KnownRun(NamedTuple):
     """A run that was started or continued in this process.
 
     Attributes:

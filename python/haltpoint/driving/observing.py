@@ -7,8 +7,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError, NotificationWarning
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
-__all__ = ["Listeners", "observed"]
+__all__ = ["NOBODY", "Listeners", "observed"]
 
 # What a run that waits for its first driver begins with.
 _BEGINNING = ("run_started", "run_queued")
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
+class Listeners(NamedTuple):
     """Who is told what happens to an agent's runs; plain or async functions. What they raise harms no run.
 
     Attributes:
@@ -42,6 +40,9 @@ class Listeners:
         """Tell that a run has paused."""
         if self.on_pause is not None:
             await _told("on_pause", self.on_pause, output, output.run_id)
+
+
+NOBODY = Listeners()
 
 
 async def _told(name: str, function: Callable[[Any], Any], fact: Any, run_id: str) -> None:

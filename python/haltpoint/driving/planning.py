@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.driving.confirmation_rules import RuleAnswer, ask_rule
 from haltpoint.exceptions import ModelError, ToolArgumentsError
+from haltpoint.forking import no_fork
+from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
     from haltpoint.models.base import ModelReply, ToolCall
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["PlannedCall", "PlannedReply", "plan_reply"]
+__all__ = ["ACCEPTED", "PlannedCall", "PlannedReply", "Verdict", "plan_reply"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
+class PlannedCall(NamedTuple):
     """A tool call with what its tool's declaration says about it; the engine reads the attributes."""
 
     id: str | None
@@ -37,8 +37,7 @@ class PlannedCall:
     rules: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedReply:
+class PlannedReply(NamedTuple):
     """A model's reply as the engine takes it; the engine reads the attributes.
 
     Attributes:
@@ -61,13 +60,15 @@ class PlannedReply:
     gave_up: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the response format says about a final answer."""
 
     output: str | None = None
     refused: str | None = None
     gave_up: str | None = None
+
+
+ACCEPTED = Verdict()
 
 
 async def plan_reply(
@@ -107,17 +108,17 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = definition.parse_arguments(call.args)
+        arguments = check_arguments(definition, call.args)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
-    answer = await ask_rule(definition, arguments)
+    answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
     return _described(
         definition,
         call_id,
-        json_text(arguments),
+        arguments.text,
         asks=definition.pause if answer is None or answer.ask else None,
         rules=_asking_rules(definition, answer),
-        fields=_form(definition, arguments),
+        fields=_form(definition, arguments.data),
         answers_are_result=definition.dynamic_user_input,
     )
 
@@ -166,8 +167,8 @@ def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | Non
     if definition.pause != "user_input":
         return None
     if definition.dynamic_user_input:
-        from haltpoint.tools.user_input import dynamic_user_input_schema
-
+        with no_fork:
+            from haltpoint.tools.user_input import dynamic_user_input_schema
         return json_text(dynamic_user_input_schema(arguments))
     return json_text(definition.user_input_schema(arguments))
 

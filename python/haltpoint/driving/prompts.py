@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.driving.answers import format_instructions
+from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 
 if TYPE_CHECKING:
@@ -43,4 +44,6 @@ def _instructions(instructions: str | Iterable[str] | None) -> str | None:
 def _format_part(response_format: Any) -> str | None:
     if response_format is str:
         return None
-    return format_instructions(to_json_text(response_format.model_json_schema()))
+    with no_fork:
+        schema = response_format.model_json_schema()
+    return format_instructions(to_json_text(schema))

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._engine import Snapshot, WorkQueue, new_run_id
@@ -14,10 +13,11 @@ from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_error, waiter_for
-from haltpoint.driving.driver import DriveOptions, Notices, RunDriver
+from haltpoint.driving.driver import DriveOptions, RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from haltpoint.db.database import Database
     from haltpoint.driving.call import Call
     from haltpoint.driving.driver import Handed
+    from haltpoint.driving.notices import Notices
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
@@ -50,7 +51,7 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
     memory = await recalled(call)
     run_id = new_run_id()
     started = first_entry(call, task, tools, run_id)
-    with _watched(call.database, run_id) as notices:
+    with watched(call.database, run_id) as notices:
         session, ticket = native.start(bridge.completions, to_json_text(started), memory)
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
@@ -186,7 +187,7 @@ async def _take_up(
 ) -> AgentRunOutput:
     bridge = LoopBridge.current()
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
-    with _watched(call.database, run_id) as notices:
+    with watched(call.database, run_id) as notices:
         opened: Session | Snapshot = await bridge.wait(_opening(call, run_id))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
@@ -256,23 +257,8 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
     )
 
 
-@contextmanager
-def _watched(database: Database, run_id: str) -> Generator[Notices]:
-    """Collect what others write into the run's journal, until a driver listens."""
-    bridge = LoopBridge.current()
-    notices = Notices()
-    watch = database.native.watch(bridge.completions, run_id)
-    bridge.listen(watch.ticket, notices.put)
-    try:
-        yield notices
-    finally:
-        watch.close()
-        bridge.forget(watch.ticket)
-
-
-@dataclass(slots=True)
 class _Limit:
-    passed: bool = False
+    passed = False
 
 
 @contextmanager
@@ -319,7 +305,13 @@ def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
     known: dict[str, Any] = {"run_id": snapshot.run_id, "status": snapshot.status}
     if snapshot.output_json is not None:
         known["output"] = json.loads(snapshot.output_json)
-    return AgentRunOutput.from_view_text(snapshot.view_json, known, task=task, waiter=waiter_for(call.database))
+    return AgentRunOutput.from_view_text(
+        snapshot.view_json,
+        known,
+        requirements=snapshot.requirements_json,
+        task=task,
+        waiter=waiter_for(call.database),
+    )
 
 
 def _handed_out(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], task: Task) -> AgentRunOutput:

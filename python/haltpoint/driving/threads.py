@@ -12,9 +12,8 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 __all__ = ["in_thread"]
 
@@ -26,8 +25,16 @@ _MOST_THREADS = 256
 
 async def in_thread(call: Callable[[], _Result]) -> _Result:
     """Call a plain function in one of the threads, in the caller's context, and return its result."""
-    run = functools.partial(contextvars.copy_context().run, call)
-    return await asyncio.wrap_future(_threads.submit(run))
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Result] = loop.create_future()
+    _threads.submit(_Call(functools.partial(contextvars.copy_context().run, call), future, loop))
+    return await future
+
+
+class _Call(NamedTuple):
+    function: Callable[[], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
 
 
 class _Threads:
@@ -35,19 +42,17 @@ class _Threads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._number = 0
         # Threads that nobody has given a call yet; below zero, calls wait for a thread.
         self._idle = 0
 
-    def submit(self, call: Callable[[], _Result]) -> Future[_Result]:
-        future: Future[_Result] = Future()
+    def submit(self, call: _Call) -> None:
         with self._lock:
             if self._idle <= 0 and self._number < _MOST_THREADS:
                 self._start_thread()
             self._idle -= 1
-        self._calls.put((call, future))
-        return future
+        self._calls.put(call)
 
     def _start_thread(self) -> None:
         name = f"haltpoint-tool-{self._number}"
@@ -57,20 +62,46 @@ class _Threads:
 
     def _work(self) -> None:
         while True:
-            _answer(*self._calls.get())
+            call = self._calls.get()
+            # Given up before it began: it never does.
+            outcome = None if call.future.cancelled() else _outcome(call.function)
             with self._lock:
+                # Before anybody hears of the outcome: whoever does may have the next call for this very thread.
                 self._idle += 1
+            if outcome is not None:
+                _tell(call, *outcome)
+            # Waiting for the next one, the thread must not keep this one alive.
+            del call, outcome
 
 
-def _answer(call: Callable[[], Any], future: Future[Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
+def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
-        result = call()
+        return function(), None
+    except StopIteration as error:
+        # No future carries one: it would end whoever awaits it in silence.
+        failure = RuntimeError("the function raised StopIteration")
+        failure.__cause__ = error
+        return None, failure
     except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
-        future.set_exception(error)
-    else:
+        return None, error
+
+
+def _tell(call: _Call, result: Any, error: BaseException | None) -> None:
+    try:
+        call.loop.call_soon_threadsafe(_settle, call.future, result, error)
+    except RuntimeError:
+        # The loop is closed, and with it everybody is gone who waited.
+        if not call.loop.is_closed():
+            raise
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
         future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 _threads = _Threads()

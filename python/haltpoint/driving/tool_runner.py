@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
+from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.context import ToolCallContext, tool_call_scope
 from haltpoint.tools.results import render_result
 
@@ -24,8 +22,7 @@ _FIRST_RETRY_DELAY = 0.1
 _LONGEST_RETRY_DELAY = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
+class ToolOutcome(NamedTuple):
     """What a tool call came to.
 
     Attributes:
@@ -43,25 +40,25 @@ async def run_tool(definition: ToolDefinition, arguments_json: str, context: Too
     A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may
     be repeated.
     """
-    arguments: Mapping[str, Any] = json.loads(arguments_json)
     try:
-        definition.bind(arguments)
+        arguments = bind_journaled(definition, arguments_json)
     except ToolArgumentsError as error:
         return _error(str(error))
-    outcome = await _attempt(definition, definition.bind(arguments), context)
+    outcome = await _attempt(definition, arguments, context)
     for retry in range(definition.max_retries):
         if not outcome.is_error or context.cancelled:
             break
         await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
         context = context.next_attempt()
         # Bound anew for each attempt: a tool may change what it was given.
-        outcome = await _attempt(definition, definition.bind(arguments), context)
+        outcome = await _attempt(definition, bind_journaled(definition, arguments_json), context)
     return outcome
 
 
 async def _attempt(definition: ToolDefinition, arguments: dict[str, Any], context: ToolCallContext) -> ToolOutcome:
     try:
-        value = await _within(definition.timeout, _call(definition, arguments, context))
+        call = _call(definition, arguments, context)
+        value = await (call if definition.timeout is None else _within(definition.timeout, call))
         return ToolOutcome(render_result(value))
     except ToolResultError as error:
         return _error(str(error))
@@ -72,9 +69,11 @@ async def _attempt(definition: ToolDefinition, arguments: dict[str, Any], contex
 
 
 async def _call(definition: ToolDefinition, arguments: dict[str, Any], context: ToolCallContext) -> Any:
-    call: Callable[[], Any] = functools.partial(definition.function, **arguments)
+    function = definition.function
     with tool_call_scope(context):
-        value = call() if definition.is_async else await in_thread(call)
+        value = (
+            function(**arguments) if definition.is_async else await in_thread(functools.partial(function, **arguments))
+        )
         return await value if inspect.isawaitable(value) else value
 
 
@@ -82,9 +81,7 @@ class _TimeoutPassedError(Exception):
     """The timeout of the call passed; the tool's own TimeoutError is not this."""
 
 
-async def _within(timeout: float | None, coroutine: Any) -> Any:
-    if timeout is None:
-        return await coroutine
+async def _within(timeout: float, coroutine: Any) -> Any:
     task = asyncio.ensure_future(coroutine)
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout)

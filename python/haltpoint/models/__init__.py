@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.forking import no_fork
 from haltpoint.models.base import (
     Message,
     MessageLog,
@@ -42,7 +43,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The provider client lives in the native module, which offline models must not need.
     if name == "ProviderModel":
-        from haltpoint.models.provider import ProviderModel
-
+        with no_fork:
+            from haltpoint.models.provider import ProviderModel
         return ProviderModel
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, TypeAlias, cast, overload
 
-__all__ = ["Message", "MessageLog", "MessageView", "Role", "ToolCall"]
+__all__ = ["Message", "MessageLog", "MessageRecord", "MessageView", "Role", "ToolCall"]
 
 Role = Literal["system", "user", "assistant", "tool"]
+
+MessageRecord: TypeAlias = (
+    "tuple[Role, str | None, list[tuple[str, str, str]], str | None, str | None, bool, str | None]"
+)
+"""A message as the engine tells it: role, content, calls (id, name, arguments as JSON), id of the call that it answers,
+name of the tool, whether it reports a failure, provider data as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +113,10 @@ class MessageView(Sequence[Message]):
     It shares the log's storage, so that taking one costs the same however long the conversation is.
     """
 
-    __slots__ = ("_length", "_messages", "_replies")
+    __slots__ = ("_length", "_log")
 
-    def __init__(self, messages: list[Message], replies: list[int], length: int) -> None:
-        self._messages = messages
-        self._replies = replies
+    def __init__(self, log: MessageLog, length: int) -> None:
+        self._log = log
         self._length = length
 
     def __len__(self) -> int:
@@ -122,12 +129,13 @@ class MessageView(Sequence[Message]):
     def __getitem__(self, index: int | slice) -> Message | list[Message]:
         # A range knows the rules of negative indices, steps and bounds at this view's length.
         places = range(self._length)[index]
+        messages = self._log.messages()
         if isinstance(places, int):
-            return self._messages[places]
-        return [self._messages[place] for place in places]
+            return messages[places]
+        return [messages[place] for place in places]
 
     def __iter__(self) -> Iterator[Message]:
-        return islice(self._messages, self._length)
+        return islice(self._log.messages(), self._length)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (MessageView, list, tuple)):
@@ -140,39 +148,93 @@ class MessageView(Sequence[Message]):
     def __repr__(self) -> str:
         return repr(list(self))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy stands by itself: the log goes on with its run.
+        return _view_of, (list(self),)
+
     def count_replies(self, start: int = 0) -> int:
         """Return how many messages from index `start` on are the model's, without walking them."""
         first = range(self._length + 1)[min(start, self._length)]
-        return self._replies[self._length] - self._replies[first]
+        return self._log.count_replies(first, self._length)
 
 
 class MessageLog:
     """The growing conversation of a run. Messages are only ever added."""
 
-    __slots__ = ("_messages", "_replies")
+    __slots__ = ("_making", "_messages", "_records", "_replies")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._messages: list[Message] = []
+        # Of the latest messages: what they are made of when somebody looks.
+        self._records: list[MessageRecord] = []
+        self._making = threading.Lock()
         # Assistant messages before each index: a scripted model asks for this in every step.
         self._replies = [0]
         self.extend(messages)
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._replies) - 1
 
     def __repr__(self) -> str:
-        return f"MessageLog({self._messages!r})"
+        return f"MessageLog({self.messages()!r})"
 
     def append(self, message: Message) -> None:
         """Add one message."""
-        self._messages.append(message)
-        self._replies.append(self._replies[-1] + (message.role == "assistant"))
+        self.messages().append(message)
+        self._count(message.role)
 
     def extend(self, messages: Iterable[Message]) -> None:
         """Add messages in their order."""
         for message in messages:
             self.append(message)
 
+    def extend_with_records(self, records: Iterable[MessageRecord]) -> None:
+        """Add messages in their order, each made when it or a later one is looked at for the first time."""
+        for record in records:
+            self._records.append(record)
+            self._count(record[0])
+
+    def messages(self) -> list[Message]:
+        """Return the messages held now. The list is the log's own, and grows with it: not to be changed."""
+        if self._records:
+            # A model may look at its request from a thread of its own.
+            with self._making:
+                made = [_from_record(*record) for record in self._records]
+                self._messages.extend(made)
+                del self._records[: len(made)]
+        return self._messages
+
+    def count_replies(self, start: int, end: int) -> int:
+        """Return how many of the messages from index `start` up to `end` are the model's, without walking them."""
+        return self._replies[end] - self._replies[start]
+
     def view(self) -> MessageView:
         """Return the messages held now, in constant time; later additions do not show in it."""
-        return MessageView(self._messages, self._replies, len(self._messages))
+        return MessageView(self, len(self))
+
+    def _count(self, role: Role) -> None:
+        self._replies.append(self._replies[-1] + (role == "assistant"))
+
+
+def _view_of(messages: list[Message]) -> MessageView:
+    return MessageLog(messages).view()
+
+
+def _from_record(
+    role: Role,
+    content: str | None,
+    calls: list[tuple[str, str, str]],
+    tool_call_id: str | None,
+    name: str | None,
+    is_error: bool,
+    provider_data: str | None,
+) -> Message:
+    return Message(
+        role=role,
+        content=content,
+        tool_calls=tuple(ToolCall(call_name, json.loads(args), call_id) for call_id, call_name, args in calls),
+        tool_call_id=tool_call_id,
+        name=name,
+        provider_data=None if provider_data is None else json.loads(provider_data),
+        is_error=is_error,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from haltpoint.driving.live import driver_of
+from haltpoint.forking import no_fork
 
 __all__ = ["cancel_run"]
 
@@ -31,6 +32,6 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
     if driver is not None:
         driver.cancel(interrupt=interrupt, by="cancel_run")
         return True
-    from haltpoint.db.database import open_databases
-
+    with no_fork:
+        from haltpoint.db.database import open_databases
     return any(database.cancel(run_id, interrupt=interrupt) for database in open_databases())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
@@ -25,8 +26,8 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
     if not isinstance(tool_args, Mapping):
         raise _unusable(requirement, f"must be a mapping of all the call's arguments, not {type(tool_args).__name__}")
     # Only who changes arguments needs to know what counts as JSON there.
-    from haltpoint.tools.json_form import NotJsonError, json_text
-
+    with no_fork:
+        from haltpoint.tools.json_form import NotJsonError, json_text
     try:
         changed: dict[str, Any] = json.loads(json_text(dict(cast("Mapping[str, Any]", tool_args))))
     except NotJsonError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -116,8 +117,8 @@ def converted_value(field: Mapping[str, Any]) -> Any:
     if field.get("value") is None:
         return None
     # Conversion loads pydantic, which a requirement that is only looked at does not need.
-    from haltpoint.tools.arguments import convert_field_value
-
+    with no_fork:
+        from haltpoint.tools.user_values import convert_field_value
     field_type = field.get("field_type") or "str"
     return convert_field_value(field["value"], field_type, field_name=field["name"])
 

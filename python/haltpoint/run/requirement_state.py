@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.forking import no_fork
 from haltpoint.run.decisions import Decision, RequirementKind, kind_of, unfilled_fields
 from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
 
@@ -140,6 +141,6 @@ class RequirementState:
 
 def _new_id() -> str:
     # Runs give their requirements ids; making one up, and loading what that takes, is the exception.
-    from uuid import uuid4
-
+    with no_fork:
+        from uuid import uuid4
     return str(uuid4())

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 from haltpoint.run.changed_arguments import changed_arguments
 from haltpoint.run.decisions import (
     Decision,
@@ -201,8 +202,8 @@ class RunRequirement(RequirementState):
         """
         if self.draft_decision() is None:
             raise ValueError(f"requirement {self.id} has no decision to commit yet: {self.how_to_resolve}")
-        from haltpoint.driving.background import run_blocking
-
+        with no_fork:
+            from haltpoint.driving.background import run_blocking
         return run_blocking(self._committed())
 
     async def _committed(self) -> RunRequirement:

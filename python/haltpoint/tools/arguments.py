@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ToolArgumentsError
+from haltpoint.forking import no_fork
 
-from .json_form import NotJsonError, json_text, parse_json, shown
-from .user_values import convert_field_value
+from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
 from .validation import InvalidValueError, validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["argument_problems", "bind_arguments", "convert_field_value", "parse_arguments"]
+__all__ = ["CheckedArguments", "argument_problems", "bind_arguments", "bind_journaled", "check_arguments"]
 
 
-def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Do what `ToolDefinition.parse_arguments` says."""
-    given = _read_object(definition, arguments)
+class CheckedArguments(NamedTuple):
+    """The arguments of a call that fit its tool: as JSON data of their own, and as compact JSON text."""
+
+    data: dict[str, Any]
+    text: str
+
+
+def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+    """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
+    given, text = _read_object(definition, arguments)
+    count = len(given)
     problems: list[str] = []
     for name, problem in _found_problems(definition, given):
         if name in definition.user_input_fields:
@@ -30,25 +39,20 @@ def parse_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
     _raise_problems(definition, problems)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
-    return given
+    return CheckedArguments(given, text if len(given) == count else dump_json(given))
 
 
 def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """Do what `ToolDefinition.argument_problems` says."""
     try:
-        given = _read_object(definition, arguments)
+        given = _read_object(definition, arguments).data
     except ToolArgumentsError as error:
         return [(None, str(error))]
     return [*_found_problems(definition, given)]
 
 
 def _found_problems(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    known = [parameter.name for parameter in definition.inputs]
-    problems = [
-        (name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}")
-        for name in given
-        if name not in known
-    ]
+    problems = _unknown(definition, given)
     for parameter in definition.inputs:
         problem = _problem(definition, parameter, given)
         if problem is not None:
@@ -58,7 +62,15 @@ def _found_problems(definition: ToolDefinition, given: Mapping[str, Any]) -> lis
 
 def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `ToolDefinition.bind` says."""
-    given = _read_object(definition, arguments)
+    return _bound(definition, _read_object(definition, arguments).data)
+
+
+def bind_journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
+    """Do the same for JSON text out of the journal, which was checked before it was written."""
+    return _bound(definition, json.loads(text))
+
+
+def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
     bound: dict[str, Any] = {}
     problems: list[str] = []
     for parameter in definition.inputs:
@@ -69,13 +81,23 @@ def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
             bound[parameter.name] = validated_parameter(parameter, given[parameter.name], strict=definition.strict)
         except InvalidValueError as error:
             problems.append(str(error))
-    problems.extend(f"{name}: there is no such argument" for name in given.keys() - _names(definition))
-    _raise_problems(definition, problems)
+    if problems or len(bound) < len(given):
+        known = {parameter.name for parameter in definition.inputs}
+        problems.extend(f"{name}: there is no such argument" for name in given.keys() - known)
+        _raise_problems(definition, problems)
     return bound
 
 
-def _names(definition: ToolDefinition) -> set[str]:
-    return {parameter.name for parameter in definition.inputs}
+def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = [parameter.name for parameter in definition.inputs]
+    if all(name in known for name in given):
+        return []
+    arguments = ", ".join(known) or "none"
+    return [
+        (name, f"{name}: there is no such argument; the arguments are: {arguments}")
+        for name in given
+        if name not in known
+    ]
 
 
 def _problem(definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]) -> str | None:
@@ -102,10 +124,10 @@ def _raise_problems(definition: ToolDefinition, problems: list[str]) -> None:
         )
 
 
-def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the arguments as JSON data that nobody else holds."""
+def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+    """Return the arguments as JSON data that nobody else holds, and as text."""
     try:
-        value = _read(arguments)
+        value, text = _read(arguments)
     except NotJsonError as error:
         raise ToolArgumentsError(
             f"The arguments of {definition.name} can't be used: the object {error}.",
@@ -116,22 +138,22 @@ def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] 
             f"The arguments of {definition.name} must be one JSON object, not {shown(value)}.",
             tool_name=definition.name,
         )
-    return cast("dict[str, Any]", value)
+    return CheckedArguments(cast("dict[str, Any]", value), text)
 
 
-def _read(arguments: object) -> Any:
+def _read(arguments: object) -> tuple[Any, str]:
     if arguments is None:
-        return {}
+        return {}, "{}"
     if isinstance(arguments, str):
-        value = parse_json(arguments) if arguments.strip() else None
-        json_text(value)
-        return {} if value is None else value
+        value = parse_json(arguments) if arguments and not arguments.isspace() else None
+        return ({}, "{}") if value is None else (value, json_text(value))
     if isinstance(arguments, Mapping):
-        return parse_json(json_text(dict(cast("Mapping[object, object]", arguments))))
+        text = json_text(dict(cast("Mapping[object, object]", arguments)))
+        return parse_json(text), text
     raise NotJsonError(f"is a value of type {type(arguments).__name__}, not JSON")
 
 
 def _check_requested_fields(definition: ToolDefinition, arguments: Mapping[str, Any]) -> None:
-    from .user_input import requested_field_problems
-
+    with no_fork:
+        from .user_input import requested_field_problems
     _raise_problems(definition, requested_field_problems(arguments))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 __all__ = ["ToolCallContext", "current_tool_call", "tool_call_scope"]
+
+
+class _Flag:
+    # An event would bring a lock and a condition that nobody waits for.
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        self.is_set = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,12 @@ class ToolCallContext:
     tool_name: str
     idempotency_key: str
     attempt: int = 1
-    _cancelled: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
+    _cancelled: _Flag = field(default_factory=_Flag, init=False, repr=False, compare=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether the run was asked to stop; a long tool looks here now and then and returns early."""
-        return self._cancelled.is_set()
+        return self._cancelled.is_set
 
     def next_attempt(self) -> ToolCallContext:
         """Return the context of the attempt after this one; a cancellation reaches both."""
@@ -47,7 +50,7 @@ class ToolCallContext:
 
     def mark_cancelled(self) -> None:
         """Make `cancelled` true, for good. Safe to call from any thread."""
-        self._cancelled.set()
+        self._cancelled.is_set = True
 
 
 _CURRENT_CALL: ContextVar[ToolCallContext] = ContextVar("haltpoint_current_tool_call")
@@ -68,11 +71,22 @@ def current_tool_call() -> ToolCallContext:
     return context
 
 
-@contextmanager
-def tool_call_scope(context: ToolCallContext) -> Generator[ToolCallContext, None, None]:
+def tool_call_scope(context: ToolCallContext) -> AbstractContextManager[ToolCallContext]:
     """Make `context` the current tool call inside the `with` block."""
-    token = _CURRENT_CALL.set(context)
-    try:
-        yield context
-    finally:
-        _CURRENT_CALL.reset(token)
+    return _Scope(context)
+
+
+class _Scope:
+    __slots__ = ("_context", "_token")
+
+    _token: Token[ToolCallContext]
+
+    def __init__(self, context: ToolCallContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> ToolCallContext:
+        self._token = _CURRENT_CALL.set(self._context)
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT_CALL.reset(self._token)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from haltpoint.forking import no_fork
+
+from .arguments import argument_problems, bind_arguments, check_arguments
 from .callables import (
     AnyFunction,
     canonical_module,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolDefinition", "define_tool"]
 
-_SCHEMA_ATTRIBUTE = "__haltpoint_schema__"
+_BUILT_ATTRIBUTE = "__haltpoint_definition__"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,14 +104,10 @@ class ToolDefinition:
         Raises:
             ToolArgumentsError: they break the schema or are no JSON; the message is written for the model.
         """
-        from .arguments import parse_arguments
-
-        return parse_arguments(self, arguments)
+        return check_arguments(self, arguments).data
 
     def argument_problems(self, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
         """Return what is wrong with arguments that a person gives: which argument, where it is one, and the problem."""
-        from .arguments import argument_problems
-
         return argument_problems(self, arguments)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,8 +120,6 @@ class ToolDefinition:
         Raises:
             ToolArgumentsError: an argument is missing or invalid.
         """
-        from .arguments import bind_arguments
-
         return bind_arguments(self, arguments)
 
     def user_input_schema(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -131,8 +128,8 @@ class ToolDefinition:
         The value is the model's, else the default; for the fields that the person gives it is None, also when the
         model made a guess. Other parameters without a value are left out.
         """
-        from .user_values import user_input_schema
-
+        with no_fork:
+            from .user_values import user_input_schema
         return user_input_schema(self, arguments)
 
     def check_user_input(self, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,15 +143,15 @@ class ToolDefinition:
         Raises:
             InvalidResolutionError: a value is missing or does not fit, or the tool has no such field.
         """
-        from .user_values import check_user_input
-
+        with no_fork:
+            from .user_values import check_user_input
         return check_user_input(self, arguments, values)
 
 
 def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> ToolDefinition:
     """Return the definition of a function, bound method or callable object.
 
-    The schema is built once per function, whatever the number of definitions.
+    It is built once per function, however often it is asked for.
 
     Args:
         function: decorated or not.
@@ -164,18 +161,53 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
         TypeError: it can't be a tool, or a parameter's type has no JSON schema.
         ValueError: its options do not fit its signature.
     """
+    options = options_of(function) if options is None else options
+    is_bound = inspect.ismethod(function)
+    owner: AnyFunction = function.__func__ if inspect.ismethod(function) else function
+    built: object = getattr(owner, _BUILT_ATTRIBUTE, None)
+    if not (isinstance(built, _Built) and built.is_for(owner, is_bound, options)):
+        built = _keep(_Built(owner, is_bound, options, _build(function, owner, options)))
+    return replace(built.definition, function=function) if is_bound else built.definition
+
+
+class _Built(NamedTuple):
+    """A definition that is kept on the function it was built for; of a bound method, without its object.
+
+    Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to
+    functions with other parameters, hence the note of the owner.
+    """
+
+    owner: AnyFunction
+    is_bound: bool
+    options: ToolOptions
+    definition: ToolDefinition
+
+    def is_for(self, owner: object, is_bound: bool, options: ToolOptions) -> bool:
+        return self.owner is owner and self.is_bound is is_bound and self.options is options
+
+
+def _keep(built: _Built) -> _Built:
+    try:
+        setattr(built.owner, _BUILT_ATTRIBUTE, built)
+    except AttributeError:
+        # Builtins and objects with slots take no attributes; their definition is built each time.
+        return built
+    return built
+
+
+def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> ToolDefinition:
     if is_unbound_method(function):
         raise TypeError(
             f"{qualified_name(function)} is a method without its object; "
             "hand over the toolkit's instance, or the method of an instance"
         )
-    options = options_of(function) if options is None else options
-    schema = _schema_of(function, options)
+    check_tool(function, options)
+    schema = _schema(function, options)
     return ToolDefinition(
         name=schema.name,
         description=schema.description if options.description is None else options.description,
         parameters=schema.json_schema,
-        function=function,
+        function=owner,
         is_async=is_async(function),
         pause=options.pause,
         confirmation_rule=options.confirmation_rule,
@@ -199,40 +231,9 @@ def define_tool(function: AnyFunction, options: ToolOptions | None = None) -> To
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _BuiltSchema:
-    """A schema that is kept on the function it was built for.
+def _schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
+    # Pydantic, too, imports parts of itself late, as the types need them.
+    with no_fork:
+        from .schema import build_schema
 
-    Kept there and not in a table, so that both are collected together. `functools.wraps` copies attributes to
-    functions with other parameters, hence the note of the owner.
-    """
-
-    owner: object
-    is_bound: bool
-    options: ToolOptions
-    schema: ToolSchema
-
-    def is_for(self, owner: object, is_bound: bool, options: ToolOptions) -> bool:
-        return self.owner is owner and self.is_bound is is_bound and self.options is options
-
-
-def _schema_of(function: AnyFunction, options: ToolOptions) -> ToolSchema:
-    is_bound = inspect.ismethod(function)
-    owner: object = function.__func__ if inspect.ismethod(function) else function
-    built: object = getattr(owner, _SCHEMA_ATTRIBUTE, None)
-    if isinstance(built, _BuiltSchema) and built.is_for(owner, is_bound, options):
-        return built.schema
-    schema = _build_schema(function, options)
-    try:
-        setattr(owner, _SCHEMA_ATTRIBUTE, _BuiltSchema(owner, is_bound, options, schema))
-    except AttributeError:
-        # Builtins and objects with slots take no attributes; their schema is built each time.
-        return schema
-    return schema
-
-
-def _build_schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
-    from .schema import build_schema
-
-    check_tool(function, options)
-    return build_schema(tool_name(function, options), function, options.user_input_fields)
+        return build_schema(tool_name(function, options), function, options.user_input_fields)

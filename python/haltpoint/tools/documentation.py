@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from docstring_parser import Docstring, ParseError, parse
 
@@ -12,8 +14,7 @@ from .callables import AnyFunction, implementation
 __all__ = ["Documentation", "read_documentation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Documentation:
+class Documentation(NamedTuple):
     """The parts of a docstring that a model reads.
 
     Attributes:
@@ -22,7 +23,7 @@ class Documentation:
     """
 
     description: str = ""
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: Mapping[str, str] = MappingProxyType({})
 
 
 def read_documentation(function: AnyFunction) -> Documentation:

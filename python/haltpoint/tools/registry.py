@@ -11,6 +11,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from haltpoint.forking import no_fork
+
 from .callables import canonical_module, is_unbound_method, tool_name
 
 if TYPE_CHECKING:
@@ -42,8 +44,8 @@ def registered_tool(name: str, module: str) -> ToolDefinition | None:
         name: the model's name for the tool.
         module: the module as `ToolDefinition.module` gives it.
     """
-    from .definition import define_tool
-
+    with no_fork:
+        from .definition import define_tool
     functions = _FUNCTIONS.get((module, name), WeakValueDictionary())
     # A function may be collected at any moment; what `items` yields is held.
     latest = max(functions.items(), default=None, key=itemgetter(0))

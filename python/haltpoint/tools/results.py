@@ -7,12 +7,10 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from pathlib import PurePath
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
-
 from haltpoint.exceptions import ToolResultError
+from haltpoint.forking import no_fork
 
 from .json_form import MAX_DEPTH, NotJsonError, check_text, dump_json
 
@@ -101,11 +99,17 @@ def _finite(value: float) -> float:
 
 def _plain_scalar(value: object) -> Any:
     """Return the text or number by which JSON shows times, UUIDs, decimals, paths and the like."""
+    # Slow to load, and not needed for text, numbers and containers.
+    with no_fork:
+        from pathlib import PurePath
+
+        from pydantic_core import PydanticSerializationError, to_jsonable_python
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Iterable):
         # An iterator can be read once and may never end.
         raise _unknown(cast("object", value), "return a list of its items")
+
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, TypeError) as error:

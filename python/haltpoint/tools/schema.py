@@ -1,6 +1,6 @@
 """From a function's signature and docstring to the JSON schema of its arguments.
 
-This module loads pydantic, and is itself loaded when the first tool is used.
+Pydantic is loaded for types that need it, pydantic's core for all.
 """
 
 from __future__ import annotations
@@ -8,41 +8,24 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import sys
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final, Optional, cast, get_type_hints
+from copy import deepcopy
+from typing import Any, NamedTuple, Optional, cast, get_type_hints
 
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticUserError
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
-from pydantic_core import PydanticSerializationError, SchemaError
+from haltpoint.forking import no_fork
 
 from .callables import AnyFunction, implementation, model_parameters
+from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
-from .json_form import NotJsonError, json_text
+from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
 
-__all__ = ["NO_DEFAULT", "ToolParameter", "ToolSchema", "build_schema"]
+__all__ = ["ToolParameter", "ToolSchema", "build_schema"]
 
 
-class _NoDefault(Enum):
-    NO_DEFAULT = "NO_DEFAULT"
-
-
-NO_DEFAULT: Final = _NoDefault.NO_DEFAULT
-"""Stands for a default value that does not exist, or has no JSON form."""
-
-# Below these keys stand schemas by names of the user's choice, one of which may well be "title" ...
-_SCHEMAS_BY_NAME = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
-# ... and below these stand values, not schemas.
-_VALUES = frozenset({"default", "const", "enum", "examples", "required", "discriminator"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ToolParameter:
+class ToolParameter(NamedTuple):
     """One parameter of a tool.
 
     Attributes:
@@ -59,11 +42,10 @@ class ToolParameter:
     description: str | None
     required: bool
     default: Any
-    adapter: TypeAdapter[Any]
+    adapter: Adapter
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ToolSchema:
+class ToolSchema(NamedTuple):
     """What a model is told about a tool, and what its calls are checked with.
 
     Attributes:
@@ -94,9 +76,8 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
     """
     documentation = read_documentation(function)
     signature = model_parameters(function)
-    adapters = {item.name: _adapter(name, function, item) for item in signature}
-    hints = {item: hint for item, (hint, _) in adapters.items()}
-    properties, definitions = _property_schemas(name, {item: adapter for item, (_, adapter) in adapters.items()})
+    hints = {item.name: _hint(name, function, item) for item in signature}
+    adapters, properties, definitions = _understood(name, hints)
     for item in signature:
         _complete(properties[item.name], item, documentation.parameters.get(item.name))
     required = [item.name for item in signature if _is_required(item, optional)]
@@ -105,16 +86,14 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
         name=name,
         description=documentation.description,
         parameters=tuple(
-            _tool_parameter(item, hints[item.name], adapters[item.name][1], properties[item.name]) for item in signature
+            _tool_parameter(item, hints[item.name], adapters[item.name], properties[item.name]) for item in signature
         ),
         json_schema=json_schema,
         digest=_digest(name, json_schema),
     )
 
 
-def _tool_parameter(
-    parameter: inspect.Parameter, hint: Any, adapter: TypeAdapter[Any], schema: dict[str, Any]
-) -> ToolParameter:
+def _tool_parameter(parameter: inspect.Parameter, hint: Any, adapter: Adapter, schema: dict[str, Any]) -> ToolParameter:
     return ToolParameter(
         name=parameter.name,
         type_name=type_name(hint),
@@ -144,7 +123,7 @@ def _complete(schema: dict[str, Any], parameter: inspect.Parameter, description:
     if description:
         schema.setdefault("description", description)
     if parameter.default is not inspect.Parameter.empty:
-        default = _plain_default(parameter.default)
+        default = plain_default(parameter.default)
         if default is not NO_DEFAULT:
             schema["default"] = default
 
@@ -178,22 +157,41 @@ def _without_descriptions(schema: Any) -> Any:
     return kept
 
 
-def _adapter(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> tuple[Any, TypeAdapter[Any]]:
-    """Return the evaluated annotation of a parameter, and what validates its values."""
-    if isinstance(parameter.default, FieldInfo):
+def _understood(tool: str, hints: Mapping[str, Any]) -> tuple[Mapping[str, Adapter], dict[str, Any], dict[str, Any]]:
+    """Return what validates each parameter, the schema of each, and the definitions that the schemas share."""
+    plain = {name: found for name, hint in hints.items() if (found := plain_type(hint)) is not None}
+    if len(plain) == len(hints):
+        return _plainly_understood(plain)
+    with no_fork:
+        from .pydantic_types import adapter_of, property_schemas
+    adapters = {name: adapter_of(tool, name, hint) for name, hint in hints.items()}
+    return adapters, *property_schemas(tool, adapters)
+
+
+def _plainly_understood(
+    plain: Mapping[str, PlainType],
+) -> tuple[Mapping[str, Adapter], dict[str, Any], dict[str, Any]]:
+    adapters = {name: PlainAdapter(found.core) for name, found in plain.items()}
+    return adapters, {name: deepcopy(found.json) for name, found in plain.items()}, {}
+
+
+def _hint(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any:
+    """Return the evaluated annotation of a parameter."""
+    if _is_pydantic_field(parameter.default):
         raise TypeError(
             f"the default of parameter {parameter.name!r} of tool {tool!r} is a pydantic Field, which the function "
             "would be called with; write Annotated[..., Field(...)] as the type and a plain default"
         )
     hint = _evaluated(tool, function, parameter)
     if parameter.default is None and not accepts_none(hint):
-        hint = Optional[hint]  # noqa: UP045 - the bar does not work with every kind of annotation
-    try:
-        return hint, TypeAdapter(hint)
-    except (PydanticUserError, SchemaError, TypeError) as error:
-        raise TypeError(
-            f"parameter {parameter.name!r} of tool {tool!r} has a type that can't be validated: {error}"
-        ) from error
+        return Optional[hint]  # noqa: UP045 - the bar does not work with every kind of annotation
+    return hint
+
+
+def _is_pydantic_field(default: object) -> bool:
+    # Whoever made one has loaded its module.
+    fields = sys.modules.get("pydantic.fields")
+    return fields is not None and isinstance(default, fields.FieldInfo)
 
 
 def _evaluated(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any:
@@ -229,64 +227,3 @@ def _enclosing_names(function: AnyFunction) -> dict[str, Any]:
         except ValueError:  # the enclosing function has not come to that variable
             continue
     return found
-
-
-class _ArgumentSchema(GenerateJsonSchema):
-    """Pydantic's generator, less what differs from one process to the next."""
-
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - pydantic declares it so
-        "skipped-choice",
-        "non-serializable-default",
-    }
-
-    def encode_default(self, dft: Any) -> Any:
-        default = _plain_default(dft)
-        if default is NO_DEFAULT:
-            raise PydanticSerializationError("left out of the schema: not plain data")
-        return default
-
-
-def _property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the schema of each parameter, and the definitions that they share."""
-    try:
-        schemas, shared = TypeAdapter.json_schemas(
-            [(name, "validation", adapter) for name, adapter in adapters.items()],
-            schema_generator=_ArgumentSchema,
-        )
-    except PydanticUserError as error:
-        raise TypeError(f"tool {tool!r} has a parameter without a JSON schema: {error}") from error
-    properties = {name: _without_titles(schemas[name, "validation"]) for name in adapters}
-    return properties, _without_titles(shared).get("$defs", {})
-
-
-def _without_titles(schema: Any) -> Any:
-    """Return `schema` without its titles: they repeat the names, at the price of tokens."""
-    if isinstance(schema, list):
-        return [_without_titles(item) for item in cast("list[object]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    items = cast("dict[str, Any]", schema).items()
-    return {key: _untitled(key, value) for key, value in items if key != "title"}
-
-
-def _untitled(key: str, value: Any) -> Any:
-    if key in _VALUES:
-        return value
-    if key in _SCHEMAS_BY_NAME:
-        return {name: _without_titles(schema) for name, schema in value.items()}
-    return _without_titles(value)
-
-
-def _plain_default(value: Any) -> Any:
-    """Return the JSON form of a default that is plain data, else NO_DEFAULT.
-
-    Anything else, such as a time or a random id, may be another value in the next process.
-    """
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, (set, frozenset)):
-        value = sorted(cast("set[Any]", value), key=repr)
-    try:
-        return json.loads(json_text(value))
-    except NotJsonError:
-        return NO_DEFAULT

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.forking import no_fork
+
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
@@ -21,9 +23,9 @@ def schema_problems(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
         jsonschema.exceptions.SchemaError: the schema is none.
     """
     # Loading it takes longer than all of haltpoint, and most decisions change nothing.
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
-
+    with no_fork:
+        from jsonschema import Draft202012Validator
+        from referencing import Registry
     Draft202012Validator.check_schema(schema)
     # An empty registry: what a schema in a database refers to is never fetched from elsewhere.
     registry: Registry[Any] = Registry()

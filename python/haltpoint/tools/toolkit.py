@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .callables import OPTIONS_ATTRIBUTE
 from .options import DEFAULT_OPTIONS, ToolOptions
@@ -26,8 +25,7 @@ class ToolKit:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class ToolKitMethod:
+class ToolKitMethod(NamedTuple):
     """A method of a toolkit, bound to its instance.
 
     Attributes:

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, ValidationError
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 
+from .defaults import NO_DEFAULT
 from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
-from .schema import NO_DEFAULT
 from .validation import InvalidValueError, validated, validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
+    from .plain_types import Adapter
     from .schema import ToolParameter
 
 __all__ = ["check_user_input", "convert_field_value", "user_input_schema"]
@@ -147,11 +148,14 @@ def _basic_name(field_type: str) -> str:
 
 
 @cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_BASIC_TYPES[name])
+def _adapter(name: str) -> Adapter:
+    with no_fork:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(_BASIC_TYPES[name])
 
 
-def _basic_adapter(name: str) -> TypeAdapter[Any] | None:
+def _basic_adapter(name: str) -> Adapter | None:
     return _adapter(name) if name in _BASIC_TYPES else None
 
 
@@ -165,7 +169,7 @@ def _invalid(field_name: str, type_name: str, value: object, error: Exception) -
     )
 
 
-def _converted(adapter: TypeAdapter[Any], value: object, *, strict: bool = False) -> Any:
+def _converted(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     """Return the JSON data closest to `value` that the type takes.
 
     Raises:
@@ -199,7 +203,7 @@ def _candidates(value: object) -> Iterator[object]:
         yield dump_json(value)
 
 
-def _fits(adapter: TypeAdapter[Any], value: object, *, strict: bool) -> bool:
+def _fits(adapter: Adapter, value: object, *, strict: bool) -> bool:
     try:
         validated(adapter, value, strict=strict)
     except (ValidationError, InvalidValueError):
@@ -207,7 +211,7 @@ def _fits(adapter: TypeAdapter[Any], value: object, *, strict: bool) -> bool:
     return True
 
 
-def _normalised(adapter: TypeAdapter[Any], value: object) -> Any:
+def _normalised(adapter: Adapter, value: object) -> Any:
     """Return the JSON form of what a scalar was converted to: True for "yes".
 
     Containers stay as they are and are converted when the tool is called: their types may hide values, such as a

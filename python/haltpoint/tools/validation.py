@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from pydantic import ValidationError
+from haltpoint.forking import no_fork
 
 from .json_form import dump_json, shown
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import ValidationError
 
+    from .plain_types import Adapter
     from .schema import ToolParameter
 
 __all__ = ["InvalidValueError", "validated", "validated_parameter"]
@@ -23,7 +24,7 @@ class InvalidValueError(ValueError):
     """A value does not fit. The message says what was expected and what was given."""
 
 
-def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False) -> Any:
+def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     """Return the Python object that `value`, which must be JSON data, stands for.
 
     It is read as JSON and shares nothing with `value`, so that a tool can't change what was journaled.
@@ -34,9 +35,9 @@ def validated(adapter: TypeAdapter[Any], value: object, *, strict: bool = False)
     """
     try:
         return adapter.validate_json(dump_json(value), strict=strict or None)
-    except ValidationError:
-        raise
     except Exception as error:
+        if _is_validation_error(error):
+            raise
         # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
         raise InvalidValueError(f"{shown(value)} could not be checked ({type(error).__name__}: {error})") from error
 
@@ -49,10 +50,20 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
     """
     try:
         return validated(parameter.adapter, value, strict=strict)
-    except ValidationError as error:
-        raise InvalidValueError("; ".join(_problems(parameter, value, error))) from error
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{parameter.name}: {error}") from error
+    except ValueError as error:
+        problem = (
+            "; ".join(_problems(parameter, value, error))
+            if _is_validation_error(error)
+            else f"{parameter.name}: {error}"
+        )
+        raise InvalidValueError(problem) from error
+
+
+def _is_validation_error(error: Exception) -> TypeGuard[ValidationError]:
+    # Loaded by whatever raises it, and slow to load.
+    with no_fork:
+        from pydantic_core import ValidationError
+    return isinstance(error, ValidationError)
 
 
 def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:

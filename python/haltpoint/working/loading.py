@@ -28,12 +28,13 @@ def load_agents(target: str) -> list[Agent]:
     module_name, separator, path = target.partition(":")
     if not (module_name and separator and path):
         raise NoAgentsError(f"name the agent as module:attribute, such as agents:clerk, not {target!r}")
-    found = _attribute(_module(module_name), path, target)
+    found: object = _attribute(_module(module_name), path, target)
+    kind = type(found).__name__
     listed = cast("Sequence[object]", found if isinstance(found, (list, tuple)) else [found])
     agents = [agent for agent in listed if isinstance(agent, Agent)]
     if agents and len(agents) == len(listed):
         return agents
-    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {type(cast('object', found)).__name__}")
+    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {kind}")
 
 
 def _module(name: str) -> Any:

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
+use super::mailbox::Urgency;
 use super::reader::{PendingRead, Reader, Request};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::worker::Worker;
-use super::writer::{Submission, Writer};
+use super::writer::{SharedWriter, Submission, Writer};
 use super::{Completion, ReadJob, new_holder};
 use crate::Text;
 use crate::journal::AuditKey;
@@ -27,7 +28,8 @@ pub(super) struct OpenFile {
     fault_plan: FaultPlan,
     holder: Holder,
     openings: AtomicUsize,
-    writer: Worker<Submission>,
+    writer: Arc<SharedWriter>,
+    writing: Worker<Submission>,
     reader: Arc<Worker<Request>>,
     subscribers: Arc<Subscribers>,
 }
@@ -36,12 +38,13 @@ impl OpenFile {
     /// Opens the file for one opening. No thread starts yet.
     pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
+        store.take_over_log()?;
         let (_, cursor) = store.outsiders_after(None)?;
         let (durability, lease, holder) = (options.durability, options.lease, new_holder());
         let (fault_plan, audit_key) = (options.fault_plan.clone(), options.audit_key.clone());
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
         let subscribers = Arc::new(Subscribers::default());
-        let reader = Reader::new(path, options, Arc::clone(&subscribers), cursor);
+        let reader = Reader::new(path, identity, options, Arc::clone(&subscribers), cursor);
         let reader = Arc::new(Worker::new("haltpoint-read", move |requests| reader.run(&requests)));
         let wake_reader = wake(&reader, &subscribers);
         let writer = Writer {
@@ -50,7 +53,11 @@ impl OpenFile {
             fault_plan: fault_plan.clone(),
             wake_reader,
         };
-        let writer = Worker::new("haltpoint-write", move |submissions| writer.run(&submissions));
+        let writer = Arc::new(SharedWriter::new(writer, durability == Durability::Normal));
+        let writing = Worker::new("haltpoint-write", {
+            let writer = Arc::clone(&writer);
+            move |submissions| writer.run(&submissions)
+        });
         Ok(Self {
             identity,
             durability,
@@ -60,6 +67,7 @@ impl OpenFile {
             holder,
             openings: AtomicUsize::new(1),
             writer,
+            writing,
             reader,
             subscribers,
         })
@@ -105,34 +113,42 @@ impl OpenFile {
     /// Counts one opening less; with the last one, writes what waits and closes the file.
     pub(super) fn leave(&self) {
         if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.writer.stop();
+            if self.writing.stop() {
+                self.writer.close();
+            }
             self.reader.stop();
         }
     }
 
     pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion));
+        let submission = Submission::new(operation, completion);
+        if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
+            self.send(submission, Urgency::Now);
+        }
     }
 
     pub(super) fn submit_patiently(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion).patient());
+        self.send(Submission::new(operation, completion), Urgency::Soon);
     }
 
-    fn send(&self, submission: Submission) {
-        if let Err((submission, error)) = self.writer.send(submission) {
+    fn send(&self, submission: Submission, urgency: Urgency) {
+        if let Err((submission, error)) = self.writing.send(submission, urgency) {
             submission.fail(error);
         }
     }
 
     pub(super) fn read(&self, job: ReadJob) {
-        if let Err((Request::Read(job), error)) = self.reader.send(Request::Read(PendingRead::new(job))) {
+        let read = Request::Read(PendingRead::new(job));
+        if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
             job.run(Err(error));
         }
     }
 
     pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
-        let subscription = self.subscribers.add(run_id, subscriber);
-        look(&self.reader);
+        let (subscription, is_first) = self.subscribers.add_noting_first(run_id, subscriber);
+        if is_first {
+            ask(&self.reader, Request::LookOut);
+        }
         subscription
     }
 }
@@ -141,12 +157,12 @@ fn wake(reader: &Arc<Worker<Request>>, subscribers: &Arc<Subscribers>) -> Box<dy
     let (reader, subscribers) = (Arc::clone(reader), Arc::clone(subscribers));
     Box::new(move || {
         if !subscribers.is_empty() {
-            look(&reader);
+            ask(&reader, Request::Look);
         }
     })
 }
 
-fn look(reader: &Worker<Request>) {
+fn ask(reader: &Worker<Request>, request: Request) {
     // A reader that has stopped has nobody left to tell.
-    let _ = reader.send(Request::Look);
+    let _ = reader.send(request, Urgency::Now);
 }

@@ -60,6 +60,16 @@ impl Heartbeat {
         self.due = Instant::now() + if beaten.is_ok() { interval } else { interval.min(RETRY) };
     }
 
+    /// Renews the leases at the next opportunity.
+    pub(super) fn hasten(&mut self) {
+        self.due = Instant::now();
+    }
+
+    /// Whether exactly one run is held, and nothing is owed.
+    pub(super) fn is_about_one_run(&self) -> bool {
+        self.held.len() == 1 && self.owed.is_empty()
+    }
+
     /// Learns from an operation's outcome which leases are held.
     pub(super) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
         match (operation, outcome) {

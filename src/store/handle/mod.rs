@@ -5,9 +5,11 @@ mod file;
 mod heartbeat;
 mod hosted;
 mod inline;
+mod mailbox;
 mod reader;
 mod registry;
 mod subscribers;
+mod weight;
 mod worker;
 mod writer;
 
@@ -45,7 +47,8 @@ const MEMORY_LEASE: Duration = Duration::from_secs(30);
 /// A store for any number of threads. Clones are the same opening: closing one closes all of them.
 ///
 /// On a file, operations go to a thread of their own, where whatever waits shares one transaction; reads go to another.
-/// Both start when they are first needed. In memory, everything happens inside the call.
+/// Both start when they are first needed. An operation that waits neither for the disk nor for anybody else may be carried out inside the
+/// call; in memory, everything is.
 ///
 /// A handle belongs to the process that opened it: after a fork each method fails in the child.
 #[derive(Clone)]
@@ -139,7 +142,8 @@ impl StoreHandle {
         self.opening.fault_plan.pass(point);
     }
 
-    /// Carries an operation out. On a file this returns at once; in memory `completion` was called before it returns.
+    /// Carries an operation out, without ever waiting for the disk or a lock: where it has to be waited for, another thread does. The
+    /// completion may be called before this returns; in memory it was.
     pub fn submit(&self, operation: Operation, completion: Completion) {
         match self.opening.backend() {
             Ok(Backend::File(file)) => file.submit(operation, completion),

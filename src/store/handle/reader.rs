@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ReadJob;
+use super::mailbox::{Receiver, Waited};
 use super::subscribers::Subscribers;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{OutsiderRecord, Store, StoreError};
 
 /// What the reading thread is asked for.
 pub(super) enum Request {
     Read(PendingRead),
-    /// Outsiders may have appended something, or somebody has begun to wait for it.
+    /// Outsiders may have appended something.
     Look,
+    /// Somebody has begun to wait for what outsiders append: it is looked for at the usual times, so that a run that is soon over costs no
+    /// opening of the file.
+    LookOut,
 }
 
 /// A read job that is called once in any case: one that gets lost hears that the store was closed.
@@ -44,6 +47,7 @@ impl Drop for PendingRead {
 /// What the reading thread works with.
 pub(super) struct Reader {
     path: PathBuf,
+    identity: FileIdentity,
     options: SqliteOptions,
     store: Option<SqliteStore>,
     subscribers: Arc<Subscribers>,
@@ -55,9 +59,16 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Delivers what outsiders append after `cursor`.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions, subscribers: Arc<Subscribers>, cursor: i64) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        identity: FileIdentity,
+        options: SqliteOptions,
+        subscribers: Arc<Subscribers>,
+        cursor: i64,
+    ) -> Self {
         Self {
             path,
+            identity,
             options,
             store: None,
             subscribers,
@@ -70,20 +81,25 @@ impl Reader {
     /// Works requests off until no more can come.
     pub(super) fn run(mut self, receiver: &Receiver<Request>) {
         loop {
-            match self.next(receiver) {
-                Ok(Request::Read(job)) => self.read(job),
-                Ok(Request::Look) | Err(RecvTimeoutError::Timeout) => self.next_look = Instant::now(),
-                Err(RecvTimeoutError::Disconnected) => return,
+            match receiver.wait(self.deadline(), Duration::ZERO) {
+                Waited::Ready => receiver.take().into_iter().for_each(|request| self.answer(request)),
+                Waited::Nothing => self.answer(Request::Look),
+                Waited::End => return,
             }
-            self.look_if_due();
         }
     }
 
-    fn next(&self, receiver: &Receiver<Request>) -> Result<Request, RecvTimeoutError> {
-        if self.subscribers.is_empty() {
-            return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
+    fn deadline(&self) -> Option<Instant> {
+        (!self.subscribers.is_empty()).then_some(self.next_look)
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Read(job) => self.read(job),
+            Request::Look => self.next_look = Instant::now(),
+            Request::LookOut => self.next_look = Instant::now() + self.options.poll_interval,
         }
-        receiver.recv_timeout(self.next_look.saturating_duration_since(Instant::now()))
+        self.look_if_due();
     }
 
     fn read(&mut self, job: PendingRead) {
@@ -93,10 +109,11 @@ impl Reader {
         }
     }
 
+    /// The file may have been deleted since the writer opened it: making a new one in its place would hide that.
     fn store(&mut self) -> Result<&mut SqliteStore, StoreError> {
         match &mut self.store {
             Some(store) => Ok(store),
-            empty => Ok(empty.insert(SqliteStore::open(&self.path, &self.options)?)),
+            empty => Ok(empty.insert(SqliteStore::open_again(&self.path, self.identity, &self.options)?)),
         }
     }
 

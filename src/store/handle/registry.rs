@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::file::OpenFile;
 use super::{FORK_ADVICE, lock};
-use crate::store::StoreError;
 use crate::store::rules::unusable;
 use crate::store::sqlite::{FileIdentity, SqliteOptions, locate};
+use crate::store::{StoreError, fork_guard};
 
 static OPEN: Mutex<BTreeMap<FileIdentity, Registered>> = Mutex::new(BTreeMap::new());
 
@@ -19,6 +19,11 @@ struct Registered {
 
 /// Opens the file, or joins those who have it open already.
 pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>, StoreError> {
+    if fork_guard::is_cut_off() {
+        return Err(cut_off());
+    }
+    // What is locked below is locked for all files.
+    let _inside = fork_guard::enter();
     let located = locate(path)?;
     let identity = FileIdentity::of(&located)
         .map_err(|error| unusable(format!("cannot open the database {}: {error}", path.display())))?;
@@ -35,6 +40,14 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>,
         "the database {} is open in this process with another durability, lease or audit key; open it with the same one, or close it first",
         path.display()
     )))
+}
+
+fn cut_off() -> StoreError {
+    StoreError::Forked {
+        message: "this process was forked while another thread of its parent was inside of SQLite, and can open no database: fork \
+                  again, or start children with the spawn or forkserver method"
+            .to_owned(),
+    }
 }
 
 fn find(identity: FileIdentity, path: &Path) -> Result<Option<Arc<OpenFile>>, StoreError> {

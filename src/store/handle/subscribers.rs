@@ -32,16 +32,23 @@ impl fmt::Debug for Subscribers {
 impl Subscribers {
     /// Adds a subscriber, until the subscription is dropped.
     pub fn add(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> Subscription {
+        self.add_noting_first(run_id, subscriber).0
+    }
+
+    /// As [`Subscribers::add`]; `true`: it is the only one, so that nobody looked out for anything until now.
+    pub(super) fn add_noting_first(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> (Subscription, bool) {
         let mut state = lock(&self.state);
+        let is_first = state.by_run.is_empty();
         state.last_id += 1;
         let id = state.last_id;
         state.by_run.entry(run_id.clone()).or_default().push((id, subscriber));
-        Subscription {
+        let subscription = Subscription {
             process: std::process::id(),
             of: Arc::downgrade(self),
             run_id,
             id,
-        }
+        };
+        (subscription, is_first)
     }
 
     pub(super) fn is_empty(&self) -> bool {

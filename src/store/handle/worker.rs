@@ -1,10 +1,10 @@
 //! A named thread that starts with its first message and ends with its last.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use super::lock;
+use super::mailbox::{Receiver, Sender, Urgency, mailbox};
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
@@ -32,7 +32,7 @@ impl<M: Send + 'static> Worker<M> {
     }
 
     /// Hands a message over, or back with the reason why not.
-    pub(super) fn send(&self, message: M) -> Result<(), (M, StoreError)> {
+    pub(super) fn send(&self, message: M, urgency: Urgency) -> Result<(), (M, StoreError)> {
         let mut state = lock(&self.state);
         if matches!(*state, State::Idle(_)) {
             match start(self.name, std::mem::replace(&mut *state, State::Stopped)) {
@@ -41,27 +41,39 @@ impl<M: Send + 'static> Worker<M> {
             }
         }
         match &*state {
-            State::Running { sender, .. } => sender.send(message).map_err(|unsent| (unsent.0, ended(self.name))),
+            State::Running { sender, .. } => sender
+                .send(message, urgency)
+                .map_err(|unsent| (unsent, ended(self.name))),
             State::Idle(_) | State::Stopped => Err((message, StoreError::Closed)),
         }
     }
 
-    /// Waits until all messages are worked off, except on the thread itself, which cannot wait for its own end.
-    pub(super) fn stop(&self) {
+    /// What `look` makes of the sending end, while the thread runs.
+    pub(super) fn with_sender<T>(&self, look: impl FnOnce(&Sender<M>) -> T) -> Option<T> {
+        match &*lock(&self.state) {
+            State::Running { sender, .. } => Some(look(sender)),
+            State::Idle(_) | State::Stopped => None,
+        }
+    }
+
+    /// Waits until all messages are worked off; on the thread itself, which cannot wait for its own end, `false` says that they are not.
+    pub(super) fn stop(&self) -> bool {
         let state = std::mem::replace(&mut *lock(&self.state), State::Stopped);
         if let State::Running { sender, thread } = state {
             drop(sender);
-            if thread.thread().id() != thread::current().id() {
-                // A thread that panicked has said so, and what it left undone was answered as it unwound.
-                let _ = thread.join();
+            if thread.thread().id() == thread::current().id() {
+                return false;
             }
+            // A thread that panicked has said so, and what it left undone was answered as it unwound.
+            let _ = thread.join();
         }
+        true
     }
 }
 
 fn start<M: Send + 'static>(name: &'static str, state: State<M>) -> Result<State<M>, StoreError> {
     let State::Idle(body) = state else { return Ok(state) };
-    let (sender, receiver) = channel();
+    let (sender, receiver) = mailbox();
     let spawned = thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || body(receiver));

@@ -1,11 +1,14 @@
-//! The thread that writes: whatever waits goes into one transaction with one wait for the disk.
+//! Writing: whatever waits goes into one transaction with one wait for the disk.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::Completion;
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
+use super::mailbox::{Receiver, Sender, Waited};
+use super::weight::is_light;
+use super::worker::Worker;
+use super::{Completion, lock};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Append, Author, Committed, Operation, Store, StoreError};
 
@@ -17,7 +20,6 @@ const PATIENCE: Duration = Duration::from_millis(2);
 pub(super) struct Submission {
     operation: Operation,
     completion: Pending,
-    is_patient: bool,
 }
 
 /// A completion that is called once in any case: one that gets lost hears that the store was closed.
@@ -28,21 +30,27 @@ impl Submission {
         Self {
             operation,
             completion: Pending(Some(completion)),
-            is_patient: false,
         }
     }
 
-    /// Lets the operation wait a moment for others to share its transaction.
-    pub(super) fn patient(self) -> Self {
-        Self {
-            is_patient: true,
-            ..self
-        }
+    fn into_parts(self) -> (Operation, Pending) {
+        (self.operation, self.completion)
+    }
+
+    /// Whether it takes microseconds only to encode and hash it.
+    fn is_light(&self) -> bool {
+        is_light(&self.operation)
     }
 
     /// Ends the submission with an error.
     pub(super) fn fail(self, error: StoreError) {
         self.completion.finish(Err(error));
+    }
+}
+
+impl From<(Operation, Pending)> for Submission {
+    fn from((operation, completion): (Operation, Pending)) -> Self {
+        Self { operation, completion }
     }
 }
 
@@ -62,7 +70,85 @@ impl Drop for Pending {
     }
 }
 
-/// What the writing thread works with.
+/// Who writes to a file: its thread; and, where that takes microseconds only, whoever submits.
+pub(super) struct SharedWriter {
+    /// `None` once the file is closed.
+    writer: Mutex<Option<Writer>>,
+    /// Whether a commit may be made by whoever submits it: where it waits for no disk.
+    may_commit_at_once: bool,
+}
+
+impl SharedWriter {
+    pub(super) fn new(writer: Writer, may_commit_at_once: bool) -> Self {
+        Self {
+            writer: Mutex::new(Some(writer)),
+            may_commit_at_once,
+        }
+    }
+
+    /// What the thread does: works submissions off until no more can come, then closes the file.
+    pub(super) fn run(&self, receiver: &Receiver<Submission>) {
+        loop {
+            let deadline = lock(&self.writer).as_mut().and_then(Writer::keep_in_order);
+            match receiver.wait(deadline, PATIENCE) {
+                Waited::Ready => self.commit(receiver),
+                Waited::Nothing => {}
+                Waited::End => return self.close(),
+            }
+        }
+    }
+
+    /// Taken with the right to write, so that nothing overtakes what was submitted before.
+    fn commit(&self, receiver: &Receiver<Submission>) {
+        let mut writer = lock(&self.writer);
+        let batch = receiver.take();
+        let done = writer.as_mut().map(|writer| writer.commit(batch));
+        drop(writer);
+        done.into_iter().for_each(Done::tell);
+    }
+
+    /// Commits a submission, and what waits before it, here and now, if that takes microseconds only: it waits for no disk and no other
+    /// process, it is small, and there is no other run whose submissions could share the transaction. Hands it back otherwise.
+    pub(super) fn commit_at_once(&self, submission: Submission, worker: &Worker<Submission>) -> Option<Submission> {
+        if !self.may_commit_at_once || !submission.is_light() {
+            return Some(submission);
+        }
+        let Ok(mut guard) = self.writer.try_lock() else {
+            return Some(submission);
+        };
+        let Some(writer) = guard.as_mut().filter(|writer| writer.heartbeat.is_about_one_run()) else {
+            return Some(submission);
+        };
+        let waiting = worker.with_sender(|sender| sender.take_back(Submission::is_light));
+        let Some(mut batch) = waiting.flatten() else {
+            return Some(submission);
+        };
+        batch.push(submission);
+        match writer.commit_at_once(batch) {
+            Ok(done) => {
+                let is_untidy = writer.store.is_untidy();
+                drop(guard);
+                done.tell();
+                if is_untidy {
+                    worker.with_sender(Sender::nudge);
+                }
+            }
+            Err(batch) => {
+                // The file is closed only by whoever has the right to write.
+                worker.with_sender(|sender| sender.send_first(batch));
+            }
+        }
+        None
+    }
+
+    /// Gives the leases back and closes the file.
+    pub(super) fn close(&self) {
+        let writer = lock(&self.writer).take();
+        writer.into_iter().for_each(Writer::finish);
+    }
+}
+
+/// What is written with.
 pub(super) struct Writer {
     pub(super) store: SqliteStore,
     pub(super) heartbeat: Heartbeat,
@@ -71,71 +157,72 @@ pub(super) struct Writer {
     pub(super) wake_reader: Box<dyn Fn() + Send>,
 }
 
-impl Writer {
-    /// Works submissions off until no more can come, then gives the leases back.
-    pub(super) fn run(mut self, receiver: &Receiver<Submission>) {
-        while let Some(batch) = self.next_batch(receiver) {
-            self.commit(batch);
+/// Operations with what is called with their outcomes.
+type Batch = (Vec<Operation>, Vec<Pending>);
+
+/// Submissions and what came of them.
+struct Done(Vec<(Pending, Result<Committed, StoreError>)>);
+
+impl Done {
+    fn tell(self) {
+        for (completion, outcome) in self.0 {
+            completion.finish(outcome);
         }
+    }
+}
+
+impl Writer {
+    /// Does what nobody waits for, and says when there is more of it.
+    fn keep_in_order(&mut self) -> Option<Instant> {
+        if self.store.is_untidy() {
+            // What is in the way now is tried again after a further while; whoever writes meanwhile is told what is wrong.
+            let _ = self.store.tidy_up();
+            // The first write to the log after that waits for the disk: it had better be one that nobody waits for.
+            self.heartbeat.hasten();
+        }
+        self.heartbeat.beat_if_due(&mut self.store);
+        self.heartbeat.time_left().map(|time_left| Instant::now() + time_left)
+    }
+
+    fn commit(&mut self, batch: Vec<Submission>) -> Done {
+        let owed = self.heartbeat.take_owed().into_iter();
+        let owed = owed.map(|operation| Submission::new(operation, Box::new(|_| ())));
+        let batch: Batch = owed.chain(batch).map(Submission::into_parts).unzip();
+        self.fault_plan.pass_before_commit(&batch.0);
+        let outcomes = self.store.commit(&batch.0);
+        self.note(batch, outcomes)
+    }
+
+    /// As [`Writer::commit`]; hands the submissions back where another process is writing.
+    fn commit_at_once(&mut self, batch: Vec<Submission>) -> Result<Done, Vec<Submission>> {
+        let batch: Batch = batch.into_iter().map(Submission::into_parts).unzip();
+        self.fault_plan.pass_before_commit(&batch.0);
+        match self.store.commit_at_once(&batch.0) {
+            Some(outcomes) => Ok(self.note(batch, outcomes)),
+            None => Err(std::iter::zip(batch.0, batch.1).map(Submission::from).collect()),
+        }
+    }
+
+    fn note(&mut self, (operations, completions): Batch, outcomes: Vec<Result<Committed, StoreError>>) -> Done {
+        self.fault_plan.pass_after_commit(&operations, &outcomes);
+        for (operation, outcome) in operations.iter().zip(&outcomes) {
+            self.heartbeat.note(operation, outcome);
+        }
+        if std::iter::zip(&operations, &outcomes)
+            .any(|(operation, outcome)| outcome.is_ok() && is_by_outsider(operation))
+        {
+            (self.wake_reader)();
+        }
+        Done(std::iter::zip(completions, outcomes).collect())
+    }
+
+    fn finish(mut self) {
         let releases = self.heartbeat.releases();
         if !releases.is_empty() {
             // A lease that cannot be given back now ends with this process, or expires.
             let _ = self.store.commit(&releases);
         }
     }
-
-    fn next_batch(&mut self, receiver: &Receiver<Submission>) -> Option<Vec<Submission>> {
-        loop {
-            self.heartbeat.beat_if_due(&mut self.store);
-            let first = match self.heartbeat.time_left() {
-                None => receiver.recv().ok()?,
-                Some(time_left) => match receiver.recv_timeout(time_left) {
-                    Ok(submission) => submission,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return None,
-                },
-            };
-            return Some(collect(first, receiver));
-        }
-    }
-
-    fn commit(&mut self, batch: Vec<Submission>) {
-        let owed = self.heartbeat.take_owed().into_iter();
-        let (operations, completions): (Vec<_>, Vec<_>) = owed
-            .map(|release| Submission::new(release, Box::new(|_| ())))
-            .chain(batch)
-            .map(|submission| (submission.operation, submission.completion))
-            .unzip();
-        self.fault_plan.pass_before_commit(&operations);
-        let outcomes = self.store.commit(&operations);
-        self.fault_plan.pass_after_commit(&operations, &outcomes);
-        for (operation, outcome) in operations.iter().zip(&outcomes) {
-            self.heartbeat.note(operation, outcome);
-        }
-        if operations
-            .iter()
-            .zip(&outcomes)
-            .any(|(operation, outcome)| outcome.is_ok() && is_by_outsider(operation))
-        {
-            (self.wake_reader)();
-        }
-        for (completion, outcome) in completions.into_iter().zip(outcomes) {
-            completion.finish(outcome);
-        }
-    }
-}
-
-/// Takes what waits; and as long as nobody waits for any of it, what comes within a moment.
-fn collect(first: Submission, receiver: &Receiver<Submission>) -> Vec<Submission> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut batch: Vec<Submission> = std::iter::once(first).chain(receiver.try_iter()).collect();
-    while batch.iter().all(|submission| submission.is_patient) {
-        match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(submission) => batch.extend(std::iter::once(submission).chain(receiver.try_iter())),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    batch
 }
 
 /// Whether the operation puts something into a journal that its driver does not know.

@@ -27,6 +27,14 @@ impl From<rusqlite::Error> for Fault {
 }
 
 impl Fault {
+    /// Whether another process has a lock that was needed.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Sqlite(error) => is_busy(error),
+        }
+    }
+
     /// The error for the caller. `action` completes the sentence "cannot ... the database".
     pub(super) fn describe(self, action: &str, path: &Path) -> StoreError {
         match self {
@@ -34,6 +42,14 @@ impl Fault {
             Self::Sqlite(error) => describe(action, path, &error),
         }
     }
+}
+
+/// Whether another connection has a lock that was needed.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 fn describe(action: &str, path: &Path, error: &rusqlite::Error) -> StoreError {

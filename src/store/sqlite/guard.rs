@@ -69,11 +69,16 @@ impl Guard {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.watched
             .iter()
-            .try_for_each(|(path, identity)| match FileIdentity::of(path) {
-                Ok(found) if found == *identity => Ok(()),
-                Ok(_) => Err(gone(path, "another file stands in its place")),
-                Err(error) => Err(gone(path, &error.to_string())),
-            })
+            .try_for_each(|(path, identity)| check_identity(path, *identity))
+    }
+}
+
+/// Refuses when the file was deleted or replaced.
+pub(super) fn check_identity(path: &Path, identity: FileIdentity) -> Result<(), StoreError> {
+    match FileIdentity::of(path) {
+        Ok(found) if found == identity => Ok(()),
+        Ok(_) => Err(gone(path, "another file stands in its place")),
+        Err(error) => Err(gone(path, &error.to_string())),
     }
 }
 

@@ -7,6 +7,8 @@ mod file;
 mod guard;
 mod lease;
 mod list;
+mod lock_wait;
+mod log;
 mod maintain;
 mod migrate;
 mod open;
@@ -17,17 +19,19 @@ mod read;
 mod requirements;
 mod rows;
 mod schema;
+mod transaction;
 mod write;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 pub(super) use file::locate;
 pub(super) use guard::FileIdentity;
 pub use options::{Clock, Durability, SqliteOptions};
 
+use super::fork_guard::{self, Inside};
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
     Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter,
@@ -38,6 +42,8 @@ use crate::journal::{AuditKey, Record};
 use crate::store::raw::RawRun;
 use fault::Fault;
 use guard::Guard;
+use lock_wait::LockWait;
+use log::Log;
 
 /// One connection to a database file.
 pub struct SqliteStore {
@@ -46,6 +52,11 @@ pub struct SqliteStore {
     guard: Guard,
     liveness: Box<dyn Liveness>,
     key: Option<AuditKey>,
+    lock_wait: LockWait,
+    /// Where its owner empties the log; else SQLite does.
+    log: Option<Log>,
+    /// The last field to be dropped: closing the connection is done inside of SQLite, too.
+    closing: Option<Inside>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -67,6 +78,15 @@ impl SqliteStore {
         Self::open_with_liveness(path, options, Box::new(ProcessLiveness::new()))
     }
 
+    /// Opens a file that this process has open already, and no other that stands in its place by now.
+    pub(super) fn open_again(path: &Path, identity: FileIdentity, options: &SqliteOptions) -> Result<Self, StoreError> {
+        let _inside = fork_guard::enter();
+        guard::check_identity(path, identity)?;
+        let store = Self::connect(path.to_owned(), options, Box::new(ProcessLiveness::new()))?;
+        guard::check_identity(path, identity)?;
+        Ok(store)
+    }
+
     /// As [`SqliteStore::open`], with another way to tell whether a holder lives.
     ///
     /// # Errors
@@ -76,92 +96,146 @@ impl SqliteStore {
         options: &SqliteOptions,
         liveness: Box<dyn Liveness>,
     ) -> Result<Self, StoreError> {
-        let path = locate(path)?;
-        let connection = open::open(&path, options)?;
+        let _inside = fork_guard::enter();
+        Self::connect(locate(path)?, options, liveness)
+    }
+
+    fn connect(path: PathBuf, options: &SqliteOptions, liveness: Box<dyn Liveness>) -> Result<Self, StoreError> {
+        let mut connection = open::open(&path, options)?;
         let guard = Guard::new(&path)?;
+        let lock_wait = LockWait::install(&mut connection, options.busy_timeout)
+            .map_err(|error| Fault::from(error).describe("open", &path))?;
         Ok(Self {
             connection,
             path,
             guard,
             liveness,
             key: options.audit_key.clone(),
+            lock_wait,
+            log: None,
+            closing: None,
         })
+    }
+
+    /// From now on the log is emptied by [`SqliteStore::tidy_up`] only, so that no commit waits for it.
+    pub(super) fn take_over_log(&mut self) -> Result<(), StoreError> {
+        let taken = Log::take_over(&mut self.connection);
+        self.log = Some(taken.map_err(|error| Fault::from(error).describe("open", &self.path))?);
+        Ok(())
+    }
+
+    /// Whether the log is long enough to be emptied.
+    pub(super) fn is_untidy(&mut self) -> bool {
+        self.log.as_mut().is_some_and(Log::is_due)
+    }
+
+    /// Empties the log into the database, and waits for the disk.
+    pub(super) fn tidy_up(&mut self) -> Result<(), StoreError> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let _inside = fork_guard::enter();
+        self.guard.check()?;
+        log.empty(&self.connection)
+            .map_err(|error| Fault::from(error).describe("write to", &self.path))
+    }
+
+    /// As [`Store::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
+    pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
+        let _inside = fork_guard::enter_at_once()?;
+        let surroundings = self.surroundings();
+        let carry_out = |connection: &Connection| carry_out(connection, batch, surroundings);
+        let written = self
+            .lock_wait
+            .without(|| transaction::write(&self.connection, carry_out));
+        match written {
+            Err(fault) if fault.is_busy() => None,
+            written => Some(to_each(batch, self.checked(written))),
+        }
     }
 
     fn write<T>(
         &mut self,
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
-        let surroundings = Surroundings {
-            liveness: &*self.liveness,
-            key: self.key.as_ref(),
-        };
-        let written = write_transaction(&mut self.connection, surroundings, action);
+        let surroundings = self.surroundings();
+        let written = transaction::write(&self.connection, |connection| action(connection, surroundings));
+        self.checked(written)
+    }
+
+    /// Checked before anybody is told: a file that went away meanwhile took the commit with it.
+    fn checked<T>(&self, written: Result<T, Fault>) -> Result<T, StoreError> {
         let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
-        // Checked again before anybody is told: a file that went away meanwhile took the commit with it.
         self.guard.check()?;
         Ok(written)
     }
 
     fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        self.read_with_key(|connection, _| action(connection))
+        self.read_in(|connection, _| action(connection))
     }
 
-    fn read_with_key<T>(
+    fn read_in<T>(
         &mut self,
-        action: impl FnOnce(&Connection, Option<&AuditKey>) -> Result<T, Fault>,
+        action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
-        let key = self.key.as_ref();
-        let found = read_transaction(&mut self.connection, |connection| action(connection, key));
+        let surroundings = self.surroundings();
+        let found = transaction::read(&self.connection, |connection| action(connection, surroundings));
         found.map_err(|fault| fault.describe("read", &self.path))
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            liveness: &*self.liveness,
+            key: self.key.as_ref(),
+        }
     }
 }
 
-/// What a write must know beside the file.
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.closing = Some(fork_guard::enter());
+    }
+}
+
+/// What must be known beside the file.
 #[derive(Clone, Copy)]
 struct Surroundings<'a> {
     liveness: &'a dyn Liveness,
     key: Option<&'a AuditKey>,
 }
 
-fn write_transaction<T>(
-    connection: &mut Connection,
+/// Carries the operations out. One that is refused leaves the others untouched.
+fn carry_out(
+    connection: &Connection,
+    batch: &[Operation],
     surroundings: Surroundings<'_>,
-    action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let written = action(&transaction, surroundings)?;
-    transaction.commit()?;
-    Ok(written)
+) -> Result<Vec<Result<Committed, StoreError>>, Fault> {
+    let outcome = |operation| match write::carry_out(connection, operation, surroundings) {
+        Ok(committed) => Ok(Ok(committed)),
+        Err(Fault::Refused(error)) => Ok(Err(error)),
+        Err(fault) => Err(fault),
+    };
+    batch.iter().map(outcome).collect()
 }
 
-fn read_transaction<T>(
-    connection: &mut Connection,
-    action: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = connection.transaction()?;
-    let found = action(&transaction)?;
-    transaction.commit()?;
-    Ok(found)
+/// What fails as a whole fails for each operation.
+fn to_each(
+    batch: &[Operation],
+    committed: Result<Vec<Result<Committed, StoreError>>, StoreError>,
+) -> Vec<Result<Committed, StoreError>> {
+    committed.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
 }
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        let committed = self.write(|connection, surroundings| {
-            let outcome = |operation| match write::carry_out(connection, operation, surroundings) {
-                Ok(committed) => Ok(Ok(committed)),
-                Err(Fault::Refused(error)) => Ok(Err(error)),
-                Err(fault) => Err(fault),
-            };
-            batch.iter().map(outcome).collect::<Result<Vec<_>, Fault>>()
-        });
-        committed.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
+        let committed = self.write(|connection, surroundings| carry_out(connection, batch, surroundings));
+        to_each(batch, committed)
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.read_with_key(|connection, key| read::stored_run(connection, run_id, key))
+        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key))
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
@@ -169,7 +243,7 @@ impl Store for SqliteStore {
     }
 
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
-        self.read_with_key(|connection, key| raw::run(connection, run_id, key))
+        self.read_in(|connection, surroundings| raw::run(connection, run_id, surroundings.key))
     }
 
     fn row(&mut self, run_id: &str) -> Result<RunRow, StoreError> {
@@ -181,13 +255,14 @@ impl Store for SqliteStore {
     }
 
     fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
-        self.read_with_key(|connection, key| match cursor {
-            Some(cursor) => read::outsiders_after(connection, cursor, key),
+        self.read_in(|connection, surroundings| match cursor {
+            Some(cursor) => read::outsiders_after(connection, cursor, surroundings.key),
             None => Ok((Vec::new(), read::last_outsider(connection)?)),
         })
     }
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
+        let _inside = fork_guard::enter();
         let version = self
             .connection
             .prepare_cached("PRAGMA data_version")
@@ -196,6 +271,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
+        let _inside = fork_guard::enter();
         self.guard.check()?;
         let written = maintain::backup(&self.connection, target);
         written.map_err(|fault| fault.describe("copy", &self.path))
@@ -210,16 +286,7 @@ impl Store for SqliteStore {
     }
 
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
-        let Self {
-            connection,
-            guard,
-            liveness,
-            path,
-            ..
-        } = self;
-        guard.check()?;
-        let found = read_transaction(connection, |connection| due::due(connection, filter, &**liveness));
-        found.map_err(|fault| fault.describe("read", path))
+        self.read_in(|connection, surroundings| due::due(connection, filter, surroundings.liveness))
     }
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::fault::Fault;
+use super::fault::{Fault, is_busy};
 use super::file::refuse_foreign;
 use super::migrate::{Header, migrate};
 use super::options::SqliteOptions;
@@ -50,11 +50,14 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
         ))
         .into());
     }
-    migrate(&mut connection, path)?;
+    // Before anything is changed in the file.
+    Header::read(&mut connection)?.standing(path)?;
     use_write_ahead_log(&connection, options.busy_timeout)?;
     set(&connection, "synchronous", options.durability.synchronous())?;
     set(&connection, "foreign_keys", 1)?;
     set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;
+    // The tables go through the log, too, which takes fewer waits for the disk; and the log is begun here, not in the first run's commit.
+    migrate(&mut connection, path)?;
     // SQLite makes the log's file when it first reads in this mode; from here on the file is expected to be there.
     Header::read(&mut connection)?.standing(path)?;
     Ok(connection)
@@ -71,13 +74,6 @@ fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<()
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
 }
 
 /// A setting that SQLite does not take is ignored silently, so it is read back.

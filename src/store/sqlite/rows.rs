@@ -84,21 +84,53 @@ SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place, r.a
 FROM outsiders o JOIN entries e ON e.id = o.entry JOIN runs r ON r.run = e.id >> 32
 WHERE o.place > ?1 ORDER BY o.place";
 
+/// A journal row as it is stored.
+struct RawRecord<'a> {
+    seq: u64,
+    outsider: bool,
+    at: Timestamp,
+    kind: &'a str,
+    payload: &'a str,
+    hash: Hash,
+}
+
+impl<'a> RawRecord<'a> {
+    fn read(row: &'a Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: seq(row.get(0)?),
+            outsider: row.get(1)?,
+            at: Timestamp(row.get(2)?),
+            kind: text(row, 3)?,
+            payload: text(row, 4)?,
+            hash: row.get(5)?,
+        })
+    }
+
+    /// Whether its hash is that of a row that follows upon one with the hash `previous`.
+    fn follows(&self, previous: &Hash, chain: &Chain) -> bool {
+        self.hash == chain.next(previous, self.seq, self.at, self.outsider, self.kind, self.payload)
+    }
+
+    fn decode(self, run_id: &str) -> Result<Record, Fault> {
+        let Self { seq, kind, payload, .. } = self;
+        let entry = journal::decode(kind, payload).map_err(|error| {
+            unusable(format!(
+                "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
+            ))
+        })?;
+        Ok(Record {
+            seq,
+            at: self.at,
+            outsider: self.outsider,
+            entry,
+            hash: self.hash,
+        })
+    }
+}
+
 /// A journal row.
 pub(super) fn record(run_id: &str, row: &Row<'_>) -> Result<Record, Fault> {
-    let (seq, kind, payload) = (seq(row.get(0)?), text(row, 3)?, text(row, 4)?);
-    let entry = journal::decode(kind, payload).map_err(|error| {
-        unusable(format!(
-            "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
-        ))
-    })?;
-    Ok(Record {
-        seq,
-        at: Timestamp(row.get(2)?),
-        outsider: row.get(1)?,
-        entry,
-        hash: row.get(5)?,
-    })
+    RawRecord::read(row)?.decode(run_id)
 }
 
 /// A journal row that has to follow upon one with the hash `previous`. Without a chain only its place is checked.
@@ -109,12 +141,9 @@ pub(super) fn next_record(
     chain: Option<&Chain>,
     previous: &Hash,
 ) -> Result<Record, Fault> {
-    let fits = match chain {
-        Some(chain) => row.get::<_, Hash>(5)? == expected_hash(chain, previous, row)?,
-        None => true,
-    };
-    if seq(row.get(0)?) == place && fits {
-        return record(run_id, row);
+    let found = RawRecord::read(row)?;
+    if found.seq == place && chain.is_none_or(|chain| found.follows(previous, chain)) {
+        return found.decode(run_id);
     }
     Err(unusable(format!(
         "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
@@ -129,16 +158,10 @@ pub(super) fn is_authentic(row: &Row<'_>, key: Option<&AuditKey>) -> rusqlite::R
     };
     match row.get::<_, Option<Hash>>(9)? {
         Some(previous) if key_id.as_ref() == Some(key.id()) => {
-            let chain = Chain::Keyed(key.clone());
-            Ok(row.get::<_, Hash>(5)? == expected_hash(&chain, &previous, row)?)
+            Ok(RawRecord::read(row)?.follows(&previous, &Chain::Keyed(key.clone())))
         }
         _ => Ok(false),
     }
-}
-
-fn expected_hash(chain: &Chain, previous: &Hash, row: &Row<'_>) -> rusqlite::Result<Hash> {
-    let (seq, at) = (seq(row.get(0)?), Timestamp(row.get(2)?));
-    Ok(chain.next(previous, seq, at, row.get(1)?, text(row, 3)?, text(row, 4)?))
 }
 
 /// A column's text as it stands in SQLite's memory: a payload of megabytes is not copied only to be parsed.

@@ -56,7 +56,7 @@ fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Resu
     };
     let beginning = Tail::genesis(&new.run_id, &journal.chain);
     Ok(Committed::Appended {
-        seq: journal.extend(beginning, &rows)?,
+        seq: journal.extend(beginning, rows)?,
     })
 }
 
@@ -114,7 +114,7 @@ fn append(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> R
         at: append.at,
         outsider: append.author == Author::Outsider,
     };
-    let seq = journal.extend(tail, &rows)?;
+    let seq = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {
         journal.set_status(status, append.finish.is_some())?;
     }
@@ -188,7 +188,7 @@ struct Journal<'a> {
 
 impl Journal<'_> {
     /// Appends the rows, and returns the place of the last.
-    fn extend(&self, mut tail: Tail, rows: &[EncodedEntry<'_>]) -> Result<u64, Fault> {
+    fn extend(&self, mut tail: Tail, rows: Vec<EncodedEntry<'_>>) -> Result<u64, Fault> {
         for row in rows {
             tail.seq += 1;
             tail.driver_entries += u64::from(!self.outsider);
@@ -200,29 +200,28 @@ impl Journal<'_> {
                 row.entry.kind(),
                 &row.payload,
             );
-            let id = entry_id(self.run, tail.seq)?;
+            let (id, entry) = (entry_id(self.run, tail.seq)?, row.entry);
             self.insert(id, &tail, row)?;
-            requirements::note(self.connection, self.run, id, row.entry)?;
+            requirements::note(self.connection, self.run, id, entry)?;
         }
         Ok(tail.seq)
     }
 
-    fn insert(&self, id: i64, tail: &Tail, row: &EncodedEntry<'_>) -> rusqlite::Result<()> {
-        let (kind, driver_entries) = (row.entry.kind(), tail.driver_entries.cast_signed());
-        self.connection
-            .prepare_cached(
-                "INSERT INTO entries (id, driver_entries, outsider, at, kind, payload, hash) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                id,
-                driver_entries,
-                self.outsider,
-                self.at.0,
-                kind,
-                row.payload,
-                tail.hash
-            ])?;
+    fn insert(&self, id: i64, tail: &Tail, row: EncodedEntry<'_>) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO entries (id, driver_entries, outsider, at, kind, payload, hash) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        insert.raw_bind_parameter(1, id)?;
+        insert.raw_bind_parameter(2, tail.driver_entries.cast_signed())?;
+        insert.raw_bind_parameter(3, self.outsider)?;
+        insert.raw_bind_parameter(4, self.at.0)?;
+        insert.raw_bind_parameter(5, row.entry.kind())?;
+        insert.raw_bind_parameter(6, &row.payload)?;
+        insert.raw_bind_parameter(7, tail.hash)?;
+        // SQLite has a copy by now and is about to make another: a result of megabytes need not stand in memory once more.
+        drop(row);
+        insert.raw_execute()?;
         if self.outsider {
             self.connection
                 .prepare_cached("INSERT INTO outsiders (entry) VALUES (?1)")?

@@ -3,7 +3,8 @@
 tamper.py flip FILE DIRECTORY     for each row and each column of the journal, a copy with one bit changed in it
 tamper.py sql FILE STATEMENT...   carries statements out
 tamper.py forge FILE STATEMENT... carries statements out, then computes all hashes anew, without a key
-    tamper.py approve FILE ID         writes an approval of a requirement, as if Eve had given it
+tamper.py approve FILE ID         writes an approval of a requirement, as if Eve had given it
+tamper.py approve_plainly FILE ID does so and computes all hashes anew, in one transaction
 """
 
 from __future__ import annotations
@@ -14,19 +15,28 @@ import shutil
 import sqlite3
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 COLUMNS = ("id", "driver_entries", "outsider", "at", "kind", "payload", "hash")
 
 
+@contextmanager
+def writing(path: Path) -> Generator[sqlite3.Connection]:
+    """A transaction in which nobody else writes."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    yield connection
+    connection.execute("COMMIT")
+    connection.close()
+
+
 def change(path: Path, *statements: tuple[str, Sequence[Any]]) -> None:
-    connection = sqlite3.connect(path)
-    with connection:
+    with writing(path) as connection:
         for statement, values in statements:
             connection.execute(statement, values)
-    connection.close()
 
 
 def read(path: Path, query: str) -> list[tuple[Any, ...]]:
@@ -56,44 +66,43 @@ def flip(path: Path, directory: Path) -> None:
             change(copy, (f"UPDATE entries SET {column} = {place} WHERE id = ?", [changed, row[0]]))
 
 
-def approve(path: Path, requirement_id: str) -> None:
+def approve(connection: sqlite3.Connection, requirement_id: str) -> None:
     payload = json.dumps({"requirement_id": requirement_id, "decision": {"type": "confirm"}, "by": "eve"})
-    ((run,),) = read(path, f"SELECT run FROM requirements WHERE requirement_id = '{requirement_id}'")
-    last = f"SELECT max(id) FROM entries WHERE id >> 32 = {run}"
-    change(
-        path,
-        (
-            "INSERT INTO entries SELECT id + 1, driver_entries, 1, at, 'requirement_decided', ?, zeroblob(32) "
-            f"FROM entries WHERE id = ({last})",
-            [payload],
-        ),
-        (f"INSERT INTO outsiders (entry) {last}", ()),
-        (f"UPDATE requirements SET decided = ({last}) WHERE requirement_id = ?", [requirement_id]),
+    found = connection.execute("SELECT run FROM requirements WHERE requirement_id = ?", [requirement_id])
+    last = f"SELECT max(id) FROM entries WHERE id >> 32 = {found.fetchone()[0]}"
+    connection.execute(
+        "INSERT INTO entries SELECT id + 1, driver_entries, 1, at, 'requirement_decided', ?, zeroblob(32) "
+        f"FROM entries WHERE id = ({last})",
+        [payload],
     )
+    connection.execute(f"INSERT INTO outsiders (entry) {last}")
+    connection.execute(f"UPDATE requirements SET decided = ({last}) WHERE requirement_id = ?", [requirement_id])
 
 
 def _sized(text: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def forge(path: Path, *statements: str) -> None:
-    change(path, *((statement, ()) for statement in statements))
-    for run, run_id in read(path, "SELECT run, run_id FROM runs"):
+def forge(connection: sqlite3.Connection) -> None:
+    for run, run_id in connection.execute("SELECT run, run_id FROM runs").fetchall():
         last = hashlib.sha256(b"haltpoint journal 1\0" + run_id.encode()).digest()
-        rows = read(path, f"SELECT id, at, outsider, kind, payload FROM entries WHERE id >> 32 = {run} ORDER BY id")
-        for number, at, outsider, kind, payload in rows:
+        query = f"SELECT id, at, outsider, kind, payload FROM entries WHERE id >> 32 = {run} ORDER BY id"
+        for number, at, outsider, kind, payload in connection.execute(query).fetchall():
             numbers = struct.pack("<Qq?", number & 0xFFFFFFFF, at, outsider)
             last = hashlib.sha256(last + numbers + _sized(kind.encode()) + _sized(payload.encode())).digest()
-            change(path, ("UPDATE entries SET hash = ? WHERE id = ?", [last, number]))
+            connection.execute("UPDATE entries SET hash = ? WHERE id = ?", [last, number])
 
 
 if __name__ == "__main__":
     action, target, *rest = sys.argv[1:]
     if action == "flip":
         flip(Path(target), Path(rest[0]))
-    elif action == "sql":
-        change(Path(target), *((statement, ()) for statement in rest))
-    elif action == "approve":
-        approve(Path(target), *rest)
     else:
-        forge(Path(target), *rest)
+        with writing(Path(target)) as file:
+            if action in {"approve", "approve_plainly"}:
+                approve(file, *rest)
+            else:
+                for line in rest:
+                    file.execute(line)
+            if action in {"forge", "approve_plainly"}:
+                forge(file)

@@ -53,6 +53,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "ForkedProcessError": RuntimeError,
     "StoreError": RuntimeError,
     "AuditKeyError": ValueError,
+    "RunSetAsideError": RuntimeError,
     "RunTimeoutError": TimeoutError,
     "ModelError": RuntimeError,
     "InvalidOutputError": ValueError,

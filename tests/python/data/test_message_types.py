@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haltpoint.models import Message, MessageLog, Role, ToolCall
+from haltpoint.models import Message, MessageLog, MessageView, Role, ToolCall
+from haltpoint.models.messages import MessageRecord
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 texts = st.text(max_size=8)
@@ -150,3 +152,45 @@ def test_replies_are_counted_from_an_index_to_the_end_of_the_view(
     view = log.view()
     log.extend(after)
     assert view.count_replies(start) == sum(item.role == "assistant" for item in before[start:])
+
+
+def record_of(message: Message) -> MessageRecord:
+    """What the engine tells of a message."""
+    calls = [(call.id or "", call.name, json.dumps(call.args)) for call in message.tool_calls]
+    data = None if message.provider_data is None else json.dumps(message.provider_data)
+    return (message.role, message.content, calls, message.tool_call_id, message.name, message.is_error, data)
+
+
+CALLING = Message("assistant", None, (ToolCall("saw", {"board": [1, None]}, "1"),), provider_data={"signature": "x"})
+ANSWERED = Message("tool", "sawn", tool_call_id="1", name="saw", is_error=True)
+
+
+def test_messages_told_by_the_engine_are_made_when_they_are_looked_at() -> None:
+    log = log_of("Hello")
+    log.extend_with_records([record_of(CALLING)])
+    view = log.view()
+    log.extend_with_records([record_of(ANSWERED)])
+    log.append(Message("assistant", "Done"))
+    assert (len(view), view.count_replies()) == (2, 1)
+    assert list(view) == [Message("user", "Hello"), CALLING]
+    assert list(log.view()) == [Message("user", "Hello"), CALLING, ANSWERED, Message("assistant", "Done")]
+    assert view[1] is log.view()[1]
+
+
+def test_threads_that_look_at_a_log_for_the_first_time_see_the_same_messages() -> None:
+    log = MessageLog()
+    log.extend_with_records(record_of(CALLING) for _ in range(1000))
+    view = log.view()
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(lambda _: [id(message) for message in view], range(16)))
+    assert seen == [seen[0]] * 16
+    assert len(seen[0]) == 1000
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda view: pickle.loads(pickle.dumps(view))])
+def test_a_copy_of_a_view_stands_by_itself(copied: Callable[[MessageView], MessageView]) -> None:
+    log = log_of("Hello")
+    view = log.view()
+    duplicate = copied(view)
+    log.append(Message("assistant", "Hi"))
+    assert duplicate == view == [Message("user", "Hello")]

@@ -271,6 +271,27 @@ def test_the_rest_is_fetched_once() -> None:
     assert fetches == [1]
 
 
+def test_requirements_are_fetched_without_the_rest_and_stay_the_same_objects() -> None:
+    view = paused_view()
+    fetches: list[str] = []
+
+    def fetch(what: str, value: Any) -> str:
+        fetches.append(what)
+        return json.dumps(value)
+
+    output = AgentRunOutput.from_view_text(
+        lambda: fetch("all", view),
+        {"run_id": "run-1", "status": "PAUSED"},
+        requirements=lambda: fetch("requirements", view["requirements"]),
+    )
+    requirements = output.requirements
+    assert output.tools_requiring_confirmation
+    assert fetches == ["requirements"]
+    assert output.to_dict() == load(view).to_dict()
+    assert output.requirements is requirements
+    assert fetches == ["requirements", "all"]
+
+
 # Data
 
 

@@ -1,11 +1,12 @@
 """Programs that fork while a database is open and runs are under way, and tell what came of it.
 
-Usage: forking.py HOW DATABASE, or forking.py busy TIMES
+Usage: forking.py HOW DATABASE, or forking.py FUNCTION [ARGUMENT] with a function of this module.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 from haltpoint import (
     Agent,
+    AgentRunOutput,
     HaltpointError,
     InMemoryDatabase,
     ScriptedModel,
@@ -119,7 +121,7 @@ def _run_with_a_tool() -> str:
     return str(Agent(ScriptedModel([wants("nothing"), "finished"]), tools=[nothing]).do("Work."))
 
 
-def fork_while_busy(times: int) -> None:
+def fork_while_busy(times: str) -> None:
     """Fork again and again while threads start and end runs: whatever they hold in that moment is theirs alone."""
     done = threading.Event()
 
@@ -127,15 +129,89 @@ def fork_while_busy(times: int) -> None:
         while not done.is_set():
             _run_with_a_tool()
 
-    # What is imported late is imported first: a fork amid another thread's import leaves that module locked.
-    _run_with_a_tool()
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
-    tell([_forked_raw(lambda: {"child": _run_with_a_tool()}) for _ in range(times)])
+    tell([_forked_raw(lambda: {"child": _run_with_a_tool()}) for _ in range(int(times))])
     done.set()
     for thread in threads:
         thread.join()
+
+
+def fork_while_files_are_in_use(directory: str, times: str) -> None:
+    """Fork again and again while threads open, write and close files: the child opens and writes one of its own."""
+    done = threading.Event()
+
+    def open_and_close(number: int) -> None:
+        while not done.is_set():
+            SqliteDatabase(f"{directory}/opened-{number}.db", durability="normal").close()
+
+    def write() -> None:
+        with SqliteDatabase(f"{directory}/written.db", durability="normal") as database:
+            while not done.is_set():
+                _simple_run(database)
+
+    def in_child(number: int) -> dict[str, str]:
+        return {"child": _said(lambda: _simple_run(SqliteDatabase(f"{directory}/child-{number}.db")))}
+
+    threads = [threading.Thread(target=write), *(threading.Thread(target=open_and_close, args=(n,)) for n in range(3))]
+    for thread in threads:
+        thread.start()
+    tell([_forked_raw(functools.partial(in_child, number)) for number in range(int(times))])
+    done.set()
+    for thread in threads:
+        thread.join()
+
+
+def fork_while_an_output_is_read() -> None:
+    """Another thread waits for what it asked of an output; the child asks an output of its own."""
+
+    def fetch() -> str:
+        _in_tool.set()
+        assert _may_go_on.wait(30)
+        return json.dumps({"messages": []})
+
+    fetched = AgentRunOutput.from_view_text(fetch, {"run_id": "1", "status": "COMPLETED"})
+    reader = threading.Thread(target=lambda: fetched.messages)
+    reader.start()
+    assert _in_tool.wait(30)
+    tell(_forked_raw(lambda: {"messages": str(len(_simple_output().messages))}))
+    _may_go_on.set()
+    reader.join()
+
+
+def _simple_output() -> AgentRunOutput:
+    return Agent(ScriptedModel(["answered"])).do("Answer.", return_output=True)
+
+
+def fork_while_the_first_file_is_opened(db_file: str) -> None:
+    """Another thread opens the process's first database file; the child opens one of its own."""
+
+    def hold_once(event: str, _arguments: tuple[Any, ...]) -> None:
+        if event == "sys.addaudithook" and not _in_tool.is_set():
+            _in_tool.set()
+            assert _may_go_on.wait(30)
+
+    sys.addaudithook(hold_once)
+    opener = threading.Thread(target=lambda: SqliteDatabase(db_file).close())
+    opener.start()
+    assert _in_tool.wait(30)
+    tell(_forked_raw(lambda: {"child": _said(lambda: _simple_run(SqliteDatabase(f"{db_file}.child")))}))
+    _may_go_on.set()
+    opener.join()
+
+
+def fork_with_an_event_loop() -> None:
+    """An event loop that runs of the parent used is the parent's; a new one works."""
+
+    def run() -> Any:
+        return Agent(ScriptedModel(["answered"])).do_async("Answer.")
+
+    loop = asyncio.new_event_loop()
+    before = loop.run_until_complete(run())
+    child = _forked_raw(lambda: {"inherited": _said(lambda: loop.run_until_complete(run())), "new": asyncio.run(run())})
+    tell({"before": before, **child, "after": loop.run_until_complete(run())})
+    loop.close()
 
 
 def main(how: str, db_file: str) -> None:
@@ -152,7 +228,7 @@ def main(how: str, db_file: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "busy":
-        fork_while_busy(int(sys.argv[2]))
-    else:
+    if sys.argv[1] in _WAYS:
         main(*sys.argv[1:])
+    else:
+        globals()[sys.argv[1]](*sys.argv[2:])

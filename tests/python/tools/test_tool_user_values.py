@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, SecretStr
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.tools import define_tool, tool
-from haltpoint.tools.arguments import convert_field_value
+from haltpoint.tools.user_values import convert_field_value
 
 
 class Priority(enum.Enum):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import cached_property
 from typing import Any
 
 from haltpoint.exceptions import InvalidOutputError
 from haltpoint.json_value import to_json_text, to_json_value
 from haltpoint.models.messages import Message
+from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.agent.records import RunUsage, StepResult
 from haltpoint.run.agent.view import MICROSECONDS, RunView
 from haltpoint.run.base import RunStatus
@@ -63,6 +63,7 @@ class AgentRunOutput:
         source: str | Callable[[], str],
         known: Mapping[str, Any],
         *,
+        requirements: Callable[[], str] | None = None,
         task: Task | None = None,
         waiter: Waiter | None = None,
     ) -> AgentRunOutput:
@@ -71,10 +72,12 @@ class AgentRunOutput:
         Args:
             source: the view as JSON text, or a function that fetches it.
             known: keys of the view that are at hand already, such as `run_id` and `status`.
+            requirements: fetches the requirements alone: of a long run a small part of the whole.
             task: the task that the run was started with, when it is at hand.
             waiter: what awaiting one of the requirements calls.
         """
-        return cls(RunView(known, source), task=task, waiter=waiter)
+        parts = {} if requirements is None else {"requirements": requirements}
+        return cls(RunView(known, source, parts), task=task, waiter=waiter)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AgentRunOutput:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["MICROSECONDS", "RunView"]
 
 MICROSECONDS = 1_000_000
+
+_NO_PARTS: Mapping[str, Callable[[], str]] = MappingProxyType({})
 
 
 class RunView:
@@ -19,17 +22,27 @@ class RunView:
     Args:
         known: the keys that are at hand without parsing.
         source: the JSON text of the whole, or a function that fetches it; None when `known` is all.
+        parts: functions that fetch the JSON text of one key's value each, at less cost than the whole.
     """
 
-    def __init__(self, known: Mapping[str, Any], source: str | Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, Any],
+        source: str | Callable[[], str] | None = None,
+        parts: Mapping[str, Callable[[], str]] = _NO_PARTS,
+    ) -> None:
         self._known = dict(known)
         self._source = source
+        self._parts = parts
 
     def get(self, key: str) -> Any:
         """Return the value of a key, None where the view has none."""
         if key in self._known or self._source is None:
             return self._known.get(key)
-        self._parse(self._source)
+        if key in self._parts:
+            self._known[key] = json.loads(self._parts[key]())
+        else:
+            self._parse(self._source)
         return self._known.get(key)
 
     def text(self, key: str) -> str | None:
@@ -51,4 +64,4 @@ class RunView:
         text = source if isinstance(source, str) else source()
         # What was given as known may say more than text can: an output that is an object already.
         self._known = {**json.loads(text), **self._known}
-        self._source = None
+        self._source, self._parts = None, _NO_PARTS

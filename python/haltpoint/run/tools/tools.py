@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from haltpoint.forking import no_fork
+
 __all__ = ["ToolExecution", "text_of"]
 
 
@@ -99,8 +101,8 @@ def text_of(result: object) -> str:
     if isinstance(result, str) and _is_utf8(result):
         return result
     # Rendering loads pydantic, which plain text does not need; it says what is wrong with text that is not plain.
-    from haltpoint.tools.results import render_result
-
+    with no_fork:
+        from haltpoint.tools.results import render_result
     return render_result(result)
 
 
