@@ -45,7 +45,7 @@ def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
     """Return what a run waits for: nothing where it is stopped."""
     if not (run.is_paused or run.status.value in ("RUNNING", "QUEUED")):
         return ()
-    return [requirement for requirement in run.requirements if requirement.decision is None]
+    return [item for item in run.requirements if item.decision is None and not item.is_expired]
 
 
 def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
@@ -59,6 +59,10 @@ def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
         "tool_args": execution["tool_args"],
         "original_tool_args": execution.get("original_tool_args"),
         "user_input_schema": data["user_input_schema"],
+        "expires_at": data.get("expires_at"),
+        "expired_at": data.get("expired_at"),
+        "approvals_needed": requirement.approvals_needed,
+        "approvals": requirement.approvals,
     }
 
 

@@ -95,4 +95,9 @@ def _question(requirement: RunRequirement, given: Mapping[str, str]) -> Question
 
 
 def _just_decided(run: AgentRunOutput, decided: str | None) -> RunRequirement | None:
-    return next((item for item in run.requirements if item.id == decided and item.decision is not None), None)
+    return next((item for item in run.requirements if item.id == decided and _was_decided(item)), None)
+
+
+def _was_decided(requirement: RunRequirement) -> bool:
+    """Whether there is something to report: the decision, or one of the approvals that it takes."""
+    return requirement.decision is not None or bool(requirement.approvals)

@@ -85,6 +85,10 @@ _REQUIREMENT = _object(
         "tool_args": _OBJECT,
         "original_tool_args": _OBJECT_OR_NULL,
         "user_input_schema": {"type": ["array", "null"], "items": _OBJECT},
+        "expires_at": _TIME_OR_NULL,
+        "expired_at": _TIME_OR_NULL,
+        "approvals_needed": {"type": "integer", "minimum": 1},
+        "approvals": {"type": "array", "items": _OBJECT},
     },
 )
 

@@ -77,12 +77,16 @@ class _Reader:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self._names: dict[str, str] = {}
+        self._needed: dict[str, int] = {}
         self._tools: dict[str, Span] = {}
         self._waits: dict[str, Span] = {}
+        # How many approvals each wait still takes.
+        self._missing: dict[str, int] = {}
 
     def read(self, kind: str, entry: Mapping[str, Any], at: int) -> None:
         for call in entry.get("calls", ()):
             self._names[call["id"]] = call["name"]
+            self._needed[call["id"]] = (call.get("rules") or {}).get("approvals", 1)
         read = _READ.get(kind)
         if read is not None:
             read(self, entry, at)
@@ -124,15 +128,28 @@ class _Reader:
             span.end, span.outcome, span.tone = at, "its outcome is unknown", "bad"
         wait = Span("waits", self._names.get(call_id, call_id), at, None, "waits for a decision", "open")
         self._waits[entry["requirement_id"]] = wait
+        self._missing[entry["requirement_id"]] = self._needed.get(call_id, 1)
         self.spans.append(wait)
 
     def decided(self, entry: Mapping[str, Any], at: int) -> None:
-        wait = self._waits.pop(entry["requirement_id"], None)
+        requirement_id: str = entry["requirement_id"]
+        wait = self._waits.get(requirement_id)
         if wait is None:
             return
         type_: str = entry["decision"]["type"]
-        wait.end, wait.by = at, entry.get("by")
+        names = [name for name in (wait.by, entry.get("by")) if name]
+        wait.by = ", ".join(names) or None
+        self._missing[requirement_id] -= 1
+        if type_ == "confirm" and self._missing[requirement_id] > 0:
+            return
+        wait.end = at
+        del self._waits[requirement_id]
         wait.outcome, wait.tone = _DECISIONS.get(type_, (type_, "plain"))
+
+    def expired(self, entry: Mapping[str, Any], at: int) -> None:
+        wait = self._waits.pop(entry["requirement_id"], None)
+        if wait is not None:
+            wait.end, wait.outcome, wait.tone = at, "nobody decided in time", "bad"
 
     def stopped(self, entry: Mapping[str, Any], at: int) -> None:
         for span in (*self._waits.values(), *self._tools.values()):
@@ -148,6 +165,7 @@ _READ: dict[str, Callable[[_Reader, Mapping[str, Any], int], None]] = {
     "tool_interrupted": _Reader.tool_interrupted,
     "requirement_opened": _Reader.opened,
     "requirement_decided": _Reader.decided,
+    "requirement_expired": _Reader.expired,
     "run_cancelled": _Reader.stopped,
     "run_failed": _Reader.failed,
 }

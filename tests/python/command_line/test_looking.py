@@ -65,6 +65,10 @@ def test_a_requirement_has_the_documented_fields(cli: CommandLine, start: StartR
         "tool_name": "engrave",
         "tool_args": {"font": "serif"},
         "original_tool_args": None,
+        "expires_at": None,
+        "expired_at": None,
+        "approvals_needed": 1,
+        "approvals": [],
     }
 
 
