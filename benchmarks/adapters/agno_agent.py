@@ -168,16 +168,6 @@ def resume(job: common.Job) -> common.Outcome:
     return asyncio.run(_pause(job) if job.phase == "pause" else _continue(job))
 
 
-def cancel(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("A run is cancelled from another process through Redis only, not through SQLite.")
-
-
-def decision(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("A pause ends the call; nothing waits for a decision of another process.")
-
-
 if __name__ == "__main__":
     common.main(
         "agno",
@@ -186,7 +176,9 @@ if __name__ == "__main__":
             "sequential": concurrent,
             "concurrent": concurrent,
             "resume": resume,
-            "cancel": cancel,
-            "decision": decision,
+            "cancel": common.unsupported(
+                "A run is cancelled from another process through Redis only, not through SQLite."
+            ),
+            "decision": common.unsupported("A pause ends the call; nothing waits for a decision of another process."),
         },
     )

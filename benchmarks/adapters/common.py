@@ -174,6 +174,15 @@ def file_bytes(database: str) -> int:
     )
 
 
+def unsupported(reason: str) -> Callable[[Job], Outcome]:
+    """Return a scenario that the framework cannot play, for that reason."""
+
+    def play(_: Job) -> Outcome:
+        raise UnsupportedError(reason)
+
+    return play
+
+
 def main(adapter: str, distribution: str | None, scenarios: Mapping[str, Callable[[Job], Outcome]]) -> None:
     """Play the job on standard input and print its result.
 

@@ -197,16 +197,6 @@ def resume(job: common.Job) -> common.Outcome:
     return asyncio.run(_pause(job) if job.phase == "pause" else _continue(job))
 
 
-def cancel(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("The library has no call that cancels a run from another process.")
-
-
-def decision(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("An interrupt ends the invocation; nothing waits for an answer of another process.")
-
-
 if __name__ == "__main__":
     common.main(
         "langgraph",
@@ -215,7 +205,9 @@ if __name__ == "__main__":
             "sequential": concurrent,
             "concurrent": concurrent,
             "resume": resume,
-            "cancel": cancel,
-            "decision": decision,
+            "cancel": common.unsupported("The library has no call that cancels a run from another process."),
+            "decision": common.unsupported(
+                "An interrupt ends the invocation; nothing waits for an answer of another process."
+            ),
         },
     )

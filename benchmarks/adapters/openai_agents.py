@@ -195,16 +195,6 @@ def resume(job: common.Job) -> common.Outcome:
     return asyncio.run(_pause(job) if job.phase == "pause" else _continue(job))
 
 
-def cancel(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("A run is cancelled through its result object, in its own process only.")
-
-
-def decision(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("An interruption ends the call; nothing waits for a decision of another process.")
-
-
 if __name__ == "__main__":
     set_tracing_disabled(True)
     common.main(
@@ -214,7 +204,9 @@ if __name__ == "__main__":
             "sequential": concurrent,
             "concurrent": concurrent,
             "resume": resume,
-            "cancel": cancel,
-            "decision": decision,
+            "cancel": common.unsupported("A run is cancelled through its result object, in its own process only."),
+            "decision": common.unsupported(
+                "An interruption ends the call; nothing waits for a decision of another process."
+            ),
         },
     )

@@ -195,16 +195,6 @@ def resume(job: common.Job) -> common.Outcome:
         raise common.UnsupportedError(RECURSION) from error
 
 
-def cancel(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("cancel_run() reaches the runs of its own process only.")
-
-
-def decision(_: common.Job) -> common.Outcome:
-    """Say why it cannot be measured."""
-    raise common.UnsupportedError("A pause ends the call; nothing waits for a decision of another process.")
-
-
 if __name__ == "__main__":
     common.main(
         "upsonic",
@@ -213,7 +203,7 @@ if __name__ == "__main__":
             "sequential": concurrent,
             "concurrent": concurrent,
             "resume": resume,
-            "cancel": cancel,
-            "decision": decision,
+            "cancel": common.unsupported("cancel_run() reaches the runs of its own process only."),
+            "decision": common.unsupported("A pause ends the call; nothing waits for a decision of another process."),
         },
     )

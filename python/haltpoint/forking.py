@@ -13,7 +13,6 @@ way. Neither waits for ever, whatever else they hold: where waiting did not help
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import time
@@ -124,7 +123,8 @@ class ForkGuard:
         self._is_ready = True
         # Before a fork, logging takes a lock that imports may need. Hooks are called last one first: registered after
         # logging's, this one waits for imports before that lock is taken.
-        importlib.import_module("logging")
+        import logging  # noqa: F401 - for the hook that it registers  # pyright: ignore[reportUnusedImport]
+
         os.register_at_fork(before=self._before_fork)
 
     def _before_fork(self) -> None:
