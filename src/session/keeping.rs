@@ -14,7 +14,7 @@ use super::{EngineError, verify};
 
 const PAGE: u32 = 256;
 
-/// What is wrong with a database: its file, and what [`verify`] finds wrong with each run. Empty when all is well.
+/// What is wrong with a database: its file, and what [`verify()`] finds wrong with each run. Empty when all is well.
 ///
 /// # Errors
 /// What the store ran into on its way.
