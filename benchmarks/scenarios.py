@@ -15,7 +15,7 @@ LIMIT_MODES = ("full", "normal", "none")
 DURABLE_MODES = ("full", "normal")
 TOOL_CALLS_OF_CONCURRENT_RUNS = 3
 # Seconds for one measurement of a peer.
-TIME_LIMIT_OF_PEERS = 30.0
+TIME_LIMIT_OF_PEERS = 90.0
 # Runs of so many steps are counted, so that what a step adds is their difference.
 COUNTED_STEPS = (10, 110)
 
@@ -32,7 +32,7 @@ class Peer:
 PEERS = (
     Peer("upsonic_agent", "upsonic", ("session",)),
     Peer("agno_agent", "agno", ("runs", "tool-batch")),
-    Peer("langgraph_graph", "langgraph", ("sync", "async")),
+    Peer("langgraph_graph", "langgraph", ("sync", "async", "sync-delta")),
     Peer("openai_agents", "openai_agents", ("session",)),
     Peer("pydantic_ai_dbos", "pydantic_ai_dbos", ("default", "wal")),
 )
