@@ -41,7 +41,9 @@ def _checked_head(context: click.Context, parameter: click.Parameter, head: str 
 @database_option
 @json_option
 def command(run_id: str, head: str | None, db_file: Path, as_json: bool) -> ExitCode:
-    """Print who decided what about a run, on which exact arguments, and when.
+    """Print who decided what about a run, and verify it.
+
+    Each decision stands there with the exact arguments that it was made on, and when it was made.
 
     The run's hash chain is verified, too: exit code 1 says that it does not fit, or can't be checked. A chain that was
     written with an audit key needs that key in HALTPOINT_AUDIT_KEY. Keep the head that is printed elsewhere: given back

@@ -29,7 +29,7 @@ __all__ = ["command"]
 @database_option
 @json_option
 def command(run_id: str, interrupt: bool, by: str, db_file: Path, as_json: bool) -> None:
-    """Stop a run that is under way or waits, whichever process drives it.
+    """Stop a run, whichever process drives it.
 
     Nothing new starts; a tool under way finishes and its result is kept. The run can be continued later. RUN_ID is the
     run's id or the beginning of it.

@@ -25,7 +25,9 @@ __all__ = ["command"]
 @database_option
 @json_option
 def command(run_id: str, by: str, db_file: Path, as_json: bool) -> None:
-    """Let workers go on with a run that failed, was cancelled or was set aside.
+    """Let workers go on with a run that had ended early.
+
+    That is one that failed, was cancelled or was set aside.
 
     The run's status is QUEUED until a worker takes it. RUN_ID is the run's id or the beginning of it.
     """

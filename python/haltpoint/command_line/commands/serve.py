@@ -38,7 +38,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @database_option
 @json_option
 def command(host: str, port: int, hosts: tuple[str, ...], by: str, db_file: Path, as_json: bool) -> None:
-    """Serve the inbox page: what runs wait for, live, with forms to decide and a JSON API.
+    """Serve the inbox page and its JSON API.
+
+    The page shows what runs wait for, live, with forms to decide.
 
     Prints the address to open, with a token in it that lets in; a new one each time. What is decided there is kept as
     decided by --by. Only this machine reaches the page unless --host says otherwise: there is no encryption, so put a

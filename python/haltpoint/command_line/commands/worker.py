@@ -92,7 +92,7 @@ def command(
     as_json: bool,
     **limits: Any,
 ) -> None:
-    """Go on with the runs of an agent, or of a list of agents, until it is stopped.
+    """Go on with the runs of agents, until it is stopped.
 
     It takes runs that were submitted, that a process left behind, and that have all that they waited for.
     MODULE:ATTRIBUTE is an Agent or a list of them, imported from here; a run is taken by the agent of its agent's name.
