@@ -99,6 +99,12 @@ def pay(amount: int) -> str:
     return f"{amount} paid"
 
 
+@tool(requires_confirmation=True, expires_after=0.001)
+def sign(paper: str) -> str:
+    """Sign a paper; nobody can agree in so short a time."""
+    raise AssertionError
+
+
 @tool(external_execution=True)
 def ship(item: str) -> str:
     """Ship an item; a carrier does it."""
@@ -163,7 +169,8 @@ class Feature:
         replies: what the model says.
         tools: what it may call.
         processes: what each process does: "start", "go on" (decide nothing), "decide" (go on and answer what is asked),
-            "cancel", or what has to do with workers: "submit", "work", and "hand back" once the model has replied.
+            "cancel", "expire" (write that nobody decided in time), or what has to do with workers: "submit", "work",
+            and "hand back" once the model has replied.
         response_format: of the answer.
         dies: which of the processes is killed by its own tool.
     """
@@ -228,6 +235,12 @@ FEATURES = {
             ("submit", "hand back", "work", "decide"),
         ),
         Feature(
+            "expiry",
+            [wants_all(("weigh", {"item": "bill"}), ("sign", {"paper": "bill"})), "not signed"],
+            [weigh, sign],
+            ("start", "expire", "go on"),
+        ),
+        Feature(
             "dynamic input",
             [wants("get_user_input", fields=[_NAME]), wants("weigh", item="crate"), "done"],
             [UserControlFlowTools(), weigh],
@@ -250,7 +263,8 @@ def decide(requirement: RunRequirement) -> None:
 
 
 def _confirm_or_reject(requirement: RunRequirement) -> None:
-    if requirement.tool_execution.tool_args["amount"] > 1000:
+    # Whoever signs is asked in the last moment, or too late.
+    if requirement.tool_execution.tool_args.get("amount", 9999) > 1000:
         requirement.reject(f"too much, says process {os.getpid()}")
     else:
         requirement.confirm()

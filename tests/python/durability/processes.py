@@ -166,6 +166,12 @@ async def _cancel(agent: Agent, _: Feature, run_id: str | None) -> None:
     agent.cancel_run(run_id)
 
 
+async def _expire(agent: Agent, _: Feature, run_id: str | None) -> None:
+    # A part of a thousandth of a second may be left.
+    while agent.db.requirements(run_id=run_id, open_only=True):
+        agent.db.expire_due(run_id)
+
+
 async def _submit(agent: Agent, feature: Feature, _: str | None) -> None:
     await agent.submit_async(task_of(feature))
 
@@ -185,6 +191,7 @@ _DOINGS = {
     "go on": _go_on,
     "decide": _decide,
     "cancel": _cancel,
+    "expire": _expire,
     "submit": _submit,
     "work": _work,
     "hand back": _hand_back,
