@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// For how long a thread spins in one go, at most.
 const LONGEST_SPIN: Duration = Duration::from_micros(250);
 
+/// Steps that are further apart gain nothing by it: those of a run whose model takes its time.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+
 /// How often a spinning thread looks before it reads the clock, and lets others have its core.
 const LOOKS: u32 = 64;
 
@@ -74,6 +77,7 @@ pub(super) struct Rhythm {
     is_about_one_run: bool,
     commits: RecentTimes,
     pauses: RecentTimes,
+    is_brisk: bool,
     /// When the last commit ended.
     idle_since: Option<Instant>,
     has_spun: bool,
@@ -86,6 +90,7 @@ impl Rhythm {
             is_about_one_run: false,
             commits: RecentTimes::default(),
             pauses: RecentTimes::default(),
+            is_brisk: false,
             idle_since: None,
             has_spun: false,
         }
@@ -94,7 +99,9 @@ impl Rhythm {
     /// A batch was committed, from `began` to `ended`; afterwards this process holds exactly one run, or does not.
     pub(super) fn note_commit(&mut self, began: Instant, ended: Instant, is_about_one_run: bool) {
         if let Some(idle_since) = self.idle_since {
-            self.pauses.note(began - idle_since);
+            let pause = began - idle_since;
+            self.pauses.note(pause);
+            self.is_brisk = pause <= LONGEST_PAUSE;
         }
         self.commits.note(ended - began);
         self.idle_since = Some(ended);
@@ -104,7 +111,7 @@ impl Rhythm {
 
     /// Whether it pays to spin until a commit is made.
     pub(super) fn are_commits_near(&self) -> bool {
-        self.has_several_cores && self.is_about_one_run && self.commits.are_short()
+        self.has_several_cores && self.is_about_one_run && self.is_brisk && self.commits.are_short()
     }
 
     /// Whether the writing thread is to spin for the next batch: once after a commit.
@@ -124,6 +131,7 @@ mod tests {
     use super::*;
 
     const QUICK: Duration = Duration::from_micros(100);
+    const LONGER: Duration = Duration::from_micros(600);
     const SLOW: Duration = Duration::from_millis(10);
 
     /// What became of batches with those pauses before them, each committed in that time.
@@ -178,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn nobody_spins_for_a_run_whose_model_takes_its_time() {
+        let mut rhythm = after(2, &[&[(QUICK, QUICK); 10][..], &[(SLOW, QUICK)]].concat());
+        assert!(!rhythm.are_commits_near());
+        assert!(!rhythm.take_spin());
+    }
+
+    #[test]
     fn a_disk_that_is_quick_again_is_spun_for_again() {
         let slow = [(QUICK, SLOW); 10];
         assert!(!after(2, &[&slow[..], &[(QUICK, QUICK)]].concat()).are_commits_near());
@@ -185,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn the_writing_thread_spins_for_no_step_after_one_that_took_long() {
-        let mut rhythm = after(2, &[&[(QUICK, QUICK); 10][..], &[(SLOW, QUICK)]].concat());
+    fn the_writing_thread_spins_for_no_step_after_one_that_took_longer() {
+        let mut rhythm = after(2, &[&[(QUICK, QUICK); 10][..], &[(LONGER, QUICK)]].concat());
         assert!(rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
 
     #[test]
     fn the_writing_thread_spins_again_once_two_steps_came_quickly() {
-        let slow = [(SLOW, QUICK); 10];
+        let slow = [(LONGER, QUICK); 10];
         assert!(!after(2, &[&slow[..], &[(QUICK, QUICK)]].concat()).take_spin());
         assert!(after(2, &[&slow[..], &[(QUICK, QUICK); 2]].concat()).take_spin());
     }
