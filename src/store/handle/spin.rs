@@ -5,6 +5,7 @@
 //! writing thread for the run's next step. With several runs it does not, because what is submitted meanwhile shares a transaction; nor
 //! with a single core, which the other thread needs.
 
+use std::cell::LazyCell;
 use std::hint;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -73,7 +74,8 @@ impl RecentTimes {
 /// What the writing thread learns from its batches: whether it pays to spin for a commit, and for the next batch.
 #[derive(Debug)]
 pub(super) struct Rhythm {
-    has_several_cores: bool,
+    /// Looked up once it matters: that takes longer than many a commit.
+    has_several_cores: LazyCell<bool, fn() -> bool>,
     is_about_one_run: bool,
     commits: RecentTimes,
     pauses: RecentTimes,
@@ -84,9 +86,9 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    pub(super) fn new(cores: usize) -> Self {
+    pub(super) fn new(has_several_cores: fn() -> bool) -> Self {
         Self {
-            has_several_cores: cores > 1,
+            has_several_cores: LazyCell::new(has_several_cores),
             is_about_one_run: false,
             commits: RecentTimes::default(),
             pauses: RecentTimes::default(),
@@ -111,7 +113,7 @@ impl Rhythm {
 
     /// Whether it pays to spin until a commit is made.
     pub(super) fn are_commits_near(&self) -> bool {
-        self.has_several_cores && self.is_about_one_run && self.is_brisk && self.commits.are_short()
+        self.is_about_one_run && self.is_brisk && self.commits.are_short() && *self.has_several_cores
     }
 
     /// Whether the writing thread is to spin for the next batch: once after a commit.
@@ -120,9 +122,9 @@ impl Rhythm {
     }
 }
 
-/// How many threads of this process can run at the same time; 1 where nobody knows.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+/// Whether threads of this process can run at the same time, as far as anybody knows.
+pub(super) fn has_several_cores() -> bool {
+    thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }
 
 #[cfg(test)]
@@ -134,9 +136,13 @@ mod tests {
     const LONGER: Duration = Duration::from_micros(600);
     const SLOW: Duration = Duration::from_millis(10);
 
-    /// What became of batches with those pauses before them, each committed in that time.
-    fn after(cores: usize, batches: &[(Duration, Duration)]) -> Rhythm {
-        let mut rhythm = Rhythm::new(cores);
+    /// What batches with those pauses before them teach, each committed in that time.
+    fn after(batches: &[(Duration, Duration)]) -> Rhythm {
+        after_on(|| true, batches)
+    }
+
+    fn after_on(has_several_cores: fn() -> bool, batches: &[(Duration, Duration)]) -> Rhythm {
+        let mut rhythm = Rhythm::new(has_several_cores);
         let mut now = Instant::now();
         rhythm.note_commit(now, now + QUICK, true);
         now += QUICK;
@@ -150,28 +156,28 @@ mod tests {
 
     #[test]
     fn both_sides_spin_where_commits_and_steps_follow_each_other_quickly() {
-        let mut rhythm = after(2, &[(QUICK, QUICK)]);
+        let mut rhythm = after(&[(QUICK, QUICK)]);
         assert!(rhythm.are_commits_near());
         assert!(rhythm.take_spin());
     }
 
     #[test]
     fn nobody_spins_before_anything_was_committed() {
-        let mut rhythm = Rhythm::new(2);
+        let mut rhythm = Rhythm::new(|| true);
         assert!(!rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
 
     #[test]
     fn nobody_spins_on_a_single_core() {
-        let mut rhythm = after(1, &[(QUICK, QUICK); 10]);
+        let mut rhythm = after_on(|| false, &[(QUICK, QUICK); 10]);
         assert!(!rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
 
     #[test]
     fn nobody_spins_for_several_runs_or_for_none() {
-        let mut rhythm = after(2, &[(QUICK, QUICK); 10]);
+        let mut rhythm = after(&[(QUICK, QUICK); 10]);
         let now = Instant::now();
         rhythm.note_commit(now, now + QUICK, false);
         assert!(!rhythm.are_commits_near());
@@ -180,14 +186,14 @@ mod tests {
 
     #[test]
     fn nobody_spins_on_a_slow_disk() {
-        let mut rhythm = after(2, &[(QUICK, SLOW); 10]);
+        let mut rhythm = after(&[(QUICK, SLOW); 10]);
         assert!(!rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
 
     #[test]
     fn nobody_spins_for_a_run_whose_model_takes_its_time() {
-        let mut rhythm = after(2, &[&[(QUICK, QUICK); 10][..], &[(SLOW, QUICK)]].concat());
+        let mut rhythm = after(&[&[(QUICK, QUICK); 10][..], &[(SLOW, QUICK)]].concat());
         assert!(!rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
@@ -195,13 +201,13 @@ mod tests {
     #[test]
     fn a_disk_that_is_quick_again_is_spun_for_again() {
         let slow = [(QUICK, SLOW); 10];
-        assert!(!after(2, &[&slow[..], &[(QUICK, QUICK)]].concat()).are_commits_near());
-        assert!(after(2, &[&slow[..], &[(QUICK, QUICK); 2]].concat()).are_commits_near());
+        assert!(!after(&[&slow[..], &[(QUICK, QUICK)]].concat()).are_commits_near());
+        assert!(after(&[&slow[..], &[(QUICK, QUICK); 2]].concat()).are_commits_near());
     }
 
     #[test]
     fn the_writing_thread_spins_for_no_step_after_one_that_took_longer() {
-        let mut rhythm = after(2, &[&[(QUICK, QUICK); 10][..], &[(LONGER, QUICK)]].concat());
+        let mut rhythm = after(&[&[(QUICK, QUICK); 10][..], &[(LONGER, QUICK)]].concat());
         assert!(rhythm.are_commits_near());
         assert!(!rhythm.take_spin());
     }
@@ -209,13 +215,13 @@ mod tests {
     #[test]
     fn the_writing_thread_spins_again_once_two_steps_came_quickly() {
         let slow = [(LONGER, QUICK); 10];
-        assert!(!after(2, &[&slow[..], &[(QUICK, QUICK)]].concat()).take_spin());
-        assert!(after(2, &[&slow[..], &[(QUICK, QUICK); 2]].concat()).take_spin());
+        assert!(!after(&[&slow[..], &[(QUICK, QUICK)]].concat()).take_spin());
+        assert!(after(&[&slow[..], &[(QUICK, QUICK); 2]].concat()).take_spin());
     }
 
     #[test]
     fn the_writing_thread_spins_once_for_each_commit() {
-        let mut rhythm = after(2, &[(QUICK, QUICK)]);
+        let mut rhythm = after(&[(QUICK, QUICK)]);
         assert!(rhythm.take_spin());
         assert!(!rhythm.take_spin());
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
 use super::mailbox::{Receiver, Sender, Waited};
-use super::spin::{Rhythm, Signal, cores};
+use super::spin::{Rhythm, Signal, has_several_cores};
 use super::weight::is_light;
 use super::worker::Worker;
 use super::{Completion, lock};
@@ -97,7 +97,7 @@ impl SharedWriter {
 
     /// What the thread does: works submissions off until no more can come, then closes the file.
     pub(super) fn run(&self, receiver: &Receiver<Submission>) {
-        let mut rhythm = Rhythm::new(cores());
+        let mut rhythm = Rhythm::new(has_several_cores);
         loop {
             let deadline = lock(&self.writer).as_mut().and_then(Writer::keep_in_order);
             if rhythm.take_spin() {
