@@ -4,6 +4,7 @@
 mod errors;
 mod expiry;
 mod gate;
+mod handed;
 mod inbox;
 mod keeping;
 mod memory;
@@ -13,6 +14,7 @@ mod workers;
 
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
+pub use handed::{Handed, Later};
 pub use inbox::requirements;
 pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
@@ -33,15 +35,6 @@ use gate::Gate;
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
 pub type Deliver = Box<dyn FnOnce(Result<Vec<Effect>, StoreError>) + Send>;
-
-/// What an input led to.
-#[derive(Debug, PartialEq)]
-pub struct Handed {
-    /// Effects that may be performed now, among them those whose entries are on disk already.
-    pub now: Vec<Effect>,
-    /// Whether [`Deliver`] is going to be called with more.
-    pub later: bool,
-}
 
 /// A run that this process drives.
 pub struct Session {
@@ -90,10 +83,10 @@ impl Session {
             failed: Arc::default(),
             finished: Arc::default(),
         };
-        session.submit(Operation::Create(create), transition.effects, deliver);
+        session.submit(Operation::Create(create), transition.effects, true, deliver);
         let handed = Handed {
             now: Vec::new(),
-            later: true,
+            later: Some(Later::default()),
         };
         (session, handed)
     }
@@ -280,8 +273,7 @@ impl Session {
         if notice.authentic {
             return self.notify_outsider(&notice.record, at, deliver);
         }
-        let (now, later) = (Vec::new(), false);
-        Ok(Handed { now, later })
+        Ok(Handed::at_once(Vec::new()))
     }
 
     /// Whoever drives a run opens its requirements: a decision on one that this driver does not know was asked for by another
@@ -309,10 +301,7 @@ impl Session {
         let driver_entries = self.run.driver_entries();
         let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run));
         if entries.is_empty() {
-            return Ok(Handed {
-                now: effects,
-                later: false,
-            });
+            return Ok(Handed::at_once(effects));
         }
         let stopped = self.run.status() != RunStatus::Running;
         let append = Append {
@@ -328,21 +317,23 @@ impl Session {
             }),
         };
         let (gated, mut now) = effects.into_iter().partition::<Vec<_>, _>(Effect::needs_commit);
+        let is_awaited = append.finish.is_some() || !gated.is_empty();
         let gate = Gate::new(deliver);
         let notified = gate.clone();
         let deliver = Box::new(move |committed| notified.notify(committed));
-        self.submit(Operation::Append(append), gated, deliver);
+        self.submit(Operation::Append(append), gated, is_awaited, deliver);
         let passed = gate.pass();
-        let later = passed.is_none();
+        let later = passed
+            .is_none()
+            .then(|| Later::new(gate, is_awaited && self.store.are_commits_near()));
         now.extend(passed.unwrap_or_default());
         Ok(Handed { now, later })
     }
 
-    fn submit(&self, operation: Operation, gated: Vec<Effect>, deliver: Deliver) {
+    fn submit(&self, operation: Operation, gated: Vec<Effect>, is_awaited: bool, deliver: Deliver) {
         let failed = Arc::clone(&self.failed);
         let finished = Arc::clone(&self.finished);
         let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
-        let is_awaited = finishes || !gated.is_empty();
         let completion = Box::new(move |committed: Result<_, StoreError>| {
             finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
             deliver(committed.map(|_| gated).inspect_err(|error| {

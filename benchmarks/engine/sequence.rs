@@ -46,8 +46,8 @@ fn deliver_to(sender: Sender<Committed>) -> Deliver {
 }
 
 /// The effect that an input has at once, where its commit is made already, or else with its commit.
-fn effect_of(mut handed: Handed, commits: &Receiver<Committed>) -> Result<Effect, Failure> {
-    handed.now.pop().map_or_else(|| awaited_effect(commits), Ok)
+fn effect_of(handed: Handed, commits: &Receiver<Committed>) -> Result<Effect, Failure> {
+    handed.spin().now.pop().map_or_else(|| awaited_effect(commits), Ok)
 }
 
 /// The effect of the next commit that has one.

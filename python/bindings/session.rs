@@ -61,8 +61,14 @@ impl PySession {
             let session = guard.as_mut().ok_or_else(closed)?;
             input(session, deliver).map_err(|error| exception(py, &error.into()))?
         };
+        // The session is unlocked by now: somebody who holds the interpreter's lock may want it.
+        let handed = if handed.is_near() {
+            py.detach(|| handed.spin())
+        } else {
+            handed
+        };
         let now = effects::to_list(py, &self.run_id, handed.now)?;
-        Ok((now, handed.later.then_some(ticket)))
+        Ok((now, handed.later.map(|_| ticket)))
     }
 
     fn feed_reconciliation<'py>(

@@ -108,7 +108,7 @@ fn write(session: &mut Session, at: Timestamp, then: Then<()>, transition: impl 
     let deliver: Deliver = Box::new(move |committed| tell_once(&tell, committed.map(drop).map_err(EngineError::from)));
     match session.apply(at, deliver, transition) {
         // On disk already, so that nothing is delivered.
-        Ok(Handed { later: false, .. }) => tell_once(&told, Ok(())),
+        Ok(Handed { later: None, .. }) => tell_once(&told, Ok(())),
         Ok(_) => {}
         Err(error) => tell_once(&told, Err(error.into())),
     }

@@ -30,4 +30,5 @@ mod recovery;
 mod refused_calls;
 mod sequential_calls;
 mod sessions;
+mod spinning;
 mod views;

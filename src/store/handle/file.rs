@@ -131,6 +131,11 @@ impl OpenFile {
         self.send(Submission::new(operation, completion), Urgency::Soon);
     }
 
+    /// Whether it pays to spin until what was submitted is on disk.
+    pub(super) fn are_commits_near(&self) -> bool {
+        self.writer.are_commits_near()
+    }
+
     fn send(&self, submission: Submission, urgency: Urgency) {
         if let Err((submission, error)) = self.writing.send(submission, urgency) {
             submission.fail(error);

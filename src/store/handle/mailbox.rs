@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock;
+use super::spin::Signal;
 
 /// Whether the sender of a message waits for what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +21,10 @@ pub(super) fn mailbox<M>() -> (Sender<M>, Receiver<M>) {
     let mailbox = Arc::new(Mailbox {
         state: Mutex::new(State {
             messages: Vec::new(),
-            is_urgent: false,
             is_closed: false,
             receiver: Attention::Awake,
         }),
+        urgent: Signal::default(),
         arrival: Condvar::new(),
     });
     (Sender(Arc::clone(&mailbox)), Receiver(mailbox))
@@ -31,13 +32,13 @@ pub(super) fn mailbox<M>() -> (Sender<M>, Receiver<M>) {
 
 struct Mailbox<M> {
     state: Mutex<State<M>>,
+    /// Somebody waits for one of the messages. Set with the state locked.
+    urgent: Signal,
     arrival: Condvar,
 }
 
 struct State<M> {
     messages: Vec<M>,
-    /// Somebody waits for one of the messages.
-    is_urgent: bool,
     /// One of the ends is gone.
     is_closed: bool,
     receiver: Attention,
@@ -65,7 +66,9 @@ impl<M> Sender<M> {
             return Err(message);
         }
         state.messages.push(message);
-        state.is_urgent |= urgency == Urgency::Now;
+        if urgency == Urgency::Now {
+            self.0.urgent.set(true);
+        }
         let must_wake = match state.receiver {
             Attention::Awake => false,
             Attention::Napping => urgency == Urgency::Now,
@@ -83,7 +86,7 @@ impl<M> Sender<M> {
         if !state.messages.iter().all(all) {
             return None;
         }
-        state.is_urgent = false;
+        self.0.urgent.set(false);
         Some(std::mem::take(&mut state.messages))
     }
 
@@ -95,15 +98,15 @@ impl<M> Sender<M> {
         }
         messages.append(&mut state.messages);
         state.messages = messages;
-        state.is_urgent = true;
+        self.0.urgent.set(true);
         self.wake(state);
         Ok(())
     }
 
     /// Lets the receiver look after itself.
     pub(super) fn nudge(&self) {
-        let mut state = lock(&self.0.state);
-        state.is_urgent = true;
+        let state = lock(&self.0.state);
+        self.0.urgent.set(true);
         self.wake(state);
     }
 
@@ -144,7 +147,7 @@ impl<M> Receiver<M> {
         loop {
             let now = Instant::now();
             let is_napping = now < nap_end;
-            if let Some(waited) = state.ready(is_napping) {
+            if let Some(waited) = state.ready(self.0.urgent.is_set(), is_napping) {
                 return waited;
             }
             if deadline.is_some_and(|deadline| deadline <= now) {
@@ -167,8 +170,13 @@ impl<M> Receiver<M> {
     /// The messages, in the order in which they were sent.
     pub(super) fn take(&self) -> Vec<M> {
         let mut state = lock(&self.0.state);
-        state.is_urgent = false;
+        self.0.urgent.set(false);
         std::mem::take(&mut state.messages)
+    }
+
+    /// Spins until somebody waits for a message, for a quarter of a millisecond at most.
+    pub(super) fn spin(&self) {
+        self.0.urgent.spin();
     }
 
     fn sleep<'a>(&self, state: MutexGuard<'a, State<M>>, at_most: Option<Duration>) -> MutexGuard<'a, State<M>> {
@@ -185,11 +193,11 @@ impl<M> Receiver<M> {
 
 impl<M> State<M> {
     /// What a receiver need not wait for any more.
-    fn ready(&self, is_napping: bool) -> Option<Waited> {
+    fn ready(&self, is_urgent: bool, is_napping: bool) -> Option<Waited> {
         let has_messages = !self.messages.is_empty();
         match (self.is_closed, has_messages) {
             (true, false) => Some(Waited::End),
-            _ if self.is_urgent || self.is_closed || has_messages && !is_napping => Some(Waited::Ready),
+            _ if is_urgent || self.is_closed || has_messages && !is_napping => Some(Waited::Ready),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ mod inline;
 mod mailbox;
 mod reader;
 mod registry;
+mod spin;
 mod subscribers;
 mod weight;
 mod worker;
@@ -29,6 +30,7 @@ pub use fault_points::{FaultPlan, fault_points};
 use file::OpenFile;
 pub use hosted::HostedStore;
 use inline::InlineStore;
+pub(crate) use spin::Signal;
 pub use subscribers::{Subscriber, Subscribers, Subscription};
 
 /// Takes an operation's outcome: called exactly once, on whichever thread has it. It must not block.
@@ -162,6 +164,11 @@ impl StoreHandle {
             Ok(Backend::Hosted(store)) => store.submit(operation, completion),
             Err(error) => completion(Err(error)),
         }
+    }
+
+    /// Whether what was just submitted is likely to be on disk so soon that its submitter had better spin until then.
+    pub(crate) fn are_commits_near(&self) -> bool {
+        matches!(self.opening.backend(), Ok(Backend::File(file)) if file.are_commits_near())
     }
 
     /// Reads. On a file this returns at once, and the job sees everything that was committed before the call.

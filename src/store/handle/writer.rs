@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
 use super::mailbox::{Receiver, Sender, Waited};
+use super::spin::{Rhythm, Signal, has_several_cores};
 use super::weight::is_light;
 use super::worker::Worker;
 use super::{Completion, lock};
@@ -76,6 +77,8 @@ pub(super) struct SharedWriter {
     writer: Mutex<Option<Writer>>,
     /// Whether a commit may be made by whoever submits it: where it waits for no disk.
     may_commit_at_once: bool,
+    /// It pays to spin until a commit is made, as of the thread's last batch.
+    commits_are_near: Signal,
 }
 
 impl SharedWriter {
@@ -83,15 +86,25 @@ impl SharedWriter {
         Self {
             writer: Mutex::new(Some(writer)),
             may_commit_at_once,
+            commits_are_near: Signal::default(),
         }
+    }
+
+    /// Whether it pays to spin until the thread has committed what was submitted.
+    pub(super) fn are_commits_near(&self) -> bool {
+        self.commits_are_near.is_set()
     }
 
     /// What the thread does: works submissions off until no more can come, then closes the file.
     pub(super) fn run(&self, receiver: &Receiver<Submission>) {
+        let mut rhythm = Rhythm::new(has_several_cores);
         loop {
             let deadline = lock(&self.writer).as_mut().and_then(Writer::keep_in_order);
+            if rhythm.take_spin() {
+                receiver.spin();
+            }
             match receiver.wait(deadline, PATIENCE) {
-                Waited::Ready => self.commit(receiver),
+                Waited::Ready => self.commit(receiver, &mut rhythm),
                 Waited::Nothing => {}
                 Waited::End => return self.close(),
             }
@@ -99,12 +112,17 @@ impl SharedWriter {
     }
 
     /// Taken with the right to write, so that nothing overtakes what was submitted before.
-    fn commit(&self, receiver: &Receiver<Submission>) {
-        let mut writer = lock(&self.writer);
+    fn commit(&self, receiver: &Receiver<Submission>, rhythm: &mut Rhythm) {
+        let mut guard = lock(&self.writer);
         let batch = receiver.take();
-        let done = writer.as_mut().map(|writer| writer.commit(batch));
-        drop(writer);
-        done.into_iter().for_each(Done::tell);
+        let Some(writer) = guard.as_mut() else { return };
+        let began = Instant::now();
+        let done = writer.commit(batch);
+        rhythm.note_commit(began, Instant::now(), writer.heartbeat.is_about_one_run());
+        // Before anybody hears of the batch and submits more.
+        self.commits_are_near.set(rhythm.are_commits_near());
+        drop(guard);
+        done.tell();
     }
 
     /// Commits a submission, and what waits before it, here and now, if that takes microseconds only: it waits for no disk and no other

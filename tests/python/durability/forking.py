@@ -21,8 +21,11 @@ from typing import Any
 from haltpoint import (
     Agent,
     AgentRunOutput,
+    FunctionModel,
     HaltpointError,
     InMemoryDatabase,
+    ModelReply,
+    ModelRequest,
     ScriptedModel,
     SqliteDatabase,
     cancel_run,
@@ -161,6 +164,41 @@ def fork_while_files_are_in_use(directory: str, times: str) -> None:
     done.set()
     for thread in threads:
         thread.join()
+
+
+@tool
+async def nothing_at_once() -> str:
+    """Do nothing, in the loop."""
+    return "nothing"
+
+
+def fork_while_steps_are_committed(db_file: str, times: str) -> None:
+    """Fork again and again while a run takes one step after another, each of them waiting for the disk."""
+    done = threading.Event()
+    outputs: list[Any] = []
+
+    def go_on(request: ModelRequest) -> ModelReply | str:
+        _in_tool.set()
+        return "finished" if done.is_set() else wants("nothing_at_once")
+
+    def drive(database: SqliteDatabase) -> None:
+        agent = Agent(FunctionModel(go_on), db=database, tools=[nothing_at_once], tool_call_limit=1_000_000)
+        outputs.append(agent.do("Work."))
+
+    def in_child(number: int) -> dict[str, str]:
+        with SqliteDatabase(f"{db_file}.{number}") as database:
+            script = ScriptedModel([wants("nothing_at_once"), "answered"])
+            agent = Agent(script, db=database, tools=[nothing_at_once])
+            return {"child": _said(lambda: agent.do("Work."))}
+
+    with SqliteDatabase(db_file) as database:
+        driver = threading.Thread(target=drive, args=(database,))
+        driver.start()
+        assert _in_tool.wait(30)
+        children = [_forked_raw(functools.partial(in_child, number)) for number in range(int(times))]
+        done.set()
+        driver.join()
+        tell({"children": children, "parent": outputs, "problems": database.check()})
 
 
 def fork_while_an_output_is_read() -> None:

@@ -49,6 +49,15 @@ def test_no_file_that_another_thread_uses_at_the_fork_stops_another_file(tmp_pat
 
 
 @pytest.mark.timeout(60)
+def test_a_fork_amid_the_steps_of_a_run_stops_neither_the_child_nor_the_run(tmp_path: Path) -> None:
+    times = 40
+    database = tmp_path / "runs.db"
+    finished = run_program(_FORKING, "fork_while_steps_are_committed", str(database), str(times), cwd=tmp_path)
+    assert finished.last == {"children": [{"child": "answered"}] * times, "parent": ["finished"], "problems": []}
+    assert finished.errors == ""
+
+
+@pytest.mark.timeout(60)
 def test_an_output_that_another_thread_reads_at_the_fork_stops_no_other_output(tmp_path: Path) -> None:
     finished = run_program(_FORKING, "fork_while_an_output_is_read", cwd=tmp_path)
     assert finished.last == {"messages": "2"}
