@@ -90,9 +90,7 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
         RunStatus::Error,
         RunStatus::Completed,
     ];
-    let finish = (random.below(6) == 0).then(|| Finish {
-        status: random.one_of(&statuses),
-    });
+    let finish = (random.below(6) == 0).then(|| Finish::as_told(random.one_of(&statuses)));
     let entries = (0..random.below(3)).map(|_| match random.below(5) {
         0 => continued(),
         4 => tool_started("x"),
