@@ -1,14 +1,17 @@
 //! A cancel that was granted holds, however far the driver has come by then without hearing of it.
 
-use haltpoint_engine::journal::{CancelRequested, OutcomeSource};
-use haltpoint_engine::run::Effect;
-use haltpoint_engine::session::{Opened, Session};
+use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind, OutcomeSource};
+use haltpoint_engine::requirement::RequirementKind;
+use haltpoint_engine::run::{CallState, Effect};
+use haltpoint_engine::session::{Handed, Opened, Session, take};
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use haltpoint_engine::store::{RunStatus, Store};
 
 use crate::scenario::{RUN_ID, calls, confirm, confirmed, plain, text};
-use crate::sessions::{NOW, began, cancelled, commit, continued, decided, on_disk, opened, replied, returned};
+use crate::sessions::{
+    Commit, NOW, began, cancelled, commit, continued, decided, on_disk, opened, replied, returned, wait,
+};
 
 /// Each kind of store, and each way in which a session hears of its commits.
 fn on_each_store(test: impl Fn(&StoreHandle)) {
@@ -37,7 +40,7 @@ fn kinds(store: &StoreHandle) -> Vec<String> {
 }
 
 /// What is handed out now and later, together.
-fn effects((handed, commit): (haltpoint_engine::session::Handed, crate::sessions::Commit)) -> Vec<Effect> {
+fn effects((handed, commit): (Handed, Commit)) -> Vec<Effect> {
     let later = if handed.later {
         commit.recv().unwrap().unwrap()
     } else {
@@ -87,8 +90,8 @@ fn a_run_that_would_fail_is_cancelled() {
         let mut session = began(store);
         assert!(cancelled(store, RUN_ID));
         let (deliver, commit) = commit();
-        let failure = haltpoint_engine::journal::Failure {
-            kind: haltpoint_engine::journal::FailureKind::Model,
+        let failure = Failure {
+            kind: FailureKind::Model,
             message: "no luck".into(),
             provider: None,
             status_code: None,
@@ -131,9 +134,7 @@ fn what_a_tool_returned_is_kept() {
         assert_eq!(continued(&mut session), Ok(vec![Effect::Stop]));
         assert_eq!(session.run().status(), RunStatus::Paused);
         let outcomes: Vec<_> = session.run().calls().iter().map(|call| call.state.clone()).collect();
-        assert!(
-            matches!(&outcomes[0], haltpoint_engine::run::CallState::Finished(outcome) if outcome.source == OutcomeSource::Tool)
-        );
+        assert!(matches!(&outcomes[0], CallState::Finished(outcome) if outcome.source == OutcomeSource::Tool));
     });
 }
 
@@ -195,5 +196,30 @@ fn a_decision_that_the_driver_has_not_heard_of_cancels_nothing() {
         decided(store, confirmed()).unwrap();
         assert_eq!(effects(returned(&mut session, "a")), [Effect::Stop]);
         assert_eq!(on_disk(store).run.status(), RunStatus::Paused);
+    });
+}
+
+#[test]
+fn a_worker_does_not_go_on_with_a_run_that_was_cancelled_before_its_driver_ended() {
+    on_each_store(|store| {
+        let mut session = began(store);
+        effects(replied(&mut session, calls([plain("a")])));
+        assert!(cancelled(store, RUN_ID));
+        drop(session);
+        let taken = wait(|then| take(store, RUN_ID.into(), 3, NOW, then));
+        let Ok(Opened::Idle(loaded)) = taken else {
+            panic!("there is nothing to go on with")
+        };
+        assert_eq!(loaded.run.status(), RunStatus::Cancelled);
+        assert_eq!(*loaded.run, *on_disk(store).run);
+        let Ok(Opened::Session(mut session)) = opened(store) else {
+            panic!("not ours")
+        };
+        assert_eq!(continued(&mut session), Ok(vec![Effect::Stop]));
+        assert_eq!(
+            session.run().requirements()[0].kind,
+            RequirementKind::Recovery,
+            "what the tool did is in doubt"
+        );
     });
 }
