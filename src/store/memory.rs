@@ -107,7 +107,7 @@ impl MemoryStore {
         rules::check_author(append, run.state())?;
         let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
         match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
-            Some(instead) => self.write(&instead).map(Committed::as_cancelled),
+            Some(instead) => self.write(&instead).map(Committed::into_cancelled),
             None => self.write(append),
         }
     }

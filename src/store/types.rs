@@ -168,7 +168,7 @@ pub enum Committed {
 
 impl Committed {
     /// The answer to an append in whose place [`LateCancel`] was written.
-    pub(super) fn as_cancelled(self) -> Self {
+    pub(super) fn into_cancelled(self) -> Self {
         match self {
             Self::Appended { seq } => Self::Cancelled { seq },
             other => other,

@@ -97,7 +97,7 @@ fn append(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> R
     let outsiders = found.tail.seq.saturating_sub(found.tail.driver_entries);
     let is_cancelled = |after| is_cancelled_after(connection, found.run, after, key);
     match late_cancel::instead_of(append, outsiders, is_cancelled)? {
-        Some(instead) => write(connection, &instead, found).map(Committed::as_cancelled),
+        Some(instead) => write(connection, &instead, found).map(Committed::into_cancelled),
         None => write(connection, append, found),
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,15 @@ _LAST_WORDS = [pytest.param("done", id="completes"), pytest.param(wants("sign", 
 async def test_a_cancel_while_the_end_waits_for_the_disk_holds(
     db: SqliteDatabase, db_file: Path, reply: ModelReply | str
 ) -> None:
-    with _lock_when_asked(db_file) as (lock, unlock):
-        agent = Agent(Meddler(reply, lock), db=db, tools=[sign])
+    with ExitStack() as until_the_end:
+        lock = _Lock(db_file, until_the_end)
+        agent = Agent(Meddler(reply, lock.take), db=db, tools=[sign])
         run = asyncio.create_task(agent.do_async("Do.", return_output=True))
-        while agent.run_id is None or not lock.held:
-            await asyncio.sleep(0)
+        await lock.taken.wait()
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         assert agent.cancel_run()
-        unlock()
+        lock.release()
         output = await run
     await _assert_cancelled(agent, output)
 
@@ -156,16 +156,16 @@ async def test_a_cancel_of_a_run_that_is_completed_on_disk_is_answered_false(db:
 
 @asynchronous
 async def test_a_timeout_that_comes_while_the_end_waits_for_the_disk_is_one(db: SqliteDatabase, db_file: Path) -> None:
-    with _lock_when_asked(db_file) as (lock, unlock):
-        agent = Agent(Meddler("done", lock), db=db)
+    with ExitStack() as until_the_end:
+        lock = _Lock(db_file, until_the_end)
+        agent = Agent(Meddler("done", lock.take), db=db)
         run = asyncio.create_task(agent.do_async("Do.", timeout=0.05))
-        while not lock.held:
-            await asyncio.sleep(0)
+        await lock.taken.wait()
         # Timers come in their order: the run's is the earlier one.
         passed = asyncio.Event()
         asyncio.get_running_loop().call_later(0.06, passed.set)
         await passed.wait()
-        unlock()
+        lock.release()
         with pytest.raises(TimeoutError):
             await run
     assert db.run(str(agent.run_id)).is_cancelled
@@ -236,22 +236,18 @@ def _database(directory: Path, durability: str) -> Database:
 
 
 class _Lock:
-    """Takes another process's lock on the database when it is called."""
+    """Another process's lock on a database."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, until: ExitStack) -> None:
+        self.taken = asyncio.Event()
+        self.release: Callable[[], None]
         self._path = path
-        self.held: Any = None
+        self._until = until
 
-    def __call__(self) -> None:
-        self._context = locked(self._path)
-        self.held = self._context.__enter__()
-
-
-@contextmanager
-def _lock_when_asked(path: Path) -> Iterator[tuple[_Lock, Callable[[], None]]]:
-    lock = _Lock(path)
-    yield lock, lambda: lock.held()
-    lock._context.__exit__(None, None, None)
+    def take(self) -> None:
+        """Wait until the other process has it."""
+        self.release = self._until.enter_context(locked(self._path))
+        self.taken.set()
 
 
 async def _assert_cancelled(agent: Agent, output: AgentRunOutput) -> None:
