@@ -1,6 +1,7 @@
 //! The only place where things come together: apply an input, commit what follows, then hand out the effects, in that order.
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
+mod ending;
 mod errors;
 mod expiry;
 mod gate;
@@ -29,8 +30,9 @@ use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunConti
 use crate::message::Message;
 use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
-use crate::store::{Append, Author, Finish, NewRun, Operation, OutsiderRecord, RunStatus, StoreError};
+use crate::store::{CancelWish, Committed, NewRun, Operation, OutsiderRecord, StoreError};
 use crate::{Text, Timestamp};
+use ending::{Ended, Standing};
 use gate::Gate;
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
@@ -47,6 +49,8 @@ pub struct Session {
     failed: Arc<OnceLock<StoreError>>,
     /// The entry that ends the drive is on disk, and the lease went back with it.
     finished: Arc<AtomicBool>,
+    wish: CancelWish,
+    ended: Ended,
 }
 
 impl Session {
@@ -82,6 +86,8 @@ impl Session {
             epoch: 1,
             failed: Arc::default(),
             finished: Arc::default(),
+            wish: CancelWish::default(),
+            ended: Ended::default(),
         };
         session.submit(Operation::Create(create), transition.effects, true, deliver);
         let handed = Handed {
@@ -100,13 +106,26 @@ impl Session {
             epoch,
             failed: Arc::default(),
             finished: Arc::default(),
+            wish: CancelWish::default(),
+            ended: Ended::default(),
         }
     }
 
     /// The run's state. After a failed commit it is ahead of the disk.
     #[must_use]
     pub fn run(&self) -> &Run {
-        &self.run
+        self.state()
+    }
+
+    fn state(&self) -> &Arc<Run> {
+        self.ended.get().unwrap_or(&self.run)
+    }
+
+    /// Where any thread of this process can want the run cancelled: it ends so then, also where the driver has come to another end
+    /// that is not on disk yet. The driver is to be told as well, see [`Session::notify_cancelled`].
+    #[must_use]
+    pub fn wish(&self) -> &CancelWish {
+        &self.wish
     }
 
     /// Passes a fault point: a test may let this process end here.
@@ -130,7 +149,7 @@ impl Session {
     #[must_use]
     pub fn snapshot(&self) -> Loaded {
         Loaded {
-            run: Arc::clone(&self.run),
+            run: Arc::clone(self.state()),
             before: Arc::clone(&self.before),
         }
     }
@@ -298,24 +317,15 @@ impl Session {
         if let Some(error) = self.failed.get() {
             return Err(error.clone());
         }
-        let driver_entries = self.run.driver_entries();
+        if self.ended.get().is_some() {
+            return Ok(Handed::at_once(Vec::new()));
+        }
+        let standing = Standing::of(&self.run);
         let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run));
         if entries.is_empty() {
             return Ok(Handed::at_once(effects));
         }
-        let stopped = self.run.status() != RunStatus::Running;
-        let append = Append {
-            run_id: self.run.run_id().clone(),
-            author: Author::Driver {
-                epoch: self.epoch,
-                driver_entries,
-            },
-            at,
-            entries,
-            finish: stopped.then(|| Finish {
-                status: self.run.status(),
-            }),
-        };
+        let append = self.append(standing, entries, at);
         let (gated, mut now) = effects.into_iter().partition::<Vec<_>, _>(Effect::needs_commit);
         let is_awaited = append.finish.is_some() || !gated.is_empty();
         let gate = Gate::new(deliver);
@@ -334,12 +344,16 @@ impl Session {
         let failed = Arc::clone(&self.failed);
         let finished = Arc::clone(&self.finished);
         let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
-        let completion = Box::new(move |committed: Result<_, StoreError>| {
+        let ending = finishes.then(|| self.ending());
+        let completion = Box::new(move |committed: Result<Committed, StoreError>| {
             finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
-            deliver(committed.map(|_| gated).inspect_err(|error| {
-                // Only the first failure counts: the later ones follow from it.
-                let _ = failed.set(error.clone());
-            }));
+            match (committed, ending) {
+                (Ok(Committed::Cancelled { .. }), Some(ending)) => ending.read_back(gated, deliver),
+                (committed, _) => deliver(committed.map(|_| gated).inspect_err(|error| {
+                    // Only the first failure counts: the later ones follow from it.
+                    let _ = failed.set(error.clone());
+                })),
+            }
         });
         if is_awaited {
             self.store.submit(operation, completion);
@@ -353,6 +367,8 @@ impl Drop for Session {
     /// A driver that goes away without having stopped the run leaves it to whoever comes next, at once instead of after the lease;
     /// so does one whose last words could not be written. Giving back what another one holds by now changes nothing.
     fn drop(&mut self) {
+        // Whoever wants it cancelled from here on has to ask the store.
+        let _ = self.wish.seal();
         if !self.finished.load(Ordering::Acquire) {
             let release = Operation::Release {
                 run_id: self.run.run_id().clone(),

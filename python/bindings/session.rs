@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use haltpoint_engine::journal::{Failure, FailureKind};
+use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind};
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
-use haltpoint_engine::store::StoreError;
+use haltpoint_engine::store::{CancelWish, StoreError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -30,6 +30,8 @@ pub(crate) struct PySession {
     run_id: Arc<str>,
     sender: CompletionSender,
     session: Mutex<Option<Session>>,
+    /// Beside the lock, which is held for as long as a commit takes.
+    wish: CancelWish,
     /// Somebody wants to hear of each commit, also of one that changes nothing for the driver.
     is_observed: AtomicBool,
 }
@@ -39,6 +41,7 @@ impl PySession {
         Self {
             run_id: session.run().run_id().clone(),
             sender,
+            wish: session.wish().clone(),
             session: Mutex::new(Some(session)),
             is_observed: AtomicBool::new(false),
         }
@@ -289,6 +292,12 @@ impl PySession {
         self.feed(py, |session, deliver| {
             session.notify_handed_back(in_a_hurry, clock::now(), deliver)
         })
+    }
+
+    /// Wants the run to end cancelled, from any thread; the driver is to be told as well. False: its end is being written already.
+    fn want_cancelled(&self, interrupt: bool, by: String) -> bool {
+        let by = Some(by.into());
+        self.wish.want(CancelRequested { interrupt, by })
     }
 
     fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {

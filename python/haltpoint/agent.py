@@ -159,10 +159,9 @@ class Agent(HandingOver):
         if run_id is None:
             return False
         driver = driver_of(run_id)
-        if driver is None:
-            return self.db.cancel(run_id, interrupt=interrupt)
-        driver.cancel(interrupt=interrupt, by="cancel_run")
-        return True
+        if driver is not None and driver.cancel(interrupt=interrupt, by="cancel_run"):
+            return True
+        return self.db.cancel(run_id, interrupt=interrupt)
 
     # Starting
 

@@ -94,6 +94,7 @@ impl Run {
             active_since: Some(at),
             holder: LiveOnly::default(),
             driver_entries: 1,
+            outsider_entries: 0,
             outsider_seq: 0,
             reconciling: LiveOnly::default(),
             awaiting_model: LiveOnly(false),
@@ -107,6 +108,7 @@ impl Run {
     /// When the record speaks of something unknown.
     pub fn fold_record(&mut self, record: &Record) -> Result<(), ReplayError> {
         if record.outsider {
+            self.outsider_entries += 1;
             self.outsider_seq = record.seq;
         }
         self.fold(&record.entry, record.at, record.outsider)

@@ -1,6 +1,6 @@
 //! Runs and workers: waiting for one, being given back by one, and being set aside because they end one after the other.
 
-use crate::journal::{Entry, FailureKind, RunContinued, RunQueued, ToolInterrupted};
+use crate::journal::{Entry, FailureKind, RunCancelled, RunContinued, RunQueued, ToolInterrupted};
 use crate::store::RunStatus;
 use crate::{Text, Timestamp};
 
@@ -55,6 +55,16 @@ impl Run {
         );
         self.record(Entry::RunContinued(continued), at, &mut transition);
         self.record(failure(FailureKind::SetAside, message), at, &mut transition);
+        transition.effects.push(Effect::Stop);
+        transition
+    }
+
+    /// Nobody drives the run, and somebody cancelled it before its last driver ended: it is taken over only to write that it is.
+    pub fn notify_cancelled_before(&mut self, continued: RunContinued, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        let cancelled = RunCancelled { dropped_request: false };
+        self.record(Entry::RunContinued(continued), at, &mut transition);
+        self.record(Entry::RunCancelled(cancelled), at, &mut transition);
         transition.effects.push(Effect::Stop);
         transition
     }

@@ -48,7 +48,8 @@ pub struct Run {
     pub(super) holder: LiveOnly<Text>,
     /// How many entries drivers have appended, and which sequence number was folded last.
     pub(super) driver_entries: u64,
-    /// Entries by outsiders that were folded already, by sequence number of the last one.
+    /// Entries by outsiders that were folded already: how many, and the sequence number of the last one.
+    pub(super) outsider_entries: u64,
     pub(super) outsider_seq: u64,
     /// A model request is under way. A request leaves no trace in the journal until it is answered.
     pub(super) awaiting_model: LiveOnly<bool>,
@@ -327,6 +328,21 @@ impl Run {
     #[must_use]
     pub fn driver_entries(&self) -> u64 {
         self.driver_entries
+    }
+
+    /// How many entries of outsiders it has heard of.
+    pub(crate) fn outsider_entries(&self) -> u64 {
+        self.outsider_entries
+    }
+
+    /// The place of the last of them in the journal; 0 before there is one.
+    pub(crate) fn outsider_seq(&self) -> u64 {
+        self.outsider_seq
+    }
+
+    /// Whether a model request is under way.
+    pub(crate) fn awaits_model(&self) -> bool {
+        self.awaiting_model.0
     }
 
     pub(super) fn turn(&self) -> &[Call] {

@@ -4,12 +4,13 @@ use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContin
 use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
 use crate::store::{
-    Append, Author, Committed, Finish, LeaseGrant, Operation, OverdueFilter, RequirementRow, Store, StoreError,
+    Append, Author, CancelWish, Committed, LeaseGrant, Operation, OverdueFilter, RequirementRow, Store, StoreError,
     StoredRun,
 };
 use crate::{Text, Timestamp};
 
 use super::EngineError;
+use super::ending::Standing;
 use super::outside::{Then, append_outside, load};
 
 /// How many requirements are looked for at once.
@@ -123,18 +124,19 @@ fn write_stop(store: &StoreHandle, stored: &StoredRun, epoch: u64, at: Timestamp
 
 /// What stops the run; `None` where somebody did so meanwhile.
 fn stop_of(store: &StoreHandle, mut run: Run, run_id: Text, epoch: u64, at: Timestamp) -> Option<Append> {
-    let driver_entries = run.driver_entries();
+    let standing = Standing::of(&run);
+    let driver_entries = standing.driver_entries;
     let continued = RunContinued {
         holder: store.holder().to_string().into(),
         tool_call_limit: run.tool_call_limit(),
         on_in_doubt: InDoubtRule::default(),
     };
-    let transition = run.notify_expired_idle(continued, at);
-    (!transition.entries.is_empty()).then(|| Append {
+    let entries = run.notify_expired_idle(continued, at).entries;
+    (!entries.is_empty()).then(|| Append {
         run_id,
         author: Author::Driver { epoch, driver_entries },
         at,
-        entries: transition.entries,
-        finish: Some(Finish { status: run.status() }),
+        finish: Some(standing.finish(run.status(), &entries, &CancelWish::default())),
+        entries,
     })
 }

@@ -256,7 +256,7 @@ fn cancel_idle(
         author: Author::Driver { epoch, driver_entries },
         at,
         entries,
-        finish: Some(Finish { status: run.status() }),
+        finish: Some(Finish::as_told(run.status())),
     };
     let handle = store.clone();
     store.submit(

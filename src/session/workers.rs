@@ -42,13 +42,16 @@ pub fn due(store: &mut dyn Store, filter: &DueFilter) -> Result<Vec<RunRow>, Sto
 }
 
 /// Takes the right to drive a run, where it still is work for a worker. One that ended `max_recoveries` drivers after the first,
-/// and got no further meanwhile, fails instead.
+/// and got no further meanwhile, fails instead; one that somebody cancelled before its driver ended is cancelled.
 pub fn take(store: &StoreHandle, run_id: Text, max_recoveries: u32, at: Timestamp, then: Then<Opened>) {
     let handle = store.clone();
     let take = move |opened| match opened {
         Ok(Opened::Session(session)) if !session.run().is_due() => then(Ok(idle(&session))),
+        Ok(Opened::Session(session)) if session.run().cancellation().is_some() => {
+            end(&handle, session, at, then, Run::notify_cancelled_before);
+        }
         Ok(Opened::Session(session)) if is_hopeless(session.run(), max_recoveries) => {
-            set_aside(&handle, session, at, then);
+            end(&handle, session, at, then, Run::notify_set_aside);
         }
         opened => then(opened),
     };
@@ -63,7 +66,14 @@ fn idle(session: &Session) -> Opened {
     Opened::Idle(Box::new(session.snapshot()))
 }
 
-fn set_aside(store: &StoreHandle, mut session: Box<Session>, at: Timestamp, then: Then<Opened>) {
+/// Takes a run over only to write how it ends.
+fn end(
+    store: &StoreHandle,
+    mut session: Box<Session>,
+    at: Timestamp,
+    then: Then<Opened>,
+    notify: fn(&mut Run, RunContinued, Timestamp) -> Transition,
+) {
     let (store, run_id) = (store.clone(), session.run().run_id().clone());
     let continued = RunContinued {
         holder: store.holder().to_string().into(),
@@ -78,9 +88,7 @@ fn set_aside(store: &StoreHandle, mut session: Box<Session>, at: Timestamp, then
         ),
         Err(error) => then(Err(error)),
     };
-    write(&mut session, at, Box::new(tell), |run| {
-        run.notify_set_aside(continued, at)
-    });
+    write(&mut session, at, Box::new(tell), |run| notify(run, continued, at));
 }
 
 /// Lets workers go on with a run that was stopped or set aside. `false`: there is nothing to go on with before somebody decides.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::holder::{self, Holder, Liveness, ProcessLiveness};
+use super::late_cancel;
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
@@ -101,10 +102,19 @@ impl MemoryStore {
     }
 
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
-        let outsider = append.author == Author::Outsider;
         self.check_key(self.run(&append.run_id)?)?;
-        let run = self.run_mut(&append.run_id)?;
+        let run = self.run(&append.run_id)?;
         rules::check_author(append, run.state())?;
+        let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
+        match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
+            Some(instead) => self.write(&instead).map(Committed::into_cancelled),
+            None => self.write(append),
+        }
+    }
+
+    fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
+        let outsider = append.author == Author::Outsider;
+        let run = self.run_mut(&append.run_id)?;
         let find = |id: &str| Ok::<_, StoreError>(run.requirements.get(id).cloned());
         let Verdict::Write(entries) = rules::judge(append, run.row.status, find)? else {
             return Ok(Committed::AlreadyDecided);

@@ -6,16 +6,17 @@
 pub mod fork_guard;
 pub mod handle;
 pub mod holder;
+mod late_cancel;
 pub mod memory;
 pub mod raw;
 mod rules;
 pub mod sqlite;
 mod types;
 
+pub use late_cancel::{CancelWish, Finish, LateCancel};
 pub use types::{
-    Append, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow,
-    OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError,
-    StoredRun,
+    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
+    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError, StoredRun,
 };
 
 use std::path::Path;

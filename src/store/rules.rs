@@ -87,6 +87,7 @@ pub(super) fn status_after(append: &Append) -> Option<RunStatus> {
         .any(|entry| matches!(entry, Entry::RunContinued(_)));
     append
         .finish
+        .as_ref()
         .map(|finish| finish.status)
         .or(goes_on.then_some(RunStatus::Running))
 }

@@ -7,6 +7,7 @@ use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
 
 use super::holder::Holder;
+use super::late_cancel::Finish;
 
 /// A run's status as users see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,18 +145,16 @@ pub enum Author {
     Outsider,
 }
 
-/// How a driver stops: the status is stored and the lease released in the same transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finish {
-    /// The run's status from now on.
-    pub status: RunStatus,
-}
-
 /// The outcome of an operation that was carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Committed {
     /// Entries are on disk; the sequence number of the last one.
     Appended {
+        /// Sequence number of the last entry.
+        seq: u64,
+    },
+    /// Somebody wanted the run cancelled before it ended: [`LateCancel`] is on disk instead of the append.
+    Cancelled {
         /// Sequence number of the last entry.
         seq: u64,
     },
@@ -165,6 +164,16 @@ pub enum Committed {
     Lease(LeaseGrant),
     /// Nothing to say.
     Released,
+}
+
+impl Committed {
+    /// The answer to an append in whose place [`LateCancel`] was written.
+    pub(super) fn into_cancelled(self) -> Self {
+        match self {
+            Self::Appended { seq } => Self::Cancelled { seq },
+            other => other,
+        }
+    }
 }
 
 /// The answer to [`Operation::Acquire`].

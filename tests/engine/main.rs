@@ -23,6 +23,7 @@ mod final_tools;
 #[expect(clippy::disallowed_methods, reason = "golden journals are files")]
 mod golden;
 mod interleavings;
+mod late_cancels;
 mod late_facts;
 mod parallel_calls;
 mod reconciling;

@@ -16,26 +16,26 @@ use tempfile::TempDir;
 
 use crate::scenario::{RUN_ID, calls, confirm, confirmed, plain, rejected, run_started, text};
 
-const NOW: Timestamp = Timestamp(1_763_800_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_763_800_000_000_000);
 
 /// What came of one commit.
-type Commit = Receiver<Result<Vec<Effect>, StoreError>>;
+pub(crate) type Commit = Receiver<Result<Vec<Effect>, StoreError>>;
 
-fn commit() -> (Deliver, Commit) {
+pub(crate) fn commit() -> (Deliver, Commit) {
     let (sender, commit) = channel();
     let deliver = Box::new(move |committed| sender.send(committed).unwrap());
     (deliver, commit)
 }
 
 /// A store that keeps its callers waiting, as the disk does.
-fn on_file() -> (TempDir, StoreHandle) {
+pub(crate) fn on_file() -> (TempDir, StoreHandle) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("runs.db");
     let store = StoreHandle::open_sqlite(&path, SqliteOptions::default()).unwrap();
     (directory, store)
 }
 
-fn began(store: &StoreHandle) -> Session {
+pub(crate) fn began(store: &StoreHandle) -> Session {
     let (deliver, commit) = commit();
     let (session, handed) = Session::start(store.clone(), run_started(), &Memory::default(), NOW, deliver);
     // Not even the model is asked before the run exists.
@@ -56,13 +56,13 @@ fn assert_nothing(handed: &Handed) {
     assert!(handed.later.is_none());
 }
 
-fn replied(session: &mut Session, reply: ModelReplied) -> (Handed, Commit) {
+pub(crate) fn replied(session: &mut Session, reply: ModelReplied) -> (Handed, Commit) {
     let (deliver, commit) = commit();
     let handed = session.notify_model_replied(reply, Verdict::Accept(None), NOW, deliver);
     (handed.unwrap(), commit)
 }
 
-fn returned(session: &mut Session, call_id: &str) -> (Handed, Commit) {
+pub(crate) fn returned(session: &mut Session, call_id: &str) -> (Handed, Commit) {
     let (deliver, commit) = commit();
     let outcome = ToolOutcome {
         content: "done".into(),
@@ -74,21 +74,21 @@ fn returned(session: &mut Session, call_id: &str) -> (Handed, Commit) {
 }
 
 /// Waits for what a function of the session hands to its callback.
-fn wait<T: Send + 'static>(act: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
+pub(crate) fn wait<T: Send + 'static>(act: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
     let (sender, receiver) = channel();
     act(Box::new(move |value| drop(sender.send(value))));
     receiver.recv().unwrap()
 }
 
-fn opened(store: &StoreHandle) -> Result<Opened, EngineError> {
+pub(crate) fn opened(store: &StoreHandle) -> Result<Opened, EngineError> {
     wait(|then| open(store, RUN_ID.into(), NOW, then))
 }
 
-fn on_disk(store: &StoreHandle) -> Loaded {
+pub(crate) fn on_disk(store: &StoreHandle) -> Loaded {
     wait(|then| load(store, RUN_ID.into(), then)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn decided(store: &StoreHandle, decision: Decision) -> Result<(), EngineError> {
+pub(crate) fn decided(store: &StoreHandle, decision: Decision) -> Result<(), EngineError> {
     let requirement: Text = on_disk(store).run.requirements()[0].id.clone();
     wait(|then| {
         decide(
@@ -103,7 +103,7 @@ fn decided(store: &StoreHandle, decision: Decision) -> Result<(), EngineError> {
     })
 }
 
-fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
+pub(crate) fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
     let request = CancelRequested {
         interrupt: false,
         by: None,
@@ -111,7 +111,7 @@ fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
     wait(|then| cancel(store, run_id.into(), request, NOW, then)).unwrap()
 }
 
-fn continued(session: &mut Session) -> Result<Vec<Effect>, StoreError> {
+pub(crate) fn continued(session: &mut Session) -> Result<Vec<Effect>, StoreError> {
     let (deliver, commit) = commit();
     let handed = session.notify_continued(10, InDoubtRule::Ask, NOW, deliver).unwrap();
     let gated = if handed.later.is_some() {
@@ -230,13 +230,23 @@ fn running_and_paused_runs_can_be_cancelled_and_no_others() {
     let store = StoreHandle::in_memory();
     assert!(!cancelled(&store, "unknown"));
     let mut session = began(&store);
-    assert!(cancelled(&store, RUN_ID), "its driver is told");
-    assert_eq!(on_disk(&store).run.status(), RunStatus::Running);
     replied(&mut session, calls([confirm("a")]));
     drop(session);
     assert!(cancelled(&store, RUN_ID), "nobody drives it");
     assert_eq!(on_disk(&store).run.status(), RunStatus::Cancelled);
     assert!(!cancelled(&store, RUN_ID), "it is cancelled already");
+    let Ok(Opened::Session(mut session)) = opened(&store) else {
+        panic!("not ours")
+    };
+    continued(&mut session).unwrap();
+    decided(&store, confirmed()).unwrap();
+    drop(session);
+    let Ok(Opened::Session(mut session)) = opened(&store) else {
+        panic!("not ours")
+    };
+    continued(&mut session).unwrap();
+    assert!(cancelled(&store, RUN_ID), "its driver is told");
+    assert_eq!(on_disk(&store).run.status(), RunStatus::Running);
 }
 
 #[test]

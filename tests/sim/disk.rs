@@ -7,7 +7,7 @@ use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::Run;
 use haltpoint_engine::session::verify;
 use haltpoint_engine::store::memory::MemoryStore;
-use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
+use haltpoint_engine::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::journal::Journal;
@@ -67,6 +67,8 @@ impl Disk {
     }
 
     fn note(&mut self, asked: &Operation, done: &Operation, committed: &Committed) {
+        let instead = self.written_instead(done, committed);
+        let done = instead.as_ref().unwrap_or(done);
         if self.tampering.delays_durability() {
             self.written.push(done.clone());
         }
@@ -76,9 +78,11 @@ impl Disk {
                 let journal = Journal::new(new, &self.witness);
                 self.journals.insert(new.run_id.clone(), journal);
             }
-            (Operation::Append(asked), Operation::Append(done), Committed::Appended { .. }) => {
-                self.note_append(asked, done)
-            }
+            (
+                Operation::Append(asked),
+                Operation::Append(done),
+                Committed::Appended { .. } | Committed::Cancelled { .. },
+            ) => self.note_append(asked, done),
             (_, Operation::Append(_), Committed::AlreadyDecided) => self.witness.count(Happening::RepeatedDecisions),
             (_, Operation::Acquire { .. }, Committed::Lease(LeaseGrant::Granted { epoch, run })) => {
                 self.note_lease(&run.row.run_id, *epoch, &run.records);
@@ -86,6 +90,21 @@ impl Disk {
             (_, Operation::Release { run_id, epoch }, _) => self.note_release(run_id, *epoch),
             _ => {}
         }
+    }
+
+    /// What is on disk in the place of an append that came after somebody wanted the run cancelled.
+    fn written_instead(&mut self, done: &Operation, committed: &Committed) -> Option<Operation> {
+        let (Operation::Append(done), Committed::Cancelled { .. }) = (done, committed) else {
+            return None;
+        };
+        self.witness.count(Happening::LateCancels);
+        let known = self.journals.get(&done.run_id).map_or(0, Journal::len);
+        let written = self.store.records_after(&done.run_id, known).unwrap();
+        Some(Operation::Append(Append {
+            entries: written.into_iter().map(|record| record.entry).collect(),
+            finish: Some(Finish::as_told(RunStatus::Cancelled)),
+            ..done.clone()
+        }))
     }
 
     fn note_append(&mut self, asked: &Append, done: &Append) {
@@ -113,7 +132,8 @@ impl Disk {
             self.witness.count(Happening::Takeovers);
         }
         (journal.epoch, journal.is_held, journal.granted_at) = (epoch, true, journal.len());
-
+        // Whoever takes a run to go on with it takes an earlier wish to stop it back.
+        journal.is_cancelled = false;
         self.witness.expect(
             Run::replay(records).as_ref() == Ok(&journal.run),
             Promise::ReplayGivesLiveState,
@@ -148,7 +168,7 @@ impl Disk {
 
     /// A process is told that the operation is on disk.
     pub(crate) fn acknowledge(&mut self, operation: &Operation, outcome: &Outcome) {
-        let Ok(Committed::Appended { seq }) = outcome else {
+        let Ok(Committed::Appended { seq } | Committed::Cancelled { seq }) = outcome else {
             return;
         };
         let run_id = match operation {
@@ -158,6 +178,20 @@ impl Disk {
         };
         let kept = self.acknowledged.entry(run_id.clone()).or_default();
         *kept = (*kept).max(*seq);
+    }
+
+    /// A process's own wish to cancel a run that it drives was granted, or refused.
+    pub(crate) fn note_wish(&mut self, run_id: &Text, epoch: u64, is_granted: bool) {
+        let mut journal = self.journals.get_mut(run_id);
+        let goes_on = |journal: &&mut Journal| journal.is_held && journal.epoch == epoch;
+        let goes_on = journal.as_ref().is_none_or(goes_on);
+        self.witness
+            .expect(is_granted || !goes_on, Promise::GrantedCancelHolds, || {
+                format!("{run_id} cannot be cancelled while it goes on")
+            });
+        if let Some(journal) = &mut journal {
+            journal.is_cancelled |= is_granted && goes_on;
+        }
     }
 
     /// Somebody is told that their decision is on disk.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use haltpoint_engine::journal::{InDoubtRule, Record};
+use haltpoint_engine::journal::{CancelRequested, InDoubtRule, Record};
 use haltpoint_engine::run::{Effect, ToolInDoubt, ToolStart};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::StoreError;
@@ -139,6 +139,18 @@ impl Drive {
             }
             Err(_) => self.end(),
         }
+    }
+
+    /// Wants the run cancelled, as any thread of its process may; whether that is granted.
+    pub(crate) fn want_cancelled(&self, interrupt: bool, around: &Surroundings) -> bool {
+        let cancel = CancelRequested { interrupt, by: None };
+        let is_granted = self.session.as_ref().is_some_and(|session| session.wish().want(cancel));
+        if !is_granted {
+            around.witness.count(Happening::RefusedWishes);
+        }
+        let mut disk = around.disk.lock().unwrap();
+        disk.note_wish(&self.run_id, self.epoch, is_granted);
+        is_granted
     }
 
     /// What had to wait for the disk, or why it cannot be had.

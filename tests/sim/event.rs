@@ -75,11 +75,12 @@ pub(crate) enum Event {
         run: usize,
         interrupt: bool,
     },
-    /// A driver cancels its own run.
+    /// Somebody in a driver's process cancels its run; the driver may come to the run's end before it is told.
     CancelOwn {
         process: usize,
         pick: usize,
         interrupt: bool,
+        is_told: bool,
     },
     /// A driver leaves its run to another one.
     HandBack {

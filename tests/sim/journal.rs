@@ -21,6 +21,8 @@ pub(crate) struct Journal {
     pub(crate) is_held: bool,
     /// Where the journal ended when that lease was granted.
     pub(crate) granted_at: u64,
+    /// Whoever wanted the run cancelled while that lease was held was told that it is going to be.
+    pub(crate) is_cancelled: bool,
     rule: InDoubtRule,
     /// How often calls of this run may have been executed beyond once.
     licences: Vec<(String, usize)>,
@@ -38,6 +40,7 @@ impl Journal {
             epoch: 1,
             is_held: true,
             granted_at: 0,
+            is_cancelled: false,
             rule: InDoubtRule::Ask,
             licences: Vec::new(),
         };
@@ -53,6 +56,8 @@ impl Journal {
 
     pub(crate) fn append(&mut self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
         self.judge(entry, at, witness);
+        self.judge_end(entry, witness);
+        self.is_cancelled |= outsider && matches!(entry, Entry::CancelRequested(_));
         let record = record(self.len() + 1, entry.clone(), at, outsider);
         let folded = self.run.fold_record(&record);
         witness.expect(folded.is_ok(), Promise::ReplayGivesLiveState, || {
@@ -109,6 +114,18 @@ impl Journal {
             }
             _ => {}
         }
+    }
+
+    fn judge_end(&self, entry: &Entry, witness: &Witness) {
+        let is_other_end = matches!(
+            entry,
+            Entry::RunCompleted(_) | Entry::RunPaused(_) | Entry::RunFailed(_) | Entry::RunQueued(_)
+        );
+        witness.expect(
+            !(self.is_cancelled && is_other_end),
+            Promise::GrantedCancelHolds,
+            || format!("{} ends with {entry:?} although it was cancelled", self.run.run_id()),
+        );
     }
 
     fn judge_start(&mut self, call_id: &str, witness: &Witness) {

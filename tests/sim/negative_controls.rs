@@ -58,3 +58,8 @@ fn without_the_fsync_a_decision_is_lost() {
 fn without_the_fsync_a_call_is_silently_repeated() {
     is_found_out(Sabotage::LateFsync, &[Promise::DoubtIsNotRepeated]);
 }
+
+#[test]
+fn without_a_look_at_what_was_wanted_a_cancelled_run_comes_to_another_end() {
+    is_found_out(Sabotage::DeafEnd, &[Promise::GrantedCancelHolds]);
+}

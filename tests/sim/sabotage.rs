@@ -18,6 +18,8 @@ pub(crate) enum Sabotage {
     NoStartRecord,
     /// Commits are acknowledged before they are durable.
     LateFsync,
+    /// A run's end is written as its driver knows it, whatever was wanted before.
+    DeafEnd,
 }
 
 /// Changes operations on their way to the disk.
@@ -44,6 +46,7 @@ impl Tampering {
         match (operation, self.sabotage) {
             (Operation::Append(append), Sabotage::NoLeaseCheck) => Some(Operation::Append(trusting(append, journals))),
             (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
+            (Operation::Append(append), Sabotage::DeafEnd) => Some(Operation::Append(without_ears(append))),
             _ => Some(operation.clone()),
         }
     }
@@ -62,6 +65,14 @@ impl Tampering {
         *before += (append.entries.len() - changed.entries.len()) as u64;
         (!changed.entries.is_empty()).then_some(changed)
     }
+}
+
+fn without_ears(append: &Append) -> Append {
+    let mut changed = append.clone();
+    if let Some(finish) = &mut changed.finish {
+        finish.if_cancelled = None;
+    }
+    changed
 }
 
 fn trusting(append: &Append, journals: &BTreeMap<Text, Journal>) -> Append {

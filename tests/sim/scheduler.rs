@@ -149,13 +149,14 @@ impl Scheduler {
             self.offer(15, Event::Reconcile { process, pick, answer });
         }
         if !at.drives.is_empty() {
-            let interrupt = self.random.chance(50);
+            let (interrupt, is_told) = (self.random.chance(50), self.random.chance(50));
             self.offer(
                 self.weights.cancels,
                 Event::CancelOwn {
                     process,
                     pick,
                     interrupt,
+                    is_told,
                 },
             );
             let in_a_hurry = self.random.chance(50);

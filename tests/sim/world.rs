@@ -219,7 +219,12 @@ impl World {
             Event::Reconcile { pick, answer, .. } => self.reconcile(place, *pick, *answer),
             Event::Reply { pick, seed, .. } => self.reply(place, *pick, Some(*seed)),
             Event::ModelFails { pick, .. } => self.fail_model(place, *pick),
-            Event::CancelOwn { pick, interrupt, .. } => self.cancel_own(place, *pick, *interrupt),
+            Event::CancelOwn {
+                pick,
+                interrupt,
+                is_told,
+                ..
+            } => self.cancel_own(place, *pick, *interrupt, *is_told),
             Event::HandBack { pick, in_a_hurry, .. } => self.hand_back(place, *pick, *in_a_hurry),
             Event::Abandon { pick, .. } => self.abandon(place, *pick),
             _ => {}
@@ -302,12 +307,15 @@ impl World {
         }
     }
 
-    fn cancel_own(&mut self, place: usize, pick: usize, interrupt: bool) {
+    fn cancel_own(&mut self, place: usize, pick: usize, interrupt: bool, is_told: bool) {
         let around = self.processes[place].surroundings(self.now);
         if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
-            drive.feed(&around, |session, deliver| {
-                Ok(session.notify_cancelled(interrupt, None, around.now, deliver)?)
-            });
+            let is_granted = drive.want_cancelled(interrupt, &around);
+            if is_granted && is_told {
+                drive.feed(&around, |session, deliver| {
+                    Ok(session.notify_cancelled(interrupt, None, around.now, deliver)?)
+                });
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
 
-use haltpoint_engine::journal::{AuditKey, Terms};
+use haltpoint_engine::journal::{AuditKey, CancelRequested, Terms};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Author, Finish, Operation, OverdueFilter, RunStatus, Store};
+use haltpoint_engine::store::{Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RunStatus, Store};
 
 use crate::support::{
     Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
@@ -92,6 +92,7 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
     ];
     let finish = (random.below(6) == 0).then(|| Finish {
         status: random.one_of(&statuses),
+        if_cancelled: random.one_of(&[true, false]).then(|| late_cancel(random)),
     });
     let entries = (0..random.below(3)).map(|_| match random.below(5) {
         0 => continued(),
@@ -106,6 +107,24 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
         entries.collect(),
         finish,
     )
+}
+
+/// Of a driver that may have heard of all, or of nothing.
+fn late_cancel(random: &mut Random) -> LateCancel {
+    let wish = CancelWish::default();
+    if random.below(3) == 0 {
+        assert!(wish.want(CancelRequested {
+            interrupt: false,
+            by: None
+        }));
+    }
+    LateCancel {
+        heard: random.below(4),
+        heard_seq: random.below(12),
+        facts: vec![tool_finished("x", "y")],
+        dropped_request: random.below(2) == 0,
+        wish,
+    }
 }
 
 fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str) {

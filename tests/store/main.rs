@@ -15,6 +15,7 @@ mod files;
 mod handle;
 mod holders;
 mod journals;
+mod late_cancels;
 mod migrating;
 mod notifications;
 mod refusals;

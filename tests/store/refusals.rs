@@ -169,9 +169,7 @@ fn an_outsider_cannot_do_what_only_a_driver_may() {
             text.contains("\"tool_started\" of run r can only come from the run's driver"),
             "{text}"
         );
-        let finish = Some(Finish {
-            status: RunStatus::Completed,
-        });
+        let finish = Some(Finish::as_told(RunStatus::Completed));
         let text = message::<()>(Err(refused(
             store,
             append("r", Author::Outsider, vec![confirmed("q")], finish),

@@ -128,7 +128,7 @@ pub(crate) fn stop(run_id: &str, epoch: u64, driver_entries: u64, status: RunSta
         run_id,
         author,
         vec![Entry::RunPaused(RunPaused {})],
-        Some(Finish { status }),
+        Some(Finish::as_told(status)),
     )
 }
 

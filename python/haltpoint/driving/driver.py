@@ -142,14 +142,20 @@ class RunDriver:
             # From here on nobody listens: what is yet to come from the disk is not to be acted upon.
             self._stopped.cancel()
 
-    def cancel(self, *, interrupt: bool, by: str) -> None:
+    def cancel(self, *, interrupt: bool, by: str) -> bool:
         """Ask the run to stop. Safe to call from any thread.
 
         Args:
             interrupt: cancel running async tools, too, instead of letting them finish.
             by: who or what asks, for the journal.
+
+        Returns:
+            Whether the run ends cancelled; not where its end is being written already.
         """
+        if not self._session.want_cancelled(interrupt, by):
+            return False
         self._loop.call_soon_threadsafe(self._cancel, interrupt, by)
+        return True
 
     def hand_back(self, *, in_a_hurry: bool) -> None:
         """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
@@ -172,7 +178,9 @@ class RunDriver:
     # Stopping
 
     async def _wind_down(self) -> None:
-        self._cancel(True, "the awaiting task was cancelled")
+        reason = "the awaiting task was cancelled"
+        self._session.want_cancelled(True, reason)
+        self._cancel(True, reason)
         try:
             await asyncio.shield(self._stopped)
         except asyncio.CancelledError:

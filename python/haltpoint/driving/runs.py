@@ -24,6 +24,7 @@ from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
+from haltpoint.run.base import RunStatus
 from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
@@ -130,7 +131,7 @@ async def continue_run(
             return _handed_out(call, output, tools, task)
     elif output.is_paused and call.handlers:
         await _ask_handlers(call, await _reloaded(call, task, run_id), tools)
-    output = await _take_up(call, task, tools, run_id, allow_changed_tools=allow_changed_tools)
+    output = await _take_up(call, output, tools, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools)
 
 
@@ -156,7 +157,7 @@ async def _resolve_and_continue(
 ) -> AgentRunOutput:
     """Let the handlers answer pause after pause, until the run no longer pauses or they leave all of it unresolved."""
     while output.is_paused and call.handlers and await _ask_handlers(call, output, tools):
-        output = await _take_up(call, output.task, tools, output.run_id)
+        output = await _take_up(call, output, tools)
     return output
 
 
@@ -179,18 +180,22 @@ async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, 
 
 async def _take_up(
     call: Call,
-    task: Task,
+    known: AgentRunOutput,
     tools: Mapping[str, ToolDefinition],
-    run_id: str,
     *,
     allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
-    bridge = LoopBridge.current()
+    bridge, run_id, task = LoopBridge.current(), known.run_id, known.task
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
     with watched(call.database, run_id) as notices:
         opened: Session | Snapshot = await bridge.wait(_opening(call, run_id))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
+        if opened.status == RunStatus.cancelled and not known.is_cancelled:
+            # Meanwhile, and whoever did it was told that it holds.
+            snapshot = opened.snapshot()
+            opened.close()
+            return _handed_out(call, _output(call, task, snapshot), tools, task)
         try:
             check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
         except HaltpointError:
@@ -269,8 +274,7 @@ def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
         return
 
     def pass_limit() -> None:
-        limit.passed = True
-        driver.cancel(interrupt=True, by="timeout")
+        limit.passed = driver.cancel(interrupt=True, by="timeout")
 
     timer = asyncio.get_running_loop().call_later(timeout, pass_limit)
     try:

@@ -23,14 +23,14 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
             that it may be repeated, continuing the run asks what became of the call.
 
     Returns:
-        False when no running or paused run has this id.
+        True when the run ends cancelled, or has; False when no running or paused run has this id, also where the run's
+        end is being written already.
 
     Raises:
         StoreError: a database can't be read or written.
     """
     driver = driver_of(run_id)
-    if driver is not None:
-        driver.cancel(interrupt=interrupt, by="cancel_run")
+    if driver is not None and driver.cancel(interrupt=interrupt, by="cancel_run"):
         return True
     with no_fork:
         from haltpoint.db.database import open_databases

@@ -22,6 +22,9 @@ const EFFECTS: [&str; 7] = [
 /// What is written beside entries: the right to drive a run.
 const LEASE: &str = "lease_acquired";
 
+/// What a run that somebody wanted cancelled ends with.
+const RUN_CANCELLED: &str = "run_cancelled";
+
 const BEFORE_COMMIT: &str = "before_commit";
 const AFTER_COMMIT: &str = "after_commit";
 
@@ -79,20 +82,19 @@ impl FaultPlan {
 
     pub(super) fn pass_before_commit(&self, operations: &[Operation]) {
         if self.armed.is_some() {
-            self.pass_each(BEFORE_COMMIT, operations.iter());
+            self.pass_each(BEFORE_COMMIT, operations.iter().flat_map(kinds_in));
         }
     }
 
     /// On disk, and nobody has been told.
     pub(super) fn pass_after_commit(&self, operations: &[Operation], outcomes: &[Result<Committed, StoreError>]) {
         if self.armed.is_some() {
-            let written = operations.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok());
-            self.pass_each(AFTER_COMMIT, written.map(|(operation, _)| operation));
+            self.pass_each(AFTER_COMMIT, operations.iter().zip(outcomes).flat_map(kinds_written));
         }
     }
 
-    fn pass_each<'a>(&self, moment: &str, operations: impl Iterator<Item = &'a Operation>) {
-        for kind in operations.flat_map(kinds_in) {
+    fn pass_each(&self, moment: &str, kinds: impl Iterator<Item = &'static str>) {
+        for kind in kinds {
             self.pass(&format!("{moment}:{kind}"));
         }
     }
@@ -105,6 +107,18 @@ fn kinds_in(operation: &Operation) -> Vec<&'static str> {
         }
         Operation::Acquire { .. } => vec![LEASE],
         Operation::Release { .. } => Vec::new(),
+    }
+}
+
+fn kinds_written((operation, outcome): (&Operation, &Result<Committed, StoreError>)) -> Vec<&'static str> {
+    match (operation, outcome) {
+        (Operation::Append(append), Ok(Committed::Cancelled { .. })) => {
+            let late = append.finish.as_ref().and_then(|finish| finish.if_cancelled.as_ref());
+            let facts = late.into_iter().flat_map(|late| late.facts.iter().map(Entry::kind));
+            facts.chain([RUN_CANCELLED]).collect()
+        }
+        (operation, Ok(_)) => kinds_in(operation),
+        (_, Err(_)) => Vec::new(),
     }
 }
 

@@ -55,6 +55,16 @@ impl MemoryRun {
         }
     }
 
+    pub(super) fn outsider_entries(&self) -> u64 {
+        self.records.len() as u64 - self.driver_entries
+    }
+
+    /// Whether an outsider asked it to stop, behind a place in its journal.
+    pub(super) fn is_cancelled_after(&self, place: u64) -> bool {
+        let mut later = self.records.iter().rev().take_while(|record| record.seq > place);
+        later.any(|record| record.outsider && matches!(record.entry, Entry::CancelRequested(_)))
+    }
+
     /// Whether a worker can go on with it.
     pub(super) fn is_due(&self) -> bool {
         let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));

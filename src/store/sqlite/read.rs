@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::entry_id::{entry_id, ids_of, seq};
 use super::fault::Fault;
 use super::rows::{
-    NumberedRun, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record, numbered_run, record,
+    NumberedRun, SELECT_CANCELS, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record,
+    numbered_run, record,
 };
 use crate::Text;
 use crate::journal::{AuditKey, Chain, Hash, Record};
@@ -93,6 +94,24 @@ pub(super) fn records_after(connection: &Connection, run_id: &str, after: u64) -
         records.push(record(run_id, row)?);
     }
     Ok(records)
+}
+
+/// Whether an outsider asked the run to stop, behind a place in its journal, and nobody else can have written that.
+pub(super) fn is_cancelled_after(
+    connection: &Connection,
+    run: i64,
+    after: u64,
+    key: Option<&AuditKey>,
+) -> Result<bool, Fault> {
+    let (_, last) = ids_of(run);
+    let mut statement = connection.prepare_cached(SELECT_CANCELS)?;
+    let mut rows = statement.query((entry_id(run, after + 1)?, last))?;
+    while let Some(row) = rows.next()? {
+        if is_authentic(row, key)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The ids of the session's completed runs, oldest first.

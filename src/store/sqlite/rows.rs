@@ -84,6 +84,14 @@ SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, r.run_id, o.place, r.a
 FROM outsiders o JOIN entries e ON e.id = o.entry JOIN runs r ON r.run = e.id >> 32
 WHERE o.place > ?1 ORDER BY o.place";
 
+/// Selects the cancel requests of outsiders in a part of one journal, with what [`is_authentic`] reads where it does in
+/// [`SELECT_OUTSIDERS`].
+pub(super) const SELECT_CANCELS: &str = "
+SELECT e.id, e.outsider, e.at, e.kind, e.payload, e.hash, NULL, NULL,
+       (SELECT r.audit_key_id FROM runs r WHERE r.run = e.id >> 32),
+       (SELECT before.hash FROM entries before WHERE before.id = e.id - 1)
+FROM entries e WHERE e.id BETWEEN ?1 AND ?2 AND e.outsider AND e.kind = 'cancel_requested'";
+
 /// A journal row as it is stored.
 struct RawRecord<'a> {
     seq: u64,

@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::entry_id;
 use super::fault::Fault;
-use super::read::{Tail, tail};
+use super::read::{Tail, is_cancelled_after, tail};
 use super::{Surroundings, lease, requirements};
 use crate::journal::{AuditKey, Chain, Entry};
+use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
 use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
@@ -91,16 +92,25 @@ fn insert_run(
 }
 
 fn append(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> Result<Committed, Fault> {
-    let run_id = &append.run_id;
+    let found = find(connection, &append.run_id, key)?;
+    rules::check_author(append, found.state)?;
+    let outsiders = found.tail.seq.saturating_sub(found.tail.driver_entries);
+    let is_cancelled = |after| is_cancelled_after(connection, found.run, after, key);
+    match late_cancel::instead_of(append, outsiders, is_cancelled)? {
+        Some(instead) => write(connection, &instead, found).map(Committed::into_cancelled),
+        None => write(connection, append, found),
+    }
+}
+
+fn write(connection: &Connection, append: &Append, found: Found) -> Result<Committed, Fault> {
     let Found {
         run,
         state,
         tail,
         chain,
-    } = find(connection, run_id, key)?;
-    rules::check_author(append, state)?;
+    } = found;
     let verdict = rules::judge(append, state.status, |id| {
-        requirements::find(connection, run, run_id, id)
+        requirements::find(connection, run, &append.run_id, id)
     })?;
     let Verdict::Write(entries) = verdict else {
         return Ok(Committed::AlreadyDecided);

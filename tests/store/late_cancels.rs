@@ -1,0 +1,197 @@
+//! A driver's last append meets what others wanted before: whichever is on disk first holds.
+
+use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry};
+use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
+use haltpoint_engine::store::{
+    Author, CancelWish, Committed, Finish, LateCancel, Operation, RunStatus, Store, StoreError,
+};
+
+use crate::support::{
+    TestFile, append, appended, beside, cancel, confirmed, create, drive, execute, execute_all, kinds, on_each_store,
+    opened, say, tool_finished, tool_started,
+};
+
+fn wanted_by(name: &str) -> CancelRequested {
+    CancelRequested {
+        interrupt: false,
+        by: Some(name.into()),
+    }
+}
+
+/// The end of run `r`, whose driver has heard of so many entries of outsiders.
+fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelWish) -> Operation {
+    let late_cancel = LateCancel {
+        heard,
+        heard_seq,
+        facts: vec![tool_finished("first", "x")],
+        dropped_request: false,
+        wish: wish.clone(),
+    };
+    let finish = Finish {
+        status: RunStatus::Paused,
+        if_cancelled: Some(late_cancel),
+    };
+    let author = Author::Driver {
+        epoch: 1,
+        driver_entries,
+    };
+    let entries = vec![tool_finished("first", "x"), opened("q"), tool_started("never")];
+    append("r", author, entries, Some(finish))
+}
+
+fn cancelled(seq: u64) -> Result<Committed, StoreError> {
+    Ok(Committed::Cancelled { seq })
+}
+
+fn assert_cancelled(store: &mut dyn Store, last: &[&str]) {
+    let run = store.load("r").unwrap();
+    assert!(kinds(&run).ends_with(last), "{:?}", kinds(&run));
+    assert_eq!((run.row.status, run.row.holder), (RunStatus::Cancelled, None));
+    assert_eq!(store.requirements(&Default::default()), Ok(vec![]));
+    assert_eq!(
+        execute(store, drive("r", 1, 3, vec![tool_started("late")])),
+        Err(StoreError::LeaseLost { run_id: "r".into() }),
+        "the lease went back"
+    );
+}
+
+#[test]
+fn a_cancel_that_the_driver_has_not_heard_of_is_what_the_run_ends_with() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a"), say("r", cancel())]);
+        let wish = CancelWish::default();
+        assert_eq!(execute(store, end(1, (0, 0), &wish)), cancelled(4));
+        assert_cancelled(store, &["cancel_requested", "tool_finished", "run_cancelled"]);
+        assert!(!wish.want(wanted_by("ann")), "the run is over");
+    });
+}
+
+#[test]
+fn a_cancel_that_the_driver_has_heard_of_is_its_own_affair() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a"), say("r", cancel())]);
+        assert_eq!(execute(store, end(1, (1, 2), &CancelWish::default())), appended(5));
+        assert_eq!(store.row("r").unwrap().status, RunStatus::Paused);
+    });
+}
+
+#[test]
+fn a_cancel_among_other_things_that_the_driver_has_not_heard_of_is_found() {
+    on_each_store(|store, _| {
+        let first = append(
+            "r",
+            Author::Driver {
+                epoch: 1,
+                driver_entries: 1,
+            },
+            vec![opened("p")],
+            None,
+        );
+        execute_all(
+            store,
+            vec![create("r", "a"), first, say("r", confirmed("p")), say("r", cancel())],
+        );
+        assert_eq!(execute(store, end(2, (1, 3), &CancelWish::default())), cancelled(6));
+    });
+}
+
+#[test]
+fn what_else_the_driver_has_not_heard_of_changes_nothing() {
+    on_each_store(|store, _| {
+        let first = append(
+            "r",
+            Author::Driver {
+                epoch: 1,
+                driver_entries: 1,
+            },
+            vec![opened("p")],
+            None,
+        );
+        execute_all(
+            store,
+            vec![create("r", "a"), say("r", cancel()), first, say("r", confirmed("p"))],
+        );
+        assert_eq!(execute(store, end(2, (1, 2), &CancelWish::default())), appended(7));
+    });
+}
+
+#[test]
+fn a_cancel_of_another_run_changes_nothing() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a"), create("s", "a"), say("s", cancel())]);
+        assert_eq!(execute(store, end(1, (0, 0), &CancelWish::default())), appended(4));
+    });
+}
+
+#[test]
+fn what_the_drivers_process_wanted_before_is_written_down_and_holds() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a")]);
+        let wish = CancelWish::default();
+        assert!(wish.want(wanted_by("ann")));
+        assert!(wish.want(wanted_by("bob")), "it is going to be cancelled");
+        assert_eq!(execute(store, end(1, (0, 0), &wish)), cancelled(4));
+        assert_cancelled(store, &["tool_finished", "cancel_requested", "run_cancelled"]);
+        let records = store.load("r").unwrap().records;
+        assert_eq!(records[2].entry, Entry::CancelRequested(wanted_by("ann")));
+        assert!(!records[2].outsider);
+    });
+}
+
+#[test]
+fn what_the_drivers_process_wants_after_the_end_comes_too_late() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a")]);
+        let wish = CancelWish::default();
+        assert_eq!(execute(store, end(1, (0, 0), &wish)), appended(4));
+        assert!(!wish.want(wanted_by("ann")));
+    });
+}
+
+#[test]
+fn a_driver_that_lost_its_lease_ends_nothing_and_keeps_nobody_from_cancelling() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a"), say("r", cancel())]);
+        let wish = CancelWish::default();
+        let fenced = end(7, (0, 0), &wish);
+        assert_eq!(
+            execute(store, fenced),
+            Err(StoreError::LeaseLost { run_id: "r".into() })
+        );
+        assert_eq!(kinds(&store.load("r").unwrap()), ["tool_started", "cancel_requested"]);
+        assert!(wish.want(wanted_by("ann")));
+    });
+}
+
+#[test]
+fn a_cancel_that_anybody_could_have_written_does_not_end_a_keyed_run() {
+    let file = TestFile::new();
+    let options = SqliteOptions {
+        audit_key: Some(AuditKey::new(b"a key of sixteen bytes or more").unwrap()),
+        ..SqliteOptions::default()
+    };
+    let mut store = SqliteStore::open(&file.path(), &options).unwrap();
+    execute_all(&mut store, vec![create("r", "a"), say("r", cancel())]);
+    beside(&file.path())
+        .execute(
+            "UPDATE entries SET hash = zeroblob(32) WHERE kind = 'cancel_requested'",
+            [],
+        )
+        .unwrap();
+    assert_eq!(execute(&mut store, end(1, (0, 0), &CancelWish::default())), appended(5));
+}
+
+#[test]
+fn a_cancel_of_a_keyed_run_is_what_it_ends_with() {
+    let file = TestFile::new();
+    let options = SqliteOptions {
+        audit_key: Some(AuditKey::new(b"a key of sixteen bytes or more").unwrap()),
+        ..SqliteOptions::default()
+    };
+    let mut store = SqliteStore::open(&file.path(), &options).unwrap();
+    execute_all(&mut store, vec![create("r", "a"), say("r", cancel())]);
+    assert_eq!(
+        execute(&mut store, end(1, (0, 0), &CancelWish::default())),
+        cancelled(4)
+    );
+}
