@@ -16,7 +16,7 @@ from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_er
 from haltpoint.driving.driver import DriveOptions, RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.hand_back import HandBack
-from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.live import KnownRun, driven_here, known_requirements, known_run, remember_run
 from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
@@ -121,7 +121,8 @@ async def continue_run(
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
-    drafts = _live_drafts(run_id) if requirements is None else requirements
+    # Users may have decided on the objects that they were handed in this process.
+    drafts = known_requirements(run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools)
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
@@ -321,12 +322,6 @@ def _handed_out(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefi
     remember_run(KnownRun(output, tools, task))
     call.on_output(output)
     return output
-
-
-def _live_drafts(run_id: str) -> list[RunRequirement]:
-    """What users decided on the objects that they were handed in this process."""
-    output = known_output(run_id)
-    return [] if output is None else list(output.requirements)
 
 
 def _task_of(snapshot: Snapshot) -> Task:
