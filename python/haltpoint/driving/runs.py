@@ -123,15 +123,16 @@ async def continue_run(
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
     # Users may have decided on the objects that they were handed in this process.
     drafts = known_requirements(run_id) if requirements is None else requirements
-    committed = await commit_drafts(call.database, output, drafts, tools)
+    committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
             raise unresolved_error(output)
-        if not await _ask_handlers(call, output, tools):
+        if not await _ask_handlers(call, output, tools, snapshot):
             return _handed_out(call, output, tools, task)
     elif output.is_paused and call.handlers:
-        await _ask_handlers(call, await _reloaded(call, task, run_id), tools)
-    output = await _take_up(call, task, tools, run_id, allow_changed_tools=allow_changed_tools)
+        snapshot = await _load(call.database, run_id, snapshot)
+        await _ask_handlers(call, _output(call, task, snapshot), tools, snapshot)
+    output = await _take_up(call, task, tools, run_id, known=snapshot, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools)
 
 
@@ -140,7 +141,7 @@ async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
     if not snapshot.is_due():
         return snapshot
     await database.expire_due_async(snapshot.run_id)
-    return await _load(database, snapshot.run_id)
+    return await _load(database, snapshot.run_id, snapshot)
 
 
 def _ended_by_expiry(call: Call, output: AgentRunOutput, snapshot: Snapshot, task: Task) -> AgentRunOutput:
@@ -161,7 +162,9 @@ async def _resolve_and_continue(
     return output
 
 
-async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> int:
+async def _ask_handlers(
+    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], known: Snapshot | None = None
+) -> int:
     """Ask about each undecided requirement; each decision is on disk before the next question.
 
     Returns:
@@ -172,7 +175,7 @@ async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, 
         if requirement.decision is None and not requirement.is_expired:
             with concerning(output.run_id):
                 await call.handlers.resolve(requirement)
-            await commit_drafts(call.database, output, [requirement], tools)
+            await commit_drafts(call.database, output, [requirement], tools, known)
             # Not only by a draft committed here: the handler may have awaited the requirement itself.
             decided += requirement.decision is not None
     return decided
@@ -184,12 +187,13 @@ async def _take_up(
     tools: Mapping[str, ToolDefinition],
     run_id: str,
     *,
+    known: Snapshot | None = None,
     allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
     bridge = LoopBridge.current()
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
     with watched(call.database, run_id) as notices:
-        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id))
+        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id, known))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
         try:
@@ -207,10 +211,10 @@ async def _take_up(
         )
 
 
-def _opening(call: Call, run_id: str) -> int:
+def _opening(call: Call, run_id: str, known: Snapshot | None) -> int:
     completions = LoopBridge.current().completions
     if call.work is None:
-        return call.database.native.open(completions, run_id)
+        return call.database.native.open(completions, run_id, known)
     return WorkQueue(call.database.native).take(completions, run_id, call.work.max_recoveries)
 
 
@@ -283,10 +287,10 @@ def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
 # Outputs
 
 
-async def _load(database: Database, run_id: str) -> Snapshot:
+async def _load(database: Database, run_id: str, known: Snapshot | None = None) -> Snapshot:
     bridge = LoopBridge.current()
     try:
-        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id, known))
     except RunNotFoundError as error:
         if not isinstance(database, InMemoryDatabase):
             raise
@@ -296,10 +300,6 @@ async def _load(database: Database, run_id: str) -> Snapshot:
             run_id=run_id,
         ) from error
     return snapshot
-
-
-async def _reloaded(call: Call, task: Task, run_id: str) -> AgentRunOutput:
-    return _output(call, task, await _load(call.database, run_id))
 
 
 def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
