@@ -17,6 +17,7 @@ mod holders;
 mod journals;
 mod migrating;
 mod notifications;
+mod reading_on;
 mod refusals;
 mod requirements;
 mod support;
