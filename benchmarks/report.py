@@ -72,6 +72,10 @@ def _scenarios(figures: Figures) -> list[str]:
             _by_size(figures, "resume", _whole(extra("continue_seconds"), MILLISECONDS)),
         ),
         _section(
+            "S2: the engine's part of that, milliseconds",
+            _by_size(figures, "resume", _whole(extra("engine_seconds"), MILLISECONDS), explains=False),
+        ),
+        _section(
             "S4: runs at once, milliseconds a run", _by_size(figures, "concurrent", _run_milliseconds, by_runs=True)
         ),
         _section("S4: over the limit", _by_size(figures, "concurrent", _over_limit, by_runs=True, explains=False)),

@@ -19,7 +19,7 @@ pub use handed::{Handed, Later};
 pub use inbox::requirements;
 pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
-pub use outside::{Loaded, Opened, cancel, decide, load, load_now, open};
+pub use outside::{Loaded, Opened, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{due, requeue, submit, take};
 
@@ -98,7 +98,7 @@ impl Session {
     }
 
     pub(crate) fn new(store: StoreHandle, loaded: Loaded, epoch: u64) -> Self {
-        let Loaded { run, before } = loaded;
+        let Loaded { run, before, .. } = loaded;
         Self {
             run,
             before,
@@ -151,6 +151,7 @@ impl Session {
         Loaded {
             run: Arc::clone(self.state()),
             before: Arc::clone(&self.before),
+            end: None,
         }
     }
 

@@ -74,7 +74,8 @@ class Outcome:
     Attributes:
         meter: The stopped meter.
         tool_calls: Executions of the tools in the measured span, counted inside of them.
-        extra: Whatever else the scenario reports: `run_id`, `continue_seconds`, `samples`, `idle_cpu_fraction`.
+        extra: Whatever else the scenario reports: `run_id`, `continue_seconds`, `engine_seconds`, `samples`,
+            `idle_cpu_fraction`.
     """
 
     meter: Meter

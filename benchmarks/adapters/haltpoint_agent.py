@@ -23,6 +23,7 @@ from subprocess import Popen
 from typing import TYPE_CHECKING, Any
 
 import common
+from engine_time import engine_timed
 from haltpoint import (
     Agent,
     FunctionModel,
@@ -152,14 +153,23 @@ async def _continue(job: common.Job) -> common.Outcome:
     calls = Calls()
     with open_database(job, job.database) as database:
         agent = agent_of(database, job.steps, calls, approval=True)
-        with common.measured() as meter:
+        with engine_timed(database) as clock, common.measured() as meter:
             answer = await agent.continue_run_async(run_id=job.run_id, hitl_handler=RunRequirement.confirm)
         since_start = common.seconds_since_start(job)
+        parts = {**clock.seconds, "view": _view_seconds(database, job)}
         common.expect(answer, common.FINAL, "final text")
         common.expect(calls.count, 1, "tool calls")
-    extra = {"continue_seconds": meter.seconds}
+    extra = {"continue_seconds": meter.seconds, "engine_seconds": sum(parts.values()), "engine_parts": parts}
     meter.seconds = since_start
     return common.Outcome(meter, calls.count, extra)
+
+
+def _view_seconds(database: Database, job: common.Job) -> float:
+    """How long the engine takes to show all of the run; a caller who asks for no more than the answer never pays it."""
+    snapshot = database.native.look_up(job.run_id or "")
+    began = time.perf_counter()
+    snapshot.view_json()
+    return time.perf_counter() - began
 
 
 def resume(job: common.Job) -> common.Outcome:

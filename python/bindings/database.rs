@@ -231,16 +231,24 @@ impl PyDatabase {
         Ok((PySession::new(session, sender), ticket))
     }
 
-    /// Takes the right to drive a run. The ticket's value is a Session, or a Snapshot of a completed run.
-    fn open(&self, completions: &Completions, run_id: String) -> u64 {
+    /// Takes the right to drive a run. The ticket's value is a Session, or a Snapshot of a completed run. Of a run that was loaded
+    /// before, only what came since `known` is read.
+    #[pyo3(signature = (completions, run_id, known=None))]
+    fn open(&self, completions: &Completions, run_id: String, known: Option<&Snapshot>) -> u64 {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
-        session::open(&self.store, run_id.into(), clock::now(), deliver_opened(sender, ticket));
+        let then = deliver_opened(sender, ticket);
+        match known.and_then(|known| known.known_of(&run_id)) {
+            Some(known) => session::open_known(&self.store, known.clone(), clock::now(), then),
+            None => session::open(&self.store, run_id.into(), clock::now(), then),
+        }
         ticket
     }
 
-    /// Loads a run without driving it. The ticket's value is a Snapshot.
-    fn load(&self, completions: &Completions, run_id: String) -> u64 {
+    /// Loads a run without driving it. The ticket's value is a Snapshot. Of a run that was loaded before, only what came since `known`
+    /// is read.
+    #[pyo3(signature = (completions, run_id, known=None))]
+    fn load(&self, completions: &Completions, run_id: String, known: Option<&Snapshot>) -> u64 {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = Box::new(move |loaded| {
@@ -248,11 +256,19 @@ impl PyDatabase {
                 Ok(Py::new(py, Snapshot::new(loaded))?.into_any())
             });
         });
-        session::load(&self.store, run_id.into(), then);
+        match known.and_then(|known| known.known_of(&run_id)) {
+            Some(known) => session::load_known(&self.store, known.clone(), then),
+            None => session::load(&self.store, run_id.into(), then),
+        }
         ticket
     }
 
-    /// Records a decision, given as JSON. The ticket's value is None, once it is on disk.
+    /// Records a decision, given as JSON. The ticket's value is None, once it is on disk. A run that was loaded before is not read again.
+    #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what, about what, by whom, and what is known of it"
+    )]
     fn decide(
         &self,
         completions: &Completions,
@@ -260,22 +276,18 @@ impl PyDatabase {
         requirement_id: String,
         decision_json: &str,
         by: Option<String>,
+        known: Option<&Snapshot>,
     ) -> PyResult<u64> {
         let decision: Decision =
             serde_json::from_str(decision_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = Box::new(move |decided| deliver(sender, ticket, decided, |py, ()| Ok(py.None())));
-        let (run_id, by) = (run_id.into(), by.map(Into::into));
-        session::decide(
-            &self.store,
-            run_id,
-            requirement_id.into(),
-            decision,
-            by,
-            clock::now(),
-            then,
-        );
+        let (requirement_id, by, now) = (requirement_id.into(), by.map(Into::into), clock::now());
+        match known.and_then(|known| known.known_of(&run_id)) {
+            Some(known) => session::decide_known(&self.store, known, requirement_id, decision, by, now, then),
+            None => session::decide(&self.store, run_id.into(), requirement_id, decision, by, now, then),
+        }
         Ok(ticket)
     }
 

@@ -34,7 +34,7 @@ mod _engine {
     #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
     #[pymodule_export]
-    use crate::session::PySession;
+    use crate::session::{LongText, PySession};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
     #[pymodule_export]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind};
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
@@ -10,7 +11,7 @@ use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::{CancelWish, StoreError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 use crate::clock;
 use crate::completions::{CompletionSender, IntoValue};
@@ -114,10 +115,32 @@ pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>, may_wai
     (ticket, deliver)
 }
 
+/// From so many bytes on, a text is handed to Python when somebody looks at it: most models ask for no more than their provider's client
+/// does, which reads it from the engine.
+const LONG: usize = 64 << 10;
+
+/// A text of which Python gets a copy each time that it asks for one.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct LongText(Text);
+
+#[pymethods]
+impl LongText {
+    fn __str__(&self) -> &str {
+        &self.0
+    }
+}
+
+fn content<'py>(py: Python<'py>, text: &Text) -> PyResult<Bound<'py, PyAny>> {
+    if text.len() < LONG {
+        return Ok(PyString::new(py, text).into_any());
+    }
+    Ok(Bound::new(py, LongText(text.clone()))?.into_any())
+}
+
 /// A message as a tuple: role, content, calls (id, name, args), `tool_call_id`, name, is error, provider data.
-type MessageTuple<'a> = (
+type MessageTuple<'py, 'a> = (
     &'static str,
-    Option<&'a str>,
+    Option<Bound<'py, PyAny>>,
     Vec<(&'a str, &'a str, &'a str)>,
     Option<&'a str>,
     Option<&'a str>,
@@ -125,21 +148,21 @@ type MessageTuple<'a> = (
     Option<&'a str>,
 );
 
-fn message_tuple(message: &Message) -> MessageTuple<'_> {
+fn message_tuple<'py, 'a>(py: Python<'py>, message: &'a Message) -> PyResult<MessageTuple<'py, 'a>> {
     let calls = message
         .tool_calls
         .iter()
         .map(|call| (&*call.id, &*call.name, call.args.get()))
         .collect();
-    (
+    Ok((
         message.role.as_str(),
-        message.content.as_deref(),
+        message.content.as_ref().map(|text| content(py, text)).transpose()?,
         calls,
         message.tool_call_id.as_deref(),
         message.name.as_deref(),
         message.is_error,
         message.provider_data.as_ref().map(haltpoint_engine::Json::get),
-    )
+    ))
 }
 
 #[pymethods]
@@ -188,7 +211,8 @@ impl PySession {
         let guard = self.lock();
         let session = guard.as_ref().ok_or_else(closed)?;
         let messages = session.before().iter().chain(session.run().messages()).skip(start);
-        PyList::new(py, messages.map(message_tuple).collect::<Vec<_>>())
+        let tuples = messages.map(|message| message_tuple(py, message));
+        PyList::new(py, tuples.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// The conversation for the native provider client, which shares its texts with the run.

@@ -16,6 +16,11 @@ impl Snapshot {
     pub(crate) fn new(loaded: Loaded) -> Self {
         Self { loaded }
     }
+
+    /// What was read, if it was of that run.
+    pub(crate) fn known_of(&self, run_id: &str) -> Option<&Loaded> {
+        (&**self.loaded.run.run_id() == run_id).then_some(&self.loaded)
+    }
 }
 
 #[pymethods]

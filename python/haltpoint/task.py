@@ -14,6 +14,7 @@ from haltpoint.run.base import RunStatus
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from haltpoint.run.agent.content import RunContent
     from haltpoint.run.agent.output import AgentRunOutput
 
     ResponseFormat: TypeAlias = type[str | BaseModel]
@@ -53,7 +54,7 @@ class Task:
         self.context_text()  # Data without a text form is refused here, not when a run is under way.
         self._run_id: str | None = None
         self._status: RunStatus | None = None
-        self._output: AgentRunOutput | None = None
+        self._content: RunContent | None = None
         # The database that holds the run, for continuing by task; of the agent's type, opaque here.
         self._database: Any = None
         # Of a task read from data: the format's name and schema, since a class is never looked up by name.
@@ -100,12 +101,12 @@ class Task:
     @property
     def response(self) -> Any:
         """The run's output: text, or an instance of `response_format`; None before it is completed."""
-        return None if self._output is None else self._output.output
+        return None if self._content is None else self._content.output
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
         """The calls that have a result, each a dict of `tool_name`, `params` and `tool_result`."""
-        executions = [] if self._output is None else self._output.tools
+        executions = [] if self._content is None else self._content.tools
         return [
             {
                 "tool_name": execution.tool_name,
@@ -156,13 +157,13 @@ class Task:
         self._run_id = run_id
         self._database = database
         self._status = RunStatus.running
-        self._output = None
+        self._content = None
 
     def _update(self, output: AgentRunOutput) -> None:
         """Show the state of a run that has stopped."""
         self._run_id = output.run_id
         self._status = output.status
-        self._output = output
+        self._content = output._content  # pyright: ignore[reportPrivateUsage]
 
 
 def known_format(data: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ macro_rules! kinds {
         /// When a value has no JSON form; entries made by the engine always have one.
         pub fn encode(entry: &Entry) -> Result<String, CodecError> {
             match entry {
-                $(Entry::$variant(payload) => write($name, payload),)+
+                $(Entry::$variant(payload) => write($name, payload, room(entry)),)+
             }
         }
 
@@ -82,11 +82,33 @@ kinds! {
     RunCompleted => "run_completed",
 }
 
-fn write<T: Serialize>(kind: &str, payload: &T) -> Result<String, CodecError> {
-    serde_json::to_string(payload).map_err(|source| CodecError::Payload {
+/// From so many bytes on a text is written into memory of about its size; growing step by step would take up to twice as much.
+const LONG: usize = 64 << 10;
+
+/// How much memory an entry's payload is going to take, where that is much.
+fn room(entry: &Entry) -> Option<usize> {
+    match entry {
+        Entry::ToolFinished(finished) => Some(finished.content.len()),
+        _ => None,
+    }
+    .filter(|length| *length >= LONG)
+    .map(|length| length + length / 16)
+}
+
+fn write<T: Serialize>(kind: &str, payload: &T, room: Option<usize>) -> Result<String, CodecError> {
+    let written = match room {
+        Some(room) => write_into(payload, Vec::with_capacity(room)),
+        None => serde_json::to_string(payload),
+    };
+    written.map_err(|source| CodecError::Payload {
         kind: kind.to_owned(),
         source,
     })
+}
+
+fn write_into<T: Serialize>(payload: &T, mut memory: Vec<u8>) -> serde_json::Result<String> {
+    serde_json::to_writer(&mut memory, payload)?;
+    String::from_utf8(memory).map_err(serde::ser::Error::custom)
 }
 
 fn read<T: DeserializeOwned>(kind: &str, payload: &str) -> Result<T, CodecError> {

@@ -41,6 +41,24 @@ pub struct Record {
     pub hash: Hash,
 }
 
+/// Where a run's journal ended when it was read. What stands before it never changes: the hash says which it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalEnd {
+    /// The last record's place.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+impl JournalEnd {
+    /// The end of a journal of which these are the last records; `None` where there are none.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Option<Self> {
+        let Record { seq, hash, .. } = *records.last()?;
+        Some(Self { seq, hash })
+    }
+}
+
 /// Bytes as people read hashes: two hexadecimal digits each.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;

@@ -83,6 +83,7 @@ fn stop_idle(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<bool>)
         holder: store.holder(),
         now: at,
         expires: store.lease_expiry(at),
+        known: None,
     };
     store.submit(
         acquire,

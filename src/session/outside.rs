@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::journal::{CancelRequested, Entry, InDoubtRule, RunContinued};
+use crate::journal::{CancelRequested, Entry, InDoubtRule, JournalEnd, Record, RunContinued};
 use crate::message::Message;
 use crate::requirement::Decision;
 use crate::run::{Run, RunView, Transition};
@@ -22,14 +22,29 @@ pub enum Opened {
 }
 
 /// A run as it stands on disk.
+#[derive(Clone)]
 pub struct Loaded {
     /// Its state.
     pub run: Arc<Run>,
     /// What its model saw before the run's own messages.
     pub before: Arc<[Message]>,
+    /// Where its journal ended, if it was read from there.
+    pub(super) end: Option<JournalEnd>,
 }
 
 impl Loaded {
+    /// The state after further records.
+    fn grown(self, records: &[Record]) -> Result<Self, EngineError> {
+        // Whoever else holds the state keeps it as it was: the copy had better be made here than by the first change.
+        let mut run = Run::clone(&self.run);
+        records.iter().try_for_each(|record| run.fold_record(record))?;
+        Ok(Self {
+            run: Arc::new(run),
+            before: self.before,
+            end: JournalEnd::of(records).or(self.end),
+        })
+    }
+
     /// The run as users see it.
     #[must_use]
     pub fn view(&self) -> RunView {
@@ -42,28 +57,40 @@ pub(super) type Then<T> = Box<dyn FnOnce(Result<T, EngineError>) + Send>;
 
 /// Takes the right to drive a run.
 pub fn open(store: &StoreHandle, run_id: Text, at: Timestamp, then: Then<Opened>) {
+    open_with(store, run_id, None, at, then);
+}
+
+/// As [`open`], of a run that was loaded before: only what its journal got since then is read.
+pub fn open_known(store: &StoreHandle, known: Loaded, at: Timestamp, then: Then<Opened>) {
+    open_with(store, known.run.run_id().clone(), Some(known), at, then);
+}
+
+fn open_with(store: &StoreHandle, run_id: Text, known: Option<Loaded>, at: Timestamp, then: Then<Opened>) {
     let handle = store.clone();
+    let known = known.filter(|known| known.end.is_some());
     let acquire = Operation::Acquire {
         run_id,
         holder: store.holder(),
         now: at,
         expires: store.lease_expiry(at),
+        known: known.as_ref().and_then(|known| known.end),
     };
     store.submit(
         acquire,
         Box::new(move |committed| match committed {
-            Ok(Committed::Lease(grant)) => with_memory(&handle.clone(), grant, handle, then),
+            Ok(Committed::Lease(grant)) => with_memory(handle, grant, known, then),
             Ok(_) => {}
             Err(error) => then(Err(error.into())),
         }),
     );
 }
 
-fn with_memory(store: &StoreHandle, grant: LeaseGrant, handle: StoreHandle, then: Then<Opened>) {
+fn with_memory(store: StoreHandle, grant: LeaseGrant, known: Option<Loaded>, then: Then<Opened>) {
+    let handle = store.clone();
     store.read(Box::new(move |reader| {
         then(match grant {
-            LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, &run),
-            LeaseGrant::Completed { run } => loaded(reader, &run).map(|loaded| Opened::Idle(Box::new(loaded))),
+            LeaseGrant::Granted { epoch, run } => granted(reader, handle, epoch, &run, known),
+            LeaseGrant::Completed { run } => loaded(reader, &run, known).map(|loaded| Opened::Idle(Box::new(loaded))),
         });
     }));
 }
@@ -73,9 +100,10 @@ fn granted(
     handle: StoreHandle,
     epoch: u64,
     stored: &StoredRun,
+    known: Option<Loaded>,
 ) -> Result<Opened, EngineError> {
     let run_id = stored.row.run_id.clone();
-    match loaded(reader, stored) {
+    match loaded(reader, stored, known) {
         Ok(loaded) => Ok(Opened::Session(Box::new(Session::new(handle, loaded, epoch)))),
         Err(error) => {
             handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
@@ -84,19 +112,43 @@ fn granted(
     }
 }
 
-fn loaded(reader: Result<&mut dyn Store, StoreError>, stored: &StoredRun) -> Result<Loaded, EngineError> {
+fn loaded(
+    reader: Result<&mut dyn Store, StoreError>,
+    stored: &StoredRun,
+    known: Option<Loaded>,
+) -> Result<Loaded, EngineError> {
+    if let Some(known) = known {
+        return known.grown(&stored.records);
+    }
     let run = Run::replay(&stored.records)?;
     let memory = Memory::load(reader?, run.started().remembers.clone())?;
     let before = memory.before(run.started());
     Ok(Loaded {
         run: Arc::new(run),
         before,
+        end: JournalEnd::of(&stored.records),
     })
 }
 
 /// Looks at a run without driving it.
 pub fn load(store: &StoreHandle, run_id: Text, then: Then<Loaded>) {
     store.read(Box::new(move |reader| then(load_with(reader, &run_id))));
+}
+
+/// As [`load`], of a run that was loaded before: only what its journal got since then is read.
+pub fn load_known(store: &StoreHandle, known: Loaded, then: Then<Loaded>) {
+    let run_id = known.run.run_id().clone();
+    let Some(end) = known.end else {
+        return load(store, run_id, then);
+    };
+    store.read(Box::new(move |reader| {
+        let stored = reader.and_then(|reader| reader.load_behind(&run_id, end));
+        then(
+            stored
+                .map_err(EngineError::from)
+                .and_then(|stored| known.grown(&stored.records)),
+        );
+    }));
 }
 
 fn load_with(reader: Result<&mut dyn Store, StoreError>, run_id: &str) -> Result<Loaded, EngineError> {
@@ -109,7 +161,7 @@ fn load_with(reader: Result<&mut dyn Store, StoreError>, run_id: &str) -> Result
 /// [`StoreError::RunNotFound`], what the store ran into, or a journal that cannot be read.
 pub fn load_now(reader: &mut dyn Store, run_id: &str) -> Result<Loaded, EngineError> {
     let stored = reader.load(run_id)?;
-    loaded(Ok(reader), &stored)
+    loaded(Ok(reader), &stored, None)
 }
 
 /// Records a decision. The first one on disk wins; the same one again is no error.
@@ -137,6 +189,26 @@ pub fn decide(
             }
         }),
     );
+}
+
+/// As [`decide`], of a run that was loaded before. What that does not know of may stand in the journal by now.
+pub fn decide_known(
+    store: &StoreHandle,
+    known: &Loaded,
+    requirement_id: Text,
+    decision: Decision,
+    by: Option<Text>,
+    at: Timestamp,
+    then: Then<()>,
+) {
+    let run_id = known.run.run_id().clone();
+    match known.run.decision_entry(&requirement_id, decision.clone(), by.clone()) {
+        Ok(entry) => {
+            let then = expiring_first(store, run_id.clone(), requirement_id, at, then);
+            append_outside(store, run_id, entry, at, then);
+        }
+        Err(_) => decide(store, run_id, requirement_id, decision, by, at, then),
+    }
 }
 
 /// A decision that comes too late is refused; whoever hears of that finds it written down that the time was over.
@@ -206,6 +278,7 @@ fn cancel_once(store: &StoreHandle, run_id: Text, cancel: CancelRequested, at: T
         holder: store.holder(),
         now: at,
         expires: store.lease_expiry(at),
+        known: None,
     };
     store.submit(
         acquire,

@@ -14,7 +14,7 @@ use super::{
     Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, OverdueFilter,
     RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
-use crate::journal::{AuditKey, Entry, Record};
+use crate::journal::{AuditKey, Entry, JournalEnd, Record};
 use crate::requirement::RequirementKind;
 use crate::{Text, Timestamp};
 use run::MemoryRun;
@@ -79,7 +79,8 @@ impl MemoryStore {
                 holder,
                 now,
                 expires,
-            } => self.acquire(run_id, holder, *now, *expires),
+                known,
+            } => self.acquire(run_id, holder, *now, *expires, *known),
             Operation::Release { run_id, epoch } => Ok(self.release(run_id, *epoch)),
         }
     }
@@ -148,11 +149,12 @@ impl MemoryStore {
         holder: &Holder,
         now: Timestamp,
         expires: Timestamp,
+        known: Option<JournalEnd>,
     ) -> Result<Committed, StoreError> {
         let run = self.run(run_id)?;
         if run.row.status == RunStatus::Completed {
             return Ok(Committed::Lease(LeaseGrant::Completed {
-                run: Box::new(run.stored()),
+                run: Box::new(run.stored(known)),
             }));
         }
         self.check_key(run)?;
@@ -164,7 +166,7 @@ impl MemoryStore {
         run.held_since = now;
         Ok(Committed::Lease(LeaseGrant::Granted {
             epoch: run.row.epoch,
-            run: Box::new(run.stored()),
+            run: Box::new(run.stored(known)),
         }))
     }
 
@@ -298,7 +300,11 @@ impl Store for MemoryStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.run(run_id).map(MemoryRun::stored)
+        Ok(self.run(run_id)?.stored(None))
+    }
+
+    fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
+        Ok(self.run(run_id)?.stored(Some(known)))
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {

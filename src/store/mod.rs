@@ -22,7 +22,7 @@ pub use types::{
 use std::path::Path;
 
 use crate::Timestamp;
-use crate::journal::Record;
+use crate::journal::{JournalEnd, Record};
 use holder::Holder;
 use raw::RawRun;
 
@@ -44,6 +44,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::RunNotFound`], or what the store ran into.
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError>;
+
+    /// As [`Store::load`], of a run whose journal was read before, up to `known`: the records behind that.
+    ///
+    /// # Errors
+    /// As for [`Store::load`].
+    fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError>;
 
     /// The run's records behind place `after`, oldest first; their hashes are not checked.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::journal::{Entry, Record};
+use crate::journal::{Entry, JournalEnd, Record};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
 
@@ -75,6 +75,8 @@ pub enum Operation {
         now: Timestamp,
         /// Until when the new holder counts as alive without a further heartbeat.
         expires: Timestamp,
+        /// What of the journal has been read before: the grant brings what stands behind it.
+        known: Option<JournalEnd>,
     },
     /// Gives the right back without a change of status. A lease that is no longer held is no error.
     Release {
@@ -218,12 +220,12 @@ pub struct RunRow {
     pub audit_key_id: Option<Text>,
 }
 
-/// A run with its whole journal.
+/// A run with its journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRun {
     /// The row.
     pub row: RunRow,
-    /// The journal, oldest first, without gaps.
+    /// The journal, or what stands behind the part that was known, oldest first, without gaps.
     pub records: Vec<Record>,
 }
 

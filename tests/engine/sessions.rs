@@ -6,7 +6,8 @@ use haltpoint_engine::journal::{CancelRequested, InDoubtRule, ModelReplied, RunS
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::{Effect, ToolOutcome, Verdict};
 use haltpoint_engine::session::{
-    Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, cancel, decide, load, open,
+    Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, cancel, decide, decide_known, load, load_known,
+    open, open_known,
 };
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::SqliteOptions;
@@ -188,6 +189,38 @@ fn a_run_decided_by_somebody_else_goes_on_in_the_next_session() {
     };
     let effects = continued(&mut session).unwrap();
     assert!(matches!(&effects[..], [Effect::StartTool(_)]));
+}
+
+#[test]
+fn a_run_that_was_loaded_before_is_taken_up_with_what_came_since() {
+    let (_directory, store) = on_file();
+    let mut session = began(&store);
+    let (_, commit) = replied(&mut session, calls([confirm("a")]));
+    commit.recv().unwrap().unwrap();
+    drop(session);
+    let known = on_disk(&store);
+    decided(&store, confirmed()).unwrap();
+    let now = wait(|then| load_known(&store, known.clone(), then)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(*now.run, *on_disk(&store).run);
+    let Ok(Opened::Session(mut session)) = wait(|then| open_known(&store, known.clone(), NOW, then)) else {
+        panic!("not ours")
+    };
+    assert_eq!(*session.run(), *now.run);
+    assert!(!known.run.has_news(), "who holds what was loaded keeps it as it was");
+    let effects = continued(&mut session).unwrap();
+    assert!(matches!(&effects[..], [Effect::StartTool(_)]));
+}
+
+#[test]
+fn a_requirement_that_came_after_a_run_was_loaded_can_be_decided_all_the_same() {
+    let store = StoreHandle::in_memory();
+    let mut session = began(&store);
+    let known = on_disk(&store);
+    replied(&mut session, calls([confirm("a")]));
+    let requirement = on_disk(&store).run.requirements()[0].id.clone();
+    let decided = wait(|then| decide_known(&store, &known, requirement, confirmed(), None, NOW, then));
+    assert_eq!(decided, Ok(()));
+    assert!(on_disk(&store).run.has_news());
 }
 
 #[test]

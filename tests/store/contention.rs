@@ -83,6 +83,7 @@ fn helper_drives_in_turns() {
             holder: holder.clone(),
             now: at(1),
             expires: at(i64::MAX),
+            known: None,
         };
         let outcome = execute(&mut store, acquire);
         if matches!(outcome, Err(StoreError::Busy { .. })) {

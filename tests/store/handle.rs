@@ -303,6 +303,7 @@ fn a_file_that_was_closed_and_opened_again_is_held_by_somebody_new() {
         holder: second.holder(),
         now: at(2),
         expires: at(9),
+        known: None,
     };
     assert!(matches!(
         second.execute(again),
@@ -376,6 +377,7 @@ fn a_lease_that_could_not_be_given_back_is_given_back_before_the_next_write() {
         holder: handle.holder(),
         now: at(1),
         expires: at(2),
+        known: None,
     };
     assert_eq!(granted(handle.execute(acquire)).0, 2);
 }

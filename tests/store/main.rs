@@ -18,6 +18,7 @@ mod journals;
 mod late_cancels;
 mod migrating;
 mod notifications;
+mod reading_on;
 mod refusals;
 mod requirements;
 mod support;

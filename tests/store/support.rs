@@ -108,6 +108,7 @@ pub(crate) fn acquire(run_id: &str, token: &str, now: i64) -> Operation {
         holder: holder(token),
         now: at(now),
         expires: at(now + LEASE),
+        known: None,
     }
 }
 

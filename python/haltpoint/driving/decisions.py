@@ -29,6 +29,7 @@ from haltpoint.run.requirements import RunRequirement
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from haltpoint._engine import Snapshot
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.tools.definition import ToolDefinition
@@ -77,6 +78,7 @@ async def commit_drafts(
     stored: AgentRunOutput,
     drafts: Iterable[RunRequirement | Mapping[str, Any]],
     tools: Mapping[str, ToolDefinition],
+    known: Snapshot | None = None,
 ) -> int:
     """Put the decisions that `drafts` hold on disk, and return how many requirements are decided by them.
 
@@ -87,6 +89,7 @@ async def commit_drafts(
         stored: the run as it stands on disk.
         drafts: requirements, or their `to_dict()` data, decided or not.
         tools: what is at hand for checking a person's input.
+        known: the run as it was read from the database, which need not be read once more then.
 
     Raises:
         InvalidResolutionError: a requirement is not the run's, or its values do not fit.
@@ -98,7 +101,7 @@ async def commit_drafts(
         for _, on_disk, decision in ready:
             await check_changed_arguments(database, on_disk, decision, tools)
         for requirement, on_disk, decision in ready:
-            await _commit(database, stored.run_id, requirement, on_disk.id, decision)
+            await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
     return sum(requirement.decision is not None for requirement, _, _ in ready)
 
 
@@ -208,20 +211,25 @@ def _counterpart(requirement: RunRequirement, stored: AgentRunOutput) -> RunRequ
 
 
 async def _commit(
-    database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, decision: Mapping[str, Any]
+    database: Database,
+    run_id: str,
+    requirement: RunRequirement,
+    requirement_id: str,
+    decision: Mapping[str, Any],
+    known: Snapshot | None = None,
 ) -> None:
     bridge = LoopBridge.current()
     text = _text_of(decision, requirement)
     by = requirement.draft_by or this_process()
-    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by)
+    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by, known)
     try:
         with concerning(run_id):
             # A cancelled caller does not take the decision back: it may be on disk already.
             await asyncio.shield(bridge.wait(ticket))
     except RequirementExpiredError:
-        await _refresh(database, run_id, requirement, requirement_id)
+        await _refresh(database, run_id, requirement, requirement_id, known)
         raise
-    if requirement.decision is None and not await _refresh(database, run_id, requirement, requirement_id):
+    if requirement.decision is None and not await _refresh(database, run_id, requirement, requirement_id, known):
         # One of several approvals: whoever holds the object may speak for the next person.
         requirement.drop_draft()
 
@@ -231,10 +239,12 @@ def this_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-async def _refresh(database: Database, run_id: str, requirement: RunRequirement, requirement_id: str) -> bool:
+async def _refresh(
+    database: Database, run_id: str, requirement: RunRequirement, requirement_id: str, known: Snapshot | None = None
+) -> bool:
     """Take over what is on disk; return whether there is a decision, or none can be made any more."""
     bridge = LoopBridge.current()
-    snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    snapshot = await bridge.wait(database.native.load(bridge.completions, run_id, known))
     for data in json.loads(snapshot.requirements_json()):
         if data["id"] == requirement_id:
             requirement.take_terms(data)

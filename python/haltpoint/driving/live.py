@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from haltpoint.driving.driver import RunDriver
+    from haltpoint.run.agent.content import RunContent
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
     from haltpoint.task import Task
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["KnownRun", "driven_here", "driver_of", "known_output", "known_run", "remember_run"]
+__all__ = ["KnownRun", "driven_here", "driver_of", "known_requirements", "known_run", "remember_run"]
 
 # Users resolve requirements on the objects they were handed and continue by id alone, often after dropping the
-# output: the latest unfinished runs are therefore held; older ones only as long as the user holds their output.
+# output: the latest unfinished runs are therefore held; older ones only as long as the user holds their output or task.
 _MOST_HELD = 1024
 
 
@@ -42,7 +44,7 @@ class KnownRun(NamedTuple):
 _lock = threading.Lock()
 _drivers: dict[str, RunDriver] = {}
 _held: OrderedDict[str, KnownRun] = OrderedDict()
-_outputs: weakref.WeakValueDictionary[str, AgentRunOutput] = weakref.WeakValueDictionary()
+_contents: weakref.WeakValueDictionary[str, RunContent] = weakref.WeakValueDictionary()
 
 
 def _start_afresh() -> None:
@@ -79,11 +81,11 @@ def remember_run(known: KnownRun) -> None:
     run_id = known.output.run_id
     with _lock:
         _held.pop(run_id, None)
-        _outputs.pop(run_id, None)
+        _contents.pop(run_id, None)
         if known.output.is_complete:
             return
         _held[run_id] = known
-        _outputs[run_id] = known.output
+        _contents[run_id] = known.output._content  # pyright: ignore[reportPrivateUsage]
         if len(_held) > _MOST_HELD:
             _held.popitem(last=False)
 
@@ -94,7 +96,8 @@ def known_run(run_id: str) -> KnownRun | None:
         return _held.get(run_id)
 
 
-def known_output(run_id: str) -> AgentRunOutput | None:
-    """Return the latest output of an unfinished run that was handed out here and still lives."""
+def known_requirements(run_id: str) -> list[RunRequirement]:
+    """Return the requirements of an unfinished run as they were handed out here last, while somebody holds them."""
     with _lock:
-        return _outputs.get(run_id)
+        content = _contents.get(run_id)
+    return [] if content is None else list(content.requirements)

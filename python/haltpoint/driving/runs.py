@@ -16,7 +16,7 @@ from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_er
 from haltpoint.driving.driver import DriveOptions, RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.hand_back import HandBack
-from haltpoint.driving.live import KnownRun, driven_here, known_output, known_run, remember_run
+from haltpoint.driving.live import KnownRun, driven_here, known_requirements, known_run, remember_run
 from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
@@ -122,16 +122,18 @@ async def continue_run(
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
-    drafts = _live_drafts(run_id) if requirements is None else requirements
-    committed = await commit_drafts(call.database, output, drafts, tools)
+    # Users may have decided on the objects that they were handed in this process.
+    drafts = known_requirements(run_id) if requirements is None else requirements
+    committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
             raise unresolved_error(output)
-        if not await _ask_handlers(call, output, tools):
+        if not await _ask_handlers(call, output, tools, snapshot):
             return _handed_out(call, output, tools, task)
     elif output.is_paused and call.handlers:
-        await _ask_handlers(call, await _reloaded(call, task, run_id), tools)
-    output = await _take_up(call, output, tools, allow_changed_tools=allow_changed_tools)
+        snapshot = await _load(call.database, run_id, snapshot)
+        await _ask_handlers(call, _output(call, task, snapshot), tools, snapshot)
+    output = await _take_up(call, output, tools, snapshot=snapshot, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools)
 
 
@@ -140,7 +142,7 @@ async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
     if not snapshot.is_due():
         return snapshot
     await database.expire_due_async(snapshot.run_id)
-    return await _load(database, snapshot.run_id)
+    return await _load(database, snapshot.run_id, snapshot)
 
 
 def _ended_by_expiry(call: Call, output: AgentRunOutput, snapshot: Snapshot, task: Task) -> AgentRunOutput:
@@ -161,7 +163,9 @@ async def _resolve_and_continue(
     return output
 
 
-async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> int:
+async def _ask_handlers(
+    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], known: Snapshot | None = None
+) -> int:
     """Ask about each undecided requirement; each decision is on disk before the next question.
 
     Returns:
@@ -172,7 +176,7 @@ async def _ask_handlers(call: Call, output: AgentRunOutput, tools: Mapping[str, 
         if requirement.decision is None and not requirement.is_expired:
             with concerning(output.run_id):
                 await call.handlers.resolve(requirement)
-            await commit_drafts(call.database, output, [requirement], tools)
+            await commit_drafts(call.database, output, [requirement], tools, known)
             # Not only by a draft committed here: the handler may have awaited the requirement itself.
             decided += requirement.decision is not None
     return decided
@@ -183,19 +187,20 @@ async def _take_up(
     known: AgentRunOutput,
     tools: Mapping[str, ToolDefinition],
     *,
+    snapshot: Snapshot | None = None,
     allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
     bridge, run_id, task = LoopBridge.current(), known.run_id, known.task
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
     with watched(call.database, run_id) as notices:
-        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id))
+        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id, snapshot))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
         if opened.status == RunStatus.cancelled and not known.is_cancelled:
             # Meanwhile, and whoever did it was told that it holds.
-            snapshot = opened.snapshot()
+            ended = opened.snapshot()
             opened.close()
-            return _handed_out(call, _output(call, task, snapshot), tools, task)
+            return _handed_out(call, _output(call, task, ended), tools, task)
         try:
             check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
         except HaltpointError:
@@ -211,10 +216,10 @@ async def _take_up(
         )
 
 
-def _opening(call: Call, run_id: str) -> int:
+def _opening(call: Call, run_id: str, known: Snapshot | None) -> int:
     completions = LoopBridge.current().completions
     if call.work is None:
-        return call.database.native.open(completions, run_id)
+        return call.database.native.open(completions, run_id, known)
     return WorkQueue(call.database.native).take(completions, run_id, call.work.max_recoveries)
 
 
@@ -286,10 +291,10 @@ def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
 # Outputs
 
 
-async def _load(database: Database, run_id: str) -> Snapshot:
+async def _load(database: Database, run_id: str, known: Snapshot | None = None) -> Snapshot:
     bridge = LoopBridge.current()
     try:
-        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id, known))
     except RunNotFoundError as error:
         if not isinstance(database, InMemoryDatabase):
             raise
@@ -299,10 +304,6 @@ async def _load(database: Database, run_id: str) -> Snapshot:
             run_id=run_id,
         ) from error
     return snapshot
-
-
-async def _reloaded(call: Call, task: Task, run_id: str) -> AgentRunOutput:
-    return _output(call, task, await _load(call.database, run_id))
 
 
 def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
@@ -325,12 +326,6 @@ def _handed_out(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefi
     remember_run(KnownRun(output, tools, task))
     call.on_output(output)
     return output
-
-
-def _live_drafts(run_id: str) -> list[RunRequirement]:
-    """What users decided on the objects that they were handed in this process."""
-    output = known_output(run_id)
-    return [] if output is None else list(output.requirements)
 
 
 def _task_of(snapshot: Snapshot) -> Task:

@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
+
+if TYPE_CHECKING:
+    from haltpoint._engine import LongText
 
 __all__ = ["Message", "MessageLog", "MessageRecord", "MessageView", "Role", "ToolCall"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 
 MessageRecord: TypeAlias = (
-    "tuple[Role, str | None, list[tuple[str, str, str]], str | None, str | None, bool, str | None]"
+    "tuple[Role, str | LongText | None, list[tuple[str, str, str]], str | None, str | None, bool, str | None]"
 )
 """A message as the engine tells it: role, content, calls (id, name, arguments as JSON), id of the call that it answers,
 name of the tool, whether it reports a failure, provider data as JSON."""
@@ -222,7 +225,7 @@ def _view_of(messages: list[Message]) -> MessageView:
 
 def _from_record(
     role: Role,
-    content: str | None,
+    content: str | LongText | None,
     calls: list[tuple[str, str, str]],
     tool_call_id: str | None,
     name: str | None,
@@ -231,7 +234,7 @@ def _from_record(
 ) -> Message:
     return Message(
         role=role,
-        content=content,
+        content=None if content is None else str(content),
         tool_calls=tuple(ToolCall(call_name, json.loads(args), call_id) for call_id, call_name, args in calls),
         tool_call_id=tool_call_id,
         name=name,

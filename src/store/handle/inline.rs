@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::subscribers::{Subscriber, Subscribers, Subscription};
 use super::writer::is_by_outsider;
 use super::{Completion, ReadJob, lock};
-use crate::journal::{AuditKey, Record};
+use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
@@ -97,6 +97,10 @@ impl Store for SharedMemory {
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         lock(&self.0).load(run_id)
+    }
+
+    fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
+        lock(&self.0).load_behind(run_id, known)
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{AuditKey, Chain, Entry, Record, RequirementDecided};
+use crate::journal::{AuditKey, Chain, Entry, JournalEnd, Record, RequirementDecided};
 use crate::store::raw::{RawContent, RawEntry};
 use crate::store::rules::{self, OpenRequirement, RequirementState, RunState};
 use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
@@ -75,10 +75,13 @@ impl MemoryRun {
         }
     }
 
-    pub(super) fn stored(&self) -> StoredRun {
+    /// The run with its journal behind what is known of it.
+    pub(super) fn stored(&self, known: Option<JournalEnd>) -> StoredRun {
+        let known = known.map_or(0, |known| known.seq);
+        let records = self.records.iter().filter(|record| record.seq > known);
         StoredRun {
             row: self.row.clone(),
-            records: self.records.clone(),
+            records: records.cloned().collect(),
         }
     }
 

@@ -5,29 +5,44 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Surroundings;
 use super::fault::Fault;
 use super::read::{find_run, stored_run};
+use crate::journal::JournalEnd;
 use crate::store::holder::Holder;
 use crate::store::rules::{chain_to_write, check_lease};
 use crate::store::{Committed, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
+/// Who asks for the right to drive a run.
+#[derive(Clone, Copy)]
+pub(super) struct Applicant<'a> {
+    pub(super) holder: &'a Holder,
+    pub(super) now: Timestamp,
+    pub(super) expires: Timestamp,
+    /// What they have read of the journal before.
+    pub(super) known: Option<JournalEnd>,
+}
+
 /// Takes the right to drive a run.
 pub(super) fn acquire(
     connection: &Connection,
     run_id: &Text,
-    holder: &Holder,
-    now: Timestamp,
-    expires: Timestamp,
+    applicant: Applicant<'_>,
     surroundings: Surroundings<'_>,
 ) -> Result<Committed, Fault> {
+    let Applicant {
+        holder,
+        now,
+        expires,
+        known,
+    } = applicant;
     let found = find_run(connection, run_id)?;
     if found.row.status == RunStatus::Completed {
-        let run = Box::new(stored_run(connection, run_id, surroundings.key)?);
+        let run = Box::new(stored_run(connection, run_id, surroundings.key, known)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
     chain_to_write(run_id, found.row.audit_key_id.as_ref(), surroundings.key)?;
     check_lease(run_id, found.lease, holder, now, surroundings.liveness)?;
     // Read before it is granted, so that a journal that cannot be read keeps its state.
-    let mut run = stored_run(connection, run_id, surroundings.key)?;
+    let mut run = stored_run(connection, run_id, surroundings.key, known)?;
     let number = enlist(connection, holder, now, expires)?;
     let row = &mut run.row;
     row.epoch += 1;

@@ -2,7 +2,7 @@
 //!
 //! SQLite's own way sleeps longer each time, up to a tenth of a second, so that of several busy processes the one that has waited longest is
 //! the least likely to have its turn. Transactions here take a few milliseconds at most: it pays to ask again soon, each process at its own
-//! moment.
+//! moment, and ever sooner the longer it has waited.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -12,14 +12,21 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-/// The sleeps grow from about this one, in microseconds ...
-const SHORTEST: u64 = 100;
+/// The first sleeps are about this long, in microseconds ...
+const FIRST: u64 = 500;
 
-/// ... up to about this one: whoever keeps a lock that long is not going to give it back any moment.
-const LONGEST: u64 = 5_000;
+/// ... and the longer a process has waited, the shorter they get, down to about this: of several that wait, the one that came first is
+/// the most likely to find the lock free.
+const SHORTEST: u64 = 60;
 
-/// How many times the connection sleeps before it sleeps twice as long.
-const PATIENCE: u64 = 16;
+/// How many times the connection sleeps before it sleeps half as long.
+const PATIENCE: u64 = 8;
+
+/// Who has asked this often, for about a tenth of a second, does not wait for a transaction but for something slow ...
+const MOST_QUICK: u64 = 2_000;
+
+/// ... and asks seldom, in microseconds.
+const SLOW: u64 = 5_000;
 
 /// Says whether a connection waits at all.
 #[derive(Debug)]
@@ -57,10 +64,13 @@ impl LockWait {
     }
 }
 
-/// Between half and all of a sleep that grows the more often the lock was asked for before.
+/// Between half and all of a sleep that shrinks the more often the lock was asked for before.
 fn pause(asked_before: i32, chance: u64) -> Duration {
-    let doublings = u64::from(asked_before.unsigned_abs()) / PATIENCE;
-    let longest = (SHORTEST << doublings.min(10)).min(LONGEST);
+    let asked = u64::from(asked_before.unsigned_abs());
+    let longest = match asked < MOST_QUICK {
+        true => (FIRST >> (asked / PATIENCE).min(10)).max(SHORTEST),
+        false => SLOW,
+    };
     Duration::from_micros(longest / 2 + chance % (longest / 2))
 }
 

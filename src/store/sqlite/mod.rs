@@ -38,7 +38,7 @@ use super::{
     RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
-use crate::journal::{AuditKey, Record};
+use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
 use fault::Fault;
 use guard::Guard;
@@ -235,7 +235,11 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key))
+        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key, None))
+    }
+
+    fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
+        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key, Some(known)))
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {

@@ -9,7 +9,7 @@ use super::rows::{
     numbered_run, record,
 };
 use crate::Text;
-use crate::journal::{AuditKey, Chain, Hash, Record};
+use crate::journal::{AuditKey, Chain, Hash, JournalEnd, Record};
 use crate::store::raw::chain_to_read;
 use crate::store::{OutsiderRecord, RunStatus, StoreError, StoredRun};
 
@@ -58,25 +58,39 @@ pub(super) fn tail(connection: &Connection, run: i64, run_id: &str, chain: &Chai
     Ok(tail.optional()?.unwrap_or_else(|| Tail::genesis(run_id, chain)))
 }
 
-/// The run with its journal, whose hashes are checked, as far as the key for them is at hand.
-pub(super) fn stored_run(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<StoredRun, Fault> {
+/// The run with its journal behind what is known of it, whose hashes are checked, as far as the key for them is at hand.
+pub(super) fn stored_run(
+    connection: &Connection,
+    run_id: &str,
+    key: Option<&AuditKey>,
+    known: Option<JournalEnd>,
+) -> Result<StoredRun, Fault> {
     let found = find_run(connection, run_id)?;
     let chain = chain_to_read(found.row.audit_key_id.as_ref(), key);
-    let records = journal(connection, found.run, run_id, chain.as_ref())?;
+    let genesis = JournalEnd {
+        seq: 0,
+        hash: chain.as_ref().map_or(Hash::default(), |chain| chain.genesis(run_id)),
+    };
+    let records = journal(connection, &found, chain.as_ref(), known.unwrap_or(genesis))?;
     Ok(StoredRun {
         row: found.row,
         records,
     })
 }
 
-fn journal(connection: &Connection, run: i64, run_id: &str, chain: Option<&Chain>) -> Result<Vec<Record>, Fault> {
+fn journal(
+    connection: &Connection,
+    NumberedRun { run, row, .. }: &NumberedRun,
+    chain: Option<&Chain>,
+    JournalEnd { seq, mut hash }: JournalEnd,
+) -> Result<Vec<Record>, Fault> {
+    let (_, last) = ids_of(*run);
     let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;
-    let mut rows = statement.query(ids_of(run))?;
+    let mut rows = statement.query((entry_id(*run, seq + 1)?, last))?;
     let mut records = Vec::new();
-    let mut hash = chain.map_or(Hash::default(), |chain| chain.genesis(run_id));
-    for place in 1.. {
-        let Some(row) = rows.next()? else { break };
-        let record = next_record(run_id, row, place, chain, &hash)?;
+    for place in seq + 1.. {
+        let Some(next) = rows.next()? else { break };
+        let record = next_record(&row.run_id, next, place, chain, &hash)?;
         hash = record.hash;
         records.push(record);
     }

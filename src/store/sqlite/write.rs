@@ -26,7 +26,16 @@ pub(super) fn carry_out(
             holder,
             now,
             expires,
-        } => lease::acquire(connection, run_id, holder, *now, *expires, surroundings),
+            known,
+        } => {
+            let applicant = lease::Applicant {
+                holder,
+                now: *now,
+                expires: *expires,
+                known: *known,
+            };
+            lease::acquire(connection, run_id, applicant, surroundings)
+        }
         Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
     }
 }

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from haltpoint.exceptions import InvalidOutputError
 from haltpoint.json_value import to_json_text, to_json_value
 from haltpoint.models.messages import Message
 from haltpoint.run.agent.caching import cached_property
+from haltpoint.run.agent.content import RunContent
 from haltpoint.run.agent.records import RunUsage, StepResult
 from haltpoint.run.agent.view import MICROSECONDS, RunView
 from haltpoint.run.base import RunStatus
-from haltpoint.run.requirements import RunRequirement, Waiter
-from haltpoint.run.tools.tools import ToolExecution
 from haltpoint.task import Task
+
+if TYPE_CHECKING:
+    from haltpoint.run.requirements import RunRequirement, Waiter
+    from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = ["AgentRunOutput", "RunUsage", "StepResult"]
 
@@ -42,7 +44,7 @@ class AgentRunOutput:
     def __init__(self, view: RunView, *, task: Task | None = None, waiter: Waiter | None = None) -> None:
         self._view = view
         self._given_task = task
-        self._waiter = waiter
+        self._content = RunContent(view, str if task is None else task.response_format, waiter)
 
     @classmethod
     def from_view(
@@ -189,20 +191,14 @@ class AgentRunOutput:
         Raises:
             InvalidOutputError: the stored answer does not fit the class as it is today.
         """
-        output = self._view.get("output")
-        response_format = str if self._given_task is None else self._given_task.response_format
-        if output is None or not hasattr(response_format, "model_validate"):
-            return output
-        if isinstance(output, response_format):
-            return output
-        return self._validated(output, response_format)
+        return self._content.output
 
     # What it waits for
 
     @cached_property
     def requirements(self) -> list[RunRequirement]:
         """All that the run has asked for so far, decided or not."""
-        return [RunRequirement.from_dict(item, waiter=self._waiter) for item in self._view.items("requirements")]
+        return self._content.requirements
 
     @property
     def active_requirements(self) -> list[RunRequirement]:
@@ -229,14 +225,7 @@ class AgentRunOutput:
     @cached_property
     def tools(self) -> list[ToolExecution]:
         """All tool calls. A call that a requirement waits on is the same object as that requirement's."""
-        waiting = {
-            requirement.tool_execution.tool_call_id: requirement.tool_execution
-            for requirement in self.requirements
-            if requirement.decision is None
-        }
-        return [
-            waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self._view.items("tools")
-        ]
+        return self._content.tools
 
     @cached_property
     def step_results(self) -> list[StepResult]:
@@ -291,12 +280,3 @@ class AgentRunOutput:
     def __repr__(self) -> str:
         reason = f", pause_reason={self.pause_reason!r}" if self.is_paused else ""
         return f"AgentRunOutput(run_id={self.run_id!r}, status={self.status}{reason})"
-
-    def _validated(self, output: Any, response_format: Any) -> Any:
-        try:
-            return response_format.model_validate(output)
-        except ValueError as error:
-            raise InvalidOutputError(
-                f"the stored output of run {self.run_id} does not fit {response_format.__name__}: {error}",
-                run_id=self.run_id,
-            ) from error

@@ -1,0 +1,72 @@
+"""What a run's output and its task show alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.exceptions import InvalidOutputError
+from haltpoint.run.agent.caching import cached_property
+from haltpoint.run.requirements import RunRequirement, Waiter
+from haltpoint.run.tools.tools import ToolExecution
+
+if TYPE_CHECKING:
+    from haltpoint.run.agent.view import RunView
+
+__all__ = ["RunContent"]
+
+
+class RunContent:
+    """The answer of a run, its requirements and its tool calls; made when they are first asked for.
+
+    The output and the task of a run both hold it, and the output its task: if the task held the output, what may be
+    the result of a long run would stay in memory until the garbage collector looks for cycles.
+
+    Args:
+        view: what the engine tells of the run.
+        response_format: `str`, or the pydantic model class that the answer is an instance of.
+        waiter: what awaiting one of the requirements calls.
+    """
+
+    def __init__(self, view: RunView, response_format: Any, waiter: Waiter | None) -> None:
+        self.view = view
+        self._response_format = response_format
+        self._waiter = waiter
+
+    @cached_property
+    def output(self) -> Any:
+        """The answer, None before the run is completed.
+
+        Raises:
+            InvalidOutputError: the stored answer does not fit the class as it is today.
+        """
+        output = self.view.get("output")
+        if output is None or not hasattr(self._response_format, "model_validate"):
+            return output
+        if isinstance(output, self._response_format):
+            return output
+        return self._validated(output)
+
+    @cached_property
+    def requirements(self) -> list[RunRequirement]:
+        """All that the run has asked for so far, decided or not."""
+        return [RunRequirement.from_dict(item, waiter=self._waiter) for item in self.view.items("requirements")]
+
+    @cached_property
+    def tools(self) -> list[ToolExecution]:
+        """All tool calls. A call that a requirement waits on is the same object as that requirement's."""
+        waiting = {
+            requirement.tool_execution.tool_call_id: requirement.tool_execution
+            for requirement in self.requirements
+            if requirement.decision is None
+        }
+        return [waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self.view.items("tools")]
+
+    def _validated(self, output: Any) -> Any:
+        try:
+            return self._response_format.model_validate(output)
+        except ValueError as error:
+            run_id = self.view.text("run_id")
+            raise InvalidOutputError(
+                f"the stored output of run {run_id} does not fit {self._response_format.__name__}: {error}",
+                run_id=run_id,
+            ) from error
