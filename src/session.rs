@@ -13,7 +13,7 @@ mod workers;
 
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
-pub use inbox::requirements;
+pub use inbox::{FoundRequirements, requirements};
 pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, load, load_now, open};

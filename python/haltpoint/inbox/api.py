@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from haltpoint.db.database import Database
+    from haltpoint.exceptions import DamagedRunError
 
 __all__ = ["api_routes", "problem_response"]
 
@@ -77,7 +78,9 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 async def _requirements(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "requirements")
-    return {"items": [requirement_record(item) for item in await site.database.requirements_async(**conditions)]}
+    damaged: list[DamagedRunError] = []
+    found = await site.database.requirements_async(**conditions, on_damaged=damaged.append)
+    return _listed([requirement_record(item) for item in found], damaged)
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
@@ -95,7 +98,15 @@ async def _decide(site: Site, request: Request) -> dict[str, Any]:
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "runs")
-    return {"items": await in_thread(lambda: [run_row(run) for run in site.database.runs(**conditions)])}
+    damaged: list[DamagedRunError] = []
+    rows = await in_thread(
+        lambda: [run_row(run) for run in site.database.runs(**conditions, on_damaged=damaged.append)]
+    )
+    return _listed(rows, damaged)
+
+
+def _listed(items: list[dict[str, Any]], damaged: list[DamagedRunError]) -> dict[str, Any]:
+    return {"items": items, "damaged": [{"run_id": error.run_id, "problem": str(error)} for error in damaged]}
 
 
 async def _run(site: Site, request: Request) -> dict[str, Any]:

@@ -42,7 +42,7 @@ _REFUSALS = {
     "413": "The body is too large.",
     "415": "The body is not application/json.",
     "422": "A value does not fit.",
-    "503": "The database can't be used.",
+    "503": "The database, or the run in it, can't be read.",
 }
 
 
@@ -88,7 +88,7 @@ def _list(what: str, schema: str) -> dict[str, Any]:
         "operationId": f"list_{what}",
         "summary": f"List {what}.",
         "parameters": parameters,
-        "responses": _responses(_items(schema), "400", "401", "422", "503"),
+        "responses": _responses(_items(schema, damaged=True), "400", "401", "422", "503"),
     }
 
 
@@ -115,11 +115,12 @@ def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": _ID}
 
 
-def _items(schema: str) -> dict[str, Any]:
+def _items(schema: str, *, damaged: bool = False) -> dict[str, Any]:
+    lists = {"items": schema} | ({"damaged": "DamagedRun"} if damaged else {})
     return {
         "type": "object",
-        "properties": {"items": {"type": "array", "items": _reference(schema)}},
-        "required": ["items"],
+        "properties": {name: {"type": "array", "items": _reference(item)} for name, item in lists.items()},
+        "required": list(lists),
     }
 
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from haltpoint.command_line.records import run_row
 from haltpoint.driving.threads import in_thread
-from haltpoint.exceptions import HaltpointError
+from haltpoint.exceptions import DamagedRunError, HaltpointError
 from haltpoint.inbox.bodies import read_form
 from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import FORM_TOKEN_FIELD, is_forged_form
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from haltpoint.db.damage import OnDamaged
     from haltpoint.db.database import Database
     from haltpoint.inbox.access import Visitor
     from haltpoint.run.agent.output import AgentRunOutput
@@ -89,10 +90,11 @@ def _rendered(
 async def _inbox(site: Site, request: Request) -> Response:
     kind = _one_of(request, "kind", _KINDS)
     before = request.query_params.get("before")
-    found = await site.database.requirements_async(kind=kind, limit=_PAGE + 1, before=before)
+    damaged: list[DamagedRunError] = []
+    found = await site.database.requirements_async(kind=kind, limit=_PAGE + 1, before=before, on_damaged=damaged.append)
     runs = await in_thread(lambda: _runs_of(site.database, found))
     values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "older": _older(found)}
-    return _rendered(request, "inbox.html", values)
+    return _rendered(request, "inbox.html", {**values, "damaged": damaged})
 
 
 def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, AgentRunOutput | None]:
@@ -100,31 +102,40 @@ def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict
 
 
 def _readable_run(database: Database, run_id: str | None) -> AgentRunOutput | None:
-    """A run, or None where its journal is damaged: what else waits is shown all the same."""
+    """A run, or None where it was damaged just now: what else waits is shown all the same."""
     try:
         return database.run(run_id or "")
-    except HaltpointError:
+    except DamagedRunError:
         return None
 
 
 async def _history(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
-    found = await site.database.requirements_async(open_only=False, limit=_PAGE + 1, before=before)
+    damaged: list[DamagedRunError] = []
+    found = await site.database.requirements_async(
+        open_only=False, limit=_PAGE + 1, before=before, on_damaged=damaged.append
+    )
     decided = [item for item in found[:_PAGE] if item.decision is not None]
-    return _rendered(request, "history.html", {"requirements": decided, "older": _older(found)})
+    values = {"requirements": decided, "older": _older(found), "damaged": damaged}
+    return _rendered(request, "history.html", values)
 
 
 async def _runs(site: Site, request: Request) -> Response:
     status = _one_of(request, "status", [status.value for status in RunStatus])
     before = request.query_params.get("before")
-    found = await in_thread(lambda: _run_rows(site.database, status, before))
-    older = found[_PAGE - 1]["run_id"] if len(found) > _PAGE else None
+    damaged: list[DamagedRunError] = []
+    found = await in_thread(lambda: _run_rows(site.database, status, before, damaged.append))
+    # One that can't be read takes its place on the page, too.
+    older = found[:_PAGE][-1]["run_id"] if found and len(found) + len(damaged) > _PAGE else None
     values = {"runs": found[:_PAGE], "status": status, "statuses": [item.value for item in RunStatus], "older": older}
-    return _rendered(request, "runs.html", values)
+    return _rendered(request, "runs.html", {**values, "damaged": damaged})
 
 
-def _run_rows(database: Database, status: str | None, before: str | None) -> list[dict[str, Any]]:
-    return [run_row(run) for run in database.runs(status=status, limit=_PAGE + 1, before=before)]
+def _run_rows(
+    database: Database, status: str | None, before: str | None, on_damaged: OnDamaged
+) -> list[dict[str, Any]]:
+    runs = database.runs(status=status, limit=_PAGE + 1, before=before, on_damaged=on_damaged)
+    return [run_row(run) for run in runs]
 
 
 async def _run(site: Site, request: Request) -> Response:

@@ -156,6 +156,7 @@ SCHEMAS: dict[str, Schema] = {
     "Event": _EVENT,
     "WholeRun": _WHOLE_RUN,
     "AuditRecord": _AUDIT_RECORD,
+    "DamagedRun": _object("A run that can't be read.", {"run_id": _TEXT, "problem": _TEXT}),
     "Decision": {
         "oneOf": [{"$ref": f"#/components/schemas/Decision_{name}"} for name in DECISIONS],
         "discriminator": {

@@ -235,7 +235,9 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key))
+        self.read_in(|connection, surroundings| {
+            read::stored_run(connection, run_id, surroundings.key).map_err(|fault| fault.about(run_id))
+        })
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
@@ -281,7 +283,7 @@ impl Store for SqliteStore {
         self.read(maintain::check)
     }
 
-    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError> {
         self.read(|connection| list::runs(connection, filter))
     }
 
