@@ -13,11 +13,12 @@ from haltpoint.command_line.story import told
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.bodies import read_json
+from haltpoint.inbox.cancelling import cancel
 from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import is_forged_call
 from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.refusals import RefusedError, refusal_of
-from haltpoint.inbox.schemas import DECISIONS
+from haltpoint.inbox.schemas import CANCEL, DECISIONS
 from haltpoint.inbox.site import Site, site_of
 from haltpoint.run.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
@@ -45,6 +46,7 @@ def api_routes() -> list[Route]:
         Route("/runs", _answering(_runs)),
         Route("/runs/{run_id}", _answering(_run)),
         Route("/runs/{run_id}/audit", _answering(_audit)),
+        Route("/runs/{run_id}/cancel", _answering(_cancel), methods=["POST"]),
     ]
 
 
@@ -88,12 +90,18 @@ async def _requirement(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _decide(site: Site, request: Request) -> dict[str, Any]:
-    asked = await read_json(request)
-    if is_forged_call(request, request.state.visitor, site.sessions):
-        raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
+    asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
     return requirement_record(await decide(requirement, asked, request.state.visitor.name))
+
+
+async def _order(site: Site, request: Request) -> Any:
+    """What is asked for, by somebody who means it."""
+    asked = await read_json(request)
+    if is_forged_call(request, request.state.visitor, site.sessions):
+        raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
+    return asked
 
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:
@@ -116,6 +124,18 @@ async def _run(site: Site, request: Request) -> dict[str, Any]:
 
 async def _audit(site: Site, request: Request) -> dict[str, Any]:
     return {"items": [record.to_dict() for record in await site.database.audit_async(request.path_params["run_id"])]}
+
+
+async def _cancel(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _order(site, request)
+    if not isinstance(asked, dict):
+        raise RefusedError(422, "invalid_cancel", "the body must be an object, such as {}")
+    given = cast("dict[str, Any]", asked)
+    _check("invalid_cancel", CANCEL, given)
+    interrupt: bool = given.get("interrupt", False)
+    run_id: str = request.path_params["run_id"]
+    run = await cancel(site.database, run_id, interrupt=interrupt, by=request.state.visitor.name)
+    return await in_thread(lambda: run_row(run))
 
 
 def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
