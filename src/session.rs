@@ -16,7 +16,7 @@ mod workers;
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
 pub use handed::{Handed, Later};
-pub use inbox::requirements;
+pub use inbox::{FoundRequirements, requirements};
 pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, cancel, decide, decide_known, load, load_known, load_now, open, open_known};

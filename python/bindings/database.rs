@@ -10,16 +10,14 @@ use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::store::{
-    OutsiderRecord, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError,
-};
-use haltpoint_engine::{Text, Timestamp};
-use pyo3::exceptions::PyValueError;
+use haltpoint_engine::store::{OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError};
+use haltpoint_engine::Text;
+use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
 
 use crate::clock;
 use crate::completions::{CompletionSender, Completions};
-use crate::errors::{exception, short_key_exception};
+use crate::errors::{damage, exception, short_key_exception};
 use crate::inputs::requirement_kind;
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
@@ -83,6 +81,9 @@ pub(crate) type PyRunRow = (
     i64,
 );
 
+/// What cannot be read, as exceptions.
+pub(crate) type Damage = Vec<Py<PyBaseException>>;
+
 pub(crate) fn run_row(row: RunRow) -> PyRunRow {
     let text = |text: Option<Text>| text.map(|text| text.to_string());
     (
@@ -129,18 +130,6 @@ impl PyDatabase {
             receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
         });
         outcome.map_err(|error| exception(py, &error))
-    }
-
-    /// Returns 1 where the requirement expired, and waits for it.
-    fn expire_now(&self, row: RequirementRow, now: Timestamp) -> Result<u64, EngineError> {
-        let (sender, receiver) = mpsc::channel();
-        let then = Box::new(move |expired: Result<bool, EngineError>| {
-            // The receiver is gone only when this call was torn down with its thread.
-            let _ = sender.send(expired);
-        });
-        session::expire(&self.store, row.run_id, row.requirement_id, now, then);
-        let expired = receiver.recv().unwrap_or(Err(StoreError::Closed.into()))?;
-        Ok(u64::from(expired))
     }
 }
 
@@ -265,10 +254,6 @@ impl PyDatabase {
 
     /// Records a decision, given as JSON. The ticket's value is None, once it is on disk. A run that was loaded before is not read again.
     #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what, about what, by whom, and what is known of it"
-    )]
     fn decide(
         &self,
         completions: &Completions,
@@ -337,7 +322,8 @@ impl PyDatabase {
         self.read_now(py, move |store| session::export(store, &run_id))
     }
 
-    /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first.
+    /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first; then, as exceptions,
+    /// those that cannot be read.
     #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
     fn runs(
         &self,
@@ -349,7 +335,7 @@ impl PyDatabase {
         id_prefix: Option<String>,
         before: Option<String>,
         limit: u32,
-    ) -> PyResult<Vec<PyRunRow>> {
+    ) -> PyResult<(Vec<PyRunRow>, Damage)> {
         let filter = RunFilter {
             id_prefix: id_prefix.map(Into::into),
             status: status.map(run_status).transpose()?,
@@ -360,10 +346,17 @@ impl PyDatabase {
             limit,
         };
         let rows = self.read_now(py, move |store| Ok(store.runs(&filter)?))?;
-        Ok(rows.into_iter().map(run_row).collect())
+        let (mut readable, mut damaged) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row {
+                Ok(row) => readable.push(run_row(row)),
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok((readable, damage(py, damaged)))
     }
 
-    /// Requirements as JSON, a list, newest first.
+    /// Requirements as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
     #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
     fn requirements(
         &self,
@@ -374,7 +367,7 @@ impl PyDatabase {
         id_prefix: Option<String>,
         before: Option<String>,
         limit: u32,
-    ) -> PyResult<String> {
+    ) -> PyResult<(String, Damage)> {
         let filter = RequirementFilter {
             id_prefix: id_prefix.map(Into::into),
             run_id: run_id.map(Into::into),
@@ -383,31 +376,15 @@ impl PyDatabase {
             before: before.map(Into::into),
             limit,
         };
-        let views = self.read_now(py, move |store| session::requirements(store, &filter))?;
-        serde_json::to_string(&views).map_err(|error| PyValueError::new_err(error.to_string()))
+        let found = self.read_now(py, move |store| session::requirements(store, &filter))?;
+        let text = serde_json::to_string(&found.views).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok((text, damage(py, found.damaged)))
     }
 
     /// Writes that nobody decided in time what is due: of one run, or of all that are not stopped. Returns how many requirements
-    /// expired by this call.
-    fn expire_due(&self, py: Python<'_>, run_id: Option<String>) -> PyResult<u64> {
-        let run_id = run_id.map(Text::from);
-        let mut expired = 0;
-        loop {
-            let (wanted, now) = (run_id.clone(), clock::now());
-            let due = self.read_now(py, move |store| Ok(session::overdue(store, wanted, now)?))?;
-            let found = due.len() as u64;
-            let done = py.detach(|| {
-                due.into_iter()
-                    .map(|row| self.expire_now(row, now))
-                    .sum::<Result<u64, _>>()
-            });
-            let done = done.map_err(|error| exception(py, &error))?;
-            expired += done;
-            // What somebody else decides or writes meanwhile is no longer due; what stays due for another reason is left alone.
-            if found == 0 || done == 0 {
-                return Ok(expired);
-            }
-        }
+    /// expired by this call; then, as exceptions, the runs that cannot be read.
+    fn expire_due(&self, py: Python<'_>, run_id: Option<String>) -> PyResult<(u64, Damage)> {
+        self.expire_all(py, run_id.map(Text::from))
     }
 
     /// A number that changes with each commit, whichever process makes it.

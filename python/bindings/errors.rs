@@ -6,7 +6,7 @@ use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::DecisionError;
 use haltpoint_engine::session::EngineError;
 use haltpoint_engine::store::StoreError;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
@@ -17,12 +17,18 @@ pub(crate) fn exception(py: Python<'_>, error: &EngineError) -> PyErr {
         EngineError::Decision(error) => decision_exception(py, error),
         EngineError::Replay(_) => make(
             py,
-            "StoreError",
+            "DamagedRunError",
             &format!("{error}; restore the file from a backup"),
             PyDict::new(py),
         ),
     };
     made.unwrap_or_else(|failure| failure)
+}
+
+/// The exceptions for runs that cannot be read, as objects to hand over.
+pub(crate) fn damage(py: Python<'_>, errors: Vec<StoreError>) -> Vec<Py<PyBaseException>> {
+    let raised = errors.into_iter().map(|error| exception(py, &error.into()));
+    raised.map(|error| error.into_value(py)).collect()
 }
 
 /// The exception for an audit key that is too short.
@@ -80,6 +86,10 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
         StoreError::NotRunning { run_id } | StoreError::RunExists { run_id } => {
             attributes.set_item("run_id", &**run_id)?;
             "StoreError"
+        }
+        StoreError::Damaged { run_id, .. } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "DamagedRunError"
         }
         StoreError::Forked { .. } => "ForkedProcessError",
         StoreError::NotDue { .. } | StoreError::Unusable { .. } | StoreError::Closed => "StoreError",

@@ -8,6 +8,7 @@ mod conversation;
 mod database;
 mod effects;
 mod errors;
+mod expiring;
 mod forking;
 mod inputs;
 mod provider;

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
         AuditKeyError,
+        DamagedRunError,
+        DamagedRunWarning,
         ForkedProcessError,
         HaltpointError,
         InvalidOutputError,
@@ -82,6 +84,8 @@ __all__ = [
     "AgentRunOutput",
     "AuditKeyError",
     "AuditRecord",
+    "DamagedRunError",
+    "DamagedRunWarning",
     "ForkedProcessError",
     "FunctionModel",
     "HaltpointError",

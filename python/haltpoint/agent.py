@@ -19,12 +19,13 @@ from haltpoint.driving.arguments import (
 from haltpoint.driving.background import run_blocking
 from haltpoint.driving.call import Call, Identity
 from haltpoint.driving.decisions import Handlers, HitlHandler
+from haltpoint.driving.failures import is_failed_run
 from haltpoint.driving.handing_over import HandingOver
 from haltpoint.driving.live import driver_of
 from haltpoint.driving.observing import Listeners
 from haltpoint.driving.runs import continue_run, start_run
 from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
-from haltpoint.exceptions import HaltpointError, InvalidOutputError, ModelError, ToolCallLimitError, ToolInDoubtError
+from haltpoint.exceptions import HaltpointError
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ class Agent(HandingOver):
         try:
             output: AgentRunOutput = await run
         except HaltpointError as error:
-            if self.mode == "raise" or error.run_id is None or not _is_failed_run(error):
+            if self.mode == "raise" or not is_failed_run(error):
                 raise
             return self._agent_run_output if return_output else False
         if self.print:
@@ -365,7 +366,3 @@ class Agent(HandingOver):
         if not output.is_complete:
             warn_not_completed(output, has_file=not self._has_own_memory)
         return output.output
-
-
-def _is_failed_run(error: HaltpointError) -> bool:
-    return isinstance(error, (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_ERRORS",
     "AuditKeyError",
+    "DamagedRunError",
+    "DamagedRunWarning",
     "ForkedProcessError",
     "HaltpointError",
     "InvalidOutputError",
@@ -208,6 +210,13 @@ class StoreError(HaltpointError, RuntimeError):
         self.db_file = db_file
 
 
+class DamagedRunError(StoreError):
+    """What is stored of one run can't be read: something else changed it, or a newer haltpoint wrote it.
+
+    The other runs of the database can be used. `haltpoint check` tells what is damaged.
+    """
+
+
 class AuditKeyError(HaltpointError, ValueError):
     """The run's hash chain is not keyed with the key that the database was opened with; or a key is too short.
 
@@ -359,6 +368,21 @@ class RunNotCompletedWarning(UserWarning):
         return _describe(self)
 
 
+class DamagedRunWarning(UserWarning):
+    """A run was left out, since what is stored of it can't be read; the message says what is wrong and what to do.
+
+    Attributes:
+        run_id: the run.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
 class NotificationWarning(UserWarning):
     """A function that is told what happens to runs failed. The run goes on.
 
@@ -404,6 +428,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     LeaseLostError,
     ForkedProcessError,
     StoreError,
+    DamagedRunError,
     AuditKeyError,
     RunTimeoutError,
     ModelError,

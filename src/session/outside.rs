@@ -10,6 +10,7 @@ use crate::store::handle::StoreHandle;
 use crate::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
+use super::errors::replayed;
 use super::expiry::expire;
 use super::{EngineError, Memory, Session};
 
@@ -120,7 +121,7 @@ fn loaded(
     if let Some(known) = known {
         return known.grown(&stored.records);
     }
-    let run = Run::replay(&stored.records)?;
+    let run = replayed(stored)?;
     let memory = Memory::load(reader?, run.started().remembers.clone())?;
     let before = memory.before(run.started());
     Ok(Loaded {

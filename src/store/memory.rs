@@ -357,7 +357,7 @@ impl Store for MemoryStore {
         Ok(Vec::new())
     }
 
-    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError> {
         let Some(end) = self.end(filter.before.as_ref()) else {
             return Ok(Vec::new());
         };
@@ -366,7 +366,7 @@ impl Store for MemoryStore {
             .rev()
             .map(|run| &run.row)
             .filter(|row| passes(row, filter));
-        Ok(rows.take(filter.limit as usize).cloned().collect())
+        Ok(rows.take(filter.limit as usize).cloned().map(Ok).collect())
     }
 
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {

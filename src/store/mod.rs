@@ -3,6 +3,7 @@
 //! [`Store`] is blocking and its unit is a batch; [`handle::StoreHandle`] gives it threads, group commit and
 //! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
+pub(crate) mod damage;
 pub mod fork_guard;
 pub mod handle;
 pub mod holder;
@@ -101,11 +102,12 @@ pub trait Store: Send {
     /// What the store ran into.
     fn check(&mut self) -> Result<Vec<String>, StoreError>;
 
-    /// The runs that the filter lets through, newest first. An unknown `before` lets nothing through.
+    /// The runs that the filter lets through, newest first. An unknown `before` lets nothing through. In the place of a row that
+    /// cannot be read stands [`StoreError::Damaged`].
     ///
     /// # Errors
     /// What the store ran into.
-    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError>;
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError>;
 
     /// Runs that a worker can go on with, oldest first within each agent: queued ones, orphans, and paused ones with nothing
     /// left to decide.

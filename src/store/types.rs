@@ -414,6 +414,14 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
+    /// What is stored of one run cannot be read; of the others nothing is said. The message says what to do.
+    #[error("{message}")]
+    Damaged {
+        /// The run.
+        run_id: Text,
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// The database cannot be opened, read or written. The message says what to do.
     #[error("{message}")]
     Unusable {

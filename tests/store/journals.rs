@@ -198,6 +198,6 @@ fn one_damaged_run_leaves_the_others_usable() {
     let mut store = file.store();
     let outcomes = store.commit(&[create("s", "a"), acquire("r", "b", 5_000), create("t", "a")]);
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert!(matches!(outcomes[1], Err(StoreError::Unusable { .. })));
+    assert!(matches!(outcomes[1], Err(StoreError::Damaged { .. })));
     assert_eq!(store.load("t").unwrap().records.len(), 1);
 }

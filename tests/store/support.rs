@@ -263,7 +263,7 @@ pub(crate) fn kinds(run: &StoredRun) -> Vec<&'static str> {
 /// The message of an error about the database itself.
 pub(crate) fn message<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     match outcome {
-        Err(StoreError::Unusable { message }) => message,
+        Err(StoreError::Unusable { message } | StoreError::Damaged { message, .. }) => message,
         other => panic!("expected the store to be unusable, got {other:?}"),
     }
 }

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from haltpoint.command_line.escaping import visible
+from haltpoint.db.damage import pass_over
 from haltpoint.exceptions import HaltpointError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = database.runs(id_prefix=incomplete, limit=_MOST)
+        found = database.runs(id_prefix=incomplete, limit=_MOST, on_damaged=pass_over)
         return [CompletionItem(run.run_id, help=visible(f"{run.status} {run.agent_name or ''}")) for run in found]
 
 
@@ -51,5 +52,5 @@ def _requirements(db_file: Path, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = database.requirements(id_prefix=incomplete, limit=_MOST)
+        found = database.requirements(id_prefix=incomplete, limit=_MOST, on_damaged=pass_over)
         return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from haltpoint.command_line.calls import call_text
 from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.exit_codes import ExitCode
+from haltpoint.db.damage import pass_over, raise_damage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,11 @@ def short_run_id(database: Database, run_id: str) -> str:
     """Return the beginning of a run's id, as long as it must be for no other run to share it."""
     lengths = range(_SHORT_RUN_ID, _WHOLE)
     prefixes = (run_id[:length] for length in lengths)
-    return next((prefix for prefix in prefixes if len(database.runs(id_prefix=prefix, limit=2)) == 1), run_id)
+    return next((prefix for prefix in prefixes if _is_alone(database, prefix)), run_id)
+
+
+def _is_alone(database: Database, prefix: str) -> bool:
+    return len(database.runs(id_prefix=prefix, limit=2, on_damaged=pass_over)) == 1
 
 
 def short_requirement_id(requirement_id: str) -> str:
@@ -69,7 +74,7 @@ def find_requirement(database: Database, prefix: str) -> RunRequirement:
         CommandError: there is none, or more than one.
     """
     prefix = _checked(prefix)
-    found = database.requirements(id_prefix=prefix, open_only=False, limit=_MOST_NAMED + 1)
+    found = database.requirements(id_prefix=prefix, open_only=False, limit=_MOST_NAMED + 1, on_damaged=raise_damage)
     runs = _runs(database, prefix)
     if len(found) + len(runs) > 1:
         named = [_named(item) for item in found] + [f"run {run.run_id} ({run.status})" for run in runs]
@@ -89,7 +94,7 @@ def _checked(prefix: str) -> str:
 
 
 def _runs(database: Database, prefix: str) -> list[AgentRunOutput]:
-    return database.runs(id_prefix=prefix, limit=_MOST_NAMED + 1)
+    return database.runs(id_prefix=prefix, limit=_MOST_NAMED + 1, on_damaged=raise_damage)
 
 
 def _only_requirement(database: Database, run: AgentRunOutput) -> RunRequirement:

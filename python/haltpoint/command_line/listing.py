@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.command_line.damage import DamagedRuns, tell_on_standard_error
 from haltpoint.command_line.output import Column, Output, Part, Styled, json_text
 from haltpoint.command_line.watching import each_change
 
@@ -39,11 +40,13 @@ class Listing:
         columns: of its table.
         read: returns its rows as they are now, newest first.
         nothing: what is said where there are none.
+        damaged: what `read` tells of runs that can't be read.
     """
 
     columns: Sequence[Column]
     read: Callable[[], list[Row]]
     nothing: str
+    damaged: DamagedRuns
 
 
 def print_list(listing: Listing, database: Database, output: Output, *, watch: bool) -> None:
@@ -54,6 +57,8 @@ def print_list(listing: Listing, database: Database, output: Output, *, watch: b
     """
     if not watch:
         _print_rows(listing, listing.read(), output)
+        for error in listing.damaged.taken():
+            tell_on_standard_error(error, as_json=output.as_json)
     elif output.is_terminal:
         _redraw(listing, database, output)
     else:
@@ -73,13 +78,20 @@ def _redraw(listing: Listing, database: Database, output: Output) -> None:
         rows = listing.read()
         output.clear()
         _print_rows(listing, rows, output)
+        for error in listing.damaged.taken():
+            output.line(Styled(str(error), "red"))
         output.line(Styled("watching; Ctrl-C ends it", "dim"))
 
 
 def _follow(listing: Listing, database: Database, output: Output) -> None:
     printed: dict[str, str] = {}
+    told: set[str] = set()
     for _ in each_change(database):
         rows = listing.read()
+        news = {str(error): error for error in listing.damaged.taken() if str(error) not in told}
+        told |= set(news)
+        for error in news.values():
+            tell_on_standard_error(error, as_json=output.as_json)
         changed = [row for row in rows if printed.get(row.key) != json_text(row.record)]
         _print_rows(listing, changed[::-1], output)
         # What left the list is forgotten, so that a watch of many days stays small.

@@ -99,6 +99,7 @@ _MARKS = {
     "tool_reconciled": ("▪", "yellow"),
     "requirement_opened": ("?", "bold yellow"),
     "requirement_decided": ("◆", "bold green"),
+    "requirement_expired": ("✖", "yellow"),
     "run_paused": ("■", "yellow"),
     "cancel_requested": ("✖", "yellow"),
     "run_cancelled": ("■", "yellow"),
@@ -201,6 +202,10 @@ def _requirement_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
     return f"{entry.get('by') or 'somebody'} {words} {tool}", given
 
 
+def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"nobody decided about {tool} in time", None
+
+
 def _paused(tool: str, entry: Entry) -> tuple[str, str | None]:
     return "the run waits", None
 
@@ -234,6 +239,7 @@ _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "tool_reconciled": _tool_reconciled,
     "requirement_opened": _requirement_opened,
     "requirement_decided": _requirement_decided,
+    "requirement_expired": _requirement_expired,
     "run_paused": _paused,
     "cancel_requested": _cancel_requested,
     "run_cancelled": _cancelled,

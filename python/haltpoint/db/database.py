@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from haltpoint import _engine
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.file_guard import guard_file
-from haltpoint.db.inbox import journal_of, load_run, open_requirements, select_runs
+from haltpoint.db.inbox import expire_overdue, journal_of, load_run, open_requirements, select_runs
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from haltpoint.db.damage import OnDamaged
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.base import RunStatus
@@ -97,6 +98,7 @@ class Database:
 
         Raises:
             RunNotFoundError: there is no such run.
+            DamagedRunError: what is stored of it can't be read.
             StoreError: the database can't be read.
         """
         return load_run(self, run_id)
@@ -111,6 +113,7 @@ class Database:
         id_prefix: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        on_damaged: OnDamaged | None = None,
     ) -> list[AgentRunOutput]:
         """Return runs, newest first.
 
@@ -122,21 +125,15 @@ class Database:
             id_prefix: only runs whose id begins so.
             limit: how many at most.
             before: only runs older than the one of this id: the last one of the page before.
+            on_damaged: called for each run whose row can't be read, with a DamagedRunError; by default a
+                DamagedRunWarning tells of it. A run whose journal can't be read is in the list, and raises a
+                DamagedRunError once more is asked of it than the list knows: its ids, names, status and times.
 
         Raises:
             ValueError: there is no such status, or `limit` is below 1.
             StoreError: the database can't be read.
         """
-        return select_runs(
-            self,
-            status=status,
-            agent_name=agent_name,
-            session_id=session_id,
-            user_id=user_id,
-            id_prefix=id_prefix,
-            limit=limit,
-            before=before,
-        )
+        return select_runs(self, status, agent_name, session_id, user_id, id_prefix, limit, before, on_damaged)
 
     def requirements(
         self,
@@ -147,6 +144,7 @@ class Database:
         id_prefix: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        on_damaged: OnDamaged | None = None,
     ) -> list[RunRequirement]:
         """Return what runs wait for, newest first. Each can be decided: resolve it, then await it, or call `commit`.
 
@@ -157,14 +155,15 @@ class Database:
             id_prefix: only requirements whose id begins so.
             limit: how many at most.
             before: only requirements older than the one of this id: the last one of the page before.
+            on_damaged: called for each run whose requirements can't be read, with a DamagedRunError; by default a
+                DamagedRunWarning tells of it. What other runs wait for is returned all the same.
 
         Raises:
+            DamagedRunError: the run of `run_id` can't be read.
             ValueError: there is no such kind, or `limit` is below 1.
             StoreError: the database can't be read.
         """
-        return open_requirements(
-            self, run_id=run_id, kind=kind, open_only=open_only, id_prefix=id_prefix, limit=limit, before=before
-        )
+        return open_requirements(self, run_id, kind, open_only, id_prefix, limit, before, on_damaged)
 
     def expire_due(self, run_id: str | None = None) -> int:
         """Write that nobody decided in time what is due, and end the runs whose tools say so.
@@ -175,12 +174,13 @@ class Database:
             run_id: only requirements of this run; else of all runs that are not stopped.
 
         Returns:
-            How many requirements expired by this call.
+            How many requirements expired by this call. Of runs that can't be read a DamagedRunWarning tells.
 
         Raises:
+            DamagedRunError: the run of `run_id` can't be read.
             StoreError: the database can't be read or written.
         """
-        return self.native.expire_due(run_id)
+        return expire_overdue(self, run_id)
 
     def journal(self, run_id: str) -> list[dict[str, Any]]:
         """Return a run's journal, oldest entry first.

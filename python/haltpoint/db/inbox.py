@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.forking import no_fork
 from haltpoint.run.base import RunStatus
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["journal_of", "load_run", "open_requirements", "select_runs"]
+__all__ = ["expire_overdue", "journal_of", "load_run", "open_requirements", "select_runs"]
 
 
 def load_run(database: Database, run_id: str) -> AgentRunOutput:
@@ -28,13 +29,12 @@ def _current(database: Database, run_id: str) -> _engine.Snapshot:
     snapshot = database.native.look_up(run_id)
     if not snapshot.is_due():
         return snapshot
-    database.expire_due(run_id)
+    expire_overdue(database, run_id)
     return database.native.look_up(run_id)
 
 
 def select_runs(
     database: Database,
-    *,
     status: RunStatus | str | None,
     agent_name: str | None,
     session_id: str | None,
@@ -42,32 +42,46 @@ def select_runs(
     id_prefix: str | None,
     limit: int,
     before: str | None,
+    on_damaged: OnDamaged | None,
 ) -> list[AgentRunOutput]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
-    database.expire_due()
-    rows = database.native.runs(wanted, agent_name, session_id, user_id, id_prefix, before, _checked_limit(limit))
+    # A run that can't be read tells so itself, once something of it is asked for.
+    database.native.expire_due(None)
+    rows, damaged = database.native.runs(
+        wanted, agent_name, session_id, user_id, id_prefix, before, _checked_limit(limit)
+    )
+    tell_of(damaged, on_damaged)
     return [_listed(database, *row) for row in rows]
 
 
 def open_requirements(
     database: Database,
-    *,
     run_id: str | None,
     kind: str | None,
     open_only: bool,
     id_prefix: str | None,
     limit: int,
     before: str | None,
+    on_damaged: OnDamaged | None,
 ) -> list[RunRequirement]:
     """Do what `Database.requirements` says."""
     with no_fork:
         from haltpoint.driving.decisions import waiter_for
         from haltpoint.run.requirements import RunRequirement
-    database.expire_due(run_id)
-    text = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
+    # What can't be read is told of below, if it is asked for.
+    database.native.expire_due(run_id)
+    text, damaged = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
+    tell_of(damaged, on_damaged if run_id is None else raise_damage)
     waiter = waiter_for(database)
     return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
+
+
+def expire_overdue(database: Database, run_id: str | None) -> int:
+    """Do what `Database.expire_due` says."""
+    expired, damaged = database.native.expire_due(run_id)
+    tell_of(damaged, None if run_id is None else raise_damage)
+    return expired
 
 
 def journal_of(database: Database, run_id: str) -> list[dict[str, Any]]:

@@ -69,8 +69,12 @@ async def _problems(
     if "parameters" not in offered:
         return []
     with no_fork:
-        from haltpoint.tools.schema_check import schema_problems
-    return schema_problems(offered["parameters"], arguments)
+        from haltpoint.tools.schema_check import BrokenSchemaError, schema_problems
+    try:
+        return schema_problems(offered["parameters"], arguments)
+    except BrokenSchemaError as error:
+        advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
+        return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
 
 
 async def _offered(database: Database, run_id: str, name: str) -> dict[str, Any]:

@@ -10,14 +10,15 @@ import asyncio
 import contextvars
 import functools
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
 from haltpoint.driving.answers import judge
 from haltpoint.driving.model_caller import ask
 from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan_reply
 from haltpoint.driving.reconciler import reconcile
+from haltpoint.driving.running_call import RunningCall
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.exceptions import ModelError
 from haltpoint.models.base import MessageLog, ModelRequest
@@ -27,53 +28,20 @@ from haltpoint.tools.reconcile import NotStarted, Unknown
 if TYPE_CHECKING:
     from haltpoint._engine import OutsiderNotice, Session
     from haltpoint.bridge import LoopBridge
+    from haltpoint.driving.drive_options import DriveOptions
     from haltpoint.driving.notices import Notices
-    from haltpoint.models.base import Model, ModelReply, ToolSpec
+    from haltpoint.models.base import ModelReply
     from haltpoint.tools.definition import ToolDefinition
 
     Effect = RequestModel | StartTool | ReconcileTool | InterruptTool | Stop
     Handed = tuple[list[Effect], int | None]
 
-__all__ = ["DriveOptions", "RunDriver"]
+__all__ = ["RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
 
 # Now, while the module is imported and nobody forks.
 learn_replies(PlannedReply(None, [PlannedCall(None, "", "{}")], None, None, None, duration_us=0, attempt=1))
-
-
-class DriveOptions(NamedTuple):
-    """What a driver works with.
-
-    Attributes:
-        model: who is asked.
-        tools: the tools by name.
-        tool_specs: the same as the model is told of them.
-        settings: for the model's requests.
-        attempts: how often a model request is tried at most.
-        response_format: `str`, or a pydantic model class.
-        trace: called with a line for each thing that happens.
-    """
-
-    model: Model
-    tools: Mapping[str, ToolDefinition]
-    tool_specs: Sequence[ToolSpec]
-    settings: Mapping[str, Any]
-    attempts: int = 1
-    response_format: Any = str
-    trace: Callable[[str], None] | None = None
-
-
-class _RunningCall:
-    __slots__ = ("context", "interrupted", "is_async", "started", "task")
-
-    task: asyncio.Task[None]
-
-    def __init__(self, context: ToolCallContext, is_async: bool) -> None:
-        self.context = context
-        self.is_async = is_async
-        self.started = time.monotonic()
-        self.interrupted = False
 
 
 class RunDriver:
@@ -92,7 +60,7 @@ class RunDriver:
         self._options = options
         self._log = MessageLog()
         self._request: asyncio.Task[None] | None = None
-        self._calls: dict[str, _RunningCall] = {}
+        self._calls: dict[str, RunningCall] = {}
         self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         # The caller's: what a tool or a model sets in its own context reaches no other.
@@ -340,28 +308,28 @@ class RunDriver:
         context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt)
         self._session.pass_fault_point("before_tool")
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
-        call = self._calls[call_id] = _RunningCall(context, definition.is_async)
+        call = self._calls[call_id] = RunningCall(context, definition.is_async)
         call.task = self._spawn(self._run_tool(call, definition, args))
         call.task.add_done_callback(functools.partial(self._tool_ended, call))
 
-    async def _run_tool(self, call: _RunningCall, definition: ToolDefinition, args: str) -> None:
+    async def _run_tool(self, call: RunningCall, definition: ToolDefinition, args: str) -> None:
         self._report_outcome(call, await run_tool(definition, args, call.context))
 
-    def _report_outcome(self, call: _RunningCall, outcome: ToolOutcome) -> None:
+    def _report_outcome(self, call: RunningCall, outcome: ToolOutcome) -> None:
         if self._is_over(call):
             return
         if self._options.trace is not None:
             self._options.trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}")
         self._feed(self._take_outcome, call, outcome)
 
-    def _take_outcome(self, call: _RunningCall, outcome: ToolOutcome) -> Handed:
+    def _take_outcome(self, call: RunningCall, outcome: ToolOutcome) -> Handed:
         call_id = call.context.tool_call_id
         del self._calls[call_id]
         self._session.pass_fault_point("after_tool")
         duration = _micros_since(call.started)
         return self._session.notify_tool_finished(call_id, outcome.content, outcome.is_error, duration)
 
-    def _tool_ended(self, call: _RunningCall, task: asyncio.Task[None]) -> None:
+    def _tool_ended(self, call: RunningCall, task: asyncio.Task[None]) -> None:
         """Report a call that could not report itself: its task was cancelled, perhaps before it began."""
         if self._is_over(call):
             return
@@ -372,13 +340,13 @@ class RunDriver:
         else:
             self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
 
-    def _take_interruption(self, call: _RunningCall) -> Handed:
+    def _take_interruption(self, call: RunningCall) -> Handed:
         call_id = call.context.tool_call_id
         del self._calls[call_id]
         self._session.pass_fault_point("after_tool")
         return self._session.notify_tool_interrupted(call_id, self._cancel_reason)
 
-    def _is_over(self, call: _RunningCall) -> bool:
+    def _is_over(self, call: RunningCall) -> bool:
         """Whether the call has been reported, or the run's caller has its answer."""
         return self._stopped.done() or self._calls.get(call.context.tool_call_id) is not call
 

@@ -18,7 +18,24 @@ from haltpoint.exceptions import (
 if TYPE_CHECKING:
     from haltpoint._engine import Snapshot
 
-__all__ = ["failure_of", "timeout_error"]
+__all__ = ["RUN_FAILURES", "failure_of", "is_failed_run", "timeout_error"]
+
+# What a caller gets whose run ended in error.
+RUN_FAILURES = (
+    ModelError,
+    ToolCallLimitError,
+    InvalidOutputError,
+    ToolInDoubtError,
+    RunSetAsideError,
+    RequirementExpiredError,
+)
+
+
+def is_failed_run(error: HaltpointError) -> bool:
+    """Whether the error tells that a run ended in error."""
+    # Of one requirement: a decision came too late for it, and the run waits on or was over before.
+    is_late = isinstance(error, RequirementExpiredError) and error.requirement_id is not None
+    return isinstance(error, RUN_FAILURES) and error.run_id is not None and not is_late
 
 
 def failure_of(snapshot: Snapshot, error: ModelError | None, limit: int) -> HaltpointError:

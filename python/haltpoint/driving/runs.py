@@ -13,7 +13,8 @@ from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
 from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_error, waiter_for
-from haltpoint.driving.driver import DriveOptions, RunDriver
+from haltpoint.driving.drive_options import DriveOptions
+from haltpoint.driving.driver import RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.live import KnownRun, driven_here, known_requirements, known_run, remember_run

@@ -13,11 +13,12 @@ from haltpoint.command_line.story import told
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.bodies import read_json
+from haltpoint.inbox.cancelling import cancel
 from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import is_forged_call
 from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.refusals import RefusedError, refusal_of
-from haltpoint.inbox.schemas import DECISIONS
+from haltpoint.inbox.schemas import CANCEL, DECISIONS
 from haltpoint.inbox.site import Site, site_of
 from haltpoint.run.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from haltpoint.db.database import Database
+    from haltpoint.exceptions import DamagedRunError
 
 __all__ = ["api_routes", "problem_response"]
 
@@ -44,6 +46,7 @@ def api_routes() -> list[Route]:
         Route("/runs", _answering(_runs)),
         Route("/runs/{run_id}", _answering(_run)),
         Route("/runs/{run_id}/audit", _answering(_audit)),
+        Route("/runs/{run_id}/cancel", _answering(_cancel), methods=["POST"]),
     ]
 
 
@@ -77,7 +80,9 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 async def _requirements(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "requirements")
-    return {"items": [requirement_record(item) for item in await site.database.requirements_async(**conditions)]}
+    damaged: list[DamagedRunError] = []
+    found = await site.database.requirements_async(**conditions, on_damaged=damaged.append)
+    return _listed([requirement_record(item) for item in found], damaged)
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
@@ -85,17 +90,31 @@ async def _requirement(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _decide(site: Site, request: Request) -> dict[str, Any]:
-    asked = await read_json(request)
-    if is_forged_call(request, request.state.visitor, site.sessions):
-        raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
+    asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
     return requirement_record(await decide(requirement, asked, request.state.visitor.name))
 
 
+async def _order(site: Site, request: Request) -> Any:
+    """What is asked for, by somebody who means it."""
+    asked = await read_json(request)
+    if is_forged_call(request, request.state.visitor, site.sessions):
+        raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
+    return asked
+
+
 async def _runs(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "runs")
-    return {"items": await in_thread(lambda: [run_row(run) for run in site.database.runs(**conditions)])}
+    damaged: list[DamagedRunError] = []
+    rows = await in_thread(
+        lambda: [run_row(run) for run in site.database.runs(**conditions, on_damaged=damaged.append)]
+    )
+    return _listed(rows, damaged)
+
+
+def _listed(items: list[dict[str, Any]], damaged: list[DamagedRunError]) -> dict[str, Any]:
+    return {"items": items, "damaged": [{"run_id": error.run_id, "problem": str(error)} for error in damaged]}
 
 
 async def _run(site: Site, request: Request) -> dict[str, Any]:
@@ -105,6 +124,18 @@ async def _run(site: Site, request: Request) -> dict[str, Any]:
 
 async def _audit(site: Site, request: Request) -> dict[str, Any]:
     return {"items": [record.to_dict() for record in await site.database.audit_async(request.path_params["run_id"])]}
+
+
+async def _cancel(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _order(site, request)
+    if not isinstance(asked, dict):
+        raise RefusedError(422, "invalid_cancel", "the body must be an object, such as {}")
+    given = cast("dict[str, Any]", asked)
+    _check("invalid_cancel", CANCEL, given)
+    interrupt: bool = given.get("interrupt", False)
+    run_id: str = request.path_params["run_id"]
+    run = await cancel(site.database, run_id, interrupt=interrupt, by=request.state.visitor.name)
+    return await in_thread(lambda: run_row(run))
 
 
 def _whole_run(database: Database, run_id: str) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from haltpoint.inbox.door import Door
 from haltpoint.inbox.events import events
 from haltpoint.inbox.guard import LOOPBACK_NAMES, Guard
 from haltpoint.inbox.news import News
-from haltpoint.inbox.pages import page_routes, problem_page
+from haltpoint.inbox.pages import page_routes
 from haltpoint.inbox.refusals import RefusedError
+from haltpoint.inbox.rendering import problem_page
 from haltpoint.inbox.sessions import Sessions
 from haltpoint.inbox.signing_in import sign_in, sign_out
 from haltpoint.inbox.site import Site
@@ -38,6 +39,8 @@ __all__ = ["InboxApp", "create_app"]
 
 # What an application that mounts this one leaves about itself.
 _OUTER = ("app", "router", "endpoint", "path_params", "app_root_path")
+# In characters.
+_SHORTEST = 16
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -76,6 +79,7 @@ def create_app(
     token: str | None = None,
     by: str | None = None,
     hosts: Collection[str] = (),
+    secret: str | None = None,
 ) -> InboxApp:
     """Return the inbox of a database as an ASGI application.
 
@@ -87,19 +91,23 @@ def create_app(
         by: the name under which the bearer of the token decides; by default the login name of this process.
         hosts: names besides those of the loopback addresses under which the application may be asked for, such as
             "inbox.example.com".
+        secret: what sessions and their forms are signed with. Processes that serve the same inbox side by side, and a
+            process that is to know the pages that were open before it started, need the same one. By default it is
+            made of the token, or made up anew where there is none.
 
     Raises:
-        ValueError: both `authenticate` and `token` or `by` are given, or the token is shorter than 16 characters.
+        ValueError: both `authenticate` and `token` or `by` are given, or the token or the secret is shorter than 16
+            characters.
     """
     if authenticate is not None and (token is not None or by is not None):
         raise ValueError("authenticate= says who decides: token= and by= are for an inbox without it")
-    if token is not None and len(token) < 16:
-        raise ValueError("the token must have at least 16 characters: secrets.token_urlsafe() makes a good one")
+    for name, given in (("token", token), ("secret", secret)):
+        if given is not None and len(given) < _SHORTEST:
+            raise ValueError(f"the {name} must have at least {_SHORTEST} characters: secrets.token_urlsafe() makes one")
     if authenticate is None:
         token = token or secrets.token_urlsafe(32)
         by = by or _login_name()
-    # Where functions say who is let in, sessions only tell forms apart: any secret does that lasts as long.
-    access = Access(authenticate, token, by or "", Sessions(token or secrets.token_urlsafe(32)))
+    access = Access(authenticate, token, by or "", Sessions(secret or token or secrets.token_urlsafe(32)))
     return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *hosts))
 
 

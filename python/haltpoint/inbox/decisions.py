@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.db.damage import raise_damage
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 
@@ -22,8 +23,11 @@ async def find_requirement(database: Database, requirement_id: str) -> RunRequir
 
     Raises:
         RefusedError: there is none.
+        DamagedRunError: its run can't be read.
     """
-    found = await database.requirements_async(id_prefix=requirement_id, open_only=False, limit=2)
+    found = await database.requirements_async(
+        id_prefix=requirement_id, open_only=False, limit=2, on_damaged=raise_damage
+    )
     for requirement in found:
         if requirement.id == requirement_id:
             return requirement

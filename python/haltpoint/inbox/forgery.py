@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from haltpoint.inbox.access import Visitor
     from haltpoint.inbox.sessions import Sessions
 
-__all__ = ["FORM_TOKEN_FIELD", "FORM_TOKEN_HEADER", "comes_from_elsewhere", "is_forged_call", "is_forged_form"]
+__all__ = [
+    "FORM_TOKEN_FIELD",
+    "FORM_TOKEN_HEADER",
+    "comes_from_elsewhere",
+    "is_forged_call",
+    "is_forged_form",
+    "says_same_origin",
+]
 
 FORM_TOKEN_FIELD = "form_token"  # noqa: S105 - its name
 FORM_TOKEN_HEADER = "X-Form-Token"  # noqa: S105 - its name
@@ -24,6 +31,13 @@ def comes_from_elsewhere(request: Request) -> bool:
         return True
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc.lower() != request.headers["host"].lower()
+
+
+def says_same_origin(request: Request) -> bool:
+    """Whether the browser says that one of our own pages sent this, which no other site's page can make it say."""
+    origin = request.headers.get("origin")
+    is_said = origin is not None or request.headers.get("sec-fetch-site") == "same-origin"
+    return is_said and not comes_from_elsewhere(request)
 
 
 def is_forged_form(request: Request, visitor: Visitor, sessions: Sessions, form_token: str | None) -> bool:

@@ -25,6 +25,12 @@ _LINE = 60
 _NUMBERS = ("int", "integer", "float", "number")
 _TEXTS = ("str", "string", "text")
 _BOOLEANS = ("bool", "boolean")
+_TYPE_WORDS = {
+    **dict.fromkeys(_TEXTS, "text"),
+    **dict.fromkeys(_BOOLEANS, "yes or no"),
+    **dict.fromkeys(("int", "integer"), "whole number"),
+    **dict.fromkeys(("float", "number"), "number"),
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
 def _argument_field(place: int, name: str, value: Any) -> Field:
     form_name = f"argument-{place}"
     if isinstance(value, bool):
-        return Field(name, form_name, "boolean", "choice", json_text(value))
+        return Field(name, form_name, "yes or no", "choice", json_text(value))
     if isinstance(value, (int, float)):
         return Field(name, form_name, "number", "number", json_text(value))
     if isinstance(value, str) and _survives_a_form(value):
@@ -142,9 +148,16 @@ def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str],
     form_name = f"value-{place}"
     type_name: str = field.get("field_type") or "str"
     value = given.get(form_name, _as_typed(field.get("value")))
-    return Field(
-        field["name"], form_name, type_name, _widget(type_name), value, field.get("description") or "", is_required
-    )
+    description: str = field.get("description") or ""
+    widget = _widget(type_name)
+    return Field(field["name"], form_name, _type_words(type_name), widget, value, description, is_required)
+
+
+def _type_words(type_name: str) -> str:
+    """The type for people; one that has no words of its own stays as the tool's code names it."""
+    base = type_name.removesuffix(" | None").strip()
+    words = _TYPE_WORDS.get(base.lower(), base)
+    return words if base == type_name.strip() else f"{words}, may stay empty"
 
 
 def _as_typed(value: Any) -> str:

@@ -38,11 +38,11 @@ _REFUSALS = {
     "401": "Nobody signed in: neither the token nor a session came along.",
     "403": "It may come from a page of another site.",
     "404": "There is no such run or requirement.",
-    "409": "Somebody decided otherwise before, it is too late, or the requirement is of another kind.",
+    "409": "It is too late: decided otherwise, over, or not under way; or the requirement is of another kind.",
     "413": "The body is too large.",
     "415": "The body is not application/json.",
     "422": "A value does not fit.",
-    "503": "The database can't be used.",
+    "503": "The database, or the run in it, can't be read.",
 }
 
 
@@ -67,6 +67,7 @@ def description(server: str) -> dict[str, Any]:
             "/api/requirements/{requirement_id}/decision": {"post": _decide()},
             "/api/runs": {"get": _list("runs", "Run")},
             "/api/runs/{run_id}": {"get": _look_up("run_id", "WholeRun")},
+            "/api/runs/{run_id}/cancel": {"post": _cancel()},
             "/api/runs/{run_id}/audit": {"get": _look_up("run_id", "AuditRecord", is_list=True)},
         },
         "components": {
@@ -88,7 +89,7 @@ def _list(what: str, schema: str) -> dict[str, Any]:
         "operationId": f"list_{what}",
         "summary": f"List {what}.",
         "parameters": parameters,
-        "responses": _responses(_items(schema), "400", "401", "422", "503"),
+        "responses": _responses(_items(schema, damaged=True), "400", "401", "422", "503"),
     }
 
 
@@ -102,12 +103,22 @@ def _look_up(parameter: str, schema: str, *, is_list: bool = False) -> dict[str,
 
 
 def _decide() -> dict[str, Any]:
+    summary = "Decide on a requirement. It is on disk when the answer comes; saying the same twice is no error."
+    return _order("decide", summary, "requirement_id", "Decision", "Requirement")
+
+
+def _cancel() -> dict[str, Any]:
+    summary = "Stop a run that is under way or waits. The process that drives it stops it as soon as it hears of it."
+    return _order("cancel_run", summary, "run_id", "Cancel", "Run")
+
+
+def _order(operation: str, summary: str, parameter: str, schema: str, answer: str) -> dict[str, Any]:
     return {
-        "operationId": "decide",
-        "summary": "Decide on a requirement. It is on disk when the answer comes; saying the same twice is no error.",
-        "parameters": [_in_path("requirement_id")],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _reference("Decision")}}},
-        "responses": _responses(_reference("Requirement"), *_REFUSALS),
+        "operationId": operation,
+        "summary": summary,
+        "parameters": [_in_path(parameter)],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(schema)}}},
+        "responses": _responses(_reference(answer), *_REFUSALS),
     }
 
 
@@ -115,11 +126,12 @@ def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": _ID}
 
 
-def _items(schema: str) -> dict[str, Any]:
+def _items(schema: str, *, damaged: bool = False) -> dict[str, Any]:
+    lists = {"items": schema} | ({"damaged": "DamagedRun"} if damaged else {})
     return {
         "type": "object",
-        "properties": {"items": {"type": "array", "items": _reference(schema)}},
-        "required": ["items"],
+        "properties": {name: {"type": "array", "items": _reference(item)} for name, item in lists.items()},
+        "required": list(lists),
     }
 
 

@@ -166,6 +166,7 @@ def _ticks(spans: Sequence[Span], places: dict[int, float]) -> list[Tick]:
     first = spans[0].start
     for moment in sorted({span.start for span in spans}):
         x = places[moment]
-        if not ticks or x - ticks[-1].x >= _BETWEEN_TICKS:
-            ticks.append(Tick(x, f"+{duration_text((moment - first) / MICROSECONDS)}" if ticks else "start"))
+        text = f"+{duration_text((moment - first) / MICROSECONDS)}" if ticks else "start"
+        if not ticks or (x - ticks[-1].x >= _BETWEEN_TICKS and text != ticks[-1].text):
+            ticks.append(Tick(x, text))
     return ticks

@@ -10,11 +10,11 @@ from haltpoint.command_line.records import open_requirements
 from haltpoint.command_line.story import told
 from haltpoint.command_line.times import from_seconds
 from haltpoint.driving.threads import in_thread
+from haltpoint.inbox.cancelling import UNFINISHED
 from haltpoint.inbox.forms import Field, argument_fields, input_fields
 from haltpoint.inbox.picture import draw
 from haltpoint.inbox.spans import spans_of
 from haltpoint.run.agent.view import MICROSECONDS
-from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ def _data(
     run = database.run(run_id)
     journal = database.journal(run_id)
     spans = spans_of(journal)
-    is_under_way = run.status in (RunStatus.queued, RunStatus.running, RunStatus.paused)
+    is_under_way = run.status in UNFINISHED
     now = int(time.time() * MICROSECONDS) if is_under_way else journal[-1]["at"]
     return {
         "run": run,
@@ -81,6 +81,8 @@ def _data(
         "picture": draw(spans, now),
         "audit": database.audit(run_id),
         "just_decided": _just_decided(run, decided),
+        "can_be_cancelled": is_under_way,
+        "was_cancelled": False,
         "problem": None,
         "refused": None,
     }

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from haltpoint.run.base import RunStatus
 from haltpoint.run.decisions import RequirementKind
 
-__all__ = ["DECISIONS", "SCHEMAS"]
+__all__ = ["CANCEL", "DECISIONS", "SCHEMAS"]
 
 Schema = dict[str, Any]
 
@@ -67,6 +67,19 @@ DECISIONS: dict[str, Schema] = {
     "retry": _decision("retry", "Runs a call in doubt once more.", {}),
     "supply": _decision("supply", "Gives the result of a call in doubt.", {"result": _RESULT}, ("result",)),
     "skip": _decision("skip", "Goes on without a call in doubt.", {"note": _NOTE}),
+}
+
+CANCEL: Schema = {
+    "type": "object",
+    "description": "Stops a run.",
+    "properties": {
+        "interrupt": {
+            "type": "boolean",
+            "default": False,
+            "description": "Also stop async tools in their middle: their outcome is then unknown.",
+        }
+    },
+    "additionalProperties": False,
 }
 
 _REQUIREMENT = _object(
@@ -156,6 +169,7 @@ SCHEMAS: dict[str, Schema] = {
     "Event": _EVENT,
     "WholeRun": _WHOLE_RUN,
     "AuditRecord": _AUDIT_RECORD,
+    "DamagedRun": _object("A run that can't be read.", {"run_id": _TEXT, "problem": _TEXT}),
     "Decision": {
         "oneOf": [{"$ref": f"#/components/schemas/Decision_{name}"} for name in DECISIONS],
         "discriminator": {
@@ -164,5 +178,6 @@ SCHEMAS: dict[str, Schema] = {
         },
     },
     **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
+    "Cancel": CANCEL,
     "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
 }

@@ -36,7 +36,12 @@ def sign_in_page(request: Request, *, is_wrong: bool) -> Response:
     """Return the page that asks for the token."""
     site = site_of(request)
     page = site.templates.get_template("sign_in.html").render(
-        request=request, signs_in=site.access.signs_in, is_wrong=is_wrong, visitor=None
+        request=request,
+        signs_in=site.access.signs_in,
+        is_wrong=is_wrong,
+        visitor=None,
+        # Somebody sent a form from a page that was open since before their session ended.
+        was_sending=request.method == "POST" and not is_wrong,
     )
     return HTMLResponse(page, 401)
 

@@ -32,6 +32,7 @@ def environment() -> Environment:
         shortened=texts.shortened,
         duration=texts.duration_text,
         age=texts.age_element,
+        left=texts.left_element,
         arguments=texts.arguments_text,
         call=texts.call_text,
     )

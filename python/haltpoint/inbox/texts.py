@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -12,11 +13,19 @@ from haltpoint.command_line.times import age
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["age_element", "arguments_text", "call_text", "duration_text", "json_text", "plain", "shortened", "shown"]
+__all__ = [
+    "age_element",
+    "arguments_text",
+    "call_text",
+    "duration_text",
+    "json_text",
+    "left_element",
+    "plain",
+    "shortened",
+    "shown",
+]
 
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
@@ -78,6 +87,15 @@ def age_element(at: datetime | str) -> Markup:
     moment = parse_time(at) if isinstance(at, str) else at
     exact = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(format_time(moment), exact, age(moment))
+
+
+def left_element(at: datetime) -> Markup:
+    """Return how much time is left until a moment, such as "5m", with the moment itself for machines and pointers."""
+    exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    now = datetime.now(timezone.utc)
+    # As long ago as it lies ahead.
+    left = age(now - (at - now))
+    return Markup('<time datetime="{}" title="{}" data-left>{}</time>').format(format_time(at), exact, left)
 
 
 def _two(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:

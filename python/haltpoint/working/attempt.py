@@ -6,17 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from haltpoint.driving.failures import RUN_FAILURES
 from haltpoint.exceptions import (
     AuditKeyError,
     HaltpointError,
-    InvalidOutputError,
     LeaseLostError,
-    ModelError,
-    RequirementExpiredError,
     RunBusyError,
-    ToolCallLimitError,
     ToolChangedError,
-    ToolInDoubtError,
     ToolNotAvailableError,
     UnresolvedRequirementsError,
 )
@@ -34,7 +30,6 @@ __all__ = ["Attempt"]
 # What another process has, or this one after an update, and this one lacks.
 _LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
 _OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, UnresolvedRequirementsError)
-_ENDED_BY_ERROR = (ModelError, ToolCallLimitError, InvalidOutputError, ToolInDoubtError, RequirementExpiredError)
 
 # How long a run is left alone that something is missing for, in seconds.
 _LEFT_ALONE = 60.0
@@ -74,7 +69,7 @@ class Attempt:
             self.deferred.put_off(self.run_id, 1.0)
         except _LACKING as error:
             self._leave_alone(error)
-        except _ENDED_BY_ERROR as error:
+        except RUN_FAILURES as error:
             self._tell("failed", str(error))
         except Exception as error:  # noqa: BLE001 - reported: one run's trouble is not the others'
             self.deferred.put_off(self.run_id)

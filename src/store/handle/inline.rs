@@ -135,7 +135,7 @@ impl Store for SharedMemory {
         lock(&self.0).check()
     }
 
-    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError> {
         lock(&self.0).runs(filter)
     }
 

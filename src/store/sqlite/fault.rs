@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
+use crate::store::damage::damaged;
 use crate::store::rules::unusable;
 
 /// Why an operation was not carried out: it was refused and the batch goes on, or SQLite failed and the batch is lost.
@@ -35,6 +36,16 @@ impl Fault {
         }
     }
 
+    /// The fault, met while one run was read: what is wrong with the content is wrong with this run.
+    pub(super) fn about(self, run_id: &str) -> Self {
+        match self {
+            Self::Sqlite(error) if is_damage(&error) => {
+                damaged(run_id, &format!("run {run_id} cannot be read (SQLite: {error})")).into()
+            }
+            fault => fault,
+        }
+    }
+
     /// The error for the caller. `action` completes the sentence "cannot ... the database".
     pub(super) fn describe(self, action: &str, path: &Path) -> StoreError {
         match self {
@@ -60,14 +71,21 @@ fn describe(action: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
     ))
 }
 
-fn advice(error: &rusqlite::Error) -> &'static str {
+/// Whether something stands in the file that was never written there.
+fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
-        // Something stands in the file that was never written there.
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::Utf8Error(..) => DAMAGED,
-        _ => advice_about(error.sqlite_error_code()),
+        | rusqlite::Error::Utf8Error(..) => true,
+        _ => error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
+    }
+}
+
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match is_damage(error) {
+        true => DAMAGED,
+        false => advice_about(error.sqlite_error_code()),
     }
 }
 
@@ -80,7 +98,6 @@ fn advice_about(code: Option<ErrorCode>) -> &'static str {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process keeps it locked; end what holds a transaction open on it, then try again"
         }
-        Some(ErrorCode::DatabaseCorrupt) => DAMAGED,
         Some(ErrorCode::NotADatabase) => "the file is no SQLite database; give another path",
         Some(ErrorCode::SystemIoFailure) => {
             "the operating system could not read or write it; check the disk, and use no network file system"

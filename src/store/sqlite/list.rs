@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Text;
 use crate::requirement::RequirementKind;
-use crate::store::{OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus};
+use crate::store::{OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError};
 
 /// Conditions and their values, in order.
 #[derive(Default)]
@@ -40,7 +40,7 @@ fn after_prefix(prefix: Option<&Text>) -> Option<String> {
 /// Leads SQLite to the index over unfinished runs, which it would otherwise not see to hold all runs of a status.
 const UNFINISHED: &str = "r.status <> 'COMPLETED'";
 
-pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>, Fault> {
+pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, Fault> {
     let status = filter.status.map(RunStatus::as_str);
     let id_end = after_prefix(filter.id_prefix.as_ref());
     let mut conditions = run_conditions(filter, status.as_ref(), id_end.as_ref());
@@ -50,7 +50,11 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     let mut rows = statement.query(&*conditions.values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(numbered_run(row)?.row);
+        found.push(match numbered_run(row) {
+            Ok(run) => Ok(run.row),
+            Err(Fault::Refused(error @ StoreError::Damaged { .. })) => Err(error),
+            Err(fault) => return Err(fault),
+        });
     }
     Ok(found)
 }
@@ -118,8 +122,8 @@ pub(super) fn overdue(connection: &Connection, filter: &OverdueFilter) -> Result
 
 const SELECT_REQUIREMENTS: &str = "SELECT q.requirement_id, r.run_id FROM requirements q JOIN runs r ON r.run = q.run";
 
-/// A run that is over waits for nobody.
-const WAITS: &str = "q.decided IS NULL AND r.status IN ('PAUSED', 'RUNNING', 'QUEUED')";
+/// A run that is over waits for nobody. One of a status that cannot be read is among the others: it is to be told of.
+const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCELLED', 'ERROR')";
 
 fn requirement_conditions<'a>(
     filter: &'a RequirementFilter,

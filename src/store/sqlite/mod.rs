@@ -235,11 +235,15 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key, None))
+        self.read_in(|connection, surroundings| {
+            read::stored_run(connection, run_id, surroundings.key, None).map_err(|fault| fault.about(run_id))
+        })
     }
 
     fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
-        self.read_in(|connection, surroundings| read::stored_run(connection, run_id, surroundings.key, Some(known)))
+        self.read_in(|connection, surroundings| {
+            read::stored_run(connection, run_id, surroundings.key, Some(known)).map_err(|fault| fault.about(run_id))
+        })
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
@@ -285,7 +289,7 @@ impl Store for SqliteStore {
         self.read(maintain::check)
     }
 
-    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError> {
         self.read(|connection| list::runs(connection, filter))
     }
 

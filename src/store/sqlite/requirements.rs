@@ -7,7 +7,8 @@ use super::rows::record;
 use crate::Timestamp;
 use crate::journal::{Entry, Record, RequirementDecided, RequirementOpened, Terms};
 use crate::store::StoreError;
-use crate::store::rules::{OpenRequirement, RequirementState, is_final, unusable};
+use crate::store::damage::damaged;
+use crate::store::rules::{OpenRequirement, RequirementState, is_final};
 
 /// A requirement's row.
 struct Row {
@@ -88,9 +89,8 @@ fn decision(record: Record, run_id: &str) -> Result<RequirementDecided, StoreErr
         Entry::RequirementDecided(decided) => Ok(decided),
         other => {
             let (kind, seq) = (other.kind(), record.seq);
-            let message =
-                format!("entry {seq} of run {run_id} is {kind:?} where a decision should stand; restore a backup");
-            Err(unusable(message))
+            let problem = format!("entry {seq} of run {run_id} is {kind:?} where a decision should stand");
+            Err(damaged(run_id, &problem))
         }
     }
 }

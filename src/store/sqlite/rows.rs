@@ -6,8 +6,9 @@ use rusqlite::types::ValueRef;
 use super::entry_id::seq;
 use super::fault::Fault;
 use crate::journal::{self, AuditKey, Chain, Hash, Record};
+use crate::store::damage::damaged;
 use crate::store::holder::Holder;
-use crate::store::rules::{Lease, unusable};
+use crate::store::rules::Lease;
 use crate::store::{RunRow, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
@@ -68,10 +69,8 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Option<Lease>> {
 
 /// The status of that name.
 pub(super) fn status(run_id: &str, name: &str) -> Result<RunStatus, StoreError> {
-    RunStatus::parse(name).ok_or_else(|| unusable(format!("run {run_id} has the unknown status {name:?}; {DAMAGED}")))
+    RunStatus::parse(name).ok_or_else(|| damaged(run_id, &format!("run {run_id} has the unknown status {name:?}")))
 }
-
-const DAMAGED: &str = "the database was changed by something else, or by a newer haltpoint. Restore it from a backup";
 
 /// Selects what [`next_record`] reads.
 pub(super) const SELECT_JOURNAL: &str = "
@@ -121,11 +120,8 @@ impl<'a> RawRecord<'a> {
 
     fn decode(self, run_id: &str) -> Result<Record, Fault> {
         let Self { seq, kind, payload, .. } = self;
-        let entry = journal::decode(kind, payload).map_err(|error| {
-            unusable(format!(
-                "entry {seq} of run {run_id} cannot be read: {error}. {DAMAGED}"
-            ))
-        })?;
+        let entry = journal::decode(kind, payload)
+            .map_err(|error| damaged(run_id, &format!("entry {seq} of run {run_id} cannot be read ({error})")))?;
         Ok(Record {
             seq,
             at: self.at,
@@ -153,10 +149,8 @@ pub(super) fn next_record(
     if found.seq == place && chain.is_none_or(|chain| found.follows(previous, chain)) {
         return found.decode(run_id);
     }
-    Err(unusable(format!(
-        "the journal of run {run_id} does not fit together at entry {place}: {DAMAGED}"
-    ))
-    .into())
+    let problem = format!("the journal of run {run_id} does not fit together at entry {place}");
+    Err(damaged(run_id, &problem).into())
 }
 
 /// Whether nobody without the key can have written an outsider's row. Without a key there is nothing to tell by.

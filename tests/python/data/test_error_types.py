@@ -14,6 +14,7 @@ import pytest
 from haltpoint import exceptions
 from haltpoint.exceptions import (
     ALL_ERRORS,
+    DamagedRunWarning,
     HaltpointError,
     NotificationWarning,
     RunNotCompletedWarning,
@@ -52,6 +53,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "LeaseLostError": RuntimeError,
     "ForkedProcessError": RuntimeError,
     "StoreError": RuntimeError,
+    "DamagedRunError": RuntimeError,
     "AuditKeyError": ValueError,
     "RunSetAsideError": RuntimeError,
     "RunTimeoutError": TimeoutError,
@@ -65,6 +67,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
 }
 EVERYTHING: tuple[type[Exception], ...] = (
     *ALL_ERRORS,
+    DamagedRunWarning,
     NotificationWarning,
     RunNotCompletedWarning,
     UnsafeDatabaseAccessWarning,

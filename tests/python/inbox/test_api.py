@@ -18,12 +18,12 @@ def _waiting(inbox: Inbox) -> dict[str, Any]:
 
 
 def test_what_waits_is_listed_as_the_command_line_lists_it(inbox: Inbox, cli: CommandLine) -> None:
-    assert inbox.get("/api/requirements").json == {"items": cli("inbox", "--json").records}
+    assert inbox.get("/api/requirements").json == {"items": cli("inbox", "--json").records, "damaged": []}
 
 
 def test_runs_are_listed_as_the_command_line_lists_them(inbox: Inbox, cli: CommandLine) -> None:
-    assert inbox.get("/api/runs?status=PAUSED").json == {"items": cli("runs", "--json").records}
-    assert inbox.get("/api/runs?status=ERROR").json == {"items": []}
+    assert inbox.get("/api/runs?status=PAUSED").json == {"items": cli("runs", "--json").records, "damaged": []}
+    assert inbox.get("/api/runs?status=ERROR").json == {"items": [], "damaged": []}
 
 
 def test_a_run_is_told_as_the_command_line_tells_it(inbox: Inbox, cli: CommandLine, painting: str) -> None:
@@ -36,7 +36,7 @@ def test_a_decision_is_on_disk_when_the_answer_comes_under_the_name_of_the_serve
     item = _waiting(inbox)
     answer = inbox.decide(item["id"], {"type": "confirm", "tool_args": {"color": "blue"}})
     assert (answer.status, answer.json["decided_by"]) == (200, "ann")
-    assert inbox.get("/api/requirements").json == {"items": []}
+    assert inbox.get("/api/requirements").json == {"items": [], "damaged": []}
     (record,) = cli("audit", painting, "--json").record["records"]
     assert (record["by"], record["changed_args"]) == ("ann", {"color": "blue"})
     (of_api,) = inbox.get(f"/api/runs/{painting}/audit").json["items"]

@@ -22,6 +22,7 @@ from haltpoint import (
     SqliteDatabase,
     tool,
 )
+from haltpoint.driving.failures import failure_of, is_failed_run
 from support.programs import run_program
 from support.replies import results_in, wants, wants_all
 from support.running import asynchronous
@@ -375,3 +376,33 @@ async def test_a_time_that_somebody_put_into_the_index_ends_nothing(db_file: Pat
         assert db.expire_due() == 0
         assert db.run(output.run_id).is_paused
         assert not db.verify(output.run_id).ok
+
+
+@asynchronous
+async def test_in_return_false_mode_a_run_that_ended_because_nobody_answered_gives_false(db: SqliteDatabase) -> None:
+    function = pay_within(AT_ONCE, "fail")
+    output, _ = await paused(db, function)
+    quiet = Agent(ScriptedModel(["unused"]), db=db, tools=[function], mode="return_false")
+    assert await quiet.continue_run_async(run_id=output.run_id) is False
+    ended = quiet.get_run_output()
+    assert ended is not None and ended.is_error
+
+
+@asynchronous
+async def test_in_return_false_mode_a_decision_that_comes_too_late_is_still_an_error(db: SqliteDatabase) -> None:
+    function = pay_within(AT_ONCE)
+    output, requirement = await paused(db, function)
+    quiet = Agent(ScriptedModel(["unused"]), db=db, tools=[function], mode="return_false")
+    late = {**requirement.to_dict(), "confirmation": True}
+    with pytest.raises(RequirementExpiredError) as caught:
+        await quiet.continue_run_async(run_id=output.run_id, requirements=[late])
+    assert caught.value.requirement_id == requirement.id
+
+
+@pytest.mark.parametrize("kind", ["model", "tool_call_limit", "in_doubt", "set_aside", "expired", "invalid_output"])
+def test_whatever_a_run_ends_with_counts_as_a_failed_run(kind: str) -> None:
+    class Ended:
+        failure = (kind, "ended", None, None)
+        run_id = "r"
+
+    assert is_failed_run(failure_of(Ended(), None, 1))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import click
 
 from haltpoint.command_line.calls import call_text
 from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.damage import DamagedRuns, tell_on_standard_error
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
 from haltpoint.command_line.listing import Listing, Row, print_list
@@ -74,16 +75,20 @@ def command(
         output = Output(as_json=as_json)
         run = None if run_id is None else find_run_id(database, run_id)
 
+        damaged = DamagedRuns()
+
         def page(before: str | None) -> list[RunRequirement]:
-            return database.requirements(run_id=run, kind=kind, limit=limit, before=before)
+            return database.requirements(run_id=run, kind=kind, limit=limit, before=before, on_damaged=damaged)
 
         if interactive:
             # Asking needs a Unix terminal, which listing does not.
             from haltpoint.command_line.asking.walk import walk
 
             walk(database, page, output, by=by, watch=watch)
+            for told in {str(error): error for error in damaged.taken()}.values():
+                tell_on_standard_error(told, as_json=False)
             return
-        listing = Listing(_COLUMNS, lambda: [_row(item, database, output) for item in page(None)], _NOTHING)
+        listing = Listing(_COLUMNS, lambda: [_row(item, database, output) for item in page(None)], _NOTHING, damaged)
         print_list(listing, database, output, watch=watch)
 
 

@@ -8,6 +8,7 @@ import click
 
 from haltpoint.command_line.calls import shortened
 from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.damage import DamagedRuns
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.describing import status_style
 from haltpoint.command_line.escaping import visible
@@ -61,11 +62,13 @@ def command(before: str | None, watch: bool, db_file: Path, as_json: bool, **con
         output = Output(as_json=as_json)
         conditions["before"] = None if before is None else find_run_id(database, before)
 
+        damaged = DamagedRuns()
+
         def read() -> list[Row]:
-            found = [run_row(run) for run in database.runs(**conditions)]
+            found = [run_row(run) for run in database.runs(**conditions, on_damaged=damaged)]
             return [Row(record["run_id"], record, _cells(record, database, output)) for record in found]
 
-        print_list(Listing(_COLUMNS, read, "there are no runs"), database, output, watch=watch)
+        print_list(Listing(_COLUMNS, read, "there are no runs", damaged), database, output, watch=watch)
 
 
 def _cells(record: dict[str, Any], database: Database, output: Output) -> list[Part]:

@@ -6,6 +6,7 @@ const policy = window.trustedTypes
   : { createHTML: (text) => text };
 
 const announcer = document.getElementById("announcer");
+const signedOut = document.getElementById("signed-out");
 let isLoading = false;
 let isOutdated = false;
 
@@ -18,9 +19,7 @@ function announce(text) {
 // The server escapes all that it did not write itself; the page's policy runs no script that it did not bring.
 async function loadPage() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  if (response.status === 401) {
-    location.reload();
-  }
+  signedOut.hidden = response.status !== 401;
   return response.ok ? new DOMParser().parseFromString(policy.createHTML(await response.text()), "text/html") : null;
 }
 
@@ -32,7 +31,17 @@ function scrolled(region) {
   return [...region.querySelectorAll("[tabindex='0']")].map((part) => part.scrollLeft);
 }
 
-function restore(region, open, positions) {
+function typed(region) {
+  return [...region.querySelectorAll("input[id], textarea[id], select[id]")].map(({ id, value, checked }) => ({ id, value, checked }));
+}
+
+function restore(region, open, positions, values) {
+  values.forEach(({ id, value, checked }) => {
+    const same = document.getElementById(id);
+    if (same) {
+      Object.assign(same, { value, checked });
+    }
+  });
   region.querySelectorAll("details").forEach((details, index) => {
     details.open = open[index] ?? details.open;
   });
@@ -41,15 +50,23 @@ function restore(region, open, positions) {
   });
 }
 
+const FOCUSABLE = "a[href], button, summary, input, textarea, select, [tabindex]";
+
 function focusKey(element) {
-  return element?.id || element?.getAttribute?.("href") || null;
+  return element.id || element.getAttribute("href");
 }
 
-function refocus(region, key) {
-  if (key) {
-    const same = [...region.querySelectorAll("[id], [href]")].find((element) => focusKey(element) === key);
-    same?.focus({ preventScroll: true });
-  }
+// What tells the focused element from others, or else its place among those of its kind.
+function focused(region) {
+  const element = region.contains(document.activeElement) ? document.activeElement : null;
+  const place = [...region.querySelectorAll(FOCUSABLE)].indexOf(element);
+  return element && { key: focusKey(element), place };
+}
+
+function refocus(region, was) {
+  const elements = [...region.querySelectorAll(FOCUSABLE)];
+  const same = was.key ? elements.find((element) => focusKey(element) === was.key) : elements[was.place];
+  same?.focus({ preventScroll: true });
 }
 
 // Ages alone change each second; they are no news.
@@ -57,6 +74,7 @@ function content(region) {
   const copy = region.cloneNode(true);
   copy.querySelectorAll("time").forEach((time) => time.replaceChildren());
   copy.querySelectorAll("details").forEach((details) => details.removeAttribute("open"));
+  copy.querySelectorAll("[name='form_token']").forEach((input) => input.removeAttribute("value"));
   return copy.innerHTML;
 }
 
@@ -66,10 +84,13 @@ function replace(region, fresh) {
   }
   const open = openDetails(region);
   const positions = scrolled(region);
-  const key = region.contains(document.activeElement) ? focusKey(document.activeElement) : null;
+  const values = typed(region);
+  const was = focused(region);
   region.replaceChildren(...document.importNode(fresh, true).childNodes);
-  restore(region, open, positions);
-  refocus(region, key);
+  restore(region, open, positions, values);
+  if (was) {
+    refocus(region, was);
+  }
   if (fresh.dataset.announce !== region.dataset.announce) {
     region.dataset.announce = fresh.dataset.announce ?? "";
     announce(fresh.dataset.announce);
@@ -112,6 +133,14 @@ function closeQuestion(question) {
   }
 }
 
+// A server that was started anew may know no forms that were made before.
+function renewForms(page) {
+  const fresh = page.querySelector("[name='form_token']");
+  document.querySelectorAll("[name='form_token']").forEach((input) => {
+    input.value = fresh?.value || input.value;
+  });
+}
+
 async function refresh() {
   if (isLoading) {
     isOutdated = true;
@@ -128,6 +157,7 @@ async function refresh() {
         }
       });
       replaceQuestions(page);
+      renewForms(page);
     }
   } finally {
     isLoading = false;
@@ -149,13 +179,28 @@ function age(moment) {
 
 function growOlder() {
   document.querySelectorAll("time[title]").forEach((time) => {
-    time.textContent = age(Date.parse(time.dateTime));
+    const moment = Date.parse(time.dateTime);
+    time.textContent = age("left" in time.dataset ? 2 * Date.now() - moment : moment);
   });
 }
 
+let source = null;
+
 function watch() {
   let seen = document.body.dataset.version;
-  const source = new EventSource(document.body.dataset.events);
+  let hasBegun = source !== null;
+  source = new EventSource(document.body.dataset.events);
+  source.addEventListener("open", () => {
+    if (hasBegun) {
+      refresh();
+    }
+    hasBegun = true;
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) {
+      refresh();
+    }
+  });
   source.addEventListener("change", (event) => {
     // The first word says where things stand: what happened since the page was made, or since the line broke, is news.
     if (seen !== event.data) {
@@ -163,8 +208,16 @@ function watch() {
       refresh();
     }
   });
-  window.addEventListener("pagehide", () => source.close());
 }
+
+window.addEventListener("pagehide", () => source?.close());
+
+// Whoever was signed out may have signed in again in another tab.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && source?.readyState === EventSource.CLOSED) {
+    watch();
+  }
+});
 
 // A decision is sent once, however often the button is pressed.
 document.addEventListener("submit", (event) => {
@@ -177,7 +230,11 @@ window.addEventListener("pageshow", () => {
   document.querySelectorAll("form").forEach((form) => delete form.dataset.sent);
 });
 
-document.querySelector("[role='alert'], #done")?.focus();
+// What matters in a run that goes on is its end.
+document.querySelectorAll("[data-latest]").forEach((picture) => {
+  picture.scrollLeft = picture.scrollWidth;
+});
+document.querySelector("main [role='alert']:not([hidden]), #done")?.focus();
 if (document.body.dataset.events) {
   watch();
   setInterval(growOlder, 10_000);

@@ -1,0 +1,34 @@
+"""Telling of runs that can't be read where others can."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeAlias
+
+from haltpoint.exceptions import DamagedRunError, DamagedRunWarning
+
+__all__ = ["OnDamaged", "pass_over", "raise_damage", "tell_of"]
+
+OnDamaged: TypeAlias = Callable[[DamagedRunError], object]
+
+# To whoever called the method of the database that called the function that calls `tell_of`.
+_CALLER = 4
+
+
+def pass_over(error: DamagedRunError) -> None:
+    """Say nothing: the runs that can't be read are told of elsewhere, or do not matter."""
+
+
+def raise_damage(error: DamagedRunError) -> NoReturn:
+    """Raise the error: what was asked for is that run."""
+    raise error
+
+
+def tell_of(damaged: Iterable[DamagedRunError], on_damaged: OnDamaged | None) -> None:
+    """Hand each error over, or give a warning for it where there is nobody to hand it to."""
+    for error in damaged:
+        if on_damaged is None:
+            warnings.warn(DamagedRunWarning(str(error), run_id=error.run_id), stacklevel=_CALLER)
+        else:
+            on_damaged(error)

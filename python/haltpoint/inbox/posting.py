@@ -1,0 +1,99 @@
+"""What people send with the forms of a run's page: decisions, and that the run is to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from haltpoint.exceptions import HaltpointError
+from haltpoint.inbox.bodies import read_form
+from haltpoint.inbox.cancelling import cancel
+from haltpoint.inbox.decisions import decide, find_requirement
+from haltpoint.inbox.forgery import FORM_TOKEN_FIELD, is_forged_form, says_same_origin
+from haltpoint.inbox.forms import decision_of
+from haltpoint.inbox.refusals import RefusedError, refusal_of
+from haltpoint.inbox.rendering import rendered
+from haltpoint.inbox.run_page import run_page_data
+from haltpoint.inbox.site import Site, site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["form_routes"]
+
+_TOO_OLD = (
+    "Nothing was done yet. This page was older than your session here: the server was started anew, or you signed in "
+    "again. What you typed is still there: look it over and send it once more."
+)
+_FORGED = (
+    "Nothing was done: this form is too old, or comes from a page of another site. Open the page anew and try again."
+)
+
+
+def form_routes() -> list[Route]:
+    """Return the routes that forms are sent to."""
+    return [
+        Route("/requirements/{requirement_id}/decision", _decide, methods=["POST"], name="decide"),
+        Route("/runs/{run_id}/cancel", _cancel, methods=["POST"], name="cancel"),
+    ]
+
+
+async def _decide(request: Request) -> Response:
+    site = site_of(request)
+    form = await read_form(request)
+    is_forged = _is_forged(site, request, form)
+    if is_forged and not says_same_origin(request):
+        raise RefusedError(403, "forbidden", _FORGED)
+    requirement = await _found(site, request)
+    try:
+        if is_forged:
+            raise RefusedError(403, "forbidden", _TOO_OLD)
+        await decide(requirement, decision_of(requirement, form), request.state.visitor.name)
+    except RefusedError as problem:
+        return await _asked_again(site, request, requirement, problem, form)
+    return _to_run(request, requirement.run_id or "", f"decided={requirement.id}")
+
+
+async def _cancel(request: Request) -> Response:
+    site = site_of(request)
+    form = await read_form(request)
+    run_id: str = request.path_params["run_id"]
+    if _is_forged(site, request, form):
+        raise RefusedError(403, "forbidden", _FORGED)
+    try:
+        await cancel(site.database, run_id, interrupt="interrupt" in form, by=request.state.visitor.name)
+    except HaltpointError as error:
+        raise refusal_of(error) from error
+    return _to_run(request, run_id, "cancelled=yes")
+
+
+def _is_forged(site: Site, request: Request, form: Mapping[str, str]) -> bool:
+    return is_forged_form(request, request.state.visitor, site.sessions, form.get(FORM_TOKEN_FIELD))
+
+
+def _to_run(request: Request, run_id: str, news: str) -> Response:
+    return RedirectResponse(f"{request.url_for('run', run_id=run_id).path}?{news}", status_code=303)
+
+
+async def _found(site: Site, request: Request) -> RunRequirement:
+    try:
+        return await find_requirement(site.database, request.path_params["requirement_id"])
+    except HaltpointError as error:
+        raise refusal_of(error) from error
+
+
+async def _asked_again(
+    site: Site, request: Request, requirement: RunRequirement, problem: RefusedError, form: Mapping[str, str]
+) -> Response:
+    """The run's page once more, with what is wrong and all that was typed."""
+    if problem.status == 503:
+        raise problem
+    data = await run_page_data(site.database, requirement.run_id or "", None, requirement.id, form)
+    refused = {"problem": problem, "refused": requirement.id}
+    return rendered(request, "run.html", {**data, **refused}, problem.status)

@@ -1,0 +1,54 @@
+"""Pages as answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import HTMLResponse, Response
+
+from haltpoint.inbox.site import site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from haltpoint.inbox.access import Visitor
+    from haltpoint.inbox.refusals import RefusedError
+
+__all__ = ["problem_page", "rendered"]
+
+
+def rendered(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a page.
+
+    Args:
+        request: what it answers.
+        template: the name of its template.
+        values: what stands in it, besides what all pages have in common.
+        status: the HTTP status.
+        headers: further headers of the answer.
+    """
+    site = site_of(request)
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    session = getattr(request.state, "new_session", None) or (None if visitor is None else visitor.session)
+    page = site.templates.get_template(template).render(
+        request=request,
+        visitor=visitor,
+        version=getattr(request.state, "version", ""),
+        signs_in=site.access.signs_in,
+        form_token="" if session is None else site.sessions.form_token(session),
+        **values,
+    )
+    return HTMLResponse(page, status, dict(headers or {}))
+
+
+def problem_page(request: Request, problem: RefusedError) -> Response:
+    """Return the page that tells a person of a problem."""
+    return rendered(request, "problem.html", {"problem": problem}, problem.status, problem.headers)
