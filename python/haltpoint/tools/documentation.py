@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from docstring_parser import Docstring, ParseError, parse
+from haltpoint.forking import no_fork
 
 from .callables import AnyFunction, implementation
+
+if TYPE_CHECKING:
+    from docstring_parser import Docstring
 
 __all__ = ["Documentation", "read_documentation"]
 
@@ -31,6 +34,17 @@ def read_documentation(function: AnyFunction) -> Documentation:
     text = inspect.getdoc(implementation(function))
     if not text:
         return Documentation()
+    return Documentation(text) if _is_one_sentence(text) else _parsed(text)
+
+
+def _is_one_sentence(text: str) -> bool:
+    # In each style a section has a title on a line of its own, or begins with one of these marks.
+    return "\n" not in text and not text.startswith((":", "@")) and not text.rstrip().endswith(":")
+
+
+def _parsed(text: str) -> Documentation:
+    with no_fork:
+        from docstring_parser import ParseError, parse
     try:
         parsed = parse(text)
     except ParseError:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ async def test_another_task_gets_its_turn_at_each_step(any_db: Database) -> None
         await asyncio.sleep(0)
         seen.append(counter.calls)
     assert await run == "done"
-    steps_between_turns = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+    steps_between_turns = [later - earlier for earlier, later in pairwise(seen)]
     assert counter.calls == STEPS
     assert max(steps_between_turns) == 1
 

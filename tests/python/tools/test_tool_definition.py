@@ -15,10 +15,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
+import docstring_parser
 import pytest
 from pydantic import BaseModel, Field
 
 from haltpoint.tools import ToolDefinition, define_tool, tool
+from haltpoint.tools.documentation import read_documentation
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -76,6 +78,30 @@ def properties(function: Any) -> dict[str, Any]:
 
 def test_the_description_is_what_the_docstring_says_before_its_sections() -> None:
     assert define_tool(everything).description == "Do everything.\n\nAnd explain it at length."
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "Count the stock.",
+        "Count the stock: all of it. ",
+        ":param shelf: Which one.",
+        "@param shelf: Which one.",
+        ":return: How many there are.",
+        "Returns:",
+        "Args: shelf: Which one.",
+        "Count :param shelf: Which one.",
+    ],
+)
+def test_a_docstring_of_one_line_says_what_the_parser_reads_in_it(docstring: str) -> None:
+    def count(shelf: int = 0) -> int:
+        return shelf
+
+    count.__doc__ = docstring
+    parsed = docstring_parser.parse(docstring)
+    documentation = read_documentation(count)
+    assert documentation.description == (parsed.short_description or "")
+    assert documentation.parameters == {parameter.arg_name: parameter.description for parameter in parsed.params}
 
 
 def test_a_function_without_docstring_has_an_empty_description() -> None:
