@@ -11,6 +11,7 @@ __all__ = [
     "Conversation",
     "Database",
     "InterruptTool",
+    "LongText",
     "Outbox",
     "OutsiderNotice",
     "ProviderCall",
@@ -172,6 +173,7 @@ class Watch:
 @final
 class LongText: ...
 
+@final
 class Snapshot:
     @property
     def run_id(self) -> str: ...

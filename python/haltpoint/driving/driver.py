@@ -20,6 +20,7 @@ from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
+from haltpoint.driving.tool_task import tool_task
 from haltpoint.exceptions import ModelError
 from haltpoint.models.base import MessageLog, ModelRequest
 from haltpoint.tools.context import ToolCallContext
@@ -187,12 +188,12 @@ class RunDriver:
     def _fail(self, error: BaseException) -> None:
         """Nothing can be written any more: stop what can be stopped, and tell the caller."""
         self._drop_questions()
+        if not self._stopped.done():
+            self._stopped.set_exception(error)
         for call in self._calls.values():
             call.context.mark_cancelled()
             if call.is_async:
                 call.task.cancel()
-        if not self._stopped.done():
-            self._stopped.set_exception(error)
 
     # Inputs
 
@@ -309,7 +310,8 @@ class RunDriver:
         self._session.pass_fault_point("before_tool")
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
         call = self._calls[call_id] = RunningCall(context, definition.is_async)
-        call.task = self._spawn(self._run_tool(call, definition, args))
+        is_held = functools.partial(self._is_held, call)
+        call.task = self._context.copy().run(tool_task, self._run_tool(call, definition, args), is_held)
         call.task.add_done_callback(functools.partial(self._tool_ended, call))
 
     async def _run_tool(self, call: RunningCall, definition: ToolDefinition, args: str) -> None:
@@ -333,12 +335,17 @@ class RunDriver:
         """Report a call that could not report itself: its task was cancelled, perhaps before it began."""
         if self._is_over(call):
             return
-        if not task.cancelled():
-            self._fail(task.exception() or RuntimeError("a tool call ended without an outcome"))
-        elif call.interrupted:
+        if task.cancelled() and not call.context.cancelled:
+            self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
+        elif task.cancelled():
+            # By whoever stopped the run, or by whatever stopped the tool's own tasks with it.
+            self._feed(self._take_interruption, call)
+        elif isinstance(task.exception(), KeyboardInterrupt):
+            # Raised wherever the program was at that moment, and passed on by the loop.
+            self._cancel(True, "the program was interrupted")
             self._feed(self._take_interruption, call)
         else:
-            self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
+            self._fail(task.exception() or RuntimeError("a tool call ended without an outcome"))
 
     def _take_interruption(self, call: RunningCall) -> Handed:
         call_id = call.context.tool_call_id
@@ -349,6 +356,9 @@ class RunDriver:
     def _is_over(self, call: RunningCall) -> bool:
         """Whether the call has been reported, or the run's caller has its answer."""
         return self._stopped.done() or self._calls.get(call.context.tool_call_id) is not call
+
+    def _is_held(self, call: RunningCall) -> bool:
+        return not (call.interrupted or self._is_over(call))
 
     def _interrupt(self, call_id: str) -> None:
         call = self._calls.get(call_id)

@@ -101,6 +101,45 @@ async def test_a_cancelled_task_keeps_the_result_of_its_plain_tool(db: SqliteDat
 
 
 @asynchronous
+async def test_an_async_tool_that_is_stopped_with_all_else_on_the_loop_is_in_doubt(db: SqliteDatabase) -> None:
+    begun = asyncio.Event()
+
+    @tool
+    async def post(letter: str) -> str:
+        """Post a letter, slowly."""
+        begun.set()
+        await asyncio.Event().wait()
+        return letter
+
+    agent = Agent(ScriptedModel([wants("post", letter="first"), "posted"]), db=db, tools=[post])
+    run = asyncio.create_task(agent.do_async("Work."))
+    await begun.wait()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        assert task is not None
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    paused = await agent.continue_run_async(run_id=agent.run_id, return_output=True)
+    assert paused.pause_reason == "recovery"
+
+
+@asynchronous
+async def test_an_async_tool_that_cancels_itself_has_failed(db: SqliteDatabase) -> None:
+    @tool
+    async def give_up() -> str:
+        """Cancel what it waits for."""
+        waiting = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        await waiting
+        return "unreachable"
+
+    agent = Agent(ScriptedModel([wants("give_up"), "so be it"]), db=db, tools=[give_up])
+    output = await agent.do_async("Work.", return_output=True)
+    assert output.output == "so be it"
+    assert output.tools[0].tool_call_error
+
+
+@asynchronous
 async def test_a_cancelled_continuation_leaves_a_run_that_can_be_continued(db: SqliteDatabase) -> None:
     agent = Agent(model("deliver"), db=db, tools=TOOLS)
     paused = await agent.do_async("Work.", return_output=True)
@@ -169,6 +208,7 @@ def test_ctrl_c_lets_a_plain_tool_finish_and_keeps_its_result(tmp_path: Path, db
         assert program.finish().last["status"] == "CANCELLED"
     finished = run_program(WORKER, "proceed", str(db_file), "glue", run_id, cwd=tmp_path)
     assert finished.last["output"] == "finished"
+    assert finished.last["tools"] == [["glue", {"part": "leg"}, "glued leg"]]
     assert len(finished.told) == 1
 
 
