@@ -265,10 +265,6 @@ impl PyDatabase {
 
     /// Records a decision, given as JSON. The ticket's value is None, once it is on disk. A run that was loaded before is not read again.
     #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what, about what, by whom, and what is known of it"
-    )]
     fn decide(
         &self,
         completions: &Completions,
