@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from haltpoint import Agent, RunStatus, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, FunctionModel, ModelReply, ModelRequest, RunStatus, ScriptedModel, SqliteDatabase, tool
 from support.replies import results_in, wants
 from support.running import asynchronous
 
@@ -162,3 +162,25 @@ async def test_any_description_is_kept_or_refused_at_once(db: SqliteDatabase, de
         assert "surrogate" in str(error)  # noqa: PT017 - either way is right, for different texts
     else:
         assert output.task.description == description
+
+
+@pytest.mark.parametrize("looks_at_once", [True, False])
+@asynchronous
+async def test_a_long_result_reaches_the_model_whole_whenever_it_looks(looks_at_once: bool, db: SqliteDatabase) -> None:
+    long = 'A "quoted" line, é and ☃.\n' * 40_000
+    seen: list[list[str | None]] = []
+
+    @tool
+    def read_book() -> str:
+        """Read a book."""
+        return long
+
+    def answer(request: ModelRequest) -> ModelReply | str:
+        if looks_at_once or request.replies_so_far == 2:
+            seen.append(results_in(request))
+        return wants("read_book") if request.replies_so_far < 2 else "read"
+
+    output = await Agent(FunctionModel(answer), db=db, tools=[read_book]).do_async("Read it.", return_output=True)
+    assert seen[-1] == [long, long]
+    assert [call.result for call in output.tools] == [long, long]
+    assert [call.result for call in db.run(output.run_id).tools] == [long, long]
