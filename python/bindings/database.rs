@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use haltpoint_engine::store::{OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError};
-use haltpoint_engine::Text;
 use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
 
