@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from browsing import CHROMIUM, opened_browser, signed_in
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from support.command import DELIVER, ENGRAVE, StartRun
 from support.inbox import Inbox
@@ -115,6 +116,37 @@ def test_the_timeline_is_a_picture_with_words_and_a_table(browser: Browser, inbo
             ["model", "model"],
             ["waits", "engrave"],
         ]
+
+
+def test_focus_and_what_is_unfolded_stay_while_the_page_changes_by_itself(
+    browser: Browser, inbox: Inbox, painting: str
+) -> None:
+    with signed_in(browser, inbox) as page:
+        page.goto(f"{inbox.address}/runs/{painting}")
+        summary = page.get_by_text("The timeline as a table")
+        summary.click()
+        (item,) = inbox.get("/api/requirements").json["items"]
+        assert inbox.decide(item["id"], {"type": "reject", "note": "not red"}).status == 200
+        expect(page.get_by_role("region", name="Who decided")).to_contain_text("not red")
+        expect(summary).to_be_focused()
+        expect(page.get_by_role("region", name="Timeline table")).to_be_visible()
+
+
+def test_news_are_announced_politely(browser: Browser, inbox: Inbox, start: StartRun) -> None:
+    with signed_in(browser, inbox) as page:
+        announcer = page.locator("#announcer")
+        expect(announcer).to_have_attribute("aria-live", "polite")
+        start(DELIVER)
+        expect(announcer).to_have_text("2 waiting for a decision")
+
+
+def test_headings_follow_one_another(browser: Browser, inbox: Inbox, start: StartRun, painting: str) -> None:
+    with signed_in(browser, inbox) as page:
+        for path in _paths(start, painting):
+            _open(page, inbox, path)
+            levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map((h) => Number(h.tagName[1]))")
+            assert levels[0] == 1, path
+            assert all(after <= before + 1 for before, after in pairwise(levels)), path
 
 
 def _open(page: Page, inbox: Inbox, path: str) -> None:

@@ -226,7 +226,10 @@ document.addEventListener("submit", (event) => {
   }
   event.target.dataset.sent = "yes";
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && source) {
+    watch();
+  }
   document.querySelectorAll("form").forEach((form) => delete form.dataset.sent);
 });
 
