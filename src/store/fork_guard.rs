@@ -140,9 +140,11 @@ mod tests {
         let (arrived, arrival) = channel();
         let coming = thread::spawn(move || {
             assert!(enter_at_once().is_none());
+            arrived.send("before the door")?;
             drop(enter());
-            arrived.send(())
+            arrived.send("inside")
         });
+        assert_eq!(arrival.recv(), Ok("before the door"));
         assert!(arrival.try_recv().is_err());
         drop(inside);
         assert!(forking.join().is_ok());
