@@ -171,7 +171,7 @@ async def test_timeout_raises_with_the_run_id_and_leaves_a_cancelled_run(db: Sql
 async def test_timeout_cancels_an_async_tool(db: SqliteDatabase) -> None:
     agent = Agent(model("dry"), db=db, tools=TOOLS)
     with pytest.raises(RunTimeoutError) as caught:
-        await agent.do_async("Work.", timeout=0.05)
+        await agent.do_async("Work.", timeout=1)
     paused = await agent.continue_run_async(run_id=caught.value.run_id, return_output=True)
     assert paused.pause_reason == "recovery"
 
