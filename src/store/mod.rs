@@ -13,7 +13,7 @@ pub mod sqlite;
 mod types;
 
 pub use types::{
-    Append, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow,
     OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError,
     StoredRun,
 };
@@ -112,6 +112,19 @@ pub trait Store: Send {
     /// # Errors
     /// What the store ran into.
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// The requirements whose approvals are remembered and still answer later calls, newest first.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// The requirements whose remembered approvals may answer a call, newest first. What the index says has to be held against
+    /// the journals that it leads to.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError>;
 
     /// The requirements without a decision whose time is over, the longest over first.
     ///

@@ -1,6 +1,7 @@
 """Decisions on requirements as JSON data: read from the state that people leave a tool call in, and written back.
 
-A decision is one of `{"type": "confirm"}` (with `tool_args` where a person changed the arguments),
+A decision is one of `{"type": "confirm"}` (with `tool_args` where a person changed the arguments, with `remember` where
+it answers later calls, too),
 `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
 """
