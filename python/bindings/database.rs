@@ -400,7 +400,13 @@ impl PyDatabase {
                 // The receiver is gone only when this call was torn down with its thread.
                 let _ = sender.send(revoked);
             });
-            session::revoke(&self.store, requirement_id.into(), by.map(Into::into), clock::now(), then);
+            session::revoke(
+                &self.store,
+                requirement_id.into(),
+                by.map(Into::into),
+                clock::now(),
+                then,
+            );
             receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
         });
         outcome.map_err(|error| exception(py, &error))

@@ -66,7 +66,8 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("expired_at", datetime(py, *at)?)?;
             "RequirementExpiredError"
         }
-        StoreError::RequirementNotFound { run_id, requirement_id } | StoreError::NotRemembered { run_id, requirement_id } => {
+        StoreError::RequirementNotFound { run_id, requirement_id }
+        | StoreError::NotRemembered { run_id, requirement_id } => {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("requirement_id", &**requirement_id)?;
             "InvalidResolutionError"

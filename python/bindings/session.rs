@@ -326,7 +326,9 @@ impl PySession {
 }
 
 fn recalled_to_python(py: Python<'_>, found: Vec<Option<Remembered>>) -> PyResult<Py<PyAny>> {
-    let written = found.iter().map(|found| found.as_ref().map(serde_json::to_string).transpose());
+    let written = found
+        .iter()
+        .map(|found| found.as_ref().map(serde_json::to_string).transpose());
     let written = written.collect::<Result<Vec<_>, _>>();
     let written = written.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
     Ok(PyList::new(py, written)?.into_any().unbind())

@@ -36,7 +36,10 @@ pub fn memory_key(call: &PlannedCall, with_arguments: bool) -> Option<Text> {
     let tool = call.tool.as_ref()?;
     let args = with_arguments.then(|| call.args.canonical());
     let mut hasher = Sha256::new();
-    for part in [&*call.name, &tool.module, &tool.digest].into_iter().chain(args.as_deref()) {
+    for part in [&*call.name, &tool.module, &tool.digest]
+        .into_iter()
+        .chain(args.as_deref())
+    {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

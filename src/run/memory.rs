@@ -22,16 +22,23 @@ impl Run {
             problem: problem.replace("{tool}", &plan.name),
         };
         if plan.rules.always_ask {
-            return Err(refused("the tool {tool} says always_ask=True, so that each of its calls is asked about"));
+            return Err(refused(
+                "the tool {tool} says always_ask=True, so that each of its calls is asked about",
+            ));
         }
         if matches!(decision, Decision::Confirm(confirmation) if confirmation.tool_args.is_some()) {
-            return Err(refused("a confirmation with changed arguments is about this call of {tool} alone"));
+            return Err(refused(
+                "a confirmation with changed arguments is about this call of {tool} alone",
+            ));
         }
         if remember.scope == RememberScope::Session && self.started.session_id.is_none() {
-            return Err(refused("its run belongs to no session; remember it for the run, or run the agent with a session_id"));
+            return Err(refused(
+                "its run belongs to no session; remember it for the run, or run the agent with a session_id",
+            ));
         }
         let key = memory_key(plan, remember.with_arguments);
-        key.map(Some).ok_or_else(|| refused("the journal does not know the tool {tool}"))
+        key.map(Some)
+            .ok_or_else(|| refused("the journal does not know the tool {tool}"))
     }
 
     /// The entry that revokes a remembered approval.

@@ -10,8 +10,8 @@ use super::holder::{self, Holder, Liveness, ProcessLiveness};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
-    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, OverdueFilter,
-    RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord,
+    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, Entry, Record};
 use crate::requirement::{RememberScope, RequirementKind};

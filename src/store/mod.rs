@@ -13,9 +13,9 @@ pub mod sqlite;
 mod types;
 
 pub use types::{
-    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow,
-    OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError,
-    StoredRun,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, Finish, LeaseGrant, NewRun, Operation,
+    OutboxClaim, OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow,
+    RunStatus, StoreError, StoredRun,
 };
 
 use std::path::Path;

@@ -29,7 +29,9 @@ pub(super) enum RequirementState {
         at: Timestamp,
         is_revoked: bool,
     },
-    Expired { at: Timestamp },
+    Expired {
+        at: Timestamp,
+    },
 }
 
 impl RequirementState {

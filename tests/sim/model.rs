@@ -152,6 +152,7 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
         (RequirementKind::Confirmation, 0) => Decision::Reject { note: Some(word) },
         (RequirementKind::Confirmation, 1) => Decision::Confirm(Confirmation {
             tool_args: Some(json(random.one_of(&[r#"{"amount": 2}"#, r#"{"amount": 3}"#]))),
+            ..Confirmation::default()
         }),
         (RequirementKind::Confirmation, _) => Decision::confirm(),
         (RequirementKind::UserInput, _) => Decision::Input {

@@ -198,6 +198,8 @@ pub(crate) fn decided_by(requirement_id: &str, decision: Decision, by: &str) -> 
         requirement_id: requirement_id.into(),
         decision,
         by: Some(by.into()),
+        memory_key: None,
+        remembered: None,
     })
 }
 
@@ -206,6 +208,8 @@ pub(crate) fn decided(requirement_id: &str, decision: Decision) -> Entry {
         requirement_id: requirement_id.into(),
         decision,
         by: Some("ada".into()),
+        memory_key: None,
+        remembered: None,
     })
 }
 

@@ -13,8 +13,8 @@ use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter,
-    RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 

@@ -65,7 +65,11 @@ pub(super) fn approvals(connection: &Connection, filter: &ApprovalFilter) -> Res
         "{SELECT} AND {CAN_ANSWER} AND (?1 IS NULL OR r.run_id = ?1) AND (?2 IS NULL OR r.session_id = ?2) \
          ORDER BY m.requirement DESC LIMIT ?3"
     );
-    rows(connection, &sql, params![filter.run_id, filter.session_id, filter.limit])
+    rows(
+        connection,
+        &sql,
+        params![filter.run_id, filter.session_id, filter.limit],
+    )
 }
 
 pub(super) fn approvals_for(connection: &Connection, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, Fault> {

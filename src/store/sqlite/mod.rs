@@ -35,8 +35,8 @@ pub use options::{Clock, Durability, SqliteOptions};
 use super::fork_guard::{self, Inside};
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
+    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
 use crate::journal::{AuditKey, Record};
