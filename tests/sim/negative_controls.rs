@@ -58,3 +58,8 @@ fn without_the_fsync_a_decision_is_lost() {
 fn without_the_fsync_a_call_is_silently_repeated() {
     is_found_out(Sabotage::LateFsync, &[Promise::DoubtIsNotRepeated]);
 }
+
+#[test]
+fn without_the_record_of_a_revocation_a_revoked_approval_answers_a_call() {
+    is_found_out(Sabotage::NoRevocation, &[Promise::MemoryIsTrue]);
+}

@@ -18,6 +18,8 @@ pub(crate) enum Sabotage {
     NoStartRecord,
     /// Commits are acknowledged before they are durable.
     LateFsync,
+    /// That an approval is revoked is not written.
+    NoRevocation,
 }
 
 /// Changes operations on their way to the disk.
@@ -44,6 +46,7 @@ impl Tampering {
         match (operation, self.sabotage) {
             (Operation::Append(append), Sabotage::NoLeaseCheck) => Some(Operation::Append(trusting(append, journals))),
             (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
+            (Operation::Append(append), Sabotage::NoRevocation) if revokes(append) => None,
             _ => Some(operation.clone()),
         }
     }
@@ -62,6 +65,10 @@ impl Tampering {
         *before += (append.entries.len() - changed.entries.len()) as u64;
         (!changed.entries.is_empty()).then_some(changed)
     }
+}
+
+fn revokes(append: &Append) -> bool {
+    matches!(*append.entries, [Entry::ApprovalRevoked(_)])
 }
 
 fn trusting(append: &Append, journals: &BTreeMap<Text, Journal>) -> Append {

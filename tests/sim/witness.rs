@@ -25,6 +25,8 @@ pub(crate) enum Promise {
     AcknowledgedIsKept,
     /// A run that was told to stop starts nothing more.
     CancelledStartsNothing,
+    /// A call is decided by memory only if an approval of its key stood before it was planned, and was not revoked.
+    MemoryIsTrue,
     /// Every run can be brought to an end.
     RunsCanEnd,
     /// The engine does not panic.
@@ -49,7 +51,7 @@ happenings! {
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments, HandedBack,
+    ChangedArguments, HandedBack, RecalledInRun, RecalledInSession, Revocations,
 }
 
 /// How often each [`Happening`] was seen.
