@@ -48,6 +48,11 @@ class RememberedApproval:
         return {**vars(self), "at": self.at.isoformat()}
 
 
+def _approval(data: dict[str, Any]) -> RememberedApproval:
+    at = _EPOCH + timedelta(microseconds=data.pop("at"))
+    return RememberedApproval(**data, at=at)
+
+
 class ApprovalMemory:
     """What a database knows of approvals that answer later calls."""
 
@@ -73,7 +78,7 @@ class ApprovalMemory:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
         found: list[dict[str, Any]] = json.loads(self.native.approvals(run_id, session_id, limit))
-        return [RememberedApproval(**{**data, "at": _EPOCH + timedelta(microseconds=data["at"])}) for data in found]
+        return [_approval(data) for data in found]
 
     def revoke(self, requirement_id: str, *, by: str | None = None) -> bool:
         """End that an approval answers later calls: those that are asked for from now on are asked about again.

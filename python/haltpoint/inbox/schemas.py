@@ -58,8 +58,8 @@ DECISIONS: dict[str, Schema] = {
             "remember": {
                 "type": ["string", "null"],
                 "enum": [*get_args(RememberScope), None],
-                "description": "Lets later calls of the tool run without asking: those of the run, or of all runs of its "
-                "session. Not with tool_args.",
+                "description": "Lets later calls of the tool run without asking: those of the run, or of all runs of "
+                "its session. Not with tool_args.",
             },
             "remember_args": {
                 "type": "boolean",

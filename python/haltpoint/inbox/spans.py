@@ -86,7 +86,8 @@ class _Reader:
     def read(self, kind: str, entry: Mapping[str, Any], at: int) -> None:
         for call in entry.get("calls", ()):
             self._names[call["id"]] = call["name"]
-            self._needed[call["id"]] = (call.get("rules") or {}).get("approvals", 1)
+            rules: Mapping[str, Any] = call.get("rules") or {}
+            self._needed[call["id"]] = rules.get("approvals", 1)
         read = _READ.get(kind)
         if read is not None:
             read(self, entry, at)

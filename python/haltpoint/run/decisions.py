@@ -21,6 +21,7 @@ __all__ = [
     "Decision",
     "RequirementKind",
     "apply_decision",
+    "confirm_decision",
     "confirmation_decision",
     "contradicts",
     "converted_value",
@@ -59,6 +60,12 @@ def unfilled_fields(execution: ToolExecution) -> list[str]:
     """Return the names of the input fields that have no value."""
     schema = execution.user_input_schema or ()
     return [field["name"] for field in schema if field.get("value") is None]
+
+
+def confirm_decision(tool_args: dict[str, Any] | None, remember: dict[str, Any] | None) -> Decision:
+    """Return the decision that lets a call run, with what it says beyond that."""
+    said = {"type": "confirm", "tool_args": tool_args, "remember": remember}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def confirmation_decision(execution: ToolExecution) -> Decision | None:

@@ -14,6 +14,7 @@ from haltpoint.run.decisions import (
     Decision,
     RequirementKind,
     apply_decision,
+    confirm_decision,
     confirmation_decision,
     contradicts,
     input_decision,
@@ -21,8 +22,8 @@ from haltpoint.run.decisions import (
     result_decision,
     same_decision,
 )
-from haltpoint.run.requirement_data import merged_execution
 from haltpoint.run.remembering import RememberScope, memory_of
+from haltpoint.run.requirement_data import merged_execution
 from haltpoint.run.requirement_errors import conflict_error, expired_error, wrong_kind_error
 from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.terms import restore_terms, terms_data
@@ -42,8 +43,7 @@ class RunRequirement(RequirementState):
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
-    `RequirementExpiredError`. Each of the methods takes `by=`: who decides,
-    which is kept with the decision.
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision.
 
     Attributes:
         id: id of the requirement.
@@ -63,7 +63,7 @@ class RunRequirement(RequirementState):
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.
-        revoked: who ended that its approval answers later calls, and when: a dict of `by` and `at` (ISO 8601); else None.
+        revoked: who ended that its approval answers later calls, and when: a dict of `by` and `at` (ISO 8601), or None.
     """
 
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
@@ -92,16 +92,15 @@ class RunRequirement(RequirementState):
 
         Raises:
             ValueError: this requirement is not a confirmation.
-            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't; or `remember` is something else,
-                comes with changed arguments, or is refused by the tool (`always_ask=True`). That a run has no session
-                shows when the decision is committed.
+            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't; or `remember` is something
+                else, comes with changed arguments, or is refused by the tool (`always_ask=True`). That a run has no
+                session shows when the decision is committed.
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
         memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
-        said = {"type": "confirm", "tool_args": changed, "remember": memory}
-        self._decide({key: value for key, value in said.items() if value is not None}, by)
+        self._decide(confirm_decision(changed, memory), by)
 
     def reject(self, note: str | None = None, *, by: str | None = None) -> None:
         """Keep the call from running; the model is told so, with the note.
@@ -239,7 +238,7 @@ class RunRequirement(RequirementState):
         return self._waiter(self).__await__()
 
     def take_terms(self, data: Mapping[str, Any]) -> None:
-        """Take over how long it waits, for how many people, who has confirmed, and so on, from what the engine tells."""
+        """Take over what the engine tells beside the decision: how long it waits, who has confirmed, and so on."""
         restore_terms(self, data)
         if self.is_expired:
             self.drop_draft()

@@ -135,9 +135,7 @@ def _page_of(page: Page, run_id: str) -> None:
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 @pytest.mark.parametrize("session_id", [None, "shop"])
-def test_a_person_chooses_which_later_calls_are_meant(
-    browser: Browser, tmp_path: Path, session_id: str | None
-) -> None:
+def test_a_person_chooses_which_later_calls_are_meant(browser: Browser, tmp_path: Path, session_id: str | None) -> None:
     db_file = tmp_path / "runs.db"
     with SqliteDatabase(db_file) as db:
         run_id = _painter(db, session_id).do(Task("Paint."), return_output=True).run_id

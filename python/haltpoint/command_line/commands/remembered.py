@@ -43,13 +43,11 @@ _MOST_OF_CALL = 300
 @watch_option
 @database_option
 @json_option
-def command(
-    run_id: str | None, session_id: str | None, limit: int, watch: bool, db_file: Path, as_json: bool
-) -> None:
+def command(run_id: str | None, session_id: str | None, limit: int, watch: bool, db_file: Path, as_json: bool) -> None:
     """List the approvals that let later calls run without asking, newest first.
 
-    They were given with approve --remember; haltpoint revoke ends one. Through a pipe: id, time, "run" or "session", the
-    id of that, who approved, and the calls, with a tab between them. With --json: one JSON object a line.
+    They were given with approve --remember; haltpoint revoke ends one. Through a pipe: id, time, "run" or "session",
+    the id of that, who approved, and the calls, with a tab between them. With --json: one JSON object a line.
     """
     with opened(db_file) as database:
         output = Output(as_json=as_json)
