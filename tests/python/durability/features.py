@@ -105,6 +105,12 @@ def ship(item: str) -> str:
     raise AssertionError
 
 
+@tool(external_execution=True, expires_after=0.000001)
+def hasten(item: str) -> str:
+    """Ship an item at once; nobody is ever quick enough."""
+    raise AssertionError
+
+
 @tool(requires_user_input=True, user_input_fields=["name"])
 def label(item: str, name: str) -> str:
     """Label an item with a name that a person says."""
@@ -163,7 +169,8 @@ class Feature:
         replies: what the model says.
         tools: what it may call.
         processes: what each process does: "start", "go on" (decide nothing), "decide" (go on and answer what is asked),
-            "cancel", or what has to do with workers: "submit", "work", and "hand back" once the model has replied.
+            "remember" (confirm, with all later calls of the tool, and go on), "revoke" (that), "cancel", or what has to
+            do with workers: "submit", "work", and "hand back" once the model has replied.
         response_format: of the answer.
         dies: which of the processes is killed by its own tool.
     """
@@ -227,6 +234,18 @@ FEATURES = {
             [weigh, pay],
             ("submit", "hand back", "work", "decide"),
         ),
+        Feature(
+            "remembered approvals",
+            [
+                wants("pay", amount=30),
+                wants_all(("pay", {"amount": 40}), ("ship", {"item": "crate"})),
+                wants("pay", amount=50),
+                "paid",
+            ],
+            [pay, ship],
+            ("start", "remember", "revoke", "decide"),
+        ),
+        Feature("expiry", [wants("hasten", item="crate"), "too late"], [hasten], ("start", "go on")),
         Feature(
             "dynamic input",
             [wants("get_user_input", fields=[_NAME]), wants("weigh", item="crate"), "done"],
