@@ -81,7 +81,12 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
 
 
 _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]]] = {
-    "approve": lambda requirement, form: {"type": "confirm", **_memory(form)},
+    "approve": lambda requirement, form: {"type": "confirm"},
+    "approve_later": lambda requirement, form: {
+        "type": "confirm",
+        "remember": form.get("remember", "run"),
+        "remember_args": "remember_args" in form,
+    },
     "approve_changed": lambda requirement, form: {
         "type": "confirm",
         "tool_args": _changed_arguments(requirement, form),
@@ -93,12 +98,6 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
     "retry": lambda requirement, form: {"type": "retry"},
     "skip": lambda requirement, form: {"type": "skip", "note": form.get("note") or None},
 }
-
-
-def _memory(form: Mapping[str, str]) -> dict[str, Any]:
-    """Which later calls are meant, too; that they need the same arguments says nothing where none are."""
-    scope = form.get("remember")
-    return {"remember": scope, "remember_args": "remember_args" in form} if scope else {}
 
 
 def _argument_field(place: int, name: str, value: Any) -> Field:

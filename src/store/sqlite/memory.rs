@@ -61,15 +61,21 @@ WHERE m.revoked IS NULL";
 const CAN_ANSWER: &str = "(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')";
 
 pub(super) fn approvals(connection: &Connection, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, Fault> {
-    let sql = format!(
-        "{SELECT} AND {CAN_ANSWER} AND (?1 IS NULL OR r.run_id = ?1) AND (?2 IS NULL OR r.session_id = ?2) \
-         ORDER BY m.requirement DESC LIMIT ?3"
-    );
-    rows(
-        connection,
-        &sql,
-        params![filter.run_id, filter.session_id, filter.limit],
-    )
+    let values = params![filter.limit, filter.run_id, filter.session_id];
+    rows(connection, &sql_of(filter), values)
+}
+
+/// A condition that is not asked for keeps no index from being used.
+fn sql_of(filter: &ApprovalFilter) -> String {
+    let of_run = match filter.run_id {
+        Some(_) => "m.run = (SELECT run FROM runs WHERE run_id = ?2)",
+        None => "?2 IS NULL",
+    };
+    let of_session = match filter.session_id {
+        Some(_) => "r.session_id = ?3",
+        None => "?3 IS NULL",
+    };
+    format!("{SELECT} AND {CAN_ANSWER} AND {of_run} AND {of_session} ORDER BY m.requirement DESC LIMIT ?1")
 }
 
 pub(super) fn approvals_for(connection: &Connection, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, Fault> {
@@ -100,4 +106,51 @@ fn rows(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec
     };
     let found = statement.query_map(values, read)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::super::schema::MIGRATIONS;
+    use super::*;
+
+    /// How SQLite finds what `sql` asks for.
+    fn plan(sql: &str) -> String {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in MIGRATIONS {
+            connection.execute_batch(step).unwrap();
+        }
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let unbound = vec![None::<i64>; statement.parameter_count()];
+        let steps = statement.query_map(rusqlite::params_from_iter(unbound), |row| row.get(3));
+        steps.unwrap().collect::<Result<Vec<String>, _>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn what_may_answer_a_call_is_found_by_its_run_and_by_its_session() {
+        let plan = plan(&sql_for());
+        for step in [
+            "remembered_in_run (run=? AND key=?)",
+            "remembered_in_session (session_id=? AND key=?)",
+        ] {
+            assert!(plan.contains(step), "{step} is no part of\n{plan}");
+        }
+        assert!(!plan.contains("SCAN m"), "{plan}");
+    }
+
+    #[test]
+    fn the_approvals_of_a_run_or_a_session_are_found_by_it() {
+        let of_run = ApprovalFilter {
+            run_id: Some("r".into()),
+            ..ApprovalFilter::default()
+        };
+        let of_session = ApprovalFilter {
+            session_id: Some("s".into()),
+            ..ApprovalFilter::default()
+        };
+        for filter in [of_run, of_session] {
+            let plan = plan(&sql_of(&filter));
+            assert!(plan.contains("remembered_in_run (run=?)"), "{plan}");
+        }
+    }
 }

@@ -116,7 +116,7 @@ def test_a_tool_that_always_asks_is_offered_for_this_call_only(db: InMemoryDatab
     agent = Agent(ScriptedModel([wants("launch", pad=3), "finished"]), db=db, tools=[launch])
     run = agent.do(Task("Launch."), return_output=True)
     app = create_app(db, authenticate=lambda request: "ann")
-    assert "Approve for" not in asked(app, "GET", f"/runs/{run.run_id}").text
+    assert "Approve later calls" not in asked(app, "GET", f"/runs/{run.run_id}").text
     refused = _post(db, f"{run.requirements[0].id}/decision", {"type": "confirm", "remember": "run"})
     assert (refused.status, "always_ask" in refused.json["message"]) == (422, True)
 
@@ -141,12 +141,13 @@ def test_a_person_chooses_which_later_calls_are_meant(browser: Browser, tmp_path
         run_id = _painter(db, session_id).do(Task("Paint."), return_output=True).run_id
         with Inbox(CommandLine(db_file)) as inbox, signed_in(browser, inbox) as page:
             _page_of(page, run_id)
-            choice = page.get_by_label("Approve for")
-            offered = ["", "run"] if session_id is None else ["", "run", "session"]
+            page.get_by_text("Approve later calls, too").click()
+            choice = page.get_by_label("This call, and later calls of paint")
+            offered = ["run"] if session_id is None else ["run", "session"]
             assert choice.locator("option").evaluate_all("all => all.map(one => one.value)") == offered
             choice.select_option(offered[-1])
-            page.get_by_label("later ones only with these arguments").check()
-            page.get_by_role("button", name="Approve", exact=True).click()
+            page.get_by_label("only with these arguments").check()
+            page.get_by_role("button", name="Approve this and later calls").click()
             expect(page.locator("#done")).to_contain_text("paint: approved by ann")
             where = "this run" if session_id is None else "this session"
             decided = page.get_by_role("region", name="Who decided")
@@ -159,7 +160,7 @@ def test_a_person_chooses_which_later_calls_are_meant(browser: Browser, tmp_path
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
-def test_unless_somebody_chooses_otherwise_an_approval_is_for_one_call(browser: Browser, tmp_path: Path) -> None:
+def test_an_approval_is_for_one_call_unless_somebody_says_otherwise(browser: Browser, tmp_path: Path) -> None:
     db_file = tmp_path / "runs.db"
     with SqliteDatabase(db_file) as db:
         run_id = _painter(db).do(Task("Paint."), return_output=True).run_id
