@@ -79,15 +79,39 @@ pub struct Confirmation {
     /// All arguments to run with, a JSON object, where they are not those that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub tool_args: Option<Json>,
+    /// Which later calls of the tool may run without asking, where any may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remember: Option<Remember>,
 }
 
 impl Confirmation {
     fn says_the_same(&self, other: &Self) -> bool {
-        match (&self.tool_args, &other.tool_args) {
+        let same_args = match (&self.tool_args, &other.tool_args) {
             (Some(first), Some(second)) => first.is_same_value(second),
             (first, second) => first.is_none() && second.is_none(),
-        }
+        };
+        same_args && self.remember == other.remember
     }
+}
+
+/// Which later calls of a tool an approval answers, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remember {
+    /// Those of which runs.
+    pub scope: RememberScope,
+    /// Only those with the same arguments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_arguments: bool,
+}
+
+/// In which runs an approval is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RememberScope {
+    /// In the run that it was given in.
+    Run,
+    /// In all runs of that run's session.
+    Session,
 }
 
 /// A decision as it is written. JSON that is kept to the byte cannot be read behind a tag, so the tag is looked at last.
@@ -97,6 +121,8 @@ struct WrittenDecision {
     kind: Text,
     #[serde(default, deserialize_with = "Json::present")]
     tool_args: Option<Json>,
+    #[serde(default)]
+    remember: Option<Remember>,
     #[serde(default)]
     note: Option<Text>,
     #[serde(default)]
@@ -113,6 +139,7 @@ impl TryFrom<WrittenDecision> for Decision {
         Ok(match &*written.kind {
             "confirm" => Self::Confirm(Confirmation {
                 tool_args: written.tool_args,
+                remember: written.remember,
             }),
             "reject" => Self::Reject { note: written.note },
             "input" => Self::Input {
@@ -136,6 +163,15 @@ impl Decision {
     #[must_use]
     pub fn confirm() -> Self {
         Self::Confirm(Confirmation::default())
+    }
+
+    /// Which later calls it answers, too.
+    #[must_use]
+    pub fn remember(&self) -> Option<Remember> {
+        match self {
+            Self::Confirm(confirmation) => confirmation.remember,
+            _ => None,
+        }
     }
 
     /// Whether both decide the same, in whatever words.

@@ -1,6 +1,7 @@
 //! The only place where things come together: apply an input, commit what follows, then hand out the effects, in that order.
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
+mod approvals;
 mod ending;
 mod errors;
 mod expiry;
@@ -13,6 +14,7 @@ mod outside;
 mod verify;
 mod workers;
 
+pub use approvals::{StandingApproval, approvals, revoke};
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
 pub use handed::{Handed, Later};

@@ -11,7 +11,9 @@ use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
 use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::store::{OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{
+    ApprovalFilter, OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError,
+};
 use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
 
@@ -379,6 +381,43 @@ impl PyDatabase {
         let found = self.read_now(py, move |store| session::requirements(store, &filter))?;
         let text = serde_json::to_string(&found.views).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok((text, damage(py, found.damaged)))
+    }
+
+    /// Approvals that answer later calls, as JSON, a list, newest first.
+    fn approvals(
+        &self,
+        py: Python<'_>,
+        run_id: Option<String>,
+        session_id: Option<String>,
+        limit: u32,
+    ) -> PyResult<String> {
+        let filter = ApprovalFilter {
+            run_id: run_id.map(Into::into),
+            session_id: session_id.map(Into::into),
+            limit,
+        };
+        let found = self.read_now(py, move |store| session::approvals(store, &filter))?;
+        serde_json::to_string(&found).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Revokes a remembered approval, waiting for the disk. False: that was done before.
+    fn revoke(&self, py: Python<'_>, requirement_id: String, by: Option<String>) -> PyResult<bool> {
+        let outcome = py.detach(|| {
+            let (sender, receiver) = mpsc::channel();
+            let then = Box::new(move |revoked| {
+                // The receiver is gone only when this call was torn down with its thread.
+                let _ = sender.send(revoked);
+            });
+            session::revoke(
+                &self.store,
+                requirement_id.into(),
+                by.map(Into::into),
+                clock::now(),
+                then,
+            );
+            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
+        });
+        outcome.map_err(|error| exception(py, &error))
     }
 
     /// Writes that nobody decided in time what is due: of one run, or of all that are not stopped. Returns how many requirements

@@ -72,7 +72,8 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("expired_at", datetime(py, *at)?)?;
             "RequirementExpiredError"
         }
-        StoreError::RequirementNotFound { run_id, requirement_id } => {
+        StoreError::RequirementNotFound { run_id, requirement_id }
+        | StoreError::NotRemembered { run_id, requirement_id } => {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("requirement_id", &**requirement_id)?;
             "InvalidResolutionError"
@@ -123,7 +124,11 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
     let requirement_id = match error {
         DecisionError::Unknown { requirement_id, .. }
         | DecisionError::WrongKind { requirement_id, .. }
+        | DecisionError::Nowhere { requirement_id }
         | DecisionError::Nameless { requirement_id, .. }
+        | DecisionError::NotToBeRemembered { requirement_id, .. }
+        | DecisionError::NotRemembered { requirement_id }
+        | DecisionError::OnlyRepeats { requirement_id, .. }
         | DecisionError::Fields { requirement_id, .. } => &**requirement_id,
     };
     let attributes = [("requirement_id", requirement_id)].into_py_dict(py)?;

@@ -1,7 +1,7 @@
 //! What the driver reports, in the form that Python hands it over.
 
 use haltpoint_engine::journal::{
-    AskingRules, Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, ToolFacts, Usage,
+    AskingRules, Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Remembered, ToolFacts, Usage,
 };
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::Verdict;
@@ -27,6 +27,8 @@ pub(crate) struct PyPlannedCall {
     refused: Option<String>,
     /// JSON of what holds for the asking, where anything does.
     rules: Option<String>,
+    /// JSON of the earlier approval that answers it, where there is one.
+    remembered: Option<String>,
 }
 
 /// A model's reply, and what the driver makes of it.
@@ -92,7 +94,8 @@ fn verdict(output: Option<String>, refused: Option<String>, gave_up: Option<Stri
 }
 
 impl PyPlannedCall {
-    fn into_planned(self) -> PyResult<PlannedCall> {
+    /// The call as the engine plans it.
+    pub(crate) fn into_planned(self) -> PyResult<PlannedCall> {
         let tool = self.module.zip(self.digest).map(|(module, digest)| ToolFacts {
             module: module.into(),
             digest: digest.into(),
@@ -110,13 +113,20 @@ impl PyPlannedCall {
             fields: self.fields.map(parse_json).transpose()?,
             answers_are_result: self.answers_are_result,
             refused: self.refused.map(Text::from),
-            rules: self.rules.map(asking_rules).transpose()?.unwrap_or_default(),
+            rules: AskingRules {
+                remembered: self.remembered.map(remembered).transpose()?,
+                ..self.rules.map(asking_rules).transpose()?.unwrap_or_default()
+            },
         })
     }
 }
 
 fn asking_rules(text: String) -> PyResult<AskingRules> {
     serde_json::from_str(&text).map_err(|error| PyValueError::new_err(format!("no rules for asking: {error}")))
+}
+
+fn remembered(text: String) -> PyResult<Remembered> {
+    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(format!("no earlier approval: {error}")))
 }
 
 /// The kind of requirement of that name.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind};
+use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind, Remembered};
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
@@ -16,9 +16,10 @@ use pyo3::types::{PyList, PyString};
 use crate::clock;
 use crate::completions::{CompletionSender, IntoValue};
 use crate::conversation::Conversation;
+use crate::database::deliver;
 use crate::effects;
 use crate::errors::exception;
-use crate::inputs::{PyModelReplied, in_doubt_rule};
+use crate::inputs::{PyModelReplied, PyPlannedCall, in_doubt_rule};
 use crate::snapshot::Snapshot;
 use crate::watch::OutsiderNotice;
 
@@ -241,6 +242,17 @@ impl PySession {
         })
     }
 
+    /// Looks for earlier approvals that answer these calls. The ticket's value is a list with the JSON of one, or None, for each.
+    fn recall_approvals(&self, calls: Vec<PyPlannedCall>) -> PyResult<u64> {
+        let calls = calls.into_iter().map(PyPlannedCall::into_planned);
+        let calls = calls.collect::<PyResult<_>>()?;
+        let sender = self.sender.clone();
+        let ticket = sender.next_ticket();
+        let then = Box::new(move |found| deliver(sender, ticket, found, recalled_to_python));
+        self.with_run(|session| session.recall_approvals(calls, then))?;
+        Ok(ticket)
+    }
+
     fn notify_model_replied<'py>(&self, py: Python<'py>, reply: PyModelReplied) -> PyResult<PyHanded<'py>> {
         let (reply, verdict) = reply.into_input()?;
         self.feed(py, |session, deliver| {
@@ -350,6 +362,15 @@ impl PySession {
     fn close(&self) {
         self.lock().take();
     }
+}
+
+fn recalled_to_python(py: Python<'_>, found: Vec<Option<Remembered>>) -> PyResult<Py<PyAny>> {
+    let written = found
+        .iter()
+        .map(|found| found.as_ref().map(serde_json::to_string).transpose());
+    let written = written.collect::<Result<Vec<_>, _>>();
+    let written = written.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    Ok(PyList::new(py, written)?.into_any().unbind())
 }
 
 /// Name, module and schema digest of a tool.

@@ -23,7 +23,7 @@ impl OutsiderNotice {
 
 #[pymethods]
 impl OutsiderNotice {
-    /// The entry's kind: `requirement_decided`, `requirement_expired` or `cancel_requested`.
+    /// The entry's kind: `requirement_decided`, `requirement_expired`, `approval_revoked` or `cancel_requested`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.notice.record.entry.kind()
@@ -35,6 +35,7 @@ impl OutsiderNotice {
         match &self.notice.record.entry {
             Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
             Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
+            Entry::ApprovalRevoked(revoked) => Some(&revoked.requirement_id),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
     from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
+    from haltpoint.db.remembering import RememberedApproval
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
         AuditKeyError,
@@ -101,6 +102,7 @@ __all__ = [
     "ModelRequest",
     "NotStarted",
     "NotificationWarning",
+    "RememberedApproval",
     "RequirementConflictError",
     "RequirementExpiredError",
     "RunBusyError",
@@ -146,6 +148,7 @@ _MODULES = {
     "haltpoint.agent": ("Agent",),
     "haltpoint.compatibility": ("install_as_upsonic",),
     "haltpoint.db.database": ("InMemoryDatabase", "SqliteDatabase"),
+    "haltpoint.db.remembering": ("RememberedApproval",),
     "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (
         "FunctionModel",

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::Remembered;
 use super::requirements::{is_one, one};
 use crate::Text;
 
@@ -17,6 +18,12 @@ pub struct AskingRules {
     /// How many different people must confirm; 1 or more.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub approvals: u32,
+    /// No approval of an earlier call answers it, and its own answers no later one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always_ask: bool,
+    /// The earlier approval that answers it, where one stood when the call was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<Remembered>,
 }
 
 impl Default for AskingRules {
@@ -25,6 +32,8 @@ impl Default for AskingRules {
             answer: None,
             expiry: None,
             approvals: one(),
+            always_ask: false,
+            remembered: None,
         }
     }
 }

@@ -75,6 +75,7 @@ kinds! {
     RequirementOpened => "requirement_opened",
     RequirementDecided => "requirement_decided",
     RequirementExpired => "requirement_expired",
+    ApprovalRevoked => "approval_revoked",
     RunPaused => "run_paused",
     CancelRequested => "cancel_requested",
     RunCancelled => "run_cancelled",

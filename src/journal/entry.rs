@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::asking::AskingRules;
+use super::memory::ApprovalRevoked;
 use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
 use crate::requirement::{Fields, RequirementKind};
 use crate::{Json, Text};
@@ -35,6 +36,8 @@ pub enum Entry {
     RequirementDecided(RequirementDecided),
     /// Nobody decided in time.
     RequirementExpired(RequirementExpired),
+    /// A remembered approval answers no further calls.
+    ApprovalRevoked(ApprovalRevoked),
     /// Nothing is left to do until somebody decides.
     RunPaused(RunPaused),
     /// Somebody wants the run to stop.

@@ -8,6 +8,7 @@ mod audit_key;
 mod chain;
 mod codec;
 mod entry;
+mod memory;
 mod requirements;
 
 pub use asking::{AskingRules, Expiry, OnExpiry, RuleAnswer};
@@ -19,6 +20,7 @@ pub use entry::{
     PlannedCall, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted,
     ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
+pub use memory::{ApprovalRevoked, Remembered, memory_key};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 
 use crate::Timestamp;

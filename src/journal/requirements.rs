@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::Remembered;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
 
@@ -72,6 +73,12 @@ pub struct RequirementDecided {
     /// Who decided, as far as they said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Text>,
+    /// Which later calls it answers, where it is remembered: those of this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_key: Option<Text>,
+    /// The earlier approval that this one repeats, where nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<Remembered>,
 }
 
 /// Nobody decided in time.

@@ -119,7 +119,11 @@ impl Run {
             kind,
             terms: terms(&call.plan.rules, kind, at),
         };
+        let repeated = self.repeated_approval(&call.plan, &opened);
         self.record(Entry::RequirementOpened(opened), at, transition);
+        if let Some(decided) = repeated {
+            self.record(decided, at, transition);
+        }
     }
 
     fn reconcile(&mut self, place: usize, transition: &mut Transition) {

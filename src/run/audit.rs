@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::journal::{CancelRequested, Entry, Record, hexadecimal};
+use crate::journal::{CancelRequested, Entry, Record, Remembered, hexadecimal};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text};
 
@@ -22,6 +22,9 @@ pub struct AuditRecord {
     pub by: Option<Text>,
     /// The requirement; `None` for what concerns the whole run.
     pub requirement: Option<AuditedRequirement>,
+    /// The earlier approval that a confirmation repeats, where nobody was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remembered_from: Option<Remembered>,
     /// For a cancel request: whether tools were to be stopped in their middle.
     pub interrupt: Option<bool>,
     /// The chain's hash of the entry, in hexadecimal digits.
@@ -70,6 +73,7 @@ fn concerned(entry: &Entry) -> Option<&Text> {
     match entry {
         Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
         Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
+        Entry::ApprovalRevoked(revoked) => Some(&revoked.requirement_id),
         _ => None,
     }
 }
@@ -88,12 +92,18 @@ impl Run {
                 Some(AuditRecord {
                     by: decided.by.clone(),
                     requirement: Some(requirement),
+                    remembered_from: decided.remembered.clone(),
                     ..bare(record, action(&decided.decision))
                 })
             }
             Entry::RequirementExpired(expired) => Some(AuditRecord {
                 requirement: Some(self.audited_requirement(&expired.requirement_id, shown?, None)?),
                 ..bare(record, "expired")
+            }),
+            Entry::ApprovalRevoked(revoked) => Some(AuditRecord {
+                by: revoked.by.clone(),
+                requirement: Some(self.audited_requirement(&revoked.requirement_id, shown?, None)?),
+                ..bare(record, "approval_revoked")
             }),
             Entry::CancelRequested(cancel) => Some(cancellation(record, cancel)),
             _ => None,
@@ -132,6 +142,7 @@ fn bare(record: &Record, action: &'static str) -> AuditRecord {
         action,
         by: None,
         requirement: None,
+        remembered_from: None,
         interrupt: None,
         hash: hexadecimal(&record.hash),
     }

@@ -21,6 +21,12 @@ pub enum DecisionError {
         /// The id asked for.
         requirement_id: Text,
     },
+    /// The database has no such requirement.
+    #[error("no requirement {requirement_id} in this database")]
+    Nowhere {
+        /// The id asked for.
+        requirement_id: Text,
+    },
     /// A decision of another kind is needed.
     #[error("requirement {requirement_id} needs {needed}; it cannot be {given}")]
     WrongKind {
@@ -40,6 +46,32 @@ pub enum DecisionError {
         requirement_id: Text,
         /// How many must confirm.
         needed: u32,
+    },
+    /// The approval cannot answer later calls.
+    #[error("requirement {requirement_id} cannot be remembered: {problem}")]
+    NotToBeRemembered {
+        /// The requirement.
+        requirement_id: Text,
+        /// Why not.
+        problem: String,
+    },
+    /// There is nothing to revoke.
+    #[error("requirement {requirement_id} has no remembered approval that could be revoked")]
+    NotRemembered {
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The approval only repeats another one, which is the one to revoke.
+    #[error(
+        "requirement {requirement_id} was confirmed by memory of requirement {origin} in run {origin_run}: revoke that one"
+    )]
+    OnlyRepeats {
+        /// The requirement.
+        requirement_id: Text,
+        /// The one that was remembered.
+        origin: Text,
+        /// Its run.
+        origin_run: Text,
     },
     /// The answers name a field that was not asked for, or leave one out.
     #[error("requirement {requirement_id}: {problem}")]
@@ -86,10 +118,13 @@ impl Run {
             requirement_id: requirement.id.clone(),
             problem,
         })?;
+        let memory_key = self.key_of(requirement, &decision)?;
         Ok(Entry::RequirementDecided(RequirementDecided {
             requirement_id: requirement.id.clone(),
             decision,
             by,
+            memory_key,
+            remembered: None,
         }))
     }
 }

@@ -137,6 +137,7 @@ impl Run {
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
             Entry::RequirementExpired(expired) => self.named(&expired.requirement_id)?.expired = Some(at),
+            Entry::ApprovalRevoked(revoked) => self.fold_revoked(revoked, at)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
             Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),
@@ -279,20 +280,17 @@ impl Run {
             approvals: Vec::new(),
             decided: None,
             expired: None,
+            revoked: None,
         });
         Ok(())
     }
 
     fn fold_decided(&mut self, decided: &RequirementDecided, at: Timestamp) -> Result<(), String> {
-        self.named(&decided.requirement_id)?.take(Decided {
-            decision: decided.decision.clone(),
-            by: decided.by.clone(),
-            at,
-        });
+        self.named(&decided.requirement_id)?.take(Decided::new(decided, at));
         Ok(())
     }
 
-    fn named(&mut self, requirement_id: &str) -> Result<&mut Requirement, String> {
+    pub(super) fn named(&mut self, requirement_id: &str) -> Result<&mut Requirement, String> {
         let index = self.requirement_index.get(requirement_id);
         let index = index.ok_or_else(|| format!("requirement {requirement_id}"))?;
         Ok(&mut self.requirements[*index])

@@ -1,7 +1,7 @@
 //! What a run needs from outside, and what became of it.
 
-use crate::journal::Terms;
-use crate::requirement::{Decision, RequirementKind};
+use crate::journal::{Remembered, RequirementDecided, Terms};
+use crate::requirement::{Decision, Remember, RequirementKind};
 use crate::{Text, Timestamp};
 
 /// What the run needs, or needed, from outside.
@@ -25,6 +25,8 @@ pub struct Requirement {
     pub decided: Option<Decided>,
     /// Since when nobody can decide any more, because nobody did in time.
     pub expired: Option<Timestamp>,
+    /// That its approval answers no later calls any more.
+    pub revoked: Option<Revocation>,
 }
 
 impl Requirement {
@@ -36,7 +38,8 @@ impl Requirement {
 
     /// Takes a decision in; one of several approvals leaves the requirement open.
     pub(super) fn take(&mut self, decided: Decided) {
-        if self.terms.approvals <= 1 || !matches!(decided.decision, Decision::Confirm(_)) {
+        let is_final = decided.remembered.is_some() || !matches!(decided.decision, Decision::Confirm(_));
+        if is_final || self.terms.approvals <= 1 {
             self.decided = Some(decided);
             return;
         }
@@ -60,6 +63,13 @@ impl Requirement {
             by: Some(names.join(", ").into()),
             ..last.clone()
         })
+    }
+
+    /// Which later calls its approval answers by their key, where it was to be remembered and was not revoked.
+    #[must_use]
+    pub fn standing(&self) -> Option<(Remember, &Text)> {
+        let decided = self.decided.as_ref().filter(|_| self.revoked.is_none())?;
+        Some((decided.decision.remember()?, decided.memory_key.as_ref()?))
     }
 
     /// What was decided.
@@ -88,6 +98,31 @@ pub struct Decided {
     /// What.
     pub decision: Decision,
     /// Who.
+    pub by: Option<Text>,
+    /// When.
+    pub at: Timestamp,
+    /// Which later calls it answers, where it is remembered: those of this key.
+    pub memory_key: Option<Text>,
+    /// The earlier approval that it repeats, where nobody was asked.
+    pub remembered: Option<Remembered>,
+}
+
+impl Decided {
+    pub(super) fn new(decided: &RequirementDecided, at: Timestamp) -> Self {
+        Self {
+            decision: decided.decision.clone(),
+            by: decided.by.clone(),
+            at,
+            memory_key: decided.memory_key.clone(),
+            remembered: decided.remembered.clone(),
+        }
+    }
+}
+
+/// That an approval answers no later calls any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Who said so.
     pub by: Option<Text>,
     /// When.
     pub at: Timestamp,

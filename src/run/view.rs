@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::journal::ResponseFormat;
+use crate::journal::{Remembered, ResponseFormat};
 use crate::message::Message;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
 
 use super::ids::idempotency_key;
-use super::requirement::{Decided, Requirement};
+use super::requirement::{Decided, Requirement, Revocation};
 use super::state::{Call, CallState, Run, Step};
 
 /// A run as users see it. Times are microseconds since the Unix epoch, except where a field says otherwise.
@@ -86,6 +86,19 @@ pub struct RequirementView {
     approvals_needed: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     approvals: Vec<ApprovalView>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    always_ask: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remembered_from: Option<Remembered>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<RevocationView>,
+}
+
+/// That a remembered approval answers no later calls any more.
+#[derive(Clone, Debug, Serialize)]
+struct RevocationView {
+    by: Option<Text>,
+    at: String,
 }
 
 /// One of several people who must confirm, and did.
@@ -214,6 +227,9 @@ impl Run {
             expired_at: requirement.expired.map(iso),
             approvals_needed: (requirement.terms.approvals > 1).then_some(requirement.terms.approvals),
             approvals: requirement.approvals.iter().map(approval_view).collect(),
+            always_ask: call.plan.rules.always_ask,
+            remembered_from: decided.and_then(|decided| decided.remembered.clone()),
+            revoked: requirement.revoked.as_ref().map(revocation_view),
         }
     }
 
@@ -312,6 +328,13 @@ impl Run {
             tool_calls: self.calls.len() as u64,
             duration: seconds(self.active_us.saturating_add(running)),
         }
+    }
+}
+
+fn revocation_view(revoked: &Revocation) -> RevocationView {
+    RevocationView {
+        by: revoked.by.clone(),
+        at: iso(revoked.at),
     }
 }
 

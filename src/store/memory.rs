@@ -11,11 +11,11 @@ use super::late_cancel;
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease, RequirementState, Verdict};
 use super::{
-    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord, OverdueFilter,
-    RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutsiderRecord,
+    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, Entry, JournalEnd, Record};
-use crate::requirement::RequirementKind;
+use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
 use run::MemoryRun;
 
@@ -392,6 +392,34 @@ impl Store for MemoryStore {
             .take(filter.limit as usize)
             .map(|(row, _)| row.clone())
             .collect())
+    }
+
+    fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        let is_meant = |row: &RequirementRow| {
+            let Ok(run) = self.run(&row.run_id) else { return false };
+            let of_run = filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id);
+            let of_session = filter.session_id.is_none() || filter.session_id == run.row.session_id;
+            let is_over = run.row.status == RunStatus::Completed;
+            let can_answer = |(scope, _)| scope == RememberScope::Session || !is_over;
+            of_run && of_session && run.standing(&row.requirement_id).is_some_and(can_answer)
+        };
+        let rows = self.requirements.iter().rev().map(|(row, _)| row);
+        let meant = rows.filter(|row| is_meant(row));
+        Ok(meant.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
+        let may_answer = |row: &RequirementRow| {
+            let Ok(run) = self.run(&row.run_id) else { return false };
+            let Some((scope, key)) = run.standing(&row.requirement_id) else {
+                return false;
+            };
+            let in_session = query.session_id.is_some() && query.session_id == run.row.session_id;
+            let is_meant = row.run_id == query.run_id || (scope == RememberScope::Session && in_session);
+            is_meant && *key == query.key
+        };
+        let rows = self.requirements.iter().rev().map(|(row, _)| row);
+        Ok(rows.filter(|row| may_answer(row)).cloned().collect())
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {

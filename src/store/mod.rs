@@ -16,8 +16,9 @@ mod types;
 
 pub use late_cancel::{CancelWish, Finish, LateCancel};
 pub use types::{
-    Append, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
-    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, StoreError, StoredRun,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutboxClaim,
+    OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus,
+    StoreError, StoredRun,
 };
 
 use std::path::Path;
@@ -121,6 +122,19 @@ pub trait Store: Send {
     /// # Errors
     /// What the store ran into.
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// The requirements whose approvals are remembered and still answer later calls, newest first.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// The requirements whose remembered approvals may answer a call, newest first. What the index says has to be held against
+    /// the journals that it leads to.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError>;
 
     /// The requirements without a decision whose time is over, the longest over first.
     ///

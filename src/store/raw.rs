@@ -3,6 +3,7 @@
 use super::RunRow;
 use super::rules::is_final;
 use crate::journal::{AuditKey, Chain, Entry, RequirementDecided, RequirementOpened, Terms};
+use crate::requirement::RememberScope;
 use crate::{Text, Timestamp};
 
 /// A value, or what keeps it from being read.
@@ -62,6 +63,30 @@ pub struct RawRequirement {
     pub terms: Terms,
     /// The entries of those who confirmed, where several people must.
     pub approvals: Vec<u64>,
+    /// What makes its approval answer later calls.
+    pub memory: Option<RawMemory>,
+}
+
+/// What a row of the index says of an approval that answers later calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawMemory {
+    /// The session whose runs it is remembered for; `None` where it is for its own run.
+    pub session_id: Option<Text>,
+    /// Which calls it answers: those of this key.
+    pub key: Text,
+    /// The entry that revoked it.
+    pub revoked: Option<u64>,
+}
+
+impl RawMemory {
+    fn of(decided: &RequirementDecided, session_id: Option<&Text>) -> Option<Self> {
+        let scope = decided.decision.remember()?.scope;
+        Some(Self {
+            session_id: session_id.filter(|_| scope == RememberScope::Session).cloned(),
+            key: decided.memory_key.clone()?,
+            revoked: None,
+        })
+    }
 }
 
 impl RawRequirement {
@@ -73,17 +98,24 @@ impl RawRequirement {
             decided: None,
             terms: opened.terms,
             approvals: Vec::new(),
+            memory: None,
         }
     }
 
-    fn note(&mut self, decided: &RequirementDecided, seq: u64) {
-        if is_final(&self.terms, decided) {
-            self.decided = Some(seq);
-            return;
+    fn note(&mut self, decided: &RequirementDecided, seq: u64, session_id: Option<&Text>) {
+        if !is_final(&self.terms, decided) {
+            self.approvals.push(seq);
+            if self.approvals.len() < self.terms.approvals as usize {
+                return;
+            }
         }
-        self.approvals.push(seq);
-        if self.approvals.len() >= self.terms.approvals as usize {
-            self.decided = Some(seq);
+        self.decided = Some(seq);
+        self.memory = RawMemory::of(decided, session_id);
+    }
+
+    fn note_revoked(&mut self, seq: u64) {
+        if let Some(memory) = &mut self.memory {
+            memory.revoked.get_or_insert(seq);
         }
     }
 }
@@ -91,12 +123,19 @@ impl RawRequirement {
 /// The rows that the index has for a journal with these entries, which begin at place 1.
 pub(crate) fn index_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<RawRequirement> {
     let mut rows: Vec<RawRequirement> = Vec::new();
+    let mut session_id = None;
     for (seq, entry) in (1..).zip(entries) {
         match entry {
+            Entry::RunStarted(started) => session_id = started.session_id.as_ref(),
             Entry::RequirementOpened(opened) => rows.push(RawRequirement::opened(opened, seq)),
             Entry::RequirementDecided(decided) => {
                 if let Some(row) = named(&mut rows, &decided.requirement_id) {
-                    row.note(decided, seq);
+                    row.note(decided, seq, session_id);
+                }
+            }
+            Entry::ApprovalRevoked(revoked) => {
+                if let Some(row) = named(&mut rows, &revoked.requirement_id) {
+                    row.note_revoked(seq);
                 }
             }
             Entry::RequirementExpired(expired) => {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{self, AuditKey, Chain, Entry, RequirementDecided, RequirementExpired, RequirementOpened, Terms};
+use crate::journal::{
+    self, ApprovalRevoked, AuditKey, Chain, Entry, RequirementDecided, RequirementExpired, RequirementOpened, Terms,
+};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -22,8 +24,21 @@ pub(super) struct RunState {
 #[derive(Clone, Debug)]
 pub(super) enum RequirementState {
     Open(OpenRequirement),
-    Decided { by: RequirementDecided, at: Timestamp },
-    Expired { at: Timestamp },
+    Decided {
+        by: RequirementDecided,
+        at: Timestamp,
+        is_revoked: bool,
+    },
+    Expired {
+        at: Timestamp,
+    },
+}
+
+impl RequirementState {
+    fn decided(by: RequirementDecided, at: Timestamp) -> Self {
+        let is_revoked = false;
+        Self::Decided { by, at, is_revoked }
+    }
 }
 
 /// A requirement that waits, and who has confirmed it where several people must.
@@ -43,11 +58,11 @@ impl OpenRequirement {
     pub(super) fn after(mut self, decided: &RequirementDecided, at: Timestamp) -> RequirementState {
         let by = decided.clone();
         if is_final(&self.terms, decided) {
-            return RequirementState::Decided { by, at };
+            return RequirementState::decided(by, at);
         }
         self.approvals.push((by.clone(), at));
         if self.approvals.len() >= self.terms.approvals as usize {
-            RequirementState::Decided { by, at }
+            RequirementState::decided(by, at)
         } else {
             RequirementState::Open(self)
         }
@@ -60,7 +75,7 @@ impl OpenRequirement {
 
 /// Whether the decision alone closes the requirement.
 pub(super) fn is_final(terms: &Terms, decided: &RequirementDecided) -> bool {
-    terms.approvals <= 1 || !matches!(decided.decision, Decision::Confirm(_))
+    terms.approvals <= 1 || decided.remembered.is_some() || !matches!(decided.decision, Decision::Confirm(_))
 }
 
 /// What is to be written of an append.
@@ -118,7 +133,8 @@ pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreEr
 
 fn check_outsider(append: &Append, entry: &Entry, status: RunStatus) -> Result<(), StoreError> {
     match entry {
-        Entry::RequirementDecided(_) | Entry::RequirementExpired(_) => Ok(()),
+        Entry::RequirementDecided(decided) if decided.remembered.is_none() => Ok(()),
+        Entry::RequirementExpired(_) | Entry::ApprovalRevoked(_) => Ok(()),
         Entry::CancelRequested(_) if status == RunStatus::Running => Ok(()),
         Entry::CancelRequested(_) => Err(StoreError::NotRunning {
             run_id: append.run_id.clone(),
@@ -210,6 +226,7 @@ where
             Entry::RequirementOpened(opened) => self.open(opened).map(|()| true),
             Entry::RequirementDecided(decided) => self.decide(decided),
             Entry::RequirementExpired(expired) => self.expire(expired),
+            Entry::ApprovalRevoked(revoked) => self.revoke(revoked),
             _ => Ok(true),
         }
     }
@@ -246,13 +263,14 @@ where
         match self.state(&decided.requirement_id)? {
             RequirementState::Open(open) => {
                 self.check_not_completed()?;
-                if open.terms.are_over(self.at) {
+                // Nobody waits for what is decided as it is opened.
+                if decided.remembered.is_none() && open.terms.are_over(self.at) {
                     let at = open.terms.expires_at.unwrap_or(self.at);
                     return Err(self.expired(&decided.requirement_id, at).into());
                 }
                 self.approve(open, decided)
             }
-            RequirementState::Decided { by: first, at } => self.repeat(decided, &first, at),
+            RequirementState::Decided { by: first, at, .. } => self.repeat(decided, &first, at),
             RequirementState::Expired { at } => Err(self.expired(&decided.requirement_id, at).into()),
         }
     }
@@ -287,11 +305,31 @@ where
                     .insert(requirement_id, RequirementState::Expired { at: self.at });
                 Ok(true)
             }
-            RequirementState::Decided { by, at } => Err(decided_already(&by, at).into()),
+            RequirementState::Decided { by, at, .. } => Err(decided_already(&by, at).into()),
             RequirementState::Expired { at } => {
                 let error = self.expired(requirement_id, at);
                 self.repeated.get_or_insert(error);
                 Ok(false)
+            }
+        }
+    }
+
+    fn revoke(&mut self, revoked: &'a ApprovalRevoked) -> Result<bool, E> {
+        let requirement_id = &revoked.requirement_id;
+        match self.state(requirement_id)? {
+            RequirementState::Decided { by, at, is_revoked } if by.memory_key.is_some() => {
+                if is_revoked {
+                    self.repeated.get_or_insert_with(|| decided_already(&by, at));
+                    return Ok(false);
+                }
+                let is_revoked = true;
+                self.here
+                    .insert(requirement_id, RequirementState::Decided { by, at, is_revoked });
+                Ok(true)
+            }
+            _ => {
+                let (run_id, requirement_id) = (self.run_id.clone(), requirement_id.clone());
+                Err(StoreError::NotRemembered { run_id, requirement_id }.into())
             }
         }
     }

@@ -142,8 +142,8 @@ pub enum Author {
         /// How many entries drivers have appended so far, as this one knows it.
         driver_entries: u64,
     },
-    /// Somebody who does not drive: may append [`Entry::RequirementDecided`] and [`Entry::RequirementExpired`] to a run that is
-    /// not completed, and [`Entry::CancelRequested`] to a run that is running (refused with [`StoreError::NotRunning`] otherwise).
+    /// Somebody who does not drive: may append [`Entry::ApprovalRevoked`] to any run, [`Entry::RequirementDecided`] and
+    /// [`Entry::RequirementExpired`] to one that is not completed, and [`Entry::CancelRequested`] to a run that is running (refused with [`StoreError::NotRunning`] otherwise).
     Outsider,
 }
 
@@ -287,6 +287,28 @@ pub struct OverdueFilter {
     pub limit: u32,
 }
 
+/// Which remembered approvals to list, newest first: those that still answer later calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// Given in this run only.
+    pub run_id: Option<Text>,
+    /// Given in runs of this session only.
+    pub session_id: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which remembered approvals may answer a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalQuery {
+    /// The run that asks: what was given in it counts.
+    pub run_id: Text,
+    /// Its session: what was given there for the whole session counts, too.
+    pub session_id: Option<Text>,
+    /// Of this key only.
+    pub key: Text,
+}
+
 /// Which runs a worker asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueFilter {
@@ -387,6 +409,14 @@ pub enum StoreError {
     /// The run has no such requirement.
     #[error("no requirement {requirement_id} in run {run_id}")]
     RequirementNotFound {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The requirement has no remembered approval.
+    #[error("requirement {requirement_id} of run {run_id} has no remembered approval that could be revoked")]
+    NotRemembered {
         /// The run.
         run_id: Text,
         /// The requirement.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::journal::{
-    AnswerRefused, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule, ModelReplied,
-    OfferedTool, OnExpiry, OutcomeSource, PlannedCall, RequirementDecided, RequirementExpired, RequirementOpened,
-    ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted,
-    Terms, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
+    ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PlannedCall, Remembered, RequirementDecided,
+    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued,
+    RunFailed, RunPaused, RunQueued, RunStarted, Terms, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled,
+    ToolStarted, Usage,
 };
-use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::{Json, Text, Timestamp};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -222,10 +223,23 @@ fn planned_call() -> BoxedStrategy<PlannedCall> {
 
 fn asking_rules() -> impl Strategy<Value = AskingRules> {
     let answer = (any::<bool>(), some_text()).prop_map(|(ask, failure)| RuleAnswer { ask, failure });
-    (option::of(answer), option::of(expiry()), any::<u32>()).prop_map(|(answer, expiry, approvals)| AskingRules {
-        answer,
-        expiry,
-        approvals,
+    let memory = (any::<bool>(), option::of(remembered()));
+    (option::of(answer), option::of(expiry()), any::<u32>(), memory).prop_map(
+        |(answer, expiry, approvals, (always_ask, remembered))| AskingRules {
+            answer,
+            expiry,
+            approvals,
+            always_ask,
+            remembered,
+        },
+    )
+}
+
+fn remembered() -> impl Strategy<Value = Remembered> {
+    (id(), id(), some_text()).prop_map(|(requirement_id, run_id, by)| Remembered {
+        requirement_id,
+        run_id,
+        by,
     })
 }
 
@@ -278,7 +292,12 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
 }
 
 fn confirmation() -> impl Strategy<Value = Confirmation> {
-    option::of(json()).prop_map(|tool_args| Confirmation { tool_args })
+    (option::of(json()), option::of(remember())).prop_map(|(tool_args, remember)| Confirmation { tool_args, remember })
+}
+
+fn remember() -> impl Strategy<Value = Remember> {
+    let scope = select(vec![RememberScope::Run, RememberScope::Session]);
+    (scope, any::<bool>()).prop_map(|(scope, with_arguments)| Remember { scope, with_arguments })
 }
 
 /// Any decision.
@@ -374,12 +393,16 @@ fn about_requirements() -> impl Strategy<Value = Entry> {
             })
         }),
         id().prop_map(|requirement_id| Entry::RequirementExpired(RequirementExpired { requirement_id })),
-        (id(), decision(), some_text()).prop_map(|(requirement_id, decision, by)| Entry::RequirementDecided(
-            RequirementDecided {
+        (id(), decision(), some_text(), some_text(), option::of(remembered())).prop_map(
+            |(requirement_id, decision, by, memory_key, remembered)| Entry::RequirementDecided(RequirementDecided {
                 requirement_id,
                 decision,
-                by
-            }
-        )),
+                by,
+                memory_key,
+                remembered,
+            })
+        ),
+        (id(), some_text())
+            .prop_map(|(requirement_id, by)| Entry::ApprovalRevoked(ApprovalRevoked { requirement_id, by })),
     ]
 }

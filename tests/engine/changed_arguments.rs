@@ -108,6 +108,7 @@ fn arguments_are_kept_to_the_byte() {
     let written = r#"{ "amount" : 1000000000000000000000000000001 }"#;
     let decision = Decision::Confirm(Confirmation {
         tool_args: Some(Json::parse(written.to_owned()).unwrap()),
+        ..Confirmation::default()
     });
     let scenario = scenario.decides("pay", decision).returns("b", "B").continues();
     let started = scenario.run().view(&[]);
@@ -123,6 +124,7 @@ fn the_same_arguments_in_other_words_are_the_same_decision() {
     let decision = |text: &str| {
         Decision::Confirm(Confirmation {
             tool_args: Some(Json::parse(text.to_owned()).unwrap()),
+            ..Confirmation::default()
         })
     };
     let first = decision(r#"{"a": [1, {"x": "\u00e9"}], "b": null}"#);

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use haltpoint_engine::journal::{Entry, InDoubtRule, OnExpiry, PlannedCall};
-use haltpoint_engine::run::CallState;
-use haltpoint_engine::run::Run;
+use haltpoint_engine::requirement::RememberScope;
+use haltpoint_engine::run::{CallState, Requirement, Run};
 use haltpoint_engine::store::RunStatus;
 
 use crate::scenario::{
-    Declared, Scenario, asks_for_answers, asks_user, confirm, external, obliging, plain, refused, rejected,
+    Declared, Scenario, asks_for_answers, asks_user, confirm, external, obliging, plain, refused, rejected, remembered,
     says_and_calls, skipped, supplied,
 };
 
@@ -65,7 +65,7 @@ fn with_terms(call: PlannedCall, dice: &mut Dice) -> PlannedCall {
 
 /// One thing that may happen now.
 fn happens(scenario: Scenario, dice: &mut Dice) -> Scenario {
-    match (dice.roll(15), scenario.run().status()) {
+    match (dice.roll(16), scenario.run().status()) {
         (0, _) => scenario.crashes(),
         (1, RunStatus::Running) => scenario.cancels(),
         (2, RunStatus::Running) => scenario.cancels_and_interrupts(),
@@ -79,6 +79,7 @@ fn happens(scenario: Scenario, dice: &mut Dice) -> Scenario {
         (9, RunStatus::Running) => scenario.hands_back(),
         (10, RunStatus::Running) => scenario.hands_back_in_a_hurry(),
         (11, RunStatus::Running) if dice.roll(3) == 0 => scenario.gets_set_aside(),
+        (12, _) => revokes_something(scenario, dice),
         (_, RunStatus::Running) => progresses(scenario, dice),
         _ => continues(scenario, dice),
     }
@@ -119,7 +120,7 @@ fn progresses(scenario: Scenario, dice: &mut Dice) -> Scenario {
         2 => scenario.model_fails("overloaded"),
         _ => {
             let calls = (0..=dice.roll(4)).map(|_| random_call(dice)).collect();
-            scenario.replies(says_and_calls("Well.", calls))
+            scenario.replies_remembering(says_and_calls("Well.", calls))
         }
     }
 }
@@ -141,7 +142,14 @@ fn decides_something(scenario: Scenario, dice: &mut Dice) -> Scenario {
         return scenario.expires_unheard(&plan.id);
     }
     let obliging = obliging(requirement.kind, plan.answers_are_result);
-    let choices = [obliging.clone(), rejected(), supplied("found"), skipped(), obliging];
+    let choices = [
+        obliging.clone(),
+        rejected(),
+        supplied("found"),
+        skipped(),
+        remembered(RememberScope::Run),
+        obliging,
+    ];
     let fitting: Vec<_> = choices
         .into_iter()
         .filter(|decision| decision.fits(requirement.kind))
@@ -149,6 +157,17 @@ fn decides_something(scenario: Scenario, dice: &mut Dice) -> Scenario {
     let decision = dice.pick(&fitting).cloned().unwrap();
     let by = dice.pick(&["ann", "bob"]).unwrap();
     scenario.decides_unheard_as(by, &plan.id, decision)
+}
+
+/// Revokes an approval that stands on disk, whether or not the driver has heard of all that stands there.
+fn revokes_something(scenario: Scenario, dice: &mut Dice) -> Scenario {
+    let on_disk = scenario.on_disk();
+    let is_standing = |requirement: &&Requirement| requirement.standing().is_some();
+    let standing: Vec<_> = on_disk.requirements().iter().filter(is_standing).collect();
+    match dice.pick(&standing) {
+        Some(requirement) => scenario.revokes_unheard(&on_disk.calls()[requirement.call].plan.id),
+        None => scenario,
+    }
 }
 
 #[test]

@@ -197,5 +197,7 @@ fn decided(requirement_id: &str) -> Entry {
         requirement_id: requirement_id.into(),
         decision: confirmed(),
         by: None,
+        memory_key: None,
+        remembered: None,
     })
 }

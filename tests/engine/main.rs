@@ -29,6 +29,7 @@ mod parallel_calls;
 mod reconciling;
 mod recovery;
 mod refused_calls;
+mod remembering;
 mod sequential_calls;
 mod sessions;
 mod spinning;

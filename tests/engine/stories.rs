@@ -1,11 +1,15 @@
 //! Whole lives of runs: what the golden journals hold, what crashes are tried on, and what coverage is counted over.
 
-use haltpoint_engine::journal::{InDoubtRule, ModelReplied, OfferedTool, OnExpiry, ResponseFormat, RunStarted};
+use haltpoint_engine::journal::{
+    InDoubtRule, ModelReplied, OfferedTool, OnExpiry, PlannedCall, ResponseFormat, RunStarted,
+};
+use haltpoint_engine::requirement::RememberScope;
 use serde_json::json;
 
 use crate::scenario::{
     Declared, Scenario, answers, as_json, asks_for_answers, asks_user, calls, confirm, confirmed, confirmed_with,
-    external, plain, refused, rejected_because, result, retried, run_started, skipped_because, supplied, text, unknown,
+    external, plain, refused, rejected_because, remembered, remembered_with_arguments, result, retried, run_started,
+    skipped_because, supplied, text, unknown,
 };
 
 /// A story by name.
@@ -33,6 +37,14 @@ pub(crate) const STORIES: &[Story] = &[
     Story {
         name: "queued",
         play: queued,
+    },
+    Story {
+        name: "remembered",
+        play: remembered_approvals,
+    },
+    Story {
+        name: "remembered_in_session",
+        play: remembered_in_session,
     },
     Story {
         name: "plain_answer",
@@ -408,4 +420,43 @@ fn set_aside() -> Scenario {
 
 fn queued() -> Scenario {
     set_aside().gets_queued().continues().answers("done")
+}
+
+/// An approval answers the next call of its tool, and no other; another is revoked before it answers any.
+fn remembered_approvals() -> Scenario {
+    Scenario::new()
+        .replies(calls([confirm("pay"), confirm("tell")]))
+        .decides_as("ann", "pay", remembered(RememberScope::Run))
+        .decides_as("bob", "tell", remembered_with_arguments(RememberScope::Run))
+        .continues()
+        .returns("pay", "paid")
+        .returns("tell", "told")
+        .revokes("tell")
+        .replies_remembering(calls([
+            named("pay", "pay_2").approved_by(2),
+            named("tell", "tell_2"),
+            named("pay", "pay_3").always_asking(),
+        ]))
+        .returns("pay_2", "paid again")
+}
+
+/// An approval that was given in another run answers a call; one of this run is for the whole session, and is revoked in the end.
+fn remembered_in_session() -> Scenario {
+    let started = RunStarted {
+        session_id: Some("shop".into()),
+        ..run_started()
+    };
+    Scenario::of(started)
+        .replies(calls([confirm("pay").approved_in("another run"), confirm("tell")]))
+        .returns("pay", "paid")
+        .decides_as("ann", "tell", remembered_with_arguments(RememberScope::Session))
+        .continues()
+        .returns("tell", "told")
+        .answers("done")
+        .revokes("tell")
+}
+
+/// A call of a tool whose id is not its name.
+fn named(tool: &str, id: &str) -> PlannedCall {
+    confirm(tool).with_id(id)
 }

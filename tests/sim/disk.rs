@@ -13,6 +13,7 @@ use haltpoint_engine::{Text, Timestamp};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::liveness::Lives;
+use crate::memory::ApprovalMemory;
 use crate::sabotage::{Sabotage, Tampering};
 use crate::witness::{Happening, Promise, Witness};
 
@@ -31,6 +32,7 @@ pub(crate) struct Disk {
     durable: usize,
     acknowledged: BTreeMap<Text, u64>,
     decisions: Vec<(Text, Text, Decision)>,
+    pub(crate) memory: ApprovalMemory,
 }
 
 impl Disk {
@@ -40,6 +42,7 @@ impl Disk {
             journals: BTreeMap::new(),
             ledger: Ledger::new(witness.clone()),
             lives,
+            memory: ApprovalMemory::new(witness.clone()),
             witness,
             tampering: Tampering::new(sabotage),
             written: Vec::new(),
@@ -119,6 +122,7 @@ impl Disk {
         }
         let outsider = done.author == Author::Outsider;
         for entry in &done.entries {
+            self.memory.check_entry(&journal.run, entry);
             journal.append(entry, done.at, outsider, &self.witness);
         }
         journal.is_held &= done.finish.is_none();

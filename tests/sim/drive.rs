@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use haltpoint_engine::journal::{CancelRequested, InDoubtRule, Record};
-use haltpoint_engine::run::{Effect, ToolInDoubt, ToolStart};
+use haltpoint_engine::journal::{CancelRequested, InDoubtRule, ModelReplied, Record, Remembered};
+use haltpoint_engine::run::{Effect, ToolInDoubt, ToolStart, Verdict};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::StoreError;
 use haltpoint_engine::store::handle::Subscription;
@@ -151,6 +151,37 @@ impl Drive {
         let mut disk = around.disk.lock().unwrap();
         disk.note_wish(&self.run_id, self.epoch, is_granted);
         is_granted
+    }
+
+    /// The model replied: first it is looked what answers its calls already.
+    pub(crate) fn plan(&mut self, reply: ModelReplied, verdict: Verdict, around: &Surroundings) {
+        let Some(session) = &self.session else { return };
+        let (inbox, drive) = (around.inbox.clone(), self.id);
+        let calls = reply.calls.clone();
+        let reply = Box::new((reply, verdict));
+        let then = Box::new(move |found| inbox.put(News::Recalled { drive, reply, found }));
+        session.recall_approvals(calls, then);
+    }
+
+    /// What answers the calls of a reply.
+    pub(crate) fn take_recalled(
+        &mut self,
+        (mut reply, verdict): (ModelReplied, Verdict),
+        found: Result<Vec<Option<Remembered>>, EngineError>,
+        around: &Surroundings,
+    ) {
+        let Ok(found) = found else { return self.end() };
+        {
+            let disk = &mut *around.disk.lock().unwrap();
+            for (call, remembered) in reply.calls.iter_mut().zip(found) {
+                disk.memory
+                    .check(&self.run_id, call, remembered.as_ref(), &disk.journals);
+                call.rules.remembered = remembered;
+            }
+        }
+        self.feed(around, |session, deliver| {
+            Ok(session.notify_model_replied(reply, verdict, around.now, deliver)?)
+        });
     }
 
     /// What had to wait for the disk, or why it cannot be had.

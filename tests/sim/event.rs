@@ -67,6 +67,8 @@ pub(crate) enum Event {
         pick: usize,
         seed: u64,
     },
+    /// Somebody revokes a remembered approval.
+    Revoke { process: usize, run: usize, pick: usize },
     /// Somebody looks whether a requirement's time is over.
     Expire { process: usize, run: usize, pick: usize },
     /// Somebody cancels a run from outside.

@@ -154,6 +154,7 @@ impl Journal {
             format!("{call_id} starts while it is {:?}", call.state)
         });
         let is_approved = !matches!(decision, Some(Decision::Confirm(_)))
+            || self.is_by_memory(call)
             || self.approvers(call).len() >= call.plan.rules.approvals as usize;
         witness.expect(is_approved, Promise::DecisionsAreHonoured, || {
             format!("{call_id} starts on the word of {:?}", self.approvers(call))
@@ -236,6 +237,13 @@ impl Journal {
             _ => None,
         });
         names.collect()
+    }
+
+    /// Whether an earlier approval answered the call: whose that is, is the memory's affair.
+    fn is_by_memory(&self, call: &Call) -> bool {
+        let asked = call.requirements.iter().map(|&place| &self.run.requirements()[place]);
+        let mut decided = asked.filter_map(|requirement| requirement.decided.as_ref());
+        decided.any(|decided| decided.remembered.is_some())
     }
 
     fn is_expired(&self, call: &Call) -> bool {

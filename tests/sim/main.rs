@@ -22,6 +22,7 @@ mod invariants;
 mod journal;
 mod ledger;
 mod liveness;
+mod memory;
 mod model;
 mod negative_controls;
 mod news;

@@ -4,7 +4,7 @@ use haltpoint_engine::journal::{
     AskingRules, Expiry, FORMAT, Failure, FailureKind, ModelReplied, OnExpiry, PlannedCall, RunStarted, ToolFacts,
     Usage,
 };
-use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::run::Verdict;
 use haltpoint_engine::{Json, Text};
 
@@ -91,7 +91,7 @@ pub(crate) fn failure(kind: FailureKind) -> Failure {
 fn call(random: &mut Random) -> PlannedCall {
     let facts = ToolFacts {
         module: "tools".into(),
-        digest: "0".into(),
+        digest: random.one_of(&["0", "0", "0", "0", "1"]).into(),
         repeatable: random.chance(20),
         reconcilable: random.chance(15),
         sequential: random.chance(20),
@@ -100,7 +100,7 @@ fn call(random: &mut Random) -> PlannedCall {
     let mut call = PlannedCall {
         id: random.one_of(&["", "", "a", "b", "call_1", "call_2"]).into(),
         name: "work".into(),
-        args: json(r#"{"amount": 1}"#),
+        args: json(random.one_of(&[r#"{"amount": 1}"#, r#"{"amount": 1}"#, r#"{"amount": 9}"#])),
         tool: Some(facts),
         asks: None,
         fields: None,
@@ -115,16 +115,16 @@ fn call(random: &mut Random) -> PlannedCall {
 
 fn ask_somebody(call: &mut PlannedCall, random: &mut Random) {
     match random.below(10) {
-        0 | 1 => call.asks = Some(RequirementKind::Confirmation),
-        2 => call.asks = Some(RequirementKind::ExternalTool),
-        3 => {
+        0..=2 => call.asks = Some(RequirementKind::Confirmation),
+        3 => call.asks = Some(RequirementKind::ExternalTool),
+        4 => {
             call.asks = Some(RequirementKind::UserInput);
             call.fields = Some(json(
                 r#"[{"name": "place", "field_type": "str", "description": "", "value": null}]"#,
             ));
             call.answers_are_result = random.chance(40);
         }
-        4 => {
+        5 => {
             call.tool = None;
             call.refused = Some("There is no such tool.".into());
         }
@@ -139,7 +139,8 @@ fn set_terms(call: &mut PlannedCall, random: &mut Random) {
             then: random.one_of(&[OnExpiry::Reject, OnExpiry::Fail, OnExpiry::Cancel]),
         });
     }
-    call.rules.approvals = random.one_of(&[1, 1, 2, 3]);
+    call.rules.approvals = random.one_of(&[1, 1, 1, 2, 3]);
+    call.rules.always_ask = random.chance(10);
 }
 
 /// Who decides.
@@ -148,12 +149,14 @@ pub(crate) const PEOPLE: [&str; 3] = ["ann", "bob", "cid"];
 /// What somebody decides about a requirement of that kind.
 pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
     let word: Text = random.one_of(&["this", "that"]).into();
-    match (kind, random.below(3)) {
+    match (kind, random.below(5)) {
         (RequirementKind::Confirmation, 0) => Decision::Reject { note: Some(word) },
         (RequirementKind::Confirmation, 1) => Decision::Confirm(Confirmation {
             tool_args: Some(json(random.one_of(&[r#"{"amount": 2}"#, r#"{"amount": 3}"#]))),
+            ..Confirmation::default()
         }),
-        (RequirementKind::Confirmation, _) => Decision::confirm(),
+        (RequirementKind::Confirmation, 2) => Decision::confirm(),
+        (RequirementKind::Confirmation, _) => remembered(random),
         (RequirementKind::UserInput, _) => Decision::Input {
             values: std::iter::once(("place".into(), serde_json::Value::from(&*word))).collect(),
         },
@@ -161,6 +164,25 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
         (RequirementKind::Recovery, 0) => Decision::Supply { content: word },
         (RequirementKind::Recovery, 1) => Decision::Skip { note: None },
         (RequirementKind::Recovery, _) => Decision::Retry,
+    }
+}
+
+fn remembered(random: &mut Random) -> Decision {
+    let remember = Remember {
+        scope: random.one_of(&[RememberScope::Run, RememberScope::Session]),
+        with_arguments: random.chance(30),
+    };
+    Decision::Confirm(Confirmation {
+        remember: Some(remember),
+        ..Confirmation::default()
+    })
+}
+
+/// The same decision, about this call alone.
+pub(crate) fn forgetful(decision: Decision) -> Decision {
+    match decision.remember() {
+        Some(_) => Decision::confirm(),
+        None => decision,
     }
 }
 

@@ -63,3 +63,8 @@ fn without_the_fsync_a_call_is_silently_repeated() {
 fn without_a_look_at_what_was_wanted_a_cancelled_run_comes_to_another_end() {
     is_found_out(Sabotage::DeafEnd, &[Promise::GrantedCancelHolds]);
 }
+
+#[test]
+fn without_the_record_of_a_revocation_a_revoked_approval_answers_a_call() {
+    is_found_out(Sabotage::NoRevocation, &[Promise::MemoryIsTrue]);
+}

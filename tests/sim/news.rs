@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::Record;
+use haltpoint_engine::journal::{ModelReplied, Record, Remembered};
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::run::Effect;
+use haltpoint_engine::run::{Effect, Verdict};
 use haltpoint_engine::session::{EngineError, Opened};
 use haltpoint_engine::store::StoreError;
 
@@ -30,6 +30,17 @@ pub(crate) enum News {
         requirement_id: Text,
         decision: Decision,
         outcome: Result<(), EngineError>,
+    },
+    /// The earlier approvals that answer the calls of a reply, one place for each call.
+    Recalled {
+        drive: u64,
+        reply: Box<(ModelReplied, Verdict)>,
+        found: Result<Vec<Option<Remembered>>, EngineError>,
+    },
+    /// What became of revoking an approval.
+    Revoked {
+        requirement_id: Text,
+        outcome: Result<bool, EngineError>,
     },
     /// What became of looking whether a requirement's time is over.
     Expired { outcome: Result<bool, EngineError> },

@@ -144,6 +144,17 @@ impl Process {
         );
     }
 
+    pub(crate) fn revoke(&self, requirement_id: Text, now: Timestamp) {
+        let (inbox, id) = (self.inbox.clone(), requirement_id.clone());
+        let then = Box::new(move |outcome| {
+            inbox.put(News::Revoked {
+                requirement_id: id,
+                outcome,
+            });
+        });
+        session::revoke(&self.handle, requirement_id, Some("cid".into()), now, then);
+    }
+
     pub(crate) fn expire(&self, run_id: Text, requirement_id: Text, now: Timestamp) {
         let inbox = self.inbox.clone();
         let then = Box::new(move |outcome| inbox.put(News::Expired { outcome }));
@@ -196,8 +207,20 @@ impl Process {
                 outcome: Err(EngineError::Store(StoreError::Expired { .. })),
                 ..
             } => self.witness.count(Happening::LateDecisions),
+            News::Recalled { drive, reply, found } => {
+                self.with(drive, |drive| drive.take_recalled(*reply, found, around));
+            }
+            News::Revoked {
+                requirement_id,
+                outcome: Ok(was_standing),
+            } => {
+                if was_standing {
+                    self.witness.count(Happening::Revocations);
+                }
+                self.disk.lock().unwrap().memory.acknowledge_revocation(requirement_id);
+            }
             News::Expired { outcome: Ok(true) } => self.witness.count(Happening::Expiries),
-            News::Decided { .. } | News::Cancelled { .. } | News::Expired { .. } => {}
+            News::Decided { .. } | News::Cancelled { .. } | News::Expired { .. } | News::Revoked { .. } => {}
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum Sabotage {
     LateFsync,
     /// A run's end is written as its driver knows it, whatever was wanted before.
     DeafEnd,
+    /// That an approval is revoked is not written.
+    NoRevocation,
 }
 
 /// Changes operations on their way to the disk.
@@ -47,6 +49,7 @@ impl Tampering {
             (Operation::Append(append), Sabotage::NoLeaseCheck) => Some(Operation::Append(trusting(append, journals))),
             (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
             (Operation::Append(append), Sabotage::DeafEnd) => Some(Operation::Append(without_ears(append))),
+            (Operation::Append(append), Sabotage::NoRevocation) if revokes(append) => None,
             _ => Some(operation.clone()),
         }
     }
@@ -73,6 +76,10 @@ fn without_ears(append: &Append) -> Append {
         finish.if_cancelled = None;
     }
     changed
+}
+
+fn revokes(append: &Append) -> bool {
+    matches!(*append.entries, [Entry::ApprovalRevoked(_)])
 }
 
 fn trusting(append: &Append, journals: &BTreeMap<Text, Journal>) -> Append {

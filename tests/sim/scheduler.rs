@@ -22,6 +22,7 @@ struct Weights {
     resumers: u32,
     deciders: u32,
     clock_jumps: u32,
+    revokers: u32,
 }
 
 impl Weights {
@@ -36,6 +37,7 @@ impl Weights {
             resumers: weight(&[2, 4, 8]),
             deciders: weight(&[1, 4, 8]),
             clock_jumps: weight(&[0, 1, 3]),
+            revokers: weight(&[0, 1, 4]),
         }
     }
 }
@@ -221,6 +223,7 @@ impl Scheduler {
             },
         );
         self.offer(self.weights.deciders, Event::Expire { process, run, pick });
+        self.offer(self.weights.revokers, Event::Revoke { process, run, pick });
         let interrupt = self.random.chance(50);
         self.offer(
             self.weights.cancels,

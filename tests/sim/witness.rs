@@ -27,6 +27,8 @@ pub(crate) enum Promise {
     CancelledStartsNothing,
     /// A run that somebody was told is going to be cancelled comes to no other end.
     GrantedCancelHolds,
+    /// A call is decided by memory only if an approval of its key stood before it was planned, and was not revoked.
+    MemoryIsTrue,
     /// Every run can be brought to an end.
     RunsCanEnd,
     /// The engine does not panic.
@@ -51,7 +53,7 @@ happenings! {
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments, HandedBack, LateCancels, RefusedWishes,
+    ChangedArguments, HandedBack, LateCancels, RefusedWishes, RecalledInRun, RecalledInSession, Revocations,
 }
 
 /// How often each [`Happening`] was seen.

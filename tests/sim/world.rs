@@ -127,9 +127,11 @@ impl World {
             Event::Acknowledge { .. } => self.processes[place].backend.acknowledge(),
             Event::Read { .. } => self.processes[place].backend.read_one(),
             Event::Notify { .. } => self.processes[place].backend.notify_one(),
-            Event::Continue { .. } | Event::Decide { .. } | Event::Expire { .. } | Event::Cancel { .. } => {
-                self.apply_to_run(place, event)
-            }
+            Event::Continue { .. }
+            | Event::Decide { .. }
+            | Event::Revoke { .. }
+            | Event::Expire { .. }
+            | Event::Cancel { .. } => self.apply_to_run(place, event),
             _ => self.apply_to_drive(place, event),
         }
         self.processes[place].turn(self.now);
@@ -164,6 +166,7 @@ impl World {
     fn apply_to_run(&mut self, place: usize, event: &Event) {
         let (Event::Continue { run, .. }
         | Event::Decide { run, .. }
+        | Event::Revoke { run, .. }
         | Event::Expire { run, .. }
         | Event::Cancel { run, .. }) = event
         else {
@@ -187,6 +190,11 @@ impl World {
                 self.processes[place].continue_run(run_id, intent, self.now);
             }
             Event::Decide { pick, seed, .. } => self.decide(place, &run_id, *pick, *seed),
+            Event::Revoke { pick, .. } => {
+                if let Some(id) = self.standing_approval(&run_id, *pick) {
+                    self.processes[place].revoke(id, self.now);
+                }
+            }
             Event::Expire { pick, .. } => {
                 if let Some((id, _)) = self.requirement(&run_id, *pick) {
                     self.processes[place].expire(run_id, id, self.now);
@@ -211,6 +219,13 @@ impl World {
         let requirements = disk.journals.get(run_id)?.run.requirements();
         let requirement = requirements.get(pick % requirements.len().max(1))?;
         Some((requirement.id.clone(), requirement.kind))
+    }
+
+    fn standing_approval(&self, run_id: &Text, pick: usize) -> Option<Text> {
+        let disk = self.disk.lock().unwrap();
+        let requirements = disk.journals.get(run_id)?.run.requirements().iter();
+        let standing: Vec<_> = requirements.filter(|found| found.standing().is_some()).collect();
+        Some(standing.get(pick % standing.len().max(1))?.id.clone())
     }
 
     fn apply_to_drive(&mut self, place: usize, event: &Event) {
@@ -289,11 +304,10 @@ impl World {
             return;
         };
         drive.awaits_model = false;
-        drive.feed(&around, |session, deliver| {
-            let asked = session.run().messages().len() / 2;
-            let (reply, verdict) = seed.map_or_else(model::final_answer, |seed| model::reply(seed, asked));
-            Ok(session.notify_model_replied(reply, verdict, around.now, deliver)?)
-        });
+        let Some(session) = &drive.session else { return };
+        let asked = session.run().messages().len() / 2;
+        let (reply, verdict) = seed.map_or_else(model::final_answer, |seed| model::reply(seed, asked));
+        drive.plan(reply, verdict, &around);
     }
 
     fn fail_model(&mut self, place: usize, pick: usize) {
@@ -363,6 +377,7 @@ fn place_of(event: &Event) -> usize {
         | Event::Reply { process, .. }
         | Event::ModelFails { process, .. }
         | Event::Decide { process, .. }
+        | Event::Revoke { process, .. }
         | Event::Expire { process, .. }
         | Event::Cancel { process, .. }
         | Event::CancelOwn { process, .. }

@@ -1,14 +1,16 @@
 //! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
 
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Terms};
-use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RunStatus, Store};
+use haltpoint_engine::store::{
+    ApprovalFilter, ApprovalQuery, Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RunStatus, Store,
+};
 
 use crate::support::{
     Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
-    holder, opened_on, rejected, release, tool_finished, tool_started,
+    holder, opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
 };
 
 const RUNS: [&str; 3] = ["r0", "r1", "r2"];
@@ -49,12 +51,22 @@ fn operation(random: &mut Random, store: &mut MemoryStore) -> Operation {
 
 fn outsider(random: &mut Random, run_id: &str) -> Operation {
     let requirement_id = random.one_of(&REQUIREMENTS);
-    let mut entries = vec![match random.below(9) {
+    let key = random.one_of(&["k", "l"]);
+    let mut entries = vec![match random.below(14) {
         0 => tool_started("x"),
         1 | 2 => cancel(),
         3 => rejected(requirement_id),
         4 => expired(requirement_id),
         5 => decided_by(requirement_id, Decision::confirm(), random.one_of(&["ann", "bob"])),
+        6 => remembered(requirement_id, RememberScope::Run, key),
+        7 => remembered_by(
+            requirement_id,
+            RememberScope::Session,
+            key,
+            random.one_of(&["ann", "bob"]),
+        ),
+        8 | 9 => revoked(requirement_id),
+        10 => repeated(requirement_id, "elsewhere"),
         _ => confirmed(requirement_id),
     }];
     if random.below(3) == 0 {
@@ -94,11 +106,12 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
         status: random.one_of(&statuses),
         if_cancelled: random.one_of(&[true, false]).then(|| late_cancel(random)),
     });
-    let entries = (0..random.below(3)).map(|_| match random.below(5) {
+    let entries = (0..random.below(3)).map(|_| match random.below(6) {
         0 => continued(),
         4 => tool_started("x"),
         1 => tool_finished("x", "y"),
         2 => confirmed(random.one_of(&REQUIREMENTS)),
+        3 => repeated(random.one_of(&REQUIREMENTS), "elsewhere"),
         _ => opened_on(random.one_of(&REQUIREMENTS), terms(random)),
     });
     append(
@@ -141,6 +154,18 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
     };
     assert_eq!(left.overdue(&due), right.overdue(&due), "{context}");
     for session_id in ["s", "t"] {
+        let filter = ApprovalFilter {
+            run_id: None,
+            session_id: Some(session_id.into()),
+            limit: 99,
+        };
+        assert_eq!(left.approvals(&filter), right.approvals(&filter), "{context}");
+        let query = ApprovalQuery {
+            run_id: RUNS[0].into(),
+            session_id: Some(session_id.into()),
+            key: "k".into(),
+        };
+        assert_eq!(left.approvals_for(&query), right.approvals_for(&query), "{context}");
         assert_eq!(
             left.completed_runs(session_id),
             right.completed_runs(session_id),

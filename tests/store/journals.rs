@@ -40,10 +40,19 @@ fn one_of_each_kind() -> Vec<Entry> {
             r#"{"requirement_id": "e", "call_id": "d", "kind": "user_input", "terms": {"expires_at": 1}}"#,
         ),
         (
+            "requirement_opened",
+            r#"{"requirement_id": "m", "call_id": "c", "kind": "confirmation"}"#,
+        ),
+        (
             "requirement_decided",
             r#"{"requirement_id": "q", "decision": {"type": "input", "values": {"x": 0.1}}}"#,
         ),
+        (
+            "requirement_decided",
+            r#"{"requirement_id": "m", "decision": {"type": "confirm", "remember": {"scope": "run"}}, "memory_key": "k"}"#,
+        ),
         ("requirement_expired", r#"{"requirement_id": "e"}"#),
+        ("approval_revoked", r#"{"requirement_id": "m", "by": "ada"}"#),
         ("run_paused", "{}"),
         ("cancel_requested", r#"{"interrupt": true, "by": "ada"}"#),
         ("run_cancelled", "{}"),

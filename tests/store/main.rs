@@ -6,6 +6,7 @@
     reason = "tests of the store look at its files and start processes"
 )]
 
+mod approvals;
 mod audit_keys;
 mod commit_at_once;
 mod contention;

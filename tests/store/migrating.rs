@@ -1,13 +1,15 @@
 //! Files of earlier schemas are brought to the present one and keep what they hold.
 
-use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::requirement::{Decision, RememberScope};
+use haltpoint_engine::session::verify;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{OverdueFilter, RequirementFilter, RunStatus, Store};
+use haltpoint_engine::store::{ApprovalFilter, OverdueFilter, RequirementFilter, RunStatus, Store, StoreError};
 
-use crate::support::{TestFile, appended, at, beside, decided_by, execute, kinds, say};
+use crate::support::{TestFile, appended, at, beside, decided_by, execute, kinds, remembered, revoked, say};
 
-/// What the release of each schema wrote: the schema, and a run that waits for a confirmation.
+/// What the release of each schema wrote: the schema, and a run that waits for a confirmation; of the third also one that is done.
 const FIRST: &str = include_str!("schemas/1.sql");
+const THIRD: &str = include_str!("schemas/3.sql");
 
 fn file_of(schema: &str) -> TestFile {
     let file = TestFile::new();
@@ -34,7 +36,7 @@ fn a_file_of_the_first_schema_keeps_its_runs() {
     let version: i64 = beside(&file.path())
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[test]
@@ -65,4 +67,30 @@ fn a_file_is_brought_up_once_however_often_it_is_opened() {
     assert_eq!(first.run_ids(None, 9), second.run_ids(None, 9));
     drop((first, second));
     assert_eq!(open(&file).run_ids(None, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn approvals_can_be_remembered_in_a_file_of_the_third_schema() {
+    let file = file_of(THIRD);
+    let mut store = open(&file);
+    let any = ApprovalFilter {
+        limit: 9,
+        ..ApprovalFilter::default()
+    };
+    assert_eq!(store.approvals(&any).unwrap(), []);
+    let filter = RequirementFilter {
+        limit: 9,
+        ..RequirementFilter::default()
+    };
+    let [waiting, decided] = <[_; 2]>::try_from(store.requirements(&filter).unwrap()).unwrap();
+    assert!(matches!(
+        execute(&mut store, say(&decided.run_id, revoked(&decided.requirement_id))),
+        Err(StoreError::NotRemembered { .. })
+    ));
+    let approval = remembered(&waiting.requirement_id, RememberScope::Session, "k");
+    assert_eq!(execute(&mut store, say(&waiting.run_id, approval)), appended(5));
+    assert_eq!(store.approvals(&any).unwrap(), [waiting]);
+    for run_id in store.run_ids(None, 9).unwrap() {
+        assert_eq!(verify(&mut store, &run_id, None).unwrap().first_bad, None);
+    }
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
-    CancelRequested, Entry, RequirementDecided, RequirementExpired, RequirementOpened, RunPaused, Terms, ToolFinished,
-    ToolStarted, decode,
+    ApprovalRevoked, CancelRequested, Entry, Remembered, RequirementDecided, RequirementExpired, RequirementOpened,
+    RunPaused, Terms, ToolFinished, ToolStarted, decode,
 };
-use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
@@ -98,8 +98,21 @@ pub(crate) fn create_in_session(run_id: &str, token: &str, session_id: Option<&s
         holder: holder(token),
         expires: at(LEASE),
         at: at(0),
-        entries: vec![tool_started("first")],
+        entries: vec![session_id.map_or_else(|| tool_started("first"), |session_id| run_started(run_id, session_id))],
     })
+}
+
+/// The first entry of a run that belongs to a session.
+fn run_started(run_id: &str, session_id: &str) -> Entry {
+    let started = serde_json::json!({
+        "format": 1,
+        "run_id": run_id,
+        "agent_name": "clerk",
+        "session_id": session_id,
+        "description": "d",
+        "tool_call_limit": 9,
+    });
+    decode("run_started", &started.to_string()).unwrap()
 }
 
 pub(crate) fn acquire(run_id: &str, token: &str, now: i64) -> Operation {
@@ -199,6 +212,51 @@ pub(crate) fn decided_by(requirement_id: &str, decision: Decision, by: &str) -> 
         requirement_id: requirement_id.into(),
         decision,
         by: Some(by.into()),
+        memory_key: None,
+        remembered: None,
+    })
+}
+
+/// A confirmation that answers later calls of this key.
+pub(crate) fn remembered(requirement_id: &str, scope: RememberScope, key: &str) -> Entry {
+    remembered_by(requirement_id, scope, key, "ada")
+}
+
+/// As [`remembered`], by somebody.
+pub(crate) fn remembered_by(requirement_id: &str, scope: RememberScope, key: &str, by: &str) -> Entry {
+    let with_arguments = false;
+    let decision = Decision::Confirm(Confirmation {
+        remember: Some(Remember { scope, with_arguments }),
+        ..Confirmation::default()
+    });
+    Entry::RequirementDecided(RequirementDecided {
+        requirement_id: requirement_id.into(),
+        decision,
+        by: Some(by.into()),
+        memory_key: Some(key.into()),
+        remembered: None,
+    })
+}
+
+/// A confirmation by memory of another requirement.
+pub(crate) fn repeated(requirement_id: &str, origin: &str) -> Entry {
+    Entry::RequirementDecided(RequirementDecided {
+        requirement_id: requirement_id.into(),
+        decision: Decision::confirm(),
+        by: Some("ada".into()),
+        memory_key: None,
+        remembered: Some(Remembered {
+            requirement_id: origin.into(),
+            run_id: "r".into(),
+            by: Some("ada".into()),
+        }),
+    })
+}
+
+pub(crate) fn revoked(requirement_id: &str) -> Entry {
+    Entry::ApprovalRevoked(ApprovalRevoked {
+        requirement_id: requirement_id.into(),
+        by: Some("cid".into()),
     })
 }
 
@@ -207,6 +265,8 @@ pub(crate) fn decided(requirement_id: &str, decision: Decision) -> Entry {
         requirement_id: requirement_id.into(),
         decision,
         by: Some("ada".into()),
+        memory_key: None,
+        remembered: None,
     })
 }
 

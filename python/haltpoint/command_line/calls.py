@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["arguments_text", "call_text", "shortened"]
+__all__ = ["arguments_text", "call_text", "later_calls_text", "origin_text", "remembered_text", "shortened"]
 
 
 def call_text(execution: ToolExecution, *, most: int | None = None) -> str:
@@ -34,3 +34,20 @@ def shortened(text: str, most: int | None) -> str:
     if most is None or len(text) <= most:
         return text
     return f"{text[:most]}… ({len(text) - most} more characters)"
+
+
+def remembered_text(remember: Mapping[str, Any]) -> str:
+    """Return how long an approval is remembered, like `remembered for the run, with these arguments`."""
+    scope = "its session" if remember["scope"] == "session" else "the run"
+    return f"remembered for {scope}{', with these arguments' if remember.get('with_arguments') else ''}"
+
+
+def later_calls_text(remember: Mapping[str, Any]) -> str:
+    """Return which calls an approval answers, too, like `later calls in the run, with these arguments`."""
+    return remembered_text(remember).replace("remembered for", "later calls in")
+
+
+def origin_text(remembered: Mapping[str, Any]) -> str:
+    """Return where a repeated approval comes from, like `from requirement 1a2b3c4d of run 5e6f, by ann`."""
+    by = visible(remembered.get("by") or "somebody")
+    return f"from requirement {visible(remembered['requirement_id'])} of run {visible(remembered['run_id'])}, by {by}"

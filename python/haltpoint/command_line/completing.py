@@ -15,7 +15,7 @@ from haltpoint.exceptions import HaltpointError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["complete_requirement", "complete_run"]
+__all__ = ["complete_approval", "complete_requirement", "complete_run"]
 
 _MOST = 50
 
@@ -28,6 +28,11 @@ def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def complete_requirement(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the newest open requirements whose id begins so."""
     return _looked_up(ctx, lambda db_file: _requirements(db_file, incomplete))
+
+
+def complete_approval(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the newest remembered approvals whose requirement's id begins so."""
+    return _looked_up(ctx, lambda db_file: _approvals(db_file, incomplete))
 
 
 def _looked_up(ctx: click.Context, look: Callable[[Path], list[CompletionItem]]) -> list[CompletionItem]:
@@ -54,3 +59,11 @@ def _requirements(db_file: Path, incomplete: str) -> list[CompletionItem]:
     with opened(db_file) as database:
         found = database.requirements(id_prefix=incomplete, limit=_MOST, on_damaged=pass_over)
         return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]
+
+
+def _approvals(db_file: Path, incomplete: str) -> list[CompletionItem]:
+    from haltpoint.command_line.database import opened
+
+    with opened(db_file) as database:
+        found = [item for item in database.remembered(limit=_MOST) if item.requirement_id.startswith(incomplete)]
+        return [CompletionItem(item.requirement_id, help=visible(f"{item.tool_name}, {item.scope}")) for item in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.command_line.calls import call_text
+from haltpoint.command_line.calls import call_text, remembered_text
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.errors import CommandError
 from haltpoint.command_line.exit_codes import ExitCode
@@ -80,6 +80,8 @@ def _words(decision: Mapping[str, Any]) -> str:
     words = _WORDS[decision["type"]]
     if decision.get("tool_args") is not None:
         words = f"{words} with changed arguments"
+    if decision.get("remember") is not None:
+        words = f"{words}, and {remembered_text(decision['remember'])},"
     note = decision.get("note")
     return f'{words}, "{note}",' if note else words
 

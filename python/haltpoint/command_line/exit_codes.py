@@ -9,6 +9,7 @@ from haltpoint.exceptions import (
     InvalidResolutionError,
     LeaseLostError,
     RequirementConflictError,
+    RequirementExpiredError,
     RunBusyError,
     RunNotFoundError,
     ToolResultError,
@@ -45,6 +46,7 @@ MEANINGS = {
 _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
     (RunNotFoundError, ExitCode.NOT_FOUND),
     (RequirementConflictError, ExitCode.CONFLICT),
+    (RequirementExpiredError, ExitCode.CONFLICT),
     (InvalidResolutionError, ExitCode.USAGE),
     (ToolResultError, ExitCode.USAGE),
     (RunBusyError, ExitCode.NOTHING_TO_DO),

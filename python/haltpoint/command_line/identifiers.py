@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["find_requirement", "find_run", "find_run_id", "short_requirement_id", "short_run_id"]
+__all__ = ["find_approval", "find_requirement", "find_run", "find_run_id", "short_requirement_id", "short_run_id"]
 
 # Enough to tell that more were found than are named.
 _MOST_NAMED = 5
@@ -84,6 +84,30 @@ def find_requirement(database: Database, prefix: str) -> RunRequirement:
     if runs:
         return _only_requirement(database, runs[0])
     raise CommandError(f"no requirement's and no run's id begins with {prefix}", ExitCode.NOT_FOUND)
+
+
+def find_approval(database: Database, prefix: str) -> str:
+    """Return the id of the requirement whose id begins so, or of the one whose approval stands in the run that does.
+
+    Raises:
+        CommandError: there is none, or more than one.
+    """
+    prefix = _checked(prefix)
+    found = database.requirements(id_prefix=prefix, open_only=False, limit=_MOST_NAMED + 1)
+    runs = _runs(database, prefix)
+    if not found and len(runs) == 1:
+        standing = database.remembered(run_id=runs[0].run_id, limit=_MOST_NAMED + 1)
+        if not standing:
+            raise CommandError(f"no approval stands that was given in run {runs[0].run_id}", ExitCode.NOTHING_TO_DO)
+        if len(standing) == 1:
+            return standing[0].requirement_id
+        raise _ambiguous(prefix, [f"requirement {item.requirement_id} ({item.tool_name})" for item in standing])
+    if len(found) + len(runs) > 1:
+        named = [_named(item) for item in found] + [f"run {run.run_id} ({run.status})" for run in runs]
+        raise _ambiguous(prefix, named)
+    if not found:
+        raise CommandError(f"no requirement's and no run's id begins with {prefix}", ExitCode.NOT_FOUND)
+    return found[0].id
 
 
 def _checked(prefix: str) -> str:

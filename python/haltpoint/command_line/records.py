@@ -63,6 +63,9 @@ def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
         "expired_at": data.get("expired_at"),
         "approvals_needed": requirement.approvals_needed,
         "approvals": requirement.approvals,
+        "always_ask": requirement.always_ask,
+        "remembered_from": requirement.remembered_from,
+        "revoked": requirement.revoked,
     }
 
 

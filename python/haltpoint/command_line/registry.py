@@ -17,6 +17,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "runs": f"{_HERE}.runs",
         "show": f"{_HERE}.show",
         "audit": f"{_HERE}.audit",
+        "remembered": f"{_HERE}.remembered",
     },
     "Decide": {
         "approve": f"{_HERE}.approve",
@@ -24,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "answer": f"{_HERE}.answer",
         "result": f"{_HERE}.result",
         "recover": f"{_HERE}.recover",
+        "revoke": f"{_HERE}.revoke",
         "cancel": f"{_HERE}.cancel",
         "continue": f"{_HERE}.continue_",
     },

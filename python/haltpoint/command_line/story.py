@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.command_line.calls import arguments_text
+from haltpoint.command_line.calls import arguments_text, later_calls_text, origin_text
 from haltpoint.command_line.escaping import visible_json
 from haltpoint.command_line.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
@@ -100,6 +100,7 @@ _MARKS = {
     "requirement_opened": ("?", "bold yellow"),
     "requirement_decided": ("◆", "bold green"),
     "requirement_expired": ("✖", "yellow"),
+    "approval_revoked": ("◇", "yellow"),
     "run_paused": ("■", "yellow"),
     "cancel_requested": ("✖", "yellow"),
     "run_cancelled": ("■", "yellow"),
@@ -193,17 +194,26 @@ _DECISIONS = {
 
 def _requirement_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
     decision = entry["decision"]
+    if entry.get("remembered") is not None:
+        return f"{tool} is confirmed: remembered, {origin_text(entry['remembered'])}", None
     words = _DECISIONS.get(decision["type"], decision["type"])
     given = decision.get("note") or decision.get("content")
     if "values" in decision:
         given = arguments_text(decision["values"])
     if decision.get("tool_args") is not None:
         tool, given = f"{tool} with changed arguments", arguments_text(decision["tool_args"])
+    if decision.get("remember") is not None:
+        tool = f"{tool}, and {later_calls_text(decision['remember'])}"
     return f"{entry.get('by') or 'somebody'} {words} {tool}", given
 
 
 def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:
     return f"nobody decided about {tool} in time", None
+
+
+def _approval_revoked(tool: str, entry: Entry) -> tuple[str, str | None]:
+    who, which = entry.get("by") or "somebody", entry["requirement_id"][:8]
+    return f"{who} revokes that later calls of {tool} run without asking ({which})", None
 
 
 def _paused(tool: str, entry: Entry) -> tuple[str, str | None]:
@@ -240,6 +250,7 @@ _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "requirement_opened": _requirement_opened,
     "requirement_decided": _requirement_decided,
     "requirement_expired": _requirement_expired,
+    "approval_revoked": _approval_revoked,
     "run_paused": _paused,
     "cancel_requested": _cancel_requested,
     "run_cancelled": _cancelled,

@@ -10,6 +10,7 @@ from haltpoint import _engine
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import expire_overdue, journal_of, load_run, open_requirements, select_runs
+from haltpoint.db.remembering import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
@@ -37,7 +38,7 @@ _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 no_fork.hold(_engine)
 
 
-class Database:
+class Database(ApprovalMemory):
     """What the databases have in common. Use `SqliteDatabase` or `InMemoryDatabase`.
 
     Attributes:

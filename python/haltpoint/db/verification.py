@@ -77,6 +77,8 @@ class AuditRecord:
         tool_args: the arguments that were shown.
         changed_args: the arguments that the call has since the decision, where that changed them.
         decision: the decision as it was written, with its note, values or result.
+        remembered_from: for a confirmation that repeats an earlier approval, so that nobody was asked: a dict of that
+            one's `requirement_id`, `run_id` and `by`.
         interrupt: for a cancel request: whether async tools were to be stopped in their middle.
         hash: the hash of the entry in the run's chain, 64 hexadecimal digits.
     """
@@ -93,6 +95,7 @@ class AuditRecord:
     tool_args: dict[str, Any] | None
     changed_args: dict[str, Any] | None
     decision: dict[str, Any] | None
+    remembered_from: dict[str, Any] | None
     interrupt: bool | None
     hash: str
 
@@ -140,6 +143,7 @@ def _record(data: Mapping[str, Any]) -> AuditRecord:
         tool_args=about.get("tool_args"),
         changed_args=about.get("changed_args"),
         decision=about.get("decision"),
+        remembered_from=data.get("remembered_from"),
         interrupt=data["interrupt"],
         hash=data["hash"],
     )

@@ -17,6 +17,7 @@ from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartT
 from haltpoint.driving.answers import judge
 from haltpoint.driving.model_caller import ask
 from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan_reply
+from haltpoint.driving.recalling import with_approvals
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
@@ -286,7 +287,8 @@ class RunDriver:
         if not reply.tool_calls and options.response_format is not str:
             verdict = judge(reply.text, options.response_format, self._session.refusals)
         duration = _micros_since(started)
-        return await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
+        planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
+        return await with_approvals(planned, self._session)
 
     def _report_reply(self, reply: PlannedReply) -> Handed:
         self._session.pass_fault_point("after_model_reply")

@@ -35,6 +35,7 @@ class PlannedCall(NamedTuple):
     answers_are_result: bool = False
     refused: str | None = None
     rules: str | None = None
+    remembered: str | None = None
 
 
 class PlannedReply(NamedTuple):
@@ -159,6 +160,8 @@ def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str 
         rules["expiry"] = {"after_us": round(definition.expires_after * 1_000_000), "then": definition.on_expiry}
     if definition.approvals > 1:
         rules["approvals"] = definition.approvals
+    if definition.always_ask:
+        rules["always_ask"] = True
     return json_text(rules) if rules else None
 
 

@@ -18,7 +18,7 @@ from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import is_forged_call
 from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.refusals import RefusedError, refusal_of
-from haltpoint.inbox.schemas import CANCEL, DECISIONS
+from haltpoint.inbox.schemas import CANCEL, DECISIONS, REVOKING
 from haltpoint.inbox.site import Site, site_of
 from haltpoint.run.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
@@ -43,6 +43,8 @@ def api_routes() -> list[Route]:
         Route("/requirements", _answering(_requirements)),
         Route("/requirements/{requirement_id}", _answering(_requirement)),
         Route("/requirements/{requirement_id}/decision", _answering(_decide), methods=["POST"]),
+        Route("/requirements/{requirement_id}/revocation", _answering(_revoke), methods=["POST"]),
+        Route("/remembered", _answering(_remembered)),
         Route("/runs", _answering(_runs)),
         Route("/runs/{run_id}", _answering(_run)),
         Route("/runs/{run_id}/audit", _answering(_audit)),
@@ -102,6 +104,21 @@ async def _order(site: Site, request: Request) -> Any:
     if is_forged_call(request, request.state.visitor, site.sessions):
         raise RefusedError(403, "forbidden", "this may come from a page of another site: bring the session's token")
     return asked
+
+
+async def _revoke(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _order(site, request)
+    if not isinstance(asked, dict):
+        raise RefusedError(422, "invalid_body", "the body must be an empty object")
+    _check("invalid_body", REVOKING, cast("dict[str, Any]", asked))
+    requirement = await find_requirement(site.database, request.path_params["requirement_id"])
+    was_standing = await site.database.revoke_async(requirement.id, by=request.state.visitor.name)
+    return {"requirement_id": requirement.id, "was_standing": was_standing}
+
+
+async def _remembered(site: Site, request: Request) -> dict[str, Any]:
+    conditions = _conditions(request, "remembered")
+    return {"items": [item.to_dict() for item in await site.database.remembered_async(**conditions)]}
 
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:

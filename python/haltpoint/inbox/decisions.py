@@ -60,7 +60,12 @@ async def decide(requirement: RunRequirement, asked: Mapping[str, Any], by: str)
 
 
 def _confirm(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.confirm(tool_args=asked.get("tool_args"), by=by)
+    requirement.confirm(
+        tool_args=asked.get("tool_args"),
+        remember=asked.get("remember"),
+        remember_args=bool(asked.get("remember_args")),
+        by=by,
+    )
 
 
 def _reject(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:

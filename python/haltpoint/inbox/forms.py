@@ -88,6 +88,11 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
 
 _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]]] = {
     "approve": lambda requirement, form: {"type": "confirm"},
+    "approve_later": lambda requirement, form: {
+        "type": "confirm",
+        "remember": form.get("remember", "run"),
+        "remember_args": "remember_args" in form,
+    },
     "approve_changed": lambda requirement, form: {
         "type": "confirm",
         "tool_args": _changed_arguments(requirement, form),

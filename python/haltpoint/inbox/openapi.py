@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-from haltpoint.inbox.schemas import SCHEMAS
+from haltpoint.inbox.schemas import REVOKING, SCHEMAS
 
 __all__ = ["MOST_LISTED", "PARAMETERS", "description"]
 
@@ -30,6 +30,11 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "user_id": _NAME,
         "limit": _LIMIT,
         "before": _ID,
+    },
+    "remembered": {
+        "run_id": _ID,
+        "session_id": _NAME,
+        "limit": _LIMIT,
     },
 }
 
@@ -65,6 +70,8 @@ def description(server: str) -> dict[str, Any]:
             "/api/requirements": {"get": _list("requirements", "Requirement")},
             "/api/requirements/{requirement_id}": {"get": _look_up("requirement_id", "Requirement")},
             "/api/requirements/{requirement_id}/decision": {"post": _decide()},
+            "/api/requirements/{requirement_id}/revocation": {"post": _revoke()},
+            "/api/remembered": {"get": _list("remembered", "Remembered")},
             "/api/runs": {"get": _list("runs", "Run")},
             "/api/runs/{run_id}": {"get": _look_up("run_id", "WholeRun")},
             "/api/runs/{run_id}/cancel": {"post": _cancel()},
@@ -119,6 +126,16 @@ def _order(operation: str, summary: str, parameter: str, schema: str, answer: st
         "parameters": [_in_path(parameter)],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(schema)}}},
         "responses": _responses(_reference(answer), *_REFUSALS),
+    }
+
+
+def _revoke() -> dict[str, Any]:
+    return {
+        "operationId": "revoke",
+        "summary": "End that the requirement's approval lets later calls run without asking.",
+        "parameters": [_in_path("requirement_id")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": REVOKING}}},
+        "responses": _responses(_reference("Revocation"), *_REFUSALS),
     }
 
 

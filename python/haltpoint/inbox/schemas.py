@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 from haltpoint.run.base import RunStatus
 from haltpoint.run.decisions import RequirementKind
+from haltpoint.run.remembering import RememberScope
 
-__all__ = ["CANCEL", "DECISIONS", "SCHEMAS"]
+__all__ = ["CANCEL", "DECISIONS", "REVOKING", "SCHEMAS"]
 
 Schema = dict[str, Any]
 
@@ -53,7 +54,17 @@ DECISIONS: dict[str, Schema] = {
             "tool_args": {
                 "type": ["object", "null"],
                 "description": "All arguments to run with, in the place of those shown.",
-            }
+            },
+            "remember": {
+                "type": ["string", "null"],
+                "enum": [*get_args(RememberScope), None],
+                "description": "Lets later calls of the tool run without asking: those of the run, or of all runs of "
+                "its session. Not with tool_args.",
+            },
+            "remember_args": {
+                "type": "boolean",
+                "description": "With remember: only calls with the same arguments.",
+            },
         },
     ),
     "reject": _decision("reject", "Keeps the call from running.", {"note": _NOTE}),
@@ -102,6 +113,43 @@ _REQUIREMENT = _object(
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},
         "approvals": {"type": "array", "items": _OBJECT},
+        "always_ask": {"type": "boolean", "description": "Whether its approval can't be remembered."},
+        "remembered_from": {
+            "type": ["object", "null"],
+            "description": "The earlier approval that answered it: requirement_id, run_id and by.",
+        },
+        "revoked": {
+            "type": ["object", "null"],
+            "description": "Who ended that its approval answers later calls, and when: by and at.",
+        },
+    },
+)
+
+_REMEMBERED = _object(
+    "An approval that lets later calls run without asking.",
+    {
+        "requirement_id": _TEXT,
+        "run_id": _TEXT,
+        "session_id": _TEXT_OR_NULL,
+        "scope": {"type": "string", "enum": list(get_args(RememberScope))},
+        "tool_name": _TEXT,
+        "tool_args": {"type": ["object", "null"], "description": "The arguments that a call must have; null for any."},
+        "by": _TEXT_OR_NULL,
+        "at": _TIME,
+    },
+)
+
+REVOKING: Schema = {
+    "type": "object",
+    "description": "Empty: who revokes is whoever is signed in.",
+    "additionalProperties": False,
+}
+
+_REVOCATION = _object(
+    "That an approval lets no later calls run any more.",
+    {
+        "requirement_id": _TEXT,
+        "was_standing": {"type": "boolean", "description": "False: it was revoked before."},
     },
 )
 
@@ -159,12 +207,15 @@ _AUDIT_RECORD = _object(
         "tool_args": _OBJECT_OR_NULL,
         "changed_args": _OBJECT_OR_NULL,
         "decision": _OBJECT_OR_NULL,
+        "remembered_from": _OBJECT_OR_NULL,
         "hash": _TEXT,
     },
 )
 
 SCHEMAS: dict[str, Schema] = {
     "Requirement": _REQUIREMENT,
+    "Remembered": _REMEMBERED,
+    "Revocation": _REVOCATION,
     "Run": _RUN,
     "Event": _EVENT,
     "WholeRun": _WHOLE_RUN,

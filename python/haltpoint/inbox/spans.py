@@ -140,6 +140,8 @@ class _Reader:
         type_: str = entry["decision"]["type"]
         names = [name for name in (wait.by, entry.get("by")) if name]
         wait.by = ", ".join(names) or None
+        if entry.get("remembered") is not None:
+            self._missing[requirement_id] = 1
         self._missing[requirement_id] -= 1
         if type_ == "confirm" and self._missing[requirement_id] > 0:
             return

@@ -1,6 +1,7 @@
 """Decisions on requirements as JSON data: read from the state that people leave a tool call in, and written back.
 
-A decision is one of `{"type": "confirm"}` (with `tool_args` where a person changed the arguments),
+A decision is one of `{"type": "confirm"}` (with `tool_args` where a person changed the arguments, with `remember` where
+it answers later calls, too),
 `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
 """
@@ -20,6 +21,7 @@ __all__ = [
     "Decision",
     "RequirementKind",
     "apply_decision",
+    "confirm_decision",
     "confirmation_decision",
     "contradicts",
     "converted_value",
@@ -58,6 +60,12 @@ def unfilled_fields(execution: ToolExecution) -> list[str]:
     """Return the names of the input fields that have no value."""
     schema = execution.user_input_schema or ()
     return [field["name"] for field in schema if field.get("value") is None]
+
+
+def confirm_decision(tool_args: dict[str, Any] | None, remember: dict[str, Any] | None) -> Decision:
+    """Return the decision that lets a call run, with what it says beyond that."""
+    said = {"type": "confirm", "tool_args": tool_args, "remember": remember}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def confirmation_decision(execution: ToolExecution) -> Decision | None:

@@ -39,6 +39,9 @@ class RequirementState:
         self.expired_at: datetime | None = None
         self.approvals: list[dict[str, Any]] = []
         self.approvals_needed = 1
+        self.always_ask = False
+        self.remembered_from: dict[str, Any] | None = None
+        self.revoked: dict[str, Any] | None = None
         self.decision: Decision | None = None
         self.decided_by: str | None = None
         # Who drafts: what `by=` said last, committed along with the draft.

@@ -14,6 +14,7 @@ from haltpoint.run.decisions import (
     Decision,
     RequirementKind,
     apply_decision,
+    confirm_decision,
     confirmation_decision,
     contradicts,
     input_decision,
@@ -21,6 +22,7 @@ from haltpoint.run.decisions import (
     result_decision,
     same_decision,
 )
+from haltpoint.run.remembering import RememberScope, memory_of
 from haltpoint.run.requirement_data import merged_execution
 from haltpoint.run.requirement_errors import conflict_error, expired_error, wrong_kind_error
 from haltpoint.run.requirement_state import RequirementState
@@ -41,8 +43,7 @@ class RunRequirement(RequirementState):
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
-    `RequirementExpiredError`. Each of the methods takes `by=`: who decides,
-    which is kept with the decision.
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision.
 
     Attributes:
         id: id of the requirement.
@@ -59,6 +60,10 @@ class RunRequirement(RequirementState):
         expired_at: when it was written that nobody decided in time (aware, UTC); None while it was not.
         approvals_needed: how many different people must confirm.
         approvals: who has confirmed, where several must: each a dict of `by`, `at` (ISO 8601) and `decision`.
+        always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
+        remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
+            `run_id` and `by`; else None.
+        revoked: who ended that its approval answers later calls, and when: a dict of `by` and `at` (ISO 8601), or None.
     """
 
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
@@ -66,22 +71,36 @@ class RunRequirement(RequirementState):
 
     # Saying it
 
-    def confirm(self, *, tool_args: Mapping[str, Any] | None = None, by: str | None = None) -> None:
-        """Let the call run, with the arguments shown or with others.
+    def confirm(
+        self,
+        *,
+        tool_args: Mapping[str, Any] | None = None,
+        remember: RememberScope | None = None,
+        remember_args: bool = False,
+        by: str | None = None,
+    ) -> None:
+        """Let the call run, with the arguments shown or with others; and later calls of the tool, where they are meant.
 
         Args:
             tool_args: all arguments to run with, in the place of those shown: not only the ones that differ. They are
                 checked against the tool when the decision is committed, and the model is told what ran.
+            remember: "run": the run's later calls of this tool run without asking; "session": those of all runs of the
+                run's session. Until the approval is revoked (`Database.revoke`), and as long as the tool's name, module
+                and parameters stay the same.
+            remember_args: only later calls with the same arguments.
             by: who decides.
 
         Raises:
             ValueError: this requirement is not a confirmation.
-            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't.
+            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't; or `remember` is something
+                else, comes with changed arguments, or is refused by the tool (`always_ask=True`). That a run has no
+                session shows when the decision is committed.
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
-        self._decide({"type": "confirm"} if changed is None else {"type": "confirm", "tool_args": changed}, by)
+        memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
+        self._decide(confirm_decision(changed, memory), by)
 
     def reject(self, note: str | None = None, *, by: str | None = None) -> None:
         """Keep the call from running; the model is told so, with the note.
@@ -219,7 +238,7 @@ class RunRequirement(RequirementState):
         return self._waiter(self).__await__()
 
     def take_terms(self, data: Mapping[str, Any]) -> None:
-        """Take over how long it waits, for how many people, and who has confirmed, from what the engine tells."""
+        """Take over what the engine tells beside the decision: how long it waits, who has confirmed, and so on."""
         restore_terms(self, data)
         if self.is_expired:
             self.drop_draft()
@@ -371,7 +390,7 @@ class RunRequirement(RequirementState):
             self.tool_execution.result = None
             self._recovery = None if decision["type"] == "supply" else decision
         # What goes beyond yes or no shows in the call once it is committed.
-        self._confirmation = {key: value for key, value in decision.items() if key == "tool_args"}
+        self._confirmation = {key: decision[key] for key in ("tool_args", "remember") if key in decision}
         apply_decision(self.tool_execution, {key: decision[key] for key in decision.keys() - self._confirmation.keys()})
         self.draft_by = by
 

@@ -1,4 +1,4 @@
-"""How long a requirement waits and for how many people, as data."""
+"""How long a requirement waits, for how many people, and what is remembered of it, as data."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ def terms_data(requirement: RequirementState) -> dict[str, Any]:
         data["approvals_needed"] = requirement.approvals_needed
     if requirement.approvals:
         data["approvals"] = deepcopy(requirement.approvals)
+    if requirement.always_ask:
+        data["always_ask"] = True
+    if requirement.remembered_from is not None:
+        data["remembered_from"] = dict(requirement.remembered_from)
+    if requirement.revoked is not None:
+        data["revoked"] = dict(requirement.revoked)
     return data
 
 
@@ -35,3 +41,6 @@ def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> Non
     requirement.expired_at = None if expired_at is None else parse_time(expired_at)
     requirement.approvals_needed = data.get("approvals_needed") or 1
     requirement.approvals = deepcopy(list(data.get("approvals") or ()))
+    requirement.always_ask = bool(data.get("always_ask"))
+    requirement.remembered_from = deepcopy(data.get("remembered_from"))
+    requirement.revoked = deepcopy(data.get("revoked"))

@@ -42,6 +42,7 @@ def tool(
     expires_after: float | None = None,
     on_expiry: OnExpiry = "reject",
     approvals: int = 1,
+    always_ask: bool = False,
     read_only: bool = False,
     idempotent: bool = False,
     reconcile: Callable[[InDoubtCall], Any] | None = None,

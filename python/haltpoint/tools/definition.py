@@ -47,6 +47,7 @@ class ToolDefinition:
         expires_after: how long an answer is waited for, in seconds; None for as long as it takes.
         on_expiry: what happens then: "reject", "fail" or "cancel".
         approvals: how many different people must confirm a call.
+        always_ask: no approval is remembered for later calls.
         read_only: a call changes nothing.
         idempotent: a repeated call changes nothing more.
         reconcile: what is asked about a call whose outcome is unknown.
@@ -73,6 +74,7 @@ class ToolDefinition:
     expires_after: float | None
     on_expiry: OnExpiry
     approvals: int
+    always_ask: bool
     read_only: bool
     idempotent: bool
     reconcile: Callable[[InDoubtCall], Any] | None
@@ -215,6 +217,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         expires_after=options.expires_after,
         on_expiry=options.on_expiry,
         approvals=options.approvals,
+        always_ask=options.always_ask,
         read_only=options.read_only,
         idempotent=options.idempotent,
         reconcile=options.reconcile,

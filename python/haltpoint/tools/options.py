@@ -20,6 +20,7 @@ _HUMAN_FLAGS = ("requires_confirmation", "requires_user_input", "external_execut
 _FLAGS = (
     "requires_user_input",
     "external_execution",
+    "always_ask",
     "read_only",
     "idempotent",
     "stop_after_tool_call",
@@ -44,6 +45,7 @@ class ToolOptions:
         on_expiry: what happens then: "reject" tells the model that nobody answered and goes on, "fail" ends the run
             with an error, "cancel" cancels it.
         approvals: how many different people must confirm a call; one rejection rejects it.
+        always_ask: each call that needs a confirmation is asked about: `confirm(remember=...)` is refused.
         read_only: a call changes nothing, so that it may be repeated.
         idempotent: a repeated call changes nothing more, so that it may be repeated.
         reconcile: a plain or async function that is asked what became of a call whose outcome is unknown. It gets an
@@ -69,6 +71,7 @@ class ToolOptions:
     expires_after: float | None = None
     on_expiry: OnExpiry = "reject"
     approvals: int = 1
+    always_ask: bool = False
     read_only: bool = False
     idempotent: bool = False
     reconcile: Callable[[InDoubtCall], Any] | None = None
@@ -185,6 +188,8 @@ def _check_asking(options: ToolOptions) -> None:
         raise ValueError(f"approvals must be at least 1, not {options.approvals}")
     if options.approvals > 1 and options.pause != "confirmation":
         raise ValueError("approvals needs requires_confirmation: it says how many people must confirm a call")
+    if options.always_ask and options.pause != "confirmation":
+        raise ValueError("always_ask needs requires_confirmation: it says that no approval is remembered")
 
 
 def _check_human_flags(options: ToolOptions) -> None:

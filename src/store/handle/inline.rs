@@ -13,8 +13,8 @@ use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter,
-    RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter,
+    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -145,6 +145,14 @@ impl Store for SharedMemory {
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).requirements(filter)
+    }
+
+    fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        lock(&self.0).approvals(filter)
+    }
+
+    fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
+        lock(&self.0).approvals_for(query)
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {

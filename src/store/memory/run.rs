@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::journal::{AuditKey, Chain, Entry, JournalEnd, Record, RequirementDecided};
+use crate::requirement::RememberScope;
 use crate::store::raw::{RawContent, RawEntry};
 use crate::store::rules::{self, OpenRequirement, RequirementState, RunState};
 use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
@@ -130,6 +131,16 @@ impl MemoryRun {
         self.records.iter().map(raw).collect()
     }
 
+    /// Where the approval of a requirement is remembered, and which calls it answers: those of this key.
+    pub(super) fn standing(&self, requirement_id: &str) -> Option<(RememberScope, &Text)> {
+        match self.requirements.get(requirement_id)? {
+            RequirementState::Decided { by, is_revoked, .. } if !is_revoked => {
+                Some((by.decision.remember()?.scope, by.memory_key.as_ref()?))
+            }
+            _ => None,
+        }
+    }
+
     fn note(&mut self, entry: &Entry, at: Timestamp) {
         let (id, state) = match entry {
             Entry::RequirementOpened(opened) => {
@@ -138,6 +149,7 @@ impl MemoryRun {
             }
             Entry::RequirementDecided(by) => (&by.requirement_id, self.after(by, at)),
             Entry::RequirementExpired(expired) => (&expired.requirement_id, RequirementState::Expired { at }),
+            Entry::ApprovalRevoked(revoked) => return self.note_revoked(&revoked.requirement_id),
             _ => return,
         };
         self.requirements.insert(id.clone(), state);
@@ -146,7 +158,17 @@ impl MemoryRun {
     fn after(&self, by: &RequirementDecided, at: Timestamp) -> RequirementState {
         match self.requirements.get(&by.requirement_id) {
             Some(RequirementState::Open(open)) => open.clone().after(by, at),
-            _ => RequirementState::Decided { by: by.clone(), at },
+            _ => RequirementState::Decided {
+                by: by.clone(),
+                at,
+                is_revoked: false,
+            },
+        }
+    }
+
+    fn note_revoked(&mut self, requirement_id: &str) {
+        if let Some(RequirementState::Decided { is_revoked, .. }) = self.requirements.get_mut(requirement_id) {
+            *is_revoked = true;
         }
     }
 }

@@ -10,6 +10,7 @@ mod list;
 mod lock_wait;
 mod log;
 mod maintain;
+mod memory;
 mod migrate;
 mod open;
 mod options;
@@ -34,8 +35,8 @@ pub use options::{Clock, Durability, SqliteOptions};
 use super::fork_guard::{self, Inside};
 use super::holder::{Holder, Liveness, ProcessLiveness};
 use super::{
-    Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
+    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
@@ -299,6 +300,14 @@ impl Store for SqliteStore {
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
         self.read(|connection| list::requirements(connection, filter))
+    }
+
+    fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
+        self.read(|connection| memory::approvals(connection, filter))
+    }
+
+    fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
+        self.read(|connection| memory::approvals_for(connection, query))
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {

@@ -1,6 +1,6 @@
 //! A run's rows as they stand in the file, for finding out what is wrong with them.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::entry_id::{ids_of, seq};
 use super::fault::Fault;
@@ -8,7 +8,7 @@ use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Timestamp;
 use crate::journal::{AuditKey, Terms};
 use crate::store::StoreError;
-use crate::store::raw::{RawContent, RawEntry, RawRequirement, RawRun, Readable};
+use crate::store::raw::{RawContent, RawEntry, RawMemory, RawRequirement, RawRun, Readable};
 
 /// All rows of a run, or [`StoreError::RunNotFound`].
 pub(super) fn run(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<RawRun, Fault> {
@@ -80,7 +80,26 @@ fn requirement(connection: &Connection, row: &Row<'_>, run: i64) -> rusqlite::Re
             approvals: row.get(5)?,
         },
         approvals: approvals(connection, row.get(6)?, run)?,
+        memory: memory(connection, row.get(6)?, run)?,
     })
+}
+
+fn memory(connection: &Connection, requirement: i64, run: i64) -> rusqlite::Result<Option<RawMemory>> {
+    // A row that names another run leads nowhere that it should: it shows as one with an entry that does not exist.
+    let revoked = |of_run: i64, entry: Option<i64>| match entry {
+        _ if of_run != run => Some(0),
+        entry => entry.map(|entry| place_in(run, entry)),
+    };
+    connection
+        .prepare_cached("SELECT session_id, key, run, revoked FROM remembered WHERE requirement = ?1")?
+        .query_row([requirement], |row| {
+            Ok(RawMemory {
+                session_id: row.get(0)?,
+                key: row.get(1)?,
+                revoked: revoked(row.get(2)?, row.get(3)?),
+            })
+        })
+        .optional()
 }
 
 fn approvals(connection: &Connection, requirement: i64, run: i64) -> rusqlite::Result<Vec<u64>> {

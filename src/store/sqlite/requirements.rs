@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::memory;
 use super::rows::record;
 use crate::Timestamp;
 use crate::journal::{Entry, Record, RequirementDecided, RequirementOpened, Terms};
@@ -28,7 +29,7 @@ pub(super) fn find(
         return Ok(None);
     };
     match row.decided {
-        Some(entry) => closing(connection, run_id, entry).map(Some),
+        Some(entry) => closing(connection, run_id, row.place, entry).map(Some),
         None => open(connection, run_id, &row).map(Some),
     }
 }
@@ -66,14 +67,15 @@ fn open(connection: &Connection, run_id: &str, row: &Row) -> Result<RequirementS
     Ok(RequirementState::Open(open))
 }
 
-fn closing(connection: &Connection, run_id: &str, entry: i64) -> Result<RequirementState, Fault> {
+fn closing(connection: &Connection, run_id: &str, place: i64, entry: i64) -> Result<RequirementState, Fault> {
     let record = entry_at(connection, run_id, entry)?;
     let at = record.at;
     if let Entry::RequirementExpired(_) = record.entry {
         return Ok(RequirementState::Expired { at });
     }
     let by = decision(record, run_id)?;
-    Ok(RequirementState::Decided { by, at })
+    let is_revoked = by.memory_key.is_some() && memory::is_revoked(connection, place)?;
+    Ok(RequirementState::Decided { by, at, is_revoked })
 }
 
 fn entry_at(connection: &Connection, run_id: &str, entry: i64) -> Result<Record, Fault> {
@@ -101,6 +103,7 @@ pub(super) fn note(connection: &Connection, run: i64, id: i64, entry: &Entry) ->
         Entry::RequirementOpened(opened) => note_opened(connection, run, id, opened),
         Entry::RequirementDecided(decided) => note_decided(connection, run, id, decided),
         Entry::RequirementExpired(expired) => close(connection, run, id, &expired.requirement_id),
+        Entry::ApprovalRevoked(revoked) => memory::note_revoked(connection, run, id, revoked),
         _ => Ok(()),
     }
 }
@@ -130,7 +133,8 @@ fn note_decided(connection: &Connection, run: i64, id: i64, decided: &Requiremen
     if !is_final(&found.terms, decided) && !is_last_approval(connection, &found, id)? {
         return Ok(());
     }
-    close(connection, run, id, requirement_id)
+    close(connection, run, id, requirement_id)?;
+    memory::note(connection, run, found.place, decided)
 }
 
 /// Adds an approval, and says whether all that are needed are there.

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -115,4 +115,18 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE TRIGGER entry_to_outbox AFTER INSERT ON entries WHEN EXISTS (SELECT 1 FROM subscriptions)
 BEGIN INSERT INTO outbox (entry) VALUES (NEW.id); END;
+";
+
+// Approvals that answer later calls, too: in their own run, and in all runs of the session where they name one. `key` stands for the
+// tool, and for the arguments where those count.
+const FOURTH: &str = "
+CREATE TABLE remembered (
+    requirement INTEGER PRIMARY KEY REFERENCES requirements,
+    run INTEGER NOT NULL REFERENCES runs,
+    session_id TEXT,
+    key TEXT NOT NULL,
+    revoked INTEGER REFERENCES entries
+) STRICT;
+CREATE INDEX remembered_in_run ON remembered (run, key) WHERE revoked IS NULL;
+CREATE INDEX remembered_in_session ON remembered (session_id, key) WHERE revoked IS NULL AND session_id IS NOT NULL;
 ";

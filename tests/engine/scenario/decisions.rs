@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::Text;
-use haltpoint_engine::requirement::{Confirmation, Decision, RequirementKind};
+use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use serde_json::{Value, json};
 
 use super::as_json;
@@ -17,6 +17,24 @@ pub(crate) fn confirmed() -> Decision {
 pub(crate) fn confirmed_with(tool_args: &Value) -> Decision {
     Decision::Confirm(Confirmation {
         tool_args: Some(as_json(tool_args)),
+        ..Confirmation::default()
+    })
+}
+
+/// Approves the call, and later ones of its tool.
+pub(crate) fn remembered(scope: RememberScope) -> Decision {
+    remembering(scope, false)
+}
+
+/// Approves the call, and later ones of its tool with the same arguments.
+pub(crate) fn remembered_with_arguments(scope: RememberScope) -> Decision {
+    remembering(scope, true)
+}
+
+fn remembering(scope: RememberScope, with_arguments: bool) -> Decision {
+    Decision::Confirm(Confirmation {
+        remember: Some(Remember { scope, with_arguments }),
+        ..Confirmation::default()
     })
 }
 

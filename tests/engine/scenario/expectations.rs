@@ -58,6 +58,12 @@ impl Scenario {
         self
     }
 
+    /// Whatever was handed out since the last look is of no interest.
+    pub(crate) fn overlooks_effects(mut self) -> Self {
+        self.effects.clear();
+        self
+    }
+
     /// Nothing was handed out since the last look.
     #[track_caller]
     pub(crate) fn expect_no_effects(self) -> Self {

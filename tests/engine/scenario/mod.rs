@@ -13,8 +13,8 @@ mod reports;
 use std::collections::{HashSet, VecDeque};
 
 pub(crate) use decisions::{
-    answers, confirmed, confirmed_with, obliging, rejected, rejected_because, result, retried, skipped,
-    skipped_because, supplied,
+    answers, confirmed, confirmed_with, obliging, rejected, rejected_because, remembered, remembered_with_arguments,
+    result, retried, skipped, skipped_because, supplied,
 };
 pub(crate) use expectations::{again, interrupt, reconcile, request_model, start};
 pub(crate) use journal::Journal;

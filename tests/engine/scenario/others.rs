@@ -1,8 +1,8 @@
 //! What others append to the journal while somebody drives the run, or nobody does.
 
 use haltpoint_engine::journal::{CancelRequested, Entry, Record, RequirementExpired};
-use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::run::Run;
+use haltpoint_engine::requirement::{Decision, RequirementKind};
+use haltpoint_engine::run::{Requirement, Run};
 use haltpoint_engine::store::RunStatus;
 
 use super::Scenario;
@@ -63,6 +63,23 @@ impl Scenario {
             interrupt,
             by: Some("another process".into()),
         }))
+    }
+
+    /// Somebody revokes the approval of the call, and the driver hears of it at once.
+    pub(crate) fn revokes(self, call_id: &str) -> Self {
+        self.revokes_unheard(call_id).hears()
+    }
+
+    /// Somebody revokes the approval of the call, and the driver has not heard of it yet.
+    pub(crate) fn revokes_unheard(self, call_id: &str) -> Self {
+        let run = self.on_disk();
+        let is_of_call = |requirement: &&Requirement| {
+            let is_confirmation = requirement.kind == RequirementKind::Confirmation;
+            is_confirmation && &*run.calls()[requirement.call].plan.id == call_id
+        };
+        let requirement = run.requirements().iter().find(is_of_call).expect("somebody was asked");
+        let entry = run.revocation_entry(&requirement.id, Some("cid".into()));
+        self.appends_from_outside(entry.unwrap())
     }
 
     fn appends_from_outside(mut self, entry: Entry) -> Self {

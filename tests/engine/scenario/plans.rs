@@ -2,7 +2,7 @@
 
 use haltpoint_engine::Json;
 use haltpoint_engine::journal::{
-    AskingRules, Expiry, ModelReplied, OnExpiry, PlannedCall, RuleAnswer, ToolFacts, Usage,
+    AskingRules, Expiry, ModelReplied, OnExpiry, PlannedCall, Remembered, RuleAnswer, ToolFacts, Usage,
 };
 use haltpoint_engine::requirement::RequirementKind;
 use serde_json::{Value, json};
@@ -159,6 +159,21 @@ pub(crate) trait Declared: Sized {
     /// So many people must confirm.
     fn approved_by(self, approvals: u32) -> Self {
         self.asking(|rules| rules.approvals = approvals)
+    }
+
+    /// No approval is remembered.
+    fn always_asking(self) -> Self {
+        self.asking(|rules| rules.always_ask = true)
+    }
+
+    /// An approval of another run answers the call.
+    fn approved_in(self, run_id: &str) -> Self {
+        let remembered = Remembered {
+            requirement_id: "their requirement".into(),
+            run_id: run_id.into(),
+            by: Some("bob".into()),
+        };
+        self.asking(|rules| rules.remembered = Some(remembered))
     }
 
     /// The tool is declared read-only or idempotent.

@@ -1,8 +1,8 @@
 //! What the driver reports: what the model and the tools did, and that its caller wants to stop.
 
 use haltpoint_engine::Json;
-use haltpoint_engine::journal::{Failure, FailureKind, ModelReplied};
-use haltpoint_engine::run::{Reconciliation, ToolOutcome, Verdict};
+use haltpoint_engine::journal::{Failure, FailureKind, ModelReplied, PlannedCall, Remembered, memory_key};
+use haltpoint_engine::run::{Reconciliation, Run, ToolOutcome, Verdict};
 
 use super::{Scenario, text};
 
@@ -13,6 +13,14 @@ impl Scenario {
     /// The model asks for tools.
     pub(crate) fn replies(self, reply: ModelReplied) -> Self {
         self.replies_with(reply, Verdict::Accept(None))
+    }
+
+    /// The model asks for tools, and whoever plans the calls finds what the run remembers.
+    pub(crate) fn replies_remembering(self, mut reply: ModelReplied) -> Self {
+        for call in &mut reply.calls {
+            call.rules.remembered = own_approval(&self.live, call);
+        }
+        self.replies(reply)
     }
 
     /// The model answers, and its text is the run's output.
@@ -117,4 +125,16 @@ impl Scenario {
     pub(crate) fn cancels_and_interrupts(self) -> Self {
         self.feed(|run, at| run.notify_cancelled(true, Some("the caller".into()), at))
     }
+}
+
+/// The newest approval of the run that answers this call.
+pub(crate) fn own_approval(run: &Run, call: &PlannedCall) -> Option<Remembered> {
+    let keys: Vec<_> = [false, true]
+        .iter()
+        .filter_map(|args| memory_key(call, *args))
+        .collect();
+    let newest_first = run.requirements().iter().rev();
+    newest_first
+        .flat_map(|requirement| keys.iter().filter_map(|key| run.approval_of(&requirement.id, key, run)))
+        .next()
 }

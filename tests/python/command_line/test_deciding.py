@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from haltpoint import SqliteDatabase
+from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
-from support.replies import wants_all
+from support.replies import wants, wants_all
 
 TWO_OPEN = wants_all(("paint", {"color": "red"}), ("deliver", {"address": "Main St"}))
 
@@ -184,3 +184,17 @@ def test_looking_changes_nothing(cli: CommandLine, start: StartRun, look: tuple[
     assert cli(*look).code == 0
     assert cli("show", run_id).code == cli("audit", run_id).code == 0
     assert journal() == before
+
+
+@tool(requires_confirmation=True, expires_after=0.000001)
+def hurry(color: str) -> str:
+    """Paint at once; nobody is ever quick enough."""
+    return f"painted {color}"
+
+
+def test_a_decision_that_comes_too_late_is_a_conflict(cli: CommandLine) -> None:
+    with SqliteDatabase(cli.db_file) as db:
+        agent = Agent(ScriptedModel([wants("hurry", color="red"), "finished"]), db=db, tools=[hurry])
+        requirement_id: str = agent.do("Hurry.", return_output=True).requirements[0].id
+    late = cli("approve", requirement_id, "--json")
+    assert (late.code, late.error["error"]) == (4, "RequirementExpiredError")

@@ -69,6 +69,9 @@ def test_a_requirement_has_the_documented_fields(cli: CommandLine, start: StartR
         "expired_at": None,
         "approvals_needed": 1,
         "approvals": [],
+        "always_ask": False,
+        "remembered_from": None,
+        "revoked": None,
     }
 
 

@@ -54,7 +54,7 @@ def passings_of(name: str) -> list[Counter[str]]:
         for doing in history.feature.processes:
             history.step(doing)
             written = _kinds(history)
-            passings.append(_passings(written - before, drives=doing not in ("cancel", "expire", "submit")))
+            passings.append(_passings(written - before, drives=doing not in ("cancel", "expire", "revoke", "submit")))
             before = written
         assert history.status == "COMPLETED"
         return passings

@@ -162,6 +162,19 @@ async def _answer(requirement: RunRequirement) -> None:
     ledger().note_decision(requirement)
 
 
+async def _remember(agent: Agent, feature: Feature, run_id: str | None) -> AgentRunOutput:
+    (requirement,) = agent.db.requirements(run_id=run_id)
+    requirement.confirm(remember="run")
+    await requirement
+    ledger().note_decision(requirement)
+    return await _go_on(agent, feature, run_id)
+
+
+async def _revoke(agent: Agent, _: Feature, run_id: str | None) -> None:
+    (standing,) = agent.db.remembered(run_id=run_id)
+    agent.db.revoke(standing.requirement_id)
+
+
 async def _cancel(agent: Agent, _: Feature, run_id: str | None) -> None:
     agent.cancel_run(run_id)
 
@@ -190,6 +203,8 @@ _DOINGS = {
     "start": _start,
     "go on": _go_on,
     "decide": _decide,
+    "remember": _remember,
+    "revoke": _revoke,
     "cancel": _cancel,
     "expire": _expire,
     "submit": _submit,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from haltpoint.command_line.calls import origin_text
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.escaping import visible_json
@@ -83,6 +84,7 @@ def _print_record(record: AuditRecord, output: Output) -> None:
         "changed to": None if record.changed_args is None else visible_json(record.changed_args),
         "decision": None if record.decision is None else visible_json(record.decision),
         "requirement": record.requirement_id,
+        "remembered": None if record.remembered_from is None else origin_text(record.remembered_from),
     }
     if not output.is_terminal:
         output.fields(record.at.isoformat(), by, record.action, tool, *(fact or "" for fact in facts.values()))

@@ -1,0 +1,73 @@
+"""`haltpoint remembered`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from haltpoint.command_line.calls import arguments_text, shortened
+from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.database import opened
+from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
+from haltpoint.command_line.listing import Listing, Row, print_list
+from haltpoint.command_line.options import database_option, json_option, limit_option, watch_option
+from haltpoint.command_line.output import Column, Output, Part
+from haltpoint.command_line.times import age
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from haltpoint.db.database import Database
+    from haltpoint.db.remembering import RememberedApproval
+
+__all__ = ["command"]
+
+_COLUMNS = (
+    Column("ID", "bold"),
+    Column("SINCE", "dim"),
+    Column("HOLDS IN"),
+    Column("BY"),
+    Column("CALLS OF", is_long=True),
+)
+_NOTHING = "no approval is remembered"
+_MOST_OF_CALL = 300
+
+
+@haltpoint_command("remembered")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Only what was approved in this run.")
+@click.option("--session", "session_id", metavar="ID", help="Only what was approved in runs of this session.")
+@limit_option
+@watch_option
+@database_option
+@json_option
+def command(run_id: str | None, session_id: str | None, limit: int, watch: bool, db_file: Path, as_json: bool) -> None:
+    """List the approvals that let later calls run without asking, newest first.
+
+    They were given with approve --remember; haltpoint revoke ends one. Through a pipe: id, time, "run" or "session",
+    the id of that, who approved, and the calls, with a tab between them. With --json: one JSON object a line.
+    """
+    with opened(db_file) as database:
+        output = Output(as_json=as_json)
+        given_in = None if run_id is None else find_run_id(database, run_id)
+
+        def read() -> list[Row]:
+            found = database.remembered(run_id=given_in, session_id=session_id, limit=limit)
+            return [Row(item.requirement_id, item.to_dict(), _cells(item, database, output)) for item in found]
+
+        print_list(Listing(_COLUMNS, read, _NOTHING), database, output, watch=watch)
+
+
+def _cells(approval: RememberedApproval, database: Database, output: Output) -> list[Part]:
+    arguments = "" if approval.tool_args is None else f"({arguments_text(approval.tool_args)})"
+    calls = f"{visible(approval.tool_name)}{arguments}"
+    by = approval.by or ""
+    if not output.is_terminal:
+        place = approval.session_id if approval.scope == "session" else approval.run_id
+        return [approval.requirement_id, format_time(approval.at), approval.scope, place or "", by, calls]
+    session = f"session {visible(approval.session_id or '')}"
+    place = session if approval.scope == "session" else f"run {short_run_id(database, approval.run_id)}"
+    short = short_requirement_id(approval.requirement_id)
+    return [short, age(approval.at), place, by, shortened(calls, _MOST_OF_CALL)]

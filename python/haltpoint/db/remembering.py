@@ -1,0 +1,109 @@
+"""Approvals that answer later calls: looking at those that stand, and revoking one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.driving.threads import in_thread
+from haltpoint.forking import no_fork
+
+if TYPE_CHECKING:
+    from haltpoint import _engine
+    from haltpoint.run.remembering import RememberScope
+
+__all__ = ["ApprovalMemory", "RememberedApproval"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class RememberedApproval:
+    """An approval that answers later calls of its tool.
+
+    Attributes:
+        requirement_id: the requirement that was confirmed; `Database.revoke` takes it.
+        run_id: its run.
+        session_id: that run's session.
+        scope: "run" for later calls of that run, "session" for those of all runs of its session.
+        tool_name: the tool.
+        tool_args: the arguments that a call must have, as JSON data; None for any.
+        by: who confirmed.
+        at: when (aware, UTC).
+    """
+
+    requirement_id: str
+    run_id: str
+    session_id: str | None
+    scope: RememberScope
+    tool_name: str
+    tool_args: dict[str, Any] | None
+    by: str | None
+    at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data, with the time in ISO 8601."""
+        return {**vars(self), "at": self.at.isoformat()}
+
+
+def _approval(data: dict[str, Any]) -> RememberedApproval:
+    at = _EPOCH + timedelta(microseconds=data.pop("at"))
+    return RememberedApproval(**data, at=at)
+
+
+class ApprovalMemory:
+    """What a database knows of approvals that answer later calls."""
+
+    @property
+    def native(self) -> _engine.Database:
+        """The engine's handle."""
+        raise NotImplementedError
+
+    def remembered(
+        self, *, session_id: str | None = None, run_id: str | None = None, limit: int = 100
+    ) -> list[RememberedApproval]:
+        """Return the approvals that still answer later calls, newest first: see `RunRequirement.confirm(remember=...)`.
+
+        Args:
+            session_id: only those that were given in runs of this session.
+            run_id: only those that were given in this run.
+            limit: how many at most.
+
+        Raises:
+            ValueError: `limit` is below 1.
+            StoreError: the database can't be read.
+        """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
+        found: list[dict[str, Any]] = json.loads(self.native.approvals(run_id, session_id, limit))
+        return [_approval(data) for data in found]
+
+    def revoke(self, requirement_id: str, *, by: str | None = None) -> bool:
+        """End that an approval answers later calls: those that are asked for from now on are asked about again.
+
+        It is written into the journal of the run where it was given, be that completed or not.
+
+        Args:
+            requirement_id: the requirement that was confirmed.
+            by: who revokes, which the journal keeps; this process where nobody is named.
+
+        Returns:
+            Whether it stood until now.
+
+        Raises:
+            InvalidResolutionError: there is no such requirement, or its approval is not one that answers later calls.
+            StoreError: it can't be written.
+        """
+        with no_fork:
+            from haltpoint.driving.decisions import this_process
+        return self.native.revoke(requirement_id, by or this_process())
+
+    async def remembered_async(self, **conditions: Any) -> list[RememberedApproval]:
+        """Do what `remembered` does, with the same arguments, without holding up the event loop."""
+        return await in_thread(lambda: self.remembered(**conditions))
+
+    async def revoke_async(self, requirement_id: str, *, by: str | None = None) -> bool:
+        """Do what `revoke` does without holding up the event loop."""
+        return await in_thread(lambda: self.revoke(requirement_id, by=by))
