@@ -169,9 +169,9 @@ class Feature:
         replies: what the model says.
         tools: what it may call.
         processes: what each process does: "start", "go on" (decide nothing), "decide" (go on and answer what is asked),
-            "remember" (confirm, with all later calls of the tool, and go on), "revoke" (that), "cancel", "expire" (write
-            that nobody decided in time), or what has to do with workers: "submit", "work", and "hand back" once the model
-            has replied.
+            "remember" (confirm, with all later calls of the tool, and go on), "revoke" (that), "cancel", "expire"
+            (write that nobody decided in time), or what has to do with workers: "submit", "work", and "hand back"
+            once the model has replied.
         response_format: of the answer.
         dies: which of the processes is killed by its own tool.
     """
