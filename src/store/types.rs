@@ -155,7 +155,7 @@ pub enum Committed {
         /// Sequence number of the last entry.
         seq: u64,
     },
-    /// Somebody wanted the run cancelled before it ended: [`LateCancel`] is on disk instead of the append.
+    /// Somebody wanted the run cancelled before it ended: [`super::LateCancel`] is on disk instead of the append.
     Cancelled {
         /// Sequence number of the last entry.
         seq: u64,
@@ -169,7 +169,7 @@ pub enum Committed {
 }
 
 impl Committed {
-    /// The answer to an append in whose place [`LateCancel`] was written.
+    /// The answer to an append in whose place [`super::LateCancel`] was written.
     pub(super) fn into_cancelled(self) -> Self {
         match self {
             Self::Appended { seq } => Self::Cancelled { seq },
