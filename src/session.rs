@@ -14,7 +14,7 @@ mod outside;
 mod verify;
 mod workers;
 
-pub use approvals::{StandingApproval, approvals, revoke};
+pub use approvals::{FoundApprovals, StandingApproval, approvals, revoke};
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
 pub use handed::{Handed, Later};

@@ -383,21 +383,22 @@ impl PyDatabase {
         Ok((text, damage(py, found.damaged)))
     }
 
-    /// Approvals that answer later calls, as JSON, a list, newest first.
+    /// Approvals that answer later calls, as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
     fn approvals(
         &self,
         py: Python<'_>,
         run_id: Option<String>,
         session_id: Option<String>,
         limit: u32,
-    ) -> PyResult<String> {
+    ) -> PyResult<(String, Damage)> {
         let filter = ApprovalFilter {
             run_id: run_id.map(Into::into),
             session_id: session_id.map(Into::into),
             limit,
         };
         let found = self.read_now(py, move |store| session::approvals(store, &filter))?;
-        serde_json::to_string(&found).map_err(|error| PyValueError::new_err(error.to_string()))
+        let text = serde_json::to_string(&found.standing).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok((text, damage(py, found.damaged)))
     }
 
     /// Revokes a remembered approval, waiting for the disk. False: that was done before.

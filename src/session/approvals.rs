@@ -15,6 +15,7 @@ use crate::store::{
 };
 use crate::{Json, Text, Timestamp};
 
+use super::inbox::readable;
 use super::outside::{Then, load};
 use super::{EngineError, Session};
 
@@ -94,7 +95,7 @@ fn confirmed(
     let stored = match store.load(&row.run_id) {
         Ok(stored) => stored,
         // What cannot be read answers nothing: a person is asked.
-        Err(StoreError::Unusable { .. } | StoreError::RunNotFound { .. }) => return Ok(None),
+        Err(StoreError::Damaged { .. } | StoreError::Unusable { .. } | StoreError::RunNotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     // Nobody can vouch for a journal of another key, or of none.
@@ -107,18 +108,29 @@ fn confirmed(
         .and_then(|source| source.approval_of(&row.requirement_id, key, asking)))
 }
 
-/// The remembered approvals that the filter lets through, newest first.
+/// A list of remembered approvals, as far as it can be read.
+#[derive(Debug, Default)]
+pub struct FoundApprovals {
+    /// Those that can be read, newest first.
+    pub standing: Vec<StandingApproval>,
+    /// The runs that cannot be, each once, with what is wrong: [`StoreError::Damaged`].
+    pub damaged: Vec<StoreError>,
+}
+
+/// The remembered approvals that the filter lets through.
 ///
 /// # Errors
-/// What the store ran into, or a journal that cannot be read.
-pub fn approvals(store: &mut dyn Store, filter: &ApprovalFilter) -> Result<Vec<StandingApproval>, EngineError> {
-    let mut runs: HashMap<Text, Run> = HashMap::new();
-    let mut found = Vec::new();
+/// What the store ran into.
+pub fn approvals(store: &mut dyn Store, filter: &ApprovalFilter) -> Result<FoundApprovals, EngineError> {
+    let mut runs: HashMap<Text, Option<Run>> = HashMap::new();
+    let mut found = FoundApprovals::default();
     for row in store.approvals(filter)? {
         if !runs.contains_key(&row.run_id) {
-            runs.insert(row.run_id.clone(), Run::replay(&store.load(&row.run_id)?.records)?);
+            let run = readable(store, &row.run_id, &mut found.damaged)?;
+            runs.insert(row.run_id.clone(), run);
         }
-        found.extend(runs.get(&row.run_id).and_then(|run| standing(run, &row.requirement_id)));
+        let run = runs.get(&row.run_id).and_then(Option::as_ref);
+        found.standing.extend(run.and_then(|run| standing(run, &row.requirement_id)));
     }
     Ok(found)
 }

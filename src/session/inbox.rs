@@ -62,7 +62,11 @@ fn take_in(
 }
 
 /// The run; `None`, and what is wrong among `damaged`, where it cannot be read.
-fn readable(store: &mut dyn Store, run_id: &str, damaged: &mut Vec<StoreError>) -> Result<Option<Run>, EngineError> {
+pub(super) fn readable(
+    store: &mut dyn Store,
+    run_id: &str,
+    damaged: &mut Vec<StoreError>,
+) -> Result<Option<Run>, EngineError> {
     let run = store
         .load(run_id)
         .map_err(EngineError::from)

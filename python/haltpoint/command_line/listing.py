@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.damage import DamagedRuns, tell_on_standard_error
@@ -46,7 +46,7 @@ class Listing:
     columns: Sequence[Column]
     read: Callable[[], list[Row]]
     nothing: str
-    damaged: DamagedRuns = field(default_factory=DamagedRuns)
+    damaged: DamagedRuns
 
 
 def print_list(listing: Listing, database: Database, output: Output, *, watch: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
 
@@ -53,6 +54,14 @@ def _approval(data: dict[str, Any]) -> RememberedApproval:
     return RememberedApproval(**data, at=at)
 
 
+def _standing(
+    native: _engine.Database, run_id: str | None, session_id: str | None, limit: int, on_damaged: OnDamaged | None
+) -> list[RememberedApproval]:
+    text, damaged = native.approvals(run_id, session_id, limit)
+    tell_of(damaged, on_damaged if run_id is None else raise_damage)
+    return [_approval(data) for data in json.loads(text)]
+
+
 class ApprovalMemory:
     """What a database knows of approvals that answer later calls."""
 
@@ -62,7 +71,12 @@ class ApprovalMemory:
         raise NotImplementedError
 
     def remembered(
-        self, *, session_id: str | None = None, run_id: str | None = None, limit: int = 100
+        self,
+        *,
+        session_id: str | None = None,
+        run_id: str | None = None,
+        limit: int = 100,
+        on_damaged: OnDamaged | None = None,
     ) -> list[RememberedApproval]:
         """Return the approvals that still answer later calls, newest first: see `RunRequirement.confirm(remember=...)`.
 
@@ -70,15 +84,17 @@ class ApprovalMemory:
             session_id: only those that were given in runs of this session.
             run_id: only those that were given in this run.
             limit: how many at most.
+            on_damaged: called with each run that can't be read, which the list leaves out; without it, a
+                `DamagedRunWarning` tells of it. One that was asked for by `run_id` is an error.
 
         Raises:
             ValueError: `limit` is below 1.
+            DamagedRunError: the run that was asked for can't be read.
             StoreError: the database can't be read.
         """
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
-        found: list[dict[str, Any]] = json.loads(self.native.approvals(run_id, session_id, limit))
-        return [_approval(data) for data in found]
+        return _standing(self.native, run_id, session_id, limit, on_damaged)
 
     def revoke(self, requirement_id: str, *, by: str | None = None) -> bool:
         """End that an approval answers later calls: those that are asked for from now on are asked about again.

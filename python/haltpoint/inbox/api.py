@@ -118,7 +118,9 @@ async def _revoke(site: Site, request: Request) -> dict[str, Any]:
 
 async def _remembered(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "remembered")
-    return {"items": [item.to_dict() for item in await site.database.remembered_async(**conditions)]}
+    damaged: list[DamagedRunError] = []
+    found = await site.database.remembered_async(**conditions, on_damaged=damaged.append)
+    return _listed([item.to_dict() for item in found], damaged)
 
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:

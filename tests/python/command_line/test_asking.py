@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from haltpoint import SqliteDatabase
+from haltpoint import Agent, RequirementExpiredError, RunRequirement, ScriptedModel, SqliteDatabase, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
 from support.programs import Program, run_program
 from support.replies import wants
@@ -52,6 +53,24 @@ def test_a_person_sees_the_story_and_the_call_and_approves(cli: CommandLine, sta
     terminal.expect("continue_run_async")
     assert "1 decided; nothing else waits" in _end(terminal)
     assert _decisions(cli, run_id) == [({"type": "confirm"}, "ann")]
+
+
+def test_a_person_approves_later_calls_as_well(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    _answer(terminal, r"\[l\]ater calls, too.*uit\s+> ", "l")
+    _answer(terminal, r"\[s\]ession, \[b\]ack\s+> ", "b")
+    _answer(terminal, r"\[l\]ater calls, too.*uit\s+> ", "l")
+    _answer(terminal, r"\[s\]ession, \[b\]ack\s+> ", "s")
+    _answer(terminal, r"only with \[t\]hese, \[b\]ack\s+> ", "t")
+    # There is no session that it could hold in: the question stands.
+    _answer(terminal, r"session.*\[l\]ater calls, too.*uit\s+> ", "l")
+    _answer(terminal, r"\[s\]ession, \[b\]ack\s+> ", "r")
+    _answer(terminal, r"only with \[t\]hese, \[b\]ack\s+> ", "t")
+    terminal.expect("approved by ann")
+    _end(terminal)
+    remember = {"scope": "run", "with_arguments": True}
+    assert _decisions(cli, run_id) == [({"type": "confirm", "remember": remember}, "ann")]
 
 
 def test_one_kind_after_the_other_is_asked_for_in_its_own_way(cli: CommandLine, start: StartRun) -> None:
@@ -148,6 +167,30 @@ def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLin
     terminal.expect("by bob")
     assert "0 decided" in _end(terminal)
     assert _decisions(cli, run_id)[0][1] == "bob"
+
+
+@tool(requires_confirmation=True, expires_after=4)
+def hurry(item: str) -> str:
+    """Send an item while there is time."""
+    raise AssertionError
+
+
+def test_what_expires_meanwhile_is_said(cli: CommandLine) -> None:
+    with SqliteDatabase(cli.db_file) as database:
+        agent = Agent(ScriptedModel([wants("hurry", item="crate")]), db=database, tools=[hurry])
+        run_id = agent.do("Work.", return_output=True).run_id
+        terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+        terminal.expect(r"uit\s+> ")
+        (requirement,) = database.requirements(run_id=run_id, open_only=False)
+        with pytest.raises(RequirementExpiredError):
+            asyncio.run(_decision_on(requirement))
+    terminal.sendline("a")
+    terminal.expect("meanwhile its time was over")
+    assert "0 decided; nothing else waits" in _end(terminal)
+
+
+async def _decision_on(requirement: RunRequirement) -> None:
+    await requirement
 
 
 def _editor(directory: Path, script: str) -> dict[str, str]:

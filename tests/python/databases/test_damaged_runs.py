@@ -137,6 +137,34 @@ def test_a_damaged_run_keeps_no_other_from_expiring(db_file: Path) -> None:
             database.expire_due(damaged)
 
 
+def _payer(database: SqliteDatabase) -> Agent:
+    return Agent(ScriptedModel([wants("pay", amount=5), "done"]), db=database, tools=[pay], session_id="shop")
+
+
+def _approve_for_the_session(db_file: Path) -> str:
+    with SqliteDatabase(db_file) as database:
+        output = _payer(database).do("Pay.", return_output=True)
+        output.requirements[0].confirm(remember="session", by="ann")
+        _payer(database).continue_run(run_id=output.run_id)
+        run_id: str = output.run_id
+    return run_id
+
+
+def test_an_approval_in_a_damaged_run_answers_no_call_and_hides_no_other(db_file: Path) -> None:
+    damaged = _approve_for_the_session(db_file)
+    _damage(db_file, damaged, DAMAGES["a hash is too short"])
+    sound = _approve_for_the_session(db_file)
+    with SqliteDatabase(db_file) as database:
+        told: list[DamagedRunError] = []
+        assert [item.run_id for item in database.remembered(on_damaged=told.append)] == [sound]
+        assert [error.run_id for error in told] == [damaged]
+        with pytest.warns(DamagedRunWarning, match=damaged) as warned:
+            database.remembered()
+        assert warned[0].filename == __file__
+        with pytest.raises(DamagedRunError, match=damaged):
+            database.remembered(run_id=damaged)
+
+
 def test_a_database_that_can_not_be_used_at_all_is_no_damaged_run(db_file: Path) -> None:
     _start(db_file)
     database = SqliteDatabase(db_file)

@@ -14,6 +14,7 @@ from haltpoint.command_line.output import Output, Styled
 
 if TYPE_CHECKING:
     from haltpoint.run.decisions import RequirementKind
+    from haltpoint.run.remembering import RememberScope
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["CHOICES", "Draft"]
@@ -23,6 +24,12 @@ Draft = Callable[["RunRequirement", Output, str], bool]
 
 _YES = Action("y", "[y]es, approve this")
 _NO = Action("n", "[n]o")
+
+_IN_RUN = Action("r", "approve later calls of this [r]un, too")
+_IN_SESSION = Action("s", "those of all runs of its [s]ession")
+_ANY_ARGUMENTS = Action("a", "with [a]ny arguments")
+_SAME_ARGUMENTS = Action("t", "only with [t]hese")
+_BACK = Action("b", "[b]ack")
 
 
 def _approve(requirement: RunRequirement, output: Output, by: str) -> bool:
@@ -40,6 +47,19 @@ def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
     if ask_action([_YES, _NO]) is _NO:
         return False
     requirement.confirm(tool_args=changed, by=by)
+    return True
+
+
+def _approve_later_calls(requirement: RunRequirement, output: Output, by: str) -> bool:
+    where = ask_action([_IN_RUN, _IN_SESSION, _BACK])
+    if where is _BACK:
+        return False
+    which = ask_action([_ANY_ARGUMENTS, _SAME_ARGUMENTS, _BACK])
+    if which is _BACK:
+        return False
+    scope: RememberScope = "run" if where is _IN_RUN else "session"
+    requirement.confirm(remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by)
+    output.line(Styled("haltpoint remembered lists what stands, and haltpoint revoke ends it", "dim"))
     return True
 
 
@@ -86,6 +106,7 @@ def _give_up(requirement: RunRequirement, output: Output, by: str) -> bool:
 CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
     "confirmation": {
         Action("a", "[a]pprove"): _approve,
+        Action("l", "approve [l]ater calls, too"): _approve_later_calls,
         Action("e", "[e]dit the arguments"): _edit,
         Action("r", "[r]eject"): _reject,
     },

@@ -17,7 +17,12 @@ from haltpoint.command_line.output import Output, Styled
 from haltpoint.command_line.story import Event, told
 from haltpoint.command_line.times import age
 from haltpoint.command_line.watching import each_change
-from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, ToolResultError
+from haltpoint.exceptions import (
+    InvalidResolutionError,
+    RequirementConflictError,
+    RequirementExpiredError,
+    ToolResultError,
+)
 
 if TYPE_CHECKING:
     from haltpoint.db.database import Database
@@ -28,6 +33,9 @@ __all__ = ["walk"]
 _SKIP = Action("s", "[s]kip")
 _QUIT = Action("q", "[q]uit")
 _MOST_EVENTS = 25
+
+# What a person can be told of and go on.
+_REFUSALS = (InvalidResolutionError, RequirementConflictError, RequirementExpiredError, ToolResultError)
 
 Page = Callable[["str | None"], "list[RunRequirement]"]
 
@@ -52,6 +60,12 @@ def walk(database: Database, page: Page, output: Output, *, by: str, watch: bool
             break
         walker.say_that_it_waits()
     walker.sum_up()
+
+
+def _end_of(requirement: RunRequirement) -> str:
+    if requirement.decision is not None:
+        return f"it was {decided_text(requirement)}"
+    return "its time was over" if requirement.is_expired else "its run was stopped"
 
 
 class _Walker:
@@ -114,8 +128,7 @@ class _Walker:
             return found[0]
         # It was open when the list was read: say what became of it.
         for gone in self._database.requirements(id_prefix=requirement_id, open_only=False):
-            what = "its run was stopped" if gone.decision is None else f"it was {decided_text(gone)}"
-            self._output.line(Styled(f"{short_requirement_id(gone.id)}: meanwhile {what}", "yellow"))
+            self._output.line(Styled(f"{short_requirement_id(gone.id)}: meanwhile {_end_of(gone)}", "yellow"))
         return None
 
     def _decide(self, requirement: RunRequirement, action: Action) -> bool:
@@ -124,7 +137,7 @@ class _Walker:
             if not CHOICES[requirement.kind][action](requirement, self._output, self._by):
                 return False
             requirement.commit()
-        except (InvalidResolutionError, RequirementConflictError, ToolResultError) as error:
+        except _REFUSALS as error:
             self._output.line(Styled(str(error), "red"))
             return False
         except click.ClickException as error:

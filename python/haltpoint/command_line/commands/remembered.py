@@ -8,6 +8,7 @@ import click
 
 from haltpoint.command_line.calls import arguments_text, shortened
 from haltpoint.command_line.command import command as haltpoint_command
+from haltpoint.command_line.damage import DamagedRuns
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.escaping import visible
 from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
@@ -51,13 +52,13 @@ def command(run_id: str | None, session_id: str | None, limit: int, watch: bool,
     """
     with opened(db_file) as database:
         output = Output(as_json=as_json)
-        given_in = None if run_id is None else find_run_id(database, run_id)
+        given_in, damaged = None if run_id is None else find_run_id(database, run_id), DamagedRuns()
 
         def read() -> list[Row]:
-            found = database.remembered(run_id=given_in, session_id=session_id, limit=limit)
+            found = database.remembered(run_id=given_in, session_id=session_id, limit=limit, on_damaged=damaged)
             return [Row(item.requirement_id, item.to_dict(), _cells(item, database, output)) for item in found]
 
-        print_list(Listing(_COLUMNS, read, _NOTHING), database, output, watch=watch)
+        print_list(Listing(_COLUMNS, read, _NOTHING, damaged), database, output, watch=watch)
 
 
 def _cells(approval: RememberedApproval, database: Database, output: Output) -> list[Part]:
