@@ -2,27 +2,26 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{AuditKey, CancelRequested, Hash, RunStarted};
+use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::session::{self, EngineError, Memory, Opened, Session};
-use haltpoint_engine::store::handle::{FaultPlan, StoreHandle};
-use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
-use haltpoint_engine::store::{
-    ApprovalFilter, OutsiderRecord, RequirementFilter, RunFilter, RunRow, RunStatus, Store, StoreError,
-};
-use pyo3::exceptions::{PyBaseException, PyValueError};
+use haltpoint_engine::session::{self, EngineError, Memory, Session};
+use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::{ApprovalFilter, OutsiderRecord, RequirementFilter, RunFilter};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::clock;
-use crate::completions::{CompletionSender, Completions};
-use crate::errors::{damage, exception, short_key_exception};
+use crate::completions::Completions;
+use crate::delivering::{deliver, deliver_opened};
+use crate::errors::{Damage, exception};
 use crate::inputs::requirement_kind;
+use crate::listing::{PyRunRow, run_status};
+use crate::opening::{read_audit_key, sqlite_options};
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
+use crate::waiting::wait_detached;
 use crate::watch::{OutsiderNotice, Watch};
 
 /// What a new run remembers of its session.
@@ -44,94 +43,12 @@ pub(crate) struct PyDatabase {
     pub(crate) store: StoreHandle,
 }
 
-/// Sends a result of the engine as a completion.
-pub(crate) fn deliver<T: Send + 'static>(
-    sender: CompletionSender,
-    ticket: u64,
-    result: Result<T, EngineError>,
-    value: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-) {
-    let into_value = Box::new(move |py: Python<'_>| match result {
-        Ok(result) => value(py, result),
-        Err(error) => Err(exception(py, &error)),
-    });
-    sender.send(ticket, into_value);
-}
-
-/// What a run that was opened becomes: a Session, or a Snapshot where there is nothing to drive.
-pub(crate) fn deliver_opened(
-    sender: CompletionSender,
-    ticket: u64,
-) -> Box<dyn FnOnce(Result<Opened, EngineError>) + Send> {
-    Box::new(move |opened| {
-        let owner = sender.clone();
-        deliver(sender, ticket, opened, |py, opened| match opened {
-            Opened::Session(session) => Ok(Py::new(py, PySession::new(*session, owner))?.into_any()),
-            Opened::Idle(loaded) => Ok(Py::new(py, Snapshot::new(*loaded))?.into_any()),
-        });
-    })
-}
-
-/// Run id, agent name, session id, user id, status, and the times of creation and of the last change in microseconds.
-pub(crate) type PyRunRow = (
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    &'static str,
-    i64,
-    i64,
-);
-
-/// What cannot be read, as exceptions.
-pub(crate) type Damage = Vec<Py<PyBaseException>>;
-
-pub(crate) fn run_row(row: RunRow) -> PyRunRow {
-    let text = |text: Option<Text>| text.map(|text| text.to_string());
-    (
-        row.run_id.to_string(),
-        text(row.agent_name),
-        text(row.session_id),
-        text(row.user_id),
-        row.status.as_str(),
-        row.created_at.0,
-        row.updated_at.0,
-    )
-}
-
-fn run_status(name: &str) -> PyResult<RunStatus> {
-    RunStatus::parse(name).ok_or_else(|| PyValueError::new_err(format!("no run has the status {name:?}")))
-}
-
-/// The key made of what Python hands over, if that is anything.
-fn audit_key(py: Python<'_>, bytes: Option<&[u8]>) -> PyResult<Option<AuditKey>> {
-    let key = bytes.map(AuditKey::new).transpose();
-    key.map_err(|error| short_key_exception(py, error))
-}
-
 impl PyDatabase {
     /// The same opening once more.
     pub(crate) fn again(&self) -> Self {
         Self {
             store: self.store.clone(),
         }
-    }
-
-    /// Reads in the reading thread, and waits for it without the interpreter's lock.
-    pub(crate) fn read_now<T: Send + 'static>(
-        &self,
-        py: Python<'_>,
-        job: impl FnOnce(&mut dyn Store) -> Result<T, EngineError> + Send + 'static,
-    ) -> PyResult<T> {
-        let outcome = py.detach(|| {
-            let (sender, receiver) = mpsc::channel();
-            self.store.read(Box::new(move |store| {
-                // The receiver is gone only when this call was torn down with its thread.
-                let _ = sender.send(store.map_err(EngineError::from).and_then(job));
-            }));
-            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
-        });
-        outcome.map_err(|error| exception(py, &error))
     }
 }
 
@@ -149,27 +66,7 @@ impl PyDatabase {
         audit_key: Option<&[u8]>,
         fault: Option<&str>,
     ) -> PyResult<Self> {
-        let durability = match durability {
-            "full" => Durability::Full,
-            "normal" => Durability::Normal,
-            other => {
-                return Err(PyValueError::new_err(format!(
-                    "durability must be \"full\" or \"normal\", got {other:?}"
-                )));
-            }
-        };
-        let lease = Duration::try_from_secs_f64(lease_seconds)
-            .map_err(|error| PyValueError::new_err(format!("lease_seconds: {error}")))?;
-        let fault_plan = fault.map_or_else(|| Ok(FaultPlan::default()), FaultPlan::parse);
-        let fault_plan = fault_plan.map_err(|error| exception(py, &error.into()))?;
-        let options = SqliteOptions {
-            durability,
-            lease,
-            audit_key: self::audit_key(py, audit_key)?,
-            fault_plan,
-            clock: Arc::new(clock::now),
-            ..SqliteOptions::default()
-        };
+        let options = sqlite_options(py, durability, lease_seconds, audit_key, fault)?;
         let opened = py.detach(|| StoreHandle::open_sqlite(path.as_ref(), options));
         let store = opened.map_err(|error| exception(py, &error.into()))?;
         Ok(Self { store })
@@ -179,7 +76,7 @@ impl PyDatabase {
     #[staticmethod]
     #[pyo3(signature = (audit_key=None))]
     fn in_memory(py: Python<'_>, audit_key: Option<&[u8]>) -> PyResult<Self> {
-        let key = self::audit_key(py, audit_key)?;
+        let key = read_audit_key(py, audit_key)?;
         Ok(Self {
             store: StoreHandle::in_memory_with_key(key),
         })
@@ -284,16 +181,9 @@ impl PyDatabase {
             interrupt,
             by: by.map(Into::into),
         };
-        let outcome = py.detach(|| {
-            let (sender, receiver) = mpsc::channel();
-            let then = Box::new(move |cancelled| {
-                // The receiver is gone only when this call was torn down with its thread.
-                let _ = sender.send(cancelled);
-            });
-            session::cancel(&self.store, run_id.into(), cancel, clock::now(), then);
-            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
-        });
-        outcome.map_err(|error| exception(py, &error))
+        wait_detached(py, |then| {
+            session::cancel(&self.store, run_id.into(), cancel, clock::now(), then)
+        })
     }
 
     /// Copies the database, as it stands in this moment, to a new file, waiting for the disk.
@@ -347,15 +237,7 @@ impl PyDatabase {
             before: before.map(Into::into),
             limit,
         };
-        let rows = self.read_now(py, move |store| Ok(store.runs(&filter)?))?;
-        let (mut readable, mut damaged) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row {
-                Ok(row) => readable.push(run_row(row)),
-                Err(error) => damaged.push(error),
-            }
-        }
-        Ok((readable, damage(py, damaged)))
+        self.list_runs(py, filter)
     }
 
     /// Requirements as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
@@ -378,9 +260,7 @@ impl PyDatabase {
             before: before.map(Into::into),
             limit,
         };
-        let found = self.read_now(py, move |store| session::requirements(store, &filter))?;
-        let text = serde_json::to_string(&found.views).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok((text, damage(py, found.damaged)))
+        self.list_requirements(py, filter)
     }
 
     /// Approvals that answer later calls, as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
@@ -396,29 +276,15 @@ impl PyDatabase {
             session_id: session_id.map(Into::into),
             limit,
         };
-        let found = self.read_now(py, move |store| session::approvals(store, &filter))?;
-        let text = serde_json::to_string(&found.standing).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok((text, damage(py, found.damaged)))
+        self.list_approvals(py, filter)
     }
 
     /// Revokes a remembered approval, waiting for the disk. False: that was done before.
     fn revoke(&self, py: Python<'_>, requirement_id: String, by: Option<String>) -> PyResult<bool> {
-        let outcome = py.detach(|| {
-            let (sender, receiver) = mpsc::channel();
-            let then = Box::new(move |revoked| {
-                // The receiver is gone only when this call was torn down with its thread.
-                let _ = sender.send(revoked);
-            });
-            session::revoke(
-                &self.store,
-                requirement_id.into(),
-                by.map(Into::into),
-                clock::now(),
-                then,
-            );
-            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
-        });
-        outcome.map_err(|error| exception(py, &error))
+        let (requirement_id, by) = (requirement_id.into(), by.map(Into::into));
+        wait_detached(py, |then| {
+            session::revoke(&self.store, requirement_id, by, clock::now(), then)
+        })
     }
 
     /// Writes that nobody decided in time what is due: of one run, or of all that are not stopped. Returns how many requirements

@@ -25,8 +25,11 @@ pub(crate) fn exception(py: Python<'_>, error: &EngineError) -> PyErr {
     made.unwrap_or_else(|failure| failure)
 }
 
+/// What cannot be read, as exceptions.
+pub(crate) type Damage = Vec<Py<PyBaseException>>;
+
 /// The exceptions for runs that cannot be read, as objects to hand over.
-pub(crate) fn damage(py: Python<'_>, errors: Vec<StoreError>) -> Vec<Py<PyBaseException>> {
+pub(crate) fn damage(py: Python<'_>, errors: Vec<StoreError>) -> Damage {
     let raised = errors.into_iter().map(|error| exception(py, &error.into()));
     raised.map(|error| error.into_value(py)).collect()
 }

@@ -1,15 +1,14 @@
 //! Writing that nobody decided in time, and waiting for it.
 
-use std::sync::mpsc;
-
 use haltpoint_engine::session::{self, EngineError};
 use haltpoint_engine::store::{RequirementRow, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 use pyo3::prelude::*;
 
 use crate::clock;
-use crate::database::{Damage, PyDatabase};
-use crate::errors::{damage, exception};
+use crate::database::PyDatabase;
+use crate::errors::{Damage, damage, exception};
+use crate::waiting::wait_for;
 
 impl PyDatabase {
     /// What is due, of one run or of all: how many expired, and the runs that cannot be read.
@@ -51,13 +50,7 @@ impl PyDatabase {
 
     /// Returns 1 where the requirement expired, and waits for it.
     fn expire_now(&self, row: RequirementRow, now: Timestamp) -> Result<u64, EngineError> {
-        let (sender, receiver) = mpsc::channel();
-        let then = Box::new(move |expired: Result<bool, EngineError>| {
-            // The receiver is gone only when this call was torn down with its thread.
-            let _ = sender.send(expired);
-        });
-        session::expire(&self.store, row.run_id, row.requirement_id, now, then);
-        let expired = receiver.recv().unwrap_or(Err(StoreError::Closed.into()))?;
+        let expired = wait_for(|then| session::expire(&self.store, row.run_id, row.requirement_id, now, then))?;
         Ok(u64::from(expired))
     }
 }

@@ -6,14 +6,18 @@ mod clock;
 mod completions;
 mod conversation;
 mod database;
+mod delivering;
 mod effects;
 mod errors;
 mod expiring;
 mod forking;
 mod inputs;
+mod listing;
+mod opening;
 mod provider;
 mod session;
 mod snapshot;
+mod waiting;
 mod watch;
 mod work;
 

@@ -16,7 +16,7 @@ use pyo3::types::{PyList, PyString};
 use crate::clock;
 use crate::completions::{CompletionSender, IntoValue};
 use crate::conversation::Conversation;
-use crate::database::deliver;
+use crate::delivering::deliver;
 use crate::effects;
 use crate::errors::exception;
 use crate::inputs::{PyModelReplied, PyPlannedCall, in_doubt_rule};

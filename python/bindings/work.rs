@@ -1,18 +1,19 @@
 //! What workers do with a database: take runs up, set them aside, let them go again, and deliver what others subscribed to.
 
 use std::collections::HashSet;
-use std::sync::mpsc;
 
 use haltpoint_engine::journal::RunStarted;
 use haltpoint_engine::session;
-use haltpoint_engine::store::{DueFilter, OutboxClaim, StoreError};
+use haltpoint_engine::store::{DueFilter, OutboxClaim};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::clock;
 use crate::completions::Completions;
-use crate::database::{PyDatabase, PyRunRow, RecalledMemory, deliver, deliver_opened, run_row};
-use crate::errors::exception;
+use crate::database::{PyDatabase, RecalledMemory};
+use crate::delivering::{deliver, deliver_opened};
+use crate::listing::{PyRunRow, run_row};
+use crate::waiting::wait_detached;
 
 fn claim_until(name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
     let duration =
@@ -70,22 +71,10 @@ impl WorkQueue {
 
     /// Lets workers go on with a run, waiting for the disk. False: there is nothing to go on with.
     fn requeue(&self, py: Python<'_>, run_id: String, by: Option<String>) -> PyResult<bool> {
-        let outcome = py.detach(|| {
-            let (sender, receiver) = mpsc::channel();
-            let then = Box::new(move |queued| {
-                // The receiver is gone only when this call was torn down with its thread.
-                let _ = sender.send(queued);
-            });
-            session::requeue(
-                &self.database.store,
-                run_id.into(),
-                by.map(Into::into),
-                clock::now(),
-                then,
-            );
-            receiver.recv().unwrap_or(Err(StoreError::Closed.into()))
-        });
-        outcome.map_err(|error| exception(py, &error))
+        let (run_id, by) = (run_id.into(), by.map(Into::into));
+        wait_detached(py, |then| {
+            session::requeue(&self.database.store, run_id, by, clock::now(), then)
+        })
     }
 
     /// Runs that a worker can go on with, as the tuples of `runs`, oldest first within each agent.

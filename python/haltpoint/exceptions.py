@@ -7,6 +7,14 @@ program may want to act on are keyword-only and become attributes of the same na
 
 from __future__ import annotations
 
+from haltpoint.warning_categories import (
+    DamagedRunWarning,
+    NotificationWarning,
+    RunNotCompletedWarning,
+    UnsafeDatabaseAccessWarning,
+    describe,
+)
+
 # Said in this way, type checkers know it, and the module that usually says it need not be loaded.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,17 +54,6 @@ __all__ = [
 ]
 
 
-def _describe(error: BaseException) -> str:
-    """Return `Name('message', attribute=value, ...)`, leaving out what is not set."""
-    attributes = (
-        f"{name}={value!r}"
-        for name, value in vars(error).items()
-        # Python keeps notes and the like in the same dictionary, under underscored names.
-        if not name.startswith("_") and value is not None
-    )
-    return f"{type(error).__name__}({', '.join([repr(str(error)), *attributes])})"
-
-
 class HaltpointError(Exception):
     """Base of all errors of haltpoint.
 
@@ -69,7 +66,7 @@ class HaltpointError(Exception):
         self.run_id = run_id
 
     def __repr__(self) -> str:
-        return _describe(self)
+        return describe(self)
 
 
 class RunNotFoundError(HaltpointError, ValueError):
@@ -351,69 +348,6 @@ class ToolResultError(_ToolError, ValueError):
     Attributes:
         tool_name: the name under which the model knows the tool.
     """
-
-
-class RunNotCompletedWarning(UserWarning):
-    """A run was paused or cancelled, and the caller did not ask for its output object.
-
-    Attributes:
-        run_id: the run, with which it can be continued.
-    """
-
-    def __init__(self, message: str, *, run_id: str | None = None) -> None:
-        super().__init__(message)
-        self.run_id = run_id
-
-    def __repr__(self) -> str:
-        return _describe(self)
-
-
-class DamagedRunWarning(UserWarning):
-    """A run was left out, since what is stored of it can't be read; the message says what is wrong and what to do.
-
-    Attributes:
-        run_id: the run.
-    """
-
-    def __init__(self, message: str, *, run_id: str | None = None) -> None:
-        super().__init__(message)
-        self.run_id = run_id
-
-    def __repr__(self) -> str:
-        return _describe(self)
-
-
-class NotificationWarning(UserWarning):
-    """A function that is told what happens to runs failed. The run goes on.
-
-    Attributes:
-        run_id: the run that it was told of.
-    """
-
-    def __init__(self, message: str, *, run_id: str | None = None) -> None:
-        super().__init__(message)
-        self.run_id = run_id
-
-    def __repr__(self) -> str:
-        return _describe(self)
-
-
-class UnsafeDatabaseAccessWarning(UserWarning):
-    """A database file that haltpoint has open was opened by something else in the same process.
-
-    A filter that makes this warning an error keeps the file from being opened:
-    `warnings.simplefilter("error", UnsafeDatabaseAccessWarning)`.
-
-    Attributes:
-        db_file: path of the database file.
-    """
-
-    def __init__(self, message: str, *, db_file: str | None = None) -> None:
-        super().__init__(message)
-        self.db_file = db_file
-
-    def __repr__(self) -> str:
-        return _describe(self)
 
 
 ALL_ERRORS: tuple[type[HaltpointError], ...] = (

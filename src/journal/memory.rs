@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::entry::PlannedCall;
 use super::hexadecimal;
+use super::replies::PlannedCall;
 use crate::Text;
 
 /// The earlier approval that answers a call.

@@ -9,19 +9,23 @@ mod chain;
 mod codec;
 mod entry;
 mod memory;
+mod replies;
 mod requirements;
+mod starting;
+mod stopping;
+mod tool_calls;
 
 pub use asking::{AskingRules, Expiry, OnExpiry, RuleAnswer};
 pub use audit_key::{AuditKey, SHORTEST_AUDIT_KEY, ShortAuditKey};
 pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
-pub use entry::{
-    AnswerRefused, CancelRequested, Entry, Failure, FailureKind, InDoubtRule, ModelReplied, OfferedTool, OutcomeSource,
-    PlannedCall, ResponseFormat, RunCancelled, RunCompleted, RunContinued, RunFailed, RunPaused, RunQueued, RunStarted,
-    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
-};
+pub use entry::Entry;
 pub use memory::{ApprovalRevoked, Remembered, memory_key};
+pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
+pub use starting::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
+pub use stopping::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};
+pub use tool_calls::{OutcomeSource, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
 use crate::Timestamp;
 

@@ -4,22 +4,24 @@
 //! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
 pub(crate) mod damage;
+mod error;
+mod filter;
 pub mod fork_guard;
 pub mod handle;
 pub mod holder;
 mod late_cancel;
 pub mod memory;
+mod operation;
 pub mod raw;
+mod row;
 mod rules;
 pub mod sqlite;
-mod types;
 
+pub use error::StoreError;
+pub use filter::{ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RunFilter};
 pub use late_cancel::{CancelWish, Finish, LateCancel};
-pub use types::{
-    Append, ApprovalFilter, ApprovalQuery, Author, Committed, DueFilter, LeaseGrant, NewRun, Operation, OutboxClaim,
-    OutboxRow, OutsiderRecord, OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus,
-    StoreError, StoredRun,
-};
+pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
+pub use row::{OutboxClaim, OutboxRow, OutsiderRecord, RequirementRow, RunRow, RunStatus, StoredRun};
 
 use std::path::Path;
 

@@ -78,7 +78,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_importing_the_package_loads_next_to_nothing() -> None:
     ours = {name for name in loaded_by("import haltpoint") if name.split(".")[0] == "haltpoint"}
-    assert ours == {"haltpoint", "haltpoint.exceptions", "haltpoint.forking"}
+    assert ours == {"haltpoint", "haltpoint.exceptions", "haltpoint.forking", "haltpoint.warning_categories"}
     assert loaded_by("import haltpoint").isdisjoint({"asyncio", "inspect", "pydantic", "pydantic_core", "sqlite3"})
 
 

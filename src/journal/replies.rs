@@ -1,0 +1,94 @@
+//! What the model answers, and what is planned for the calls in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::asking::AskingRules;
+use crate::requirement::{Fields, RequirementKind};
+use crate::{Json, Text};
+
+/// Tokens that a model request took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+}
+
+/// The model answered, with text, tool calls, or both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelReplied {
+    /// The text, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
+    /// The tool calls in the model's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<PlannedCall>,
+    /// Tokens, where the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What the provider wants back unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
+    pub provider_data: Option<Json>,
+    /// From the request to the reply, retries included, in microseconds.
+    pub duration_us: i64,
+    /// Which attempt succeeded; the first is 1.
+    pub attempt: u32,
+}
+
+/// A tool call, and what the tool's declaration says about running it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCall {
+    /// Unique within the run; the provider's id, or one made from the call's place where that is missing or taken.
+    pub id: Text,
+    /// The tool's name as the model said it.
+    pub name: Text,
+    /// The arguments as the model said them, a JSON object.
+    pub args: Json,
+    /// The tool; `None` where there is none of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolFacts>,
+    /// Who must be asked before, or instead of, running it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<RequirementKind>,
+    /// For user input: the fields as they are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
+    /// The answers are the result (`get_user_input`), instead of arguments for the tool.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answers_are_result: bool,
+    /// Why the call cannot run at all: the text that the model gets as its error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Text>,
+    /// What holds for the asking.
+    #[serde(default, skip_serializing_if = "AskingRules::is_plain")]
+    pub rules: AskingRules,
+}
+
+/// What the journal remembers of a tool's declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFacts {
+    /// The module in which the tool was found.
+    pub module: Text,
+    /// A digest of its schema.
+    pub digest: Text,
+    /// It may run again when its outcome is unknown (declared read-only or idempotent).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeatable: bool,
+    /// It can be asked what became of a call in doubt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reconcilable: bool,
+    /// It must not run beside other calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sequential: bool,
+    /// Its result is the run's output.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop_after: bool,
+}
+
+/// The model is told why its final answer does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRefused {
+    /// The text that the model gets.
+    pub reason: Text,
+}

@@ -1,0 +1,139 @@
+//! Why a store refuses or fails.
+
+use crate::requirement::Decision;
+use crate::{Text, Timestamp};
+
+use super::holder::Holder;
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// No such run in this database.
+    #[error("no run {run_id} in this database")]
+    RunNotFound {
+        /// The run.
+        run_id: Text,
+    },
+    /// Another live holder drives the run.
+    #[error("run {run_id} is being driven by {holder}")]
+    Busy {
+        /// The run.
+        run_id: Text,
+        /// Who.
+        holder: Box<Holder>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The run was taken over: this holder must not append any more.
+    #[error("run {run_id} was taken over by another process: nothing more is written for this one")]
+    LeaseLost {
+        /// The run.
+        run_id: Text,
+    },
+    /// The requirement has a decision already, a different one.
+    #[error("requirement {requirement_id} is decided already")]
+    Decided {
+        /// The requirement.
+        requirement_id: Text,
+        /// The decision on disk.
+        decision: Box<Decision>,
+        /// Who decided.
+        by: Option<Text>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nobody decided the requirement in time.
+    #[error("requirement {requirement_id} expired before anybody decided; it can no longer be decided")]
+    Expired {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+        /// From when on nobody can decide any more.
+        at: Timestamp,
+    },
+    /// The requirement's time is not over, or it has no end.
+    #[error("requirement {requirement_id} can still be decided")]
+    NotDue {
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The run has no such requirement.
+    #[error("no requirement {requirement_id} in run {run_id}")]
+    RequirementNotFound {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The requirement has no remembered approval.
+    #[error("requirement {requirement_id} of run {run_id} has no remembered approval that could be revoked")]
+    NotRemembered {
+        /// The run.
+        run_id: Text,
+        /// The requirement.
+        requirement_id: Text,
+    },
+    /// The run is not running.
+    #[error("run {run_id} is not running")]
+    NotRunning {
+        /// The run.
+        run_id: Text,
+    },
+    /// The run's hash chain is keyed with another key than the store, or one of the two has none.
+    #[error("{}", about_keys(run_id, wanted.as_deref(), given.as_deref()))]
+    AuditKey {
+        /// The run.
+        run_id: Text,
+        /// The id of the run's key.
+        wanted: Option<Text>,
+        /// The id of the key that the store was opened with.
+        given: Option<Text>,
+    },
+    /// A run of this id exists already.
+    #[error("run {run_id} exists already")]
+    RunExists {
+        /// The run.
+        run_id: Text,
+    },
+    /// What is stored of one run cannot be read; of the others nothing is said. The message says what to do.
+    #[error("{message}")]
+    Damaged {
+        /// The run.
+        run_id: Text,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database cannot be opened, read or written. The message says what to do.
+    #[error("{message}")]
+    Unusable {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database was opened in the process that this one was forked from.
+    #[error("{message}")]
+    Forked {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database was closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+fn about_keys(run_id: &str, wanted: Option<&str>, given: Option<&str>) -> String {
+    let Some(wanted) = wanted else {
+        return format!(
+            "the hash chain of run {run_id} is not keyed, so that whoever can write the file could have written it; to write to it \
+             all the same, open the database without an audit key"
+        );
+    };
+    let given = given.map_or_else(
+        || "none was given".to_owned(),
+        |given| format!("the one given is {given}"),
+    );
+    format!(
+        "the hash chain of run {run_id} is keyed with the audit key {wanted}, and {given}; open the database with that key to \
+         write to this run"
+    )
+}

@@ -1,0 +1,90 @@
+//! Which rows a store is asked for.
+
+use std::collections::HashSet;
+
+use crate::requirement::RequirementKind;
+use crate::{Text, Timestamp};
+
+use super::row::RunStatus;
+
+/// Which runs to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// With an id that begins so only.
+    pub id_prefix: Option<Text>,
+    /// Of this status only.
+    pub status: Option<RunStatus>,
+    /// Of this agent only.
+    pub agent_name: Option<Text>,
+    /// Of this session only.
+    pub session_id: Option<Text>,
+    /// Of this user only.
+    pub user_id: Option<Text>,
+    /// Older than this run only.
+    pub before: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which requirements to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequirementFilter {
+    /// With an id that begins so only.
+    pub id_prefix: Option<Text>,
+    /// Of this run only.
+    pub run_id: Option<Text>,
+    /// Of this kind only.
+    pub kind: Option<RequirementKind>,
+    /// Only those without a decision, of runs that are not stopped.
+    pub open_only: bool,
+    /// Older than this requirement only.
+    pub before: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which requirements' time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverdueFilter {
+    /// Of this run only, whatever its status; else of all runs that are not stopped.
+    pub run_id: Option<Text>,
+    /// Over at this time.
+    pub now: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which remembered approvals to list, newest first: those that still answer later calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// Given in this run only.
+    pub run_id: Option<Text>,
+    /// Given in runs of this session only.
+    pub session_id: Option<Text>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which remembered approvals may answer a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalQuery {
+    /// The run that asks: what was given in it counts.
+    pub run_id: Text,
+    /// Its session: what was given there for the whole session counts, too.
+    pub session_id: Option<Text>,
+    /// Of this key only.
+    pub key: Text,
+}
+
+/// Which runs a worker asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueFilter {
+    /// Of agents of these names only.
+    pub agent_names: Vec<Text>,
+    /// None of these runs.
+    pub except: HashSet<Text>,
+    /// When, for telling which leases are over.
+    pub now: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+}

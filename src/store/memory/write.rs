@@ -1,0 +1,157 @@
+//! Carrying operations out in memory.
+
+use std::collections::HashSet;
+
+use super::MemoryStore;
+use super::run::MemoryRun;
+use crate::journal::{Entry, JournalEnd, Record};
+use crate::store::holder::Holder;
+use crate::store::late_cancel;
+use crate::store::rules::{self, Verdict};
+use crate::store::{
+    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementRow, RunStatus, StoreError,
+};
+use crate::{Text, Timestamp};
+
+impl MemoryStore {
+    pub(super) fn carry_out(&mut self, operation: &Operation) -> Result<Committed, StoreError> {
+        match operation {
+            Operation::Create(new) => self.create(new),
+            Operation::Append(append) => self.append(append),
+            Operation::Acquire {
+                run_id,
+                holder,
+                now,
+                expires,
+                known,
+            } => self.acquire(run_id, holder, *now, *expires, *known),
+            Operation::Release { run_id, epoch } => Ok(self.release(run_id, *epoch)),
+        }
+    }
+
+    fn create(&mut self, new: &NewRun) -> Result<Committed, StoreError> {
+        if self.places.contains_key(&new.run_id) {
+            return Err(StoreError::RunExists {
+                run_id: new.run_id.clone(),
+            });
+        }
+        rules::judge_first(new)?;
+        let mut run = MemoryRun::new(new, self.key.as_ref());
+        let entries: Vec<&Entry> = new.entries.iter().collect();
+        let seq = run.extend(&entries, new.at, false)?;
+        self.enlist(&new.holder, new.at, new.expires);
+        self.places.insert(new.run_id.clone(), self.runs.len());
+        self.index(&new.run_id, &entries);
+        self.runs.push(run);
+        Ok(Committed::Appended { seq })
+    }
+
+    fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
+        self.check_key(self.run(&append.run_id)?)?;
+        let run = self.run(&append.run_id)?;
+        rules::check_author(append, run.state())?;
+        let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
+        match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
+            Some(instead) => self.write(&instead).map(Committed::into_cancelled),
+            None => self.write(append),
+        }
+    }
+
+    fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
+        let outsider = append.author == Author::Outsider;
+        let run = self.run_mut(&append.run_id)?;
+        let find = |id: &str| Ok::<_, StoreError>(run.requirements.get(id).cloned());
+        let Verdict::Write(entries) = rules::judge(append, run.row.status, find)? else {
+            return Ok(Committed::AlreadyDecided);
+        };
+        let before = run.records.len();
+        let seq = run.extend(&entries, append.at, outsider)?;
+        let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
+        if let Some(status) = rules::status_after(append) {
+            (run.row.status, run.row.updated_at) = (status, append.at);
+        }
+        if append.finish.is_some() {
+            run.row.holder = None;
+        }
+        if outsider {
+            let run_id = run.row.run_id.clone();
+            let notice = |record: &Record| OutsiderRecord {
+                run_id: run_id.clone(),
+                record: record.clone(),
+                authentic: true,
+            };
+            let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
+            self.outsiders.extend(notices);
+        }
+        self.index(&append.run_id, &opened.iter().collect::<Vec<_>>());
+        Ok(Committed::Appended { seq })
+    }
+
+    fn acquire(
+        &mut self,
+        run_id: &Text,
+        holder: &Holder,
+        now: Timestamp,
+        expires: Timestamp,
+        known: Option<JournalEnd>,
+    ) -> Result<Committed, StoreError> {
+        let run = self.run(run_id)?;
+        if run.row.status == RunStatus::Completed {
+            return Ok(Committed::Lease(LeaseGrant::Completed {
+                run: Box::new(run.stored(known)),
+            }));
+        }
+        self.check_key(run)?;
+        rules::check_lease(run_id, self.lease(run), holder, now, &*self.liveness)?;
+        self.enlist(holder, now, expires);
+        let run = self.run_mut(run_id)?;
+        run.row.epoch += 1;
+        run.row.holder = Some(holder.clone());
+        run.held_since = now;
+        Ok(Committed::Lease(LeaseGrant::Granted {
+            epoch: run.row.epoch,
+            run: Box::new(run.stored(known)),
+        }))
+    }
+
+    fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
+        let row = &run.row;
+        rules::chain_to_write(&row.run_id, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
+    }
+
+    fn index(&mut self, run_id: &Text, entries: &[&Entry]) {
+        for entry in entries {
+            if let Entry::RequirementOpened(opened) = entry {
+                let row = RequirementRow {
+                    requirement_id: opened.requirement_id.clone(),
+                    run_id: run_id.clone(),
+                };
+                self.requirements.push((row, opened.kind));
+            }
+        }
+    }
+
+    fn release(&mut self, run_id: &str, epoch: u64) -> Committed {
+        if let Ok(run) = self.run_mut(run_id)
+            && run.row.epoch == epoch
+        {
+            run.row.holder = None;
+        }
+        Committed::Released
+    }
+
+    /// Notes that a holder is alive until `expires`. With a new one, those are forgotten that are gone and hold nothing.
+    fn enlist(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) {
+        if !self.expiries.contains_key(&holder.token) {
+            let holders: HashSet<&Text> = self.runs.iter().filter_map(MemoryRun::holder_token).collect();
+            self.expiries
+                .retain(|token, expires| *expires > now || holders.contains(token));
+        }
+        let present = self.expiries.entry(holder.token.clone()).or_insert(expires);
+        *present = expires.max(*present);
+    }
+}
+
+fn is_opening(entry: &&Entry) -> bool {
+    matches!(entry, Entry::RequirementOpened(_))
+}
