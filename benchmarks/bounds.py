@@ -104,7 +104,8 @@ def _resume(figures: Figures) -> list[Bound]:
 
 
 def _importing(figures: Figures) -> list[Bound]:
-    measured = {key.steps: figures.spread(key, seconds) for key in figures.keys("import")}
+    keys = [key for key in figures.keys("import") if key.adapter == "haltpoint_import"]
+    measured = {key.steps: figures.spread(key, seconds) for key in keys}
     return [
         Bound("S3", "`import haltpoint` over an empty process", 0.030, "s", measured.get(0)),
         Bound("S3", "with Agent, SqliteDatabase and a first tool", 0.250, "s", measured.get(1)),

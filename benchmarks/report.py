@@ -20,6 +20,14 @@ NAMES = {
     "openai_agents": "OpenAI Agents SDK",
     "pydantic_ai_dbos": "Pydantic AI with DBOS",
 }
+ENVIRONMENTS = {
+    "haltpoint": "haltpoint",
+    "upsonic": "Upsonic",
+    "agno": "Agno",
+    "langgraph": "LangGraph",
+    "openai_agents": "OpenAI Agents SDK",
+    "pydantic_ai_dbos": "Pydantic AI with DBOS",
+}
 MILLISECONDS = 1_000.0
 NOTHING = "-"
 
@@ -75,6 +83,7 @@ def _scenarios(figures: Figures) -> list[str]:
             "S2: the engine's part of that, milliseconds",
             _by_size(figures, "resume", _whole(extra("engine_seconds"), MILLISECONDS), explains=False),
         ),
+        _section("S3: imports, milliseconds over an empty process", _imports(figures)),
         _section(
             "S4: runs at once, milliseconds a run", _by_size(figures, "concurrent", _run_milliseconds, by_runs=True)
         ),
@@ -165,6 +174,15 @@ def _cost_cells(figures: Figures, key: Key) -> list[str]:
         NOTHING if syncs is None else _number(syncs),
         _median(_scaled(figures.spread(key, file_bytes), 1 / key.steps)),
     ]
+
+
+def _imports(figures: Figures) -> str:
+    rows: dict[str, dict[int, str]] = {}
+    for key in figures.keys("import"):
+        shown = figures.what_ended(key) or _shown_spread(_scaled(figures.spread(key, seconds), MILLISECONDS))
+        rows.setdefault(ENVIRONMENTS[key.mode], {})[key.steps] = shown
+    body = [[name, cells.get(0, NOTHING), cells.get(1, NOTHING)] for name, cells in rows.items()]
+    return _table(["", "the package", "what an agent needs, and a first tool"], body)
 
 
 def _noticing(figures: Figures) -> str:

@@ -99,9 +99,16 @@ def resume(size: Size) -> list[Play]:
     ]
 
 
-def importing(_size: Size) -> list[Play]:
+def importing(size: Size) -> list[Play]:
     """S3: what importing the package takes, and what it takes to have a first tool."""
-    return [Play("haltpoint_import", HALTPOINT, "import", "-", steps, runs=5) for steps in (0, 1)]
+    ours = [Play("haltpoint_import", HALTPOINT, "import", HALTPOINT, steps, runs=5) for steps in (0, 1)]
+    # Seconds each, of which a few samples say enough.
+    theirs = [
+        Play("peer_import", peer.environment, "import", peer.environment, steps, runs=2, time_limit=TIME_LIMIT_OF_PEERS)
+        for peer in size.peers
+        for steps in (0, 1)
+    ]
+    return [*ours, *theirs]
 
 
 def concurrent(size: Size) -> list[Play]:

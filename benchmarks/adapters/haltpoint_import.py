@@ -31,14 +31,18 @@ def _seconds_of(program: str) -> float:
     return time.perf_counter() - began
 
 
-def importing(job: common.Job) -> common.Outcome:
+def sampled(job: common.Job, program: str) -> common.Outcome:
     """Take `runs` samples, after one that fills the caches."""
-    program = FIRST_TOOL if job.steps else PACKAGE
     _seconds_of(program)
     with common.measured() as meter:
         samples = [_seconds_of(program) - _seconds_of(NOTHING) for _ in range(job.runs)]
     meter.seconds = statistics.median(samples)
     return common.Outcome(meter, 0, {"samples": samples})
+
+
+def importing(job: common.Job) -> common.Outcome:
+    """The package, or what a first tool needs."""
+    return sampled(job, FIRST_TOOL if job.steps else PACKAGE)
 
 
 if __name__ == "__main__":

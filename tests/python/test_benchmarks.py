@@ -55,7 +55,7 @@ def fake_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("haltpoint_agent", "cancel", "full", 0, 2, 0),
         ("haltpoint_big_results", "big_results", "one run", 2, 1, 2),
         ("haltpoint_big_results", "big_results", "many runs", 2, 1, 2),
-        ("haltpoint_import", "import", "-", 1, 1, 0),
+        ("haltpoint_import", "import", "haltpoint", 1, 1, 0),
         ("haltpoint_processes", "processes", "4 processes", 3, 8, 24),
         ("limit", "sequential", "full", 3, 1, 3),
         ("limit", "concurrent", "none", 3, 5, 15),
