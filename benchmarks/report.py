@@ -48,7 +48,7 @@ def _machine(figures: Figures) -> str:
     versions = ", ".join(f"{NAMES[name]} {version}" for name, version in figures.versions.items() if name in NAMES)
     today = datetime.now(timezone.utc).date().isoformat()
     return (
-        f"{today}, {platform.system()} {platform.release()}, {os.cpu_count()} cores, "
+        f"{today}, {platform.system()} {platform.release().split("-")[0]}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, the limit's SQLite {sqlite3.sqlite_version}. {versions}.\n\n"
         f"The machine's load was {min(figures.loads):.1f} to {max(figures.loads):.1f}, the benchmark's own included. "
         "Medians of the rounds, with the lowest and the highest in brackets; a ratio is taken within each round."
