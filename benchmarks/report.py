@@ -47,8 +47,9 @@ def report(figures: Figures) -> str:
 def _machine(figures: Figures) -> str:
     versions = ", ".join(f"{NAMES[name]} {version}" for name, version in figures.versions.items() if name in NAMES)
     today = datetime.now(timezone.utc).date().isoformat()
+    kernel = platform.release().split("-")[0]
     return (
-        f"{today}, {platform.system()} {platform.release().split("-")[0]}, {os.cpu_count()} cores, "
+        f"{today}, {platform.system()} {kernel}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, the limit's SQLite {sqlite3.sqlite_version}. {versions}.\n\n"
         f"The machine's load was {min(figures.loads):.1f} to {max(figures.loads):.1f}, the benchmark's own included. "
         "Medians of the rounds, with the lowest and the highest in brackets; a ratio is taken within each round."
