@@ -95,7 +95,9 @@ fn confirmed(
     let stored = match store.load(&row.run_id) {
         Ok(stored) => stored,
         // What cannot be read answers nothing: a person is asked.
-        Err(StoreError::Damaged { .. } | StoreError::Unusable { .. } | StoreError::RunNotFound { .. }) => return Ok(None),
+        Err(StoreError::Damaged { .. } | StoreError::Unusable { .. } | StoreError::RunNotFound { .. }) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     };
     // Nobody can vouch for a journal of another key, or of none.
@@ -130,7 +132,9 @@ pub fn approvals(store: &mut dyn Store, filter: &ApprovalFilter) -> Result<Found
             runs.insert(row.run_id.clone(), run);
         }
         let run = runs.get(&row.run_id).and_then(Option::as_ref);
-        found.standing.extend(run.and_then(|run| standing(run, &row.requirement_id)));
+        found
+            .standing
+            .extend(run.and_then(|run| standing(run, &row.requirement_id)));
     }
     Ok(found)
 }
