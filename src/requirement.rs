@@ -174,6 +174,15 @@ impl Decision {
         }
     }
 
+    /// The arguments to run with, where they are not those that were shown.
+    #[must_use]
+    pub fn changed_args(&self) -> Option<&Json> {
+        match self {
+            Self::Confirm(confirmation) => confirmation.tool_args.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether both decide the same, in whatever words.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
