@@ -59,7 +59,7 @@ class RunRequirement(RequirementState):
         expires_at: until when it can be decided (aware, UTC); None for as long as it takes.
         expired_at: when it was written that nobody decided in time (aware, UTC); None while it was not.
         approvals_needed: how many different people must confirm.
-        approvals: who has confirmed, where several must: dicts of `by`, `at` (ISO 8601), `decision`, approved `tool_args`.
+        approvals: who has confirmed, where several must: dicts of `by`, `at` (ISO 8601), `decision`, the `tool_args`.
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.

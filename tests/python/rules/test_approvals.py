@@ -108,11 +108,15 @@ async def test_whoever_confirms_says_who_they_are(db: SqliteDatabase, by: Any) -
 async def test_all_confirm_the_same_arguments(db: SqliteDatabase) -> None:
     output, _ = await paused(db)
     await approve(db, "ann", tool_args={"amount": 5})
-    with pytest.raises(RequirementConflictError) as caught:
+    with pytest.raises(RequirementConflictError, match="confirm the same or reject") as caught:
         await approve(db, "bob")
     assert caught.value.decided_by == "ann"
+    assert "approved by ann" in str(caught.value) and '{"amount": 5}' in str(caught.value)
+    assert "1 more must approve the same" in str(caught.value)
     (waiting,) = db.requirements()
     assert waiting.approvals[0]["decision"]["tool_args"] == {"amount": 5}
+    assert waiting.approvals[0]["tool_args"] == {"amount": 5}
+    assert waiting.tool_execution.tool_args == {"amount": 500}
     await approve(db, "bob", tool_args={"amount": 5})
     answer = await agent(db).continue_run_async(run_id=output.run_id, requirements=[])
     assert answer.endswith("paid 5")
