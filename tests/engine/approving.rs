@@ -41,6 +41,18 @@ fn the_same_person_counts_once() {
 }
 
 #[test]
+fn blanks_around_a_name_make_nobody_else_of_it() {
+    asked(2)
+        .decides_as("ann", "pay", confirmed())
+        .decides_as(" ann ", "pay", confirmed())
+        .check_that(|run| assert_eq!(run.requirements()[0].approvals.len(), 1));
+    let scenario = asked(2);
+    let id = scenario.open_requirement("pay").id.clone();
+    let refused = scenario.run().decision_entry(&id, confirmed(), Some("  ".into()));
+    assert!(matches!(refused, Err(DecisionError::Nameless { .. })), "{refused:?}");
+}
+
+#[test]
 fn one_rejection_rejects() {
     asked(3)
         .decides_as("ann", "pay", confirmed())
