@@ -104,6 +104,17 @@ pub struct Remember {
     pub with_arguments: bool,
 }
 
+impl Remember {
+    fn words(self) -> &'static str {
+        match (self.scope, self.with_arguments) {
+            (RememberScope::Run, false) => "the run",
+            (RememberScope::Run, true) => "the run with these arguments",
+            (RememberScope::Session, false) => "its session",
+            (RememberScope::Session, true) => "its session with these arguments",
+        }
+    }
+}
+
 /// In which runs an approval is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -171,6 +182,26 @@ impl Decision {
         match self {
             Self::Confirm(confirmation) => confirmation.remember,
             _ => None,
+        }
+    }
+
+    /// The arguments to run with, where they are not those that were shown.
+    #[must_use]
+    pub fn changed_args(&self) -> Option<&Json> {
+        match self {
+            Self::Confirm(confirmation) => confirmation.tool_args.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What others must approve alike, for messages: the arguments, and which later calls are answered, too.
+    #[must_use]
+    pub fn approved_text(&self) -> String {
+        let asked_for = "the arguments as they were asked for";
+        let args = self.changed_args().map_or(asked_for, Json::get);
+        match self.remember() {
+            None => args.to_owned(),
+            Some(remember) => format!("{args}, remembered for {}", remember.words()),
         }
     }
 

@@ -62,8 +62,9 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             decision,
             by,
             at,
+            still_needed,
         } => {
-            return conflict(py, requirement_id, decision, by.as_deref(), *at);
+            return conflict(py, requirement_id, decision, by.as_deref(), *at, *still_needed);
         }
         StoreError::Expired {
             run_id,
@@ -107,13 +108,21 @@ fn conflict(
     decision: &Decision,
     by: Option<&str>,
     at: Timestamp,
+    still_needed: u32,
 ) -> PyResult<PyErr> {
     let at = datetime(py, at)?;
     let who = by.map_or_else(String::new, |by| format!(" by {by}"));
-    let message = format!(
-        "requirement {requirement_id} was {}{who} at {at} already; the first decision stands",
-        decision.as_str()
-    );
+    let message = match still_needed {
+        0 => format!(
+            "requirement {requirement_id} was {}{who} at {at} already; the first decision stands",
+            decision.as_str()
+        ),
+        more => format!(
+            "requirement {requirement_id} was approved{who} at {at} with {}, and {more} more must approve the same: \
+             confirm the same or reject",
+            decision.approved_text()
+        ),
+    };
     let attributes = PyDict::new(py);
     attributes.set_item("requirement_id", requirement_id)?;
     attributes.set_item("decided_by", by)?;

@@ -306,10 +306,7 @@ impl Run {
             .requirements
             .iter()
             .filter_map(|&index| self.requirements[index].decision());
-        decisions.find_map(|decision| match decision {
-            Decision::Confirm(confirmation) => confirmation.tool_args.as_ref(),
-            _ => None,
-        })
+        decisions.find_map(Decision::changed_args)
     }
 
     /// Folds a new entry and adds it to the transition.

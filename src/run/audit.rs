@@ -113,7 +113,10 @@ impl Run {
     fn audited_requirement(&self, id: &str, shown: Json, decision: Option<&Decision>) -> Option<AuditedRequirement> {
         let requirement = self.requirement(id)?;
         let call = &self.calls[requirement.call];
-        let changed = self.effective_args(call);
+        // One of several approvals changes nothing yet, and says all the same what it wants changed.
+        let changed = decision
+            .and_then(Decision::changed_args)
+            .map_or_else(|| self.effective_args(call), Json::clone);
         Some(AuditedRequirement {
             requirement_id: requirement.id.clone(),
             kind: requirement.kind,

@@ -86,7 +86,7 @@ pub enum DecisionError {
 impl Run {
     /// The entry that records a decision.
     ///
-    /// Whether somebody else decided before is for the store to say, in the transaction that appends.
+    /// Blanks around a name are no part of it. Whether somebody else decided before is for the store to say, in the transaction that appends.
     ///
     /// # Errors
     /// When the run has no such requirement or the decision does not fit it.
@@ -100,6 +100,7 @@ impl Run {
             run_id: self.run_id().clone(),
             requirement_id: requirement_id.into(),
         })?;
+        let by = by.as_deref().map(str::trim).filter(|by| !by.is_empty()).map(Text::from);
         if !decision.fits(requirement.kind) {
             return Err(DecisionError::WrongKind {
                 requirement_id: requirement.id.clone(),

@@ -4,6 +4,7 @@
 //! clock, draws a random number or does any I/O, so the same inputs give the same journal to the byte.
 
 mod advance;
+mod approval_view;
 mod audit;
 mod conversation;
 mod decide;

@@ -8,8 +8,9 @@ use crate::message::Message;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
 
+use super::approval_view::ApprovalView;
 use super::ids::idempotency_key;
-use super::requirement::{Decided, Requirement, Revocation};
+use super::requirement::{Requirement, Revocation};
 use super::state::{Call, CallState, Run, Step};
 
 /// A run as users see it. Times are microseconds since the Unix epoch, except where a field says otherwise.
@@ -99,14 +100,6 @@ pub struct RequirementView {
 struct RevocationView {
     by: Option<Text>,
     at: String,
-}
-
-/// One of several people who must confirm, and did.
-#[derive(Clone, Debug, Serialize)]
-struct ApprovalView {
-    by: Option<Text>,
-    at: String,
-    decision: Decision,
 }
 
 /// What else a person may want to know.
@@ -226,7 +219,11 @@ impl Run {
             expires_at: requirement.terms.expires_at.map(iso),
             expired_at: requirement.expired.map(iso),
             approvals_needed: (requirement.terms.approvals > 1).then_some(requirement.terms.approvals),
-            approvals: requirement.approvals.iter().map(approval_view).collect(),
+            approvals: requirement
+                .approvals
+                .iter()
+                .map(|approval| ApprovalView::new(approval, call))
+                .collect(),
             always_ask: call.plan.rules.always_ask,
             remembered_from: decided.and_then(|decided| decided.remembered.clone()),
             revoked: requirement.revoked.as_ref().map(revocation_view),
@@ -335,14 +332,6 @@ fn revocation_view(revoked: &Revocation) -> RevocationView {
     RevocationView {
         by: revoked.by.clone(),
         at: iso(revoked.at),
-    }
-}
-
-fn approval_view(approval: &Decided) -> ApprovalView {
-    ApprovalView {
-        by: approval.by.clone(),
-        at: iso(approval.at),
-        decision: approval.decision.clone(),
     }
 }
 

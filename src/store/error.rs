@@ -30,8 +30,8 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
-    /// The requirement has a decision already, a different one.
-    #[error("requirement {requirement_id} is decided already")]
+    /// The requirement has a decision already, a different one; or one of several people has approved otherwise.
+    #[error("requirement {requirement_id} is {} already", if *still_needed == 0 { "decided" } else { "approved otherwise" })]
     Decided {
         /// The requirement.
         requirement_id: Text,
@@ -41,6 +41,8 @@ pub enum StoreError {
         by: Option<Text>,
         /// When.
         at: Timestamp,
+        /// How many more people must say the same before it holds; 0: it does.
+        still_needed: u32,
     },
     /// Nobody decided the requirement in time.
     #[error("requirement {requirement_id} expired before anybody decided; it can no longer be decided")]

@@ -41,6 +41,18 @@ fn the_same_person_counts_once() {
 }
 
 #[test]
+fn blanks_around_a_name_make_nobody_else_of_it() {
+    asked(2)
+        .decides_as("ann", "pay", confirmed())
+        .decides_as(" ann ", "pay", confirmed())
+        .check_that(|run| assert_eq!(run.requirements()[0].approvals.len(), 1));
+    let scenario = asked(2);
+    let id = scenario.open_requirement("pay").id.clone();
+    let refused = scenario.run().decision_entry(&id, confirmed(), Some("  ".into()));
+    assert!(matches!(refused, Err(DecisionError::Nameless { .. })), "{refused:?}");
+}
+
+#[test]
 fn one_rejection_rejects() {
     asked(3)
         .decides_as("ann", "pay", confirmed())
@@ -65,14 +77,22 @@ fn approvals_are_shown_as_they_come() {
             "by": "ann",
             "at": "2025-11-22T08:26:40.003000+00:00",
             "decision": {"type": "confirm", "tool_args": {"amount": 5}},
+            "tool_args": {"amount": 5},
         }])
     );
+    assert_eq!(requirement["tool_execution"]["tool_args"], json!({"amount": 7}));
     assert_eq!(requirement["decision"], json!(null));
     let view = scenario
         .decides_as("bob", "pay", confirmed_with(&json!({"amount": 5})))
         .view();
     assert_eq!(view["requirements"][0]["decided_by"], "ann, bob");
     assert_eq!(view["tools"][0]["tool_args"], json!({"amount": 5}));
+}
+
+#[test]
+fn an_approval_of_the_call_as_it_is_shows_its_arguments() {
+    let requirement = asked(2).decides_as("ann", "pay", confirmed()).view()["requirements"][0].clone();
+    assert_eq!(requirement["approvals"][0]["tool_args"], json!({"amount": 7}));
 }
 
 #[test]

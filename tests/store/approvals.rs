@@ -147,7 +147,10 @@ fn of_several_people_all_must_remember_alike_and_the_last_one_counts_for_all() {
         assert_eq!(execute(store, approve("ann")), appended(4));
         assert_eq!(found(store, "r", None, "key"), texts([]));
         let plainly = say("r", decided_by("q", Decision::confirm(), "bob"));
-        assert!(matches!(execute(store, plainly), Err(StoreError::Decided { .. })));
+        assert!(matches!(
+            execute(store, plainly),
+            Err(StoreError::Decided { still_needed: 1, .. })
+        ));
         assert_eq!(execute(store, approve("bob")), appended(5));
         assert_eq!(found(store, "r", None, "key"), texts(["r"]));
     });

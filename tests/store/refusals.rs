@@ -78,7 +78,8 @@ fn the_first_decision_wins_and_is_told_to_the_second() {
                 requirement_id: "q".into(),
                 decision,
                 by: Some("ada".into()),
-                at: at(5)
+                at: at(5),
+                still_needed: 0
             }
         );
     });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.command_line.approving import approvals_text
 from haltpoint.command_line.calls import call_text, remembered_text
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.errors import CommandError
@@ -58,8 +59,10 @@ def decide(
 
 
 def decided_text(requirement: RunRequirement) -> str:
-    """Return who decided what on a requirement, and when."""
-    what = "open" if requirement.decision is None else _words(requirement.decision)
+    """Return who decided what on a requirement, and when; or who approved so far."""
+    if requirement.decision is None:
+        return approvals_text(requirement) or "open"
+    what = _words(requirement.decision)
     by = "" if requirement.decided_by is None else f" by {requirement.decided_by}"
     at = "" if requirement.decided_at is None else f" at {clock(requirement.decided_at)}"
     return f"{what}{by}{at}"

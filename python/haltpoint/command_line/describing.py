@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.command_line.approving import approvals_text
 from haltpoint.command_line.calls import call_text, shortened
 from haltpoint.command_line.escaping import visible, visible_json, visible_lines
 from haltpoint.command_line.hints import commands_for
@@ -100,7 +101,7 @@ def print_requirement(requirement: RunRequirement, output: Output) -> None:
     """Print what a requirement asks, and how to decide on it."""
     if not output.is_terminal:
         call = call_text(requirement.tool_execution)
-        output.fields("requirement", requirement.id, requirement.kind, call)
+        output.fields("requirement", requirement.id, requirement.kind, call, approvals_text(requirement) or "")
         return
     short = short_requirement_id(requirement.id)
     output.line(Styled(short, "bold"), "  ", Styled(requirement.kind, "yellow"), f", {age(requirement.created_at)} ago")
@@ -111,7 +112,7 @@ def print_requirement(requirement: RunRequirement, output: Output) -> None:
 
 
 def call_lines(requirement: RunRequirement) -> Iterator[str]:
-    """Yield a call's tool and all of its arguments, or fields, then what else is known of it."""
+    """Yield a call's tool and all of its arguments, or fields, then what else is known of it and who approved it."""
     execution = requirement.tool_execution
     yield visible(execution.tool_name)
     if requirement.user_input_schema is None:
@@ -121,6 +122,9 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
         yield _field_line(field)
     for name, value in (requirement.details or {}).items():
         yield f"  {visible(name).replace('_', ' ')}: {value if isinstance(value, str) else visible_json(value)}"
+    approved = approvals_text(requirement)
+    if approved is not None:
+        yield approved
 
 
 def _value_lines(name: str, value: object) -> Iterator[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.approving import approved_changes
+from haltpoint.command_line.escaping import visible, visible_json
 from haltpoint.command_line.identifiers import short_requirement_id
 from haltpoint.run.decisions import RequirementKind, unfilled_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["commands_for"]
@@ -21,10 +24,20 @@ _COMMANDS: dict[RequirementKind, tuple[str, ...]] = {
     "recovery": ("recover {id} retry", "recover {id} supply TEXT", "recover {id} skip"),
 }
 
+# Where somebody approved with other arguments already.
+_ALIKE = ("approve {id} --args {args}", "reject {id} --note TEXT")
+
 
 def commands_for(requirement: RunRequirement) -> list[str]:
     """Return the command lines that decide on a requirement."""
     # A model may name fields of its own: what is copied into a shell must stay one word there.
     fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in unfilled_fields(requirement.tool_execution))
     short = short_requirement_id(requirement.id)
+    changed = approved_changes(requirement)
+    if changed is not None:
+        return [f"haltpoint {command.format(id=short, args=_quoted(changed))}" for command in _ALIKE]
     return [f"haltpoint {command.format(id=short, fields=fields)}" for command in _COMMANDS[requirement.kind]]
+
+
+def _quoted(arguments: Mapping[str, Any]) -> str:
+    return shlex.quote(visible_json(arguments))

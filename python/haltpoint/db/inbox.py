@@ -46,6 +46,7 @@ def select_runs(
 ) -> list[AgentRunOutput]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
+    _check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
     # A run that can't be read tells so itself, once something of it is asked for.
     database.native.expire_due(None)
     rows, damaged = database.native.runs(
@@ -69,6 +70,7 @@ def open_requirements(
     with no_fork:
         from haltpoint.driving.decisions import waiter_for
         from haltpoint.run.requirements import RunRequirement
+    _check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
     # What can't be read is told of below, if it is asked for.
     database.native.expire_due(run_id)
     text, damaged = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
@@ -95,6 +97,22 @@ def _checked_limit(limit: int) -> int:
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
     return limit
+
+
+def _check_texts(**texts: object) -> None:
+    for name, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{name} must be a str or None, got {text!r}")
+        if text is not None and not _is_storable(text):
+            raise ValueError(f"{name} can't be found: {text!r} holds a lone surrogate, which no database keeps")
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:

@@ -25,6 +25,8 @@ from haltpoint.json_value import to_json_text
 from haltpoint.run.changed_arguments import asked_arguments
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
+from haltpoint.run.said import checked_note
+from haltpoint.run.terms import terms_data
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -102,6 +104,8 @@ async def commit_drafts(
             await check_changed_arguments(database, on_disk, decision, tools)
         for requirement, on_disk, decision in ready:
             await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
+            # One of several approvals decides nothing, and counts for whoever is told what is missing.
+            on_disk.take_terms(terms_data(requirement))
     return sum(requirement.decision is not None for requirement, _, _ in ready)
 
 
@@ -161,7 +165,7 @@ def _checked(
 
 def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[str, Any]) -> None:
     """One of several approvals has to say whose it is; the name of a process says nothing."""
-    if requirement.approvals_needed > 1 and decision["type"] == "confirm" and not (by or "").strip():
+    if requirement.approvals_needed > 1 and decision["type"] == "confirm" and by is None:
         raise nameless_error(requirement)
 
 
@@ -173,6 +177,7 @@ def _is_edited(requirement: RunRequirement, on_disk: RunRequirement) -> bool:
 
 def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     """The decision as it is stored; refused here where it has no such form, such as a note with a lone surrogate."""
+    note = checked_note(requirement, decision.get("note"))
     try:
         text = to_json_text(decision)
         text.encode()
@@ -181,6 +186,7 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
             f"the decision on {requirement.tool_execution.tool_name!r} can't be stored as JSON text: {error}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
+            field_name=None if note is None else "note",
         ) from error
     return text
 

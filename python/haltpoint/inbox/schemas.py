@@ -112,7 +112,11 @@ _REQUIREMENT = _object(
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},
-        "approvals": {"type": "array", "items": _OBJECT},
+        "approvals": {
+            "type": "array",
+            "items": _OBJECT,
+            "description": "Who has confirmed, where several must: by, at, decision, and tool_args that were approved.",
+        },
         "always_ask": {"type": "boolean", "description": "Whether its approval can't be remembered."},
         "remembered_from": {
             "type": ["object", "null"],

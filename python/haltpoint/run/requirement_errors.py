@@ -10,9 +10,11 @@ from haltpoint.run.decisions import Decision, RequirementKind, describe_decision
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["HOW_TO_RESOLVE", "conflict_error", "expired_error", "nameless_error", "wrong_kind_error"]
+__all__ = ["HOW_TO_RESOLVE", "conflict_error", "expired_error", "nameless_error", "no_field_error", "wrong_kind_error"]
 
 HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "confirmation": "call confirm() or reject(note)",
@@ -74,6 +76,16 @@ def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
         run_id=requirement.run_id,
         requirement_id=requirement.id,
         field_name="by",
+    )
+
+
+def no_field_error(requirement: RequirementState, name: str, fields: Iterable[str]) -> InvalidResolutionError:
+    """Return the error for an answer to a field that nobody asked for."""
+    return InvalidResolutionError(
+        f"there is no field {name!r}; the fields are: {', '.join(fields)}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name=name,
     )
 
 

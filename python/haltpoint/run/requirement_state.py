@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.forking import no_fork
 from haltpoint.run.decisions import Decision, RequirementKind, kind_of, unfilled_fields
 from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
+from haltpoint.run.said import checked_name
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -44,8 +45,7 @@ class RequirementState:
         self.revoked: dict[str, Any] | None = None
         self.decision: Decision | None = None
         self.decided_by: str | None = None
-        # Who drafts: what `by=` said last, committed along with the draft.
-        self.draft_by: str | None = None
+        self._draft_by: str | None = None
         self.decided_at: datetime | None = None
         # Fields that a person is asked to fill: once they all have values, the input counts as given.
         self._open_fields: list[str] = unfilled_fields(tool_execution)
@@ -100,6 +100,15 @@ class RequirementState:
         return f"{how}; {self.approvals_needed} different people must confirm, and {len(self.approvals)} did"
 
     # What was said
+
+    @property
+    def draft_by(self) -> str | None:
+        """Who drafts: what `by=` said last, committed along with the draft."""
+        return self._draft_by
+
+    @draft_by.setter
+    def draft_by(self, by: str | None) -> None:
+        self._draft_by = checked_name(self, by)
 
     @property
     def confirmation(self) -> bool | None:

@@ -24,8 +24,9 @@ from haltpoint.run.decisions import (
 )
 from haltpoint.run.remembering import RememberScope, memory_of
 from haltpoint.run.requirement_data import merged_execution
-from haltpoint.run.requirement_errors import conflict_error, expired_error, wrong_kind_error
+from haltpoint.run.requirement_errors import conflict_error, expired_error, no_field_error, wrong_kind_error
 from haltpoint.run.requirement_state import RequirementState
+from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.timestamps import format_time, parse_time
 from haltpoint.run.tools.tools import text_of
@@ -43,7 +44,8 @@ class RunRequirement(RequirementState):
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
-    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision.
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision, without
+    blanks around it. A name that is blank, and a note that is no text, raise `InvalidResolutionError`.
 
     Attributes:
         id: id of the requirement.
@@ -59,7 +61,7 @@ class RunRequirement(RequirementState):
         expires_at: until when it can be decided (aware, UTC); None for as long as it takes.
         expired_at: when it was written that nobody decided in time (aware, UTC); None while it was not.
         approvals_needed: how many different people must confirm.
-        approvals: who has confirmed, where several must: each a dict of `by`, `at` (ISO 8601) and `decision`.
+        approvals: who has confirmed, where several must: dicts of `by`, `at` (ISO 8601), `decision`, the `tool_args`.
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.
@@ -127,15 +129,11 @@ class RunRequirement(RequirementState):
         self._check_kind("user_input", "answer()")
         if self.is_expired:
             raise expired_error(self)
+        by = checked_name(self, by)
         fields = {field["name"]: field for field in self.user_input_schema or ()}
         for name in values:
             if name not in fields:
-                raise InvalidResolutionError(
-                    f"there is no field {name!r}; the fields are: {', '.join(fields)}",
-                    run_id=self.run_id,
-                    requirement_id=self.id,
-                    field_name=name,
-                )
+                raise no_field_error(self, name, fields)
         for name, value in values.items():
             fields[name]["value"] = value
         self.tool_execution.answered = True
@@ -309,7 +307,7 @@ class RunRequirement(RequirementState):
         return requirement
 
     def __repr__(self) -> str:
-        decided = "draft" if self.decision is None else "committed"
+        decided = "expired" if self.is_expired else "draft" if self.decision is None else "committed"
         state = decided if self.is_resolved else "open"
         return f"RunRequirement({self.kind} for {self.tool_execution.tool_name!r}, id={self.id!r}, {state})"
 
@@ -379,6 +377,8 @@ class RunRequirement(RequirementState):
             raise
 
     def _decide(self, decision: Decision, by: str | None) -> None:
+        by = checked_name(self, by)
+        checked_note(self, decision.get("note"))
         if self.is_expired:
             raise expired_error(self)
         if self.decision is not None:

@@ -48,13 +48,16 @@ def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) 
         given = _read_object(definition, arguments).data
     except ToolArgumentsError as error:
         return [(None, str(error))]
-    return [*_found_problems(definition, given)]
+    # What a person gives is taken as it stands, as the tool's schema has it: what is shown is what runs.
+    return [*_found_problems(definition, given, strict=True)]
 
 
-def _found_problems(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _found_problems(
+    definition: ToolDefinition, given: Mapping[str, Any], *, strict: bool = False
+) -> list[tuple[str, str]]:
     problems = _unknown(definition, given)
     for parameter in definition.inputs:
-        problem = _problem(definition, parameter, given)
+        problem = _problem(parameter, given, strict=strict or definition.strict)
         if problem is not None:
             problems.append((parameter.name, problem))
     return problems
@@ -100,11 +103,11 @@ def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple
     ]
 
 
-def _problem(definition: ToolDefinition, parameter: ToolParameter, given: Mapping[str, Any]) -> str | None:
+def _problem(parameter: ToolParameter, given: Mapping[str, Any], *, strict: bool) -> str | None:
     if parameter.name not in given:
         return next(iter(_missing(parameter)), None)
     try:
-        validated_parameter(parameter, given[parameter.name], strict=definition.strict)
+        validated_parameter(parameter, given[parameter.name], strict=strict)
     except InvalidValueError as error:
         return str(error)
     return None

@@ -109,7 +109,10 @@ class ToolDefinition:
         return check_arguments(self, arguments).data
 
     def argument_problems(self, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
-        """Return what is wrong with arguments that a person gives: which argument, where it is one, and the problem."""
+        """Return what is wrong with arguments that a person gives: which argument, where it is one, and the problem.
+
+        Unlike a model's they are not converted: "5" is no int.
+        """
         return argument_problems(self, arguments)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ where
                 }
                 self.approve(open, decided)
             }
-            RequirementState::Decided { by: first, at, .. } => self.repeat(decided, &first, at),
+            RequirementState::Decided { by: first, at, .. } => self.repeat(decided, &first, at, 0),
             RequirementState::Expired { at } => Err(self.expired(&decided.requirement_id, at).into()),
         }
     }
@@ -148,12 +148,12 @@ where
     fn approve(&mut self, open: OpenRequirement, decided: &'a RequirementDecided) -> Result<bool, E> {
         if !is_final(&open.terms, decided) {
             if let Some((own, at)) = open.approval_by(decided.by.as_ref()) {
-                return self.repeat(decided, own, *at);
+                return self.repeat(decided, own, *at, open.still_needed());
             }
             if let Some((first, at)) = open.approvals.first()
                 && !first.decision.says_the_same(&decided.decision)
             {
-                return Err(decided_already(first, *at).into());
+                return Err(decided_already(first, *at, open.still_needed()).into());
             }
         }
         let after = open.after(decided, self.at);
@@ -174,7 +174,7 @@ where
                     .insert(requirement_id, RequirementState::Expired { at: self.at });
                 Ok(true)
             }
-            RequirementState::Decided { by, at, .. } => Err(decided_already(&by, at).into()),
+            RequirementState::Decided { by, at, .. } => Err(decided_already(&by, at, 0).into()),
             RequirementState::Expired { at } => {
                 let error = self.expired(requirement_id, at);
                 self.repeated.get_or_insert(error);
@@ -188,7 +188,7 @@ where
         match self.state(requirement_id)? {
             RequirementState::Decided { by, at, is_revoked } if by.memory_key.is_some() => {
                 if is_revoked {
-                    self.repeated.get_or_insert_with(|| decided_already(&by, at));
+                    self.repeated.get_or_insert_with(|| decided_already(&by, at, 0));
                     return Ok(false);
                 }
                 let is_revoked = true;
@@ -219,8 +219,14 @@ where
         }
     }
 
-    fn repeat(&mut self, decided: &RequirementDecided, first: &RequirementDecided, at: Timestamp) -> Result<bool, E> {
-        let conflict = decided_already(first, at);
+    fn repeat(
+        &mut self,
+        decided: &RequirementDecided,
+        first: &RequirementDecided,
+        at: Timestamp,
+        still_needed: u32,
+    ) -> Result<bool, E> {
+        let conflict = decided_already(first, at, still_needed);
         if !first.decision.says_the_same(&decided.decision) {
             return Err(conflict.into());
         }
@@ -229,11 +235,12 @@ where
     }
 }
 
-fn decided_already(first: &RequirementDecided, at: Timestamp) -> StoreError {
+fn decided_already(first: &RequirementDecided, at: Timestamp, still_needed: u32) -> StoreError {
     StoreError::Decided {
         requirement_id: first.requirement_id.clone(),
         decision: Box::new(first.decision.clone()),
         by: first.by.clone(),
         at,
+        still_needed,
     }
 }

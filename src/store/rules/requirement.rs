@@ -52,6 +52,12 @@ impl OpenRequirement {
         }
     }
 
+    /// How many more people must approve.
+    pub(super) fn still_needed(&self) -> u32 {
+        let given = u32::try_from(self.approvals.len()).unwrap_or(u32::MAX);
+        self.terms.approvals.saturating_sub(given)
+    }
+
     pub(super) fn approval_by(&self, by: Option<&Text>) -> Option<&(RequirementDecided, Timestamp)> {
         self.approvals.iter().find(|(approval, _)| approval.by.as_ref() == by)
     }

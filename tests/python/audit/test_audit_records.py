@@ -109,6 +109,26 @@ def test_changed_arguments_stand_beside_those_that_were_shown(database: AnyDatab
     assert record.decision == {"type": "confirm", "tool_args": changed}
 
 
+@tool(requires_confirmation=True, approvals=2)
+def pay_much(euros: float) -> str:
+    """Pay a lot."""
+    return f"{euros}"
+
+
+def test_each_of_several_approvals_stands_with_the_arguments_that_it_approved(database: AnyDatabase) -> None:
+    model = ScriptedModel([ModelReply(tool_calls=[ToolCall("pay_much", {"euros": 9000})]), "done"])
+    run_id = Agent(model, db=database, tools=[pay_much]).do("Work", return_output=True).run_id
+    for by in ("ann", "bob"):
+        (requirement,) = _open(database, run_id)
+        requirement.confirm(tool_args={"euros": 900}, by=by)
+        requirement.commit()
+    records = database.audit(run_id)
+    assert [(one.by, one.tool_args, one.changed_args) for one in records] == [
+        ("ann", {"euros": 9000}, {"euros": 900}),
+        ("bob", {"euros": 9000}, {"euros": 900}),
+    ]
+
+
 def test_answers_show_what_they_made_of_the_arguments(database: AnyDatabase) -> None:
     call = ToolCall("book", {"nights": 2})
     record = _decided(database, call, decide=lambda one: one.answer({"city": "Lisbon"}, by="ben"))

@@ -59,7 +59,7 @@ def test_a_pipe_gets_one_line_for_each_item_whatever_is_in_it(cli: CommandLine, 
         (row,) = cli("runs").rows
         assert len(row) == 5
     if command == "inbox":
-        assert [len(row) for row in cli("inbox").rows] == [5, 5]
+        assert [len(row) for row in cli("inbox").rows] == [6, 6]
 
 
 def test_json_is_ascii_and_reads_back_as_the_very_text(cli: CommandLine, start: StartRun) -> None:

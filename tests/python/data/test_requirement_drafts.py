@@ -376,3 +376,54 @@ def test_a_method_of_another_kind_is_refused_with_advice(kind: str, name: str) -
     assert advice in str(caught.value)
     assert advice in requirement.how_to_resolve
     assert not requirement.is_resolved
+
+
+# What is said beside the decision
+
+SAYING: list[tuple[dict[str, Any], Callable[..., None]]] = [
+    (confirmation_view(), RunRequirement.confirm),
+    (confirmation_view(), RunRequirement.reject),
+    (input_view(), lambda one, **options: one.answer({}, **options)),
+    (external_view(), lambda one, **options: one.set_external_execution_result("x", **options)),
+    (recovery_view(), RunRequirement.retry),
+    (recovery_view(), lambda one, **options: one.supply("x", **options)),
+    (recovery_view(), RunRequirement.skip),
+]
+
+
+@pytest.mark.parametrize(("view", "say"), SAYING)
+@pytest.mark.parametrize("by", [3, "", " \t", "\ud800", b"ann"])
+def test_who_decides_has_a_name_that_can_be_kept(view: dict[str, Any], say: Callable[..., None], by: Any) -> None:
+    requirement = load(view)
+    with pytest.raises(InvalidResolutionError, match=r"^by of the decision on") as caught:
+        say(requirement, by=by)
+    assert caught.value.field_name == "by"
+    assert caught.value.requirement_id == requirement.id
+    assert not requirement.is_resolved
+    with pytest.raises(InvalidResolutionError):
+        load({**view, "draft_by": by})
+
+
+def test_blanks_around_a_name_are_no_part_of_it() -> None:
+    requirement = load(confirmation_view())
+    requirement.confirm(by=" Ann B. ")
+    assert requirement.draft_by == "Ann B."
+
+
+@pytest.mark.parametrize(
+    ("view", "say"), [(confirmation_view(), RunRequirement.reject), (recovery_view(), RunRequirement.skip)]
+)
+def test_a_note_is_text(view: dict[str, Any], say: Callable[..., None]) -> None:
+    requirement = load(view)
+    with pytest.raises(InvalidResolutionError, match=r"note of the decision on .* must be a str or None, not int"):
+        say(requirement, 5)
+    assert not requirement.is_resolved
+
+
+def test_what_became_of_a_requirement_shows_in_its_representation() -> None:
+    requirement = load(confirmation_view())
+    assert repr(requirement).endswith("open)")
+    requirement.confirm()
+    assert repr(requirement).endswith("draft)")
+    expired = load({**confirmation_view(), "expired_at": "2026-11-22T14:09:52Z"})
+    assert repr(expired).endswith("expired)")

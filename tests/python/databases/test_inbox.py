@@ -230,3 +230,18 @@ def test_an_unknown_run_is_not_found(database: AnyDatabase) -> None:
         database.run("nothing")
     with pytest.raises(RunNotFoundError):
         database.journal("nothing")
+
+
+@pytest.mark.parametrize("name", ["agent_name", "session_id", "user_id", "id_prefix", "before"])
+def test_a_run_is_not_looked_for_by_what_no_text_can_be(database: AnyDatabase, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} can't be found: .* lone surrogate"):
+        database.runs(**{name: "\ud800"})
+    wrong: Any = 3
+    with pytest.raises(TypeError, match=f"{name} must be a str or None, got 3"):
+        database.runs(**{name: wrong})
+
+
+@pytest.mark.parametrize("name", ["run_id", "id_prefix", "before"])
+def test_a_requirement_is_not_looked_for_by_what_no_text_can_be(database: AnyDatabase, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} can't be found: .* lone surrogate"):
+        database.requirements(**{name: "\ud800"})

@@ -307,5 +307,19 @@ async def test_a_note_or_an_answer_that_no_text_can_hold_is_refused_and_the_run_
     assert await asking.continue_run_async(run_id=paused.run_id) == "finished"
 
 
+@asynchronous
+async def test_a_note_that_was_assigned_and_is_no_text_is_refused_by_name(db: SqliteDatabase) -> None:
+    agent = Agent(model("paint"), db=db, tools=TOOLS)
+    paused = await agent.do_async("Paint.", return_output=True)
+    (requirement,) = paused.active_requirements
+    requirement.confirmation = False
+    note: Any = 5
+    requirement.confirmation_note = note
+    for attempt in (agent.continue_run_async(run_id=paused.run_id), waiting_for(requirement)):
+        with pytest.raises(InvalidResolutionError, match="must be a str or None, not int") as caught:
+            await attempt
+        assert caught.value.field_name == "note"
+
+
 async def waiting_for(requirement: RunRequirement) -> RunRequirement:
     return await requirement

@@ -92,6 +92,8 @@ async def test_the_arguments_are_complete_and_no_patch(db: SqliteDatabase) -> No
         ({"amount": 5, "too": "Bob"}, "too"),
         ({}, "amount"),
         ({"amount": 5, "to": None}, "to"),
+        ({"amount": "5"}, "amount"),
+        ({"amount": True}, "amount"),
     ],
 )
 @asynchronous

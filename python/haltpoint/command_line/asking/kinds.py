@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from haltpoint.command_line.approving import approve_alike, approved_changes
 from haltpoint.command_line.asking.fields import filled_in
 from haltpoint.command_line.asking.prompts import Action, ask_action, ask_line, edited
 from haltpoint.command_line.calls import arguments_text
@@ -33,12 +34,13 @@ _BACK = Action("b", "[b]ack")
 
 
 def _approve(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.confirm(by=by)
+    approve_alike(requirement, by)
     return True
 
 
 def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
-    shown = visible_json(requirement.tool_execution.tool_args, indent=2)
+    approved = approved_changes(requirement)
+    shown = visible_json(requirement.tool_execution.tool_args if approved is None else approved, indent=2)
     text = edited(f"{shown}\n", ".json")
     if text is None:
         return False

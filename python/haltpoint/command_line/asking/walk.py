@@ -109,11 +109,12 @@ class _Walker:
 
     def _ask(self, requirement_id: str) -> bool:
         """Ask until there is a decision or the person goes on to the next; False when they have had enough."""
-        has_shown = False
+        shown = None
         while requirement := self._still_open(requirement_id):
-            if not has_shown:
+            # Once more where others have approved meanwhile: to approve means to approve the same.
+            if requirement.approvals != shown:
                 self._show(requirement)
-            has_shown = True
+            shown = requirement.approvals
             choices = CHOICES[requirement.kind]
             action = ask_action([*choices, _SKIP, _QUIT])
             if action is _QUIT:

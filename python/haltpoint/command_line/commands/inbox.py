@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from haltpoint.command_line.calls import call_text
+from haltpoint.command_line.approving import approvals_text
+from haltpoint.command_line.calls import call_text, shortened
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.damage import DamagedRuns, tell_on_standard_error
 from haltpoint.command_line.database import opened
@@ -66,7 +67,8 @@ def command(
     """List what waits for a decision, newest first; with -i, decide.
 
     -i shows the run's story so far and the call with all its arguments, asks what to do, and goes on to the next; with
-    --watch it waits for more at the end. Through a pipe: id, time, kind, run and call, with a tab between them. With
+    --watch it waits for more at the end. Through a pipe: id, time, kind, run, call and
+    approvals, with a tab between them. With
     --json: one JSON object a line.
     """
     if interactive and as_json:
@@ -100,11 +102,14 @@ def _cells(requirement: RunRequirement, database: Database, output: Output) -> l
     run_id = requirement.run_id or ""
     if not output.is_terminal:
         at = format_time(requirement.created_at)
-        return [requirement.id, at, requirement.kind, run_id, call_text(requirement.tool_execution)]
+        call = call_text(requirement.tool_execution)
+        return [requirement.id, at, requirement.kind, run_id, call, approvals_text(requirement) or ""]
+    call = call_text(requirement.tool_execution, most=_MOST_OF_CALL)
+    approved = approvals_text(requirement)
     return [
         short_requirement_id(requirement.id),
         age(requirement.created_at),
         requirement.kind,
         short_run_id(database, run_id),
-        call_text(requirement.tool_execution, most=_MOST_OF_CALL),
+        call if approved is None else f"{call}  ({shortened(approved, _MOST_OF_CALL)})",
     ]
