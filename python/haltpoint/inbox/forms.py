@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.texts import json_text
 from haltpoint.run.changed_arguments import asked_arguments
+from haltpoint.run.field_words import BOOLEANS, NUMBERS, TEXTS, base_type, type_words
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
@@ -22,15 +23,6 @@ Widget = Literal["text", "long_text", "number", "choice", "json"]
 # The tool whose fields a model asks for: any of them may stay empty.
 _DYNAMIC_INPUT_TOOL = "get_user_input"
 _LINE = 60
-_NUMBERS = ("int", "integer", "float", "number")
-_TEXTS = ("str", "string", "text")
-_BOOLEANS = ("bool", "boolean")
-_TYPE_WORDS = {
-    **dict.fromkeys(_TEXTS, "text"),
-    **dict.fromkeys(_BOOLEANS, "yes or no"),
-    **dict.fromkeys(("int", "integer"), "whole number"),
-    **dict.fromkeys(("float", "number"), "number"),
-}
 
 
 @dataclass(frozen=True)
@@ -159,10 +151,8 @@ def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str],
 
 
 def _type_words(type_name: str) -> str:
-    """The type for people; one that has no words of its own stays as the tool's code names it."""
-    base = type_name.removesuffix(" | None").strip()
-    words = _TYPE_WORDS.get(base.lower(), base)
-    return words if base == type_name.strip() else f"{words}, may stay empty"
+    words = type_words(type_name)
+    return words if base_type(type_name) == type_name.strip() else f"{words}, may stay empty"
 
 
 def _as_typed(value: Any) -> str:
@@ -172,12 +162,12 @@ def _as_typed(value: Any) -> str:
 
 
 def _widget(type_name: str) -> Widget:
-    base = type_name.removesuffix(" | None").strip().lower()
-    if base in _BOOLEANS:
+    base = base_type(type_name).lower()
+    if base in BOOLEANS:
         return "choice"
-    if base in _NUMBERS:
+    if base in NUMBERS:
         return "number"
-    return "text" if base in _TEXTS else "long_text"
+    return "text" if base in TEXTS else "long_text"
 
 
 def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
