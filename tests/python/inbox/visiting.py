@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from haltpoint import Database
+from haltpoint.db.database import Database
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
 
@@ -52,4 +52,4 @@ class Visitor:
 
 def words(page: Told) -> str:
     """Return what stands on a page, without its HTML."""
-    return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page.text)))
+    return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page.text)))
