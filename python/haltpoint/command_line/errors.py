@@ -7,13 +7,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.escaping import visible, visible_lines
 from haltpoint.command_line.exit_codes import ExitCode, exit_code_of
 
 if TYPE_CHECKING:
     from haltpoint.exceptions import HaltpointError
 
-__all__ = ["CommandError", "from_error"]
+__all__ = ["CommandError", "OutputError", "from_error"]
 
 
 class CommandError(click.ClickException):
@@ -23,10 +23,12 @@ class CommandError(click.ClickException):
         message: what is wrong and what to do.
         code: the exit code.
         name: what kind of error it is, for programs.
+        details: what a person sees below the message, line by line.
     """
 
-    def __init__(self, message: str, code: ExitCode, name: str | None = None) -> None:
+    def __init__(self, message: str, code: ExitCode, name: str | None = None, *, details: str = "") -> None:
         super().__init__(message)
+        self.details = details
         self.code = code
         self.name = name or code.name.lower()
         # Set by the command that it ends, which knows how it was called.
@@ -39,6 +41,15 @@ class CommandError(click.ClickException):
             click.echo(json.dumps(shown), file=file, err=True)
         else:
             click.echo(f"haltpoint: {visible(self.message)}", file=file, err=True)
+            if self.details:
+                click.echo("\n".join(visible_lines(self.details)), file=file, err=True)
+
+
+class OutputError(CommandError):
+    """What a command prints can't be written, such as to a disk that is full."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the output can't be written: {error.strerror}", ExitCode.FAILED, "output_failed")
 
 
 def from_error(error: HaltpointError) -> CommandError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from haltpoint.command_line.completing import complete_requirement, complete_run
+from haltpoint.db.limits import MOST_LISTED
 
 __all__ = [
     "by_option",
@@ -50,7 +51,13 @@ by_option = click.option(
 note_option = click.option("--note", metavar="TEXT", help="Why; the model is told.")
 watch_option = click.option("--watch", "-w", is_flag=True, help="Go on showing what changes, until Ctrl-C.")
 limit_option = click.option(
-    "--limit", "-n", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="How many at most."
+    "--limit",
+    "-n",
+    type=click.IntRange(1, MOST_LISTED),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many at most.",
 )
 requirement_argument = click.argument("identifier", metavar="ID", shell_complete=complete_requirement)
 run_argument = click.argument("run_id", metavar="RUN_ID", shell_complete=complete_run)

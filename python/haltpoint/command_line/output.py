@@ -11,6 +11,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from haltpoint.command_line.errors import OutputError
 from haltpoint.command_line.escaping import visible
 
 if TYPE_CHECKING:
@@ -148,9 +149,14 @@ def json_text(value: Any) -> str:
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    # Whoever follows a watch through a pipe wants each line when it is there.
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{line}\n")
+        # Whoever follows a watch through a pipe wants each line when it is there.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error) from error
 
 
 def _words(part: Part) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.command_line.errors import CommandError
+from haltpoint.command_line.errors import CommandError, OutputError
 from haltpoint.command_line.exit_codes import MEANINGS, ExitCode
 from haltpoint.command_line.registry import SECTIONS, module_of, names
 
@@ -78,6 +78,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = program.main(arguments, prog_name="haltpoint", standalone_mode=False)
     except CommandError as error:
         error.show()
+        if isinstance(error, OutputError):
+            _drop_output()
         return error.code
     except click.ClickException as error:
         error.show()

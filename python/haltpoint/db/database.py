@@ -131,7 +131,8 @@ class Database(ApprovalMemory):
                 DamagedRunError once more is asked of it than the list knows: its ids, names, status and times.
 
         Raises:
-            ValueError: there is no such status, `limit` is below 1, or a text can't be stored.
+            ValueError: there is no such status, or `limit` is not from 1 to 4294967295, or a text
+                can't be stored.
             StoreError: the database can't be read.
         """
         return select_runs(self, status, agent_name, session_id, user_id, id_prefix, limit, before, on_damaged)
@@ -161,7 +162,8 @@ class Database(ApprovalMemory):
 
         Raises:
             DamagedRunError: the run of `run_id` can't be read.
-            ValueError: there is no such kind, `limit` is below 1, or a text can't be stored.
+            ValueError: there is no such kind, or `limit` is not from 1 to 4294967295, or a text
+                can't be stored.
             StoreError: the database can't be read.
         """
         return open_requirements(self, run_id, kind, open_only, id_prefix, limit, before, on_damaged)

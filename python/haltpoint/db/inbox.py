@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
+from haltpoint.db.limits import checked_limit
 from haltpoint.forking import no_fork
 from haltpoint.run.base import RunStatus
 
@@ -50,7 +51,7 @@ def select_runs(
     # A run that can't be read tells so itself, once something of it is asked for.
     database.native.expire_due(None)
     rows, damaged = database.native.runs(
-        wanted, agent_name, session_id, user_id, id_prefix, before, _checked_limit(limit)
+        wanted, agent_name, session_id, user_id, id_prefix, before, checked_limit(limit)
     )
     tell_of(damaged, on_damaged)
     return [_listed(database, *row) for row in rows]
@@ -73,7 +74,7 @@ def open_requirements(
     _check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
     # What can't be read is told of below, if it is asked for.
     database.native.expire_due(run_id)
-    text, damaged = database.native.requirements(run_id, kind, open_only, id_prefix, before, _checked_limit(limit))
+    text, damaged = database.native.requirements(run_id, kind, open_only, id_prefix, before, checked_limit(limit))
     tell_of(damaged, on_damaged if run_id is None else raise_damage)
     waiter = waiter_for(database)
     return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
@@ -91,12 +92,6 @@ def journal_of(database: Database, run_id: str) -> list[dict[str, Any]]:
     # The first line is about the whole, and nothing follows upon the last. Texts may hold what splitlines() splits at.
     lines = database.export(run_id).split("\n")[1:-1]
     return [json.loads(line) for line in lines]
-
-
-def _checked_limit(limit: int) -> int:
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
-    return limit
 
 
 def _check_texts(**texts: object) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
+from haltpoint.db.limits import checked_limit
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
 
@@ -88,13 +89,11 @@ class ApprovalMemory:
                 `DamagedRunWarning` tells of it. One that was asked for by `run_id` is an error.
 
         Raises:
-            ValueError: `limit` is below 1.
+            ValueError: `limit` is not from 1 to 4294967295.
             DamagedRunError: the run that was asked for can't be read.
             StoreError: the database can't be read.
         """
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, got {limit}")
-        return _standing(self.native, run_id, session_id, limit, on_damaged)
+        return _standing(self.native, run_id, session_id, checked_limit(limit), on_damaged)
 
     def revoke(self, requirement_id: str, *, by: str | None = None) -> bool:
         """End that an approval answers later calls: those that are asked for from now on are asked about again.

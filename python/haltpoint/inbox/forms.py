@@ -6,31 +6,25 @@ import json
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.texts import json_text
 from haltpoint.run.changed_arguments import asked_arguments
+from haltpoint.run.field_words import BOOLEANS, NUMBERS, TEXTS, base_type, type_words
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["Field", "argument_fields", "decision_of", "input_fields"]
+__all__ = ["APPROVED_FIELD", "Field", "argument_fields", "decision_of", "input_fields"]
 
 Widget = Literal["text", "long_text", "number", "choice", "json"]
 
+# What others approved, as the form showed it: JSON.
+APPROVED_FIELD = "approved"
 # The tool whose fields a model asks for: any of them may stay empty.
 _DYNAMIC_INPUT_TOOL = "get_user_input"
 _LINE = 60
-_NUMBERS = ("int", "integer", "float", "number")
-_TEXTS = ("str", "string", "text")
-_BOOLEANS = ("bool", "boolean")
-_TYPE_WORDS = {
-    **dict.fromkeys(_TEXTS, "text"),
-    **dict.fromkeys(_BOOLEANS, "yes or no"),
-    **dict.fromkeys(("int", "integer"), "whole number"),
-    **dict.fromkeys(("float", "number"), "number"),
-}
 
 
 @dataclass(frozen=True)
@@ -56,9 +50,14 @@ class Field:
     is_required: bool = True
 
 
-def argument_fields(requirement: RunRequirement) -> list[Field]:
-    """Return a field for each argument of the call, for changing it."""
-    arguments = asked_arguments(requirement)
+def argument_fields(requirement: RunRequirement, approved: dict[str, Any] | None) -> list[Field]:
+    """Return a field for each argument of the call, for changing it.
+
+    Args:
+        requirement: of kind confirmation.
+        approved: the arguments that others approved, in the place of those that the model gave.
+    """
+    arguments = asked_arguments(requirement) if approved is None else approved
     return [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
 
 
@@ -87,7 +86,7 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
 
 
 _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]]] = {
-    "approve": lambda requirement, form: {"type": "confirm"},
+    "approve": lambda requirement, form: {"type": "confirm", "tool_args": _shown_as_approved(form)},
     "approve_later": lambda requirement, form: {
         "type": "confirm",
         "remember": form.get("remember", "run"),
@@ -123,9 +122,24 @@ def _survives_a_form(text: str) -> bool:
     return all(character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs") for character in text)
 
 
+def _shown_as_approved(form: Mapping[str, str]) -> dict[str, Any] | None:
+    """The arguments that stood in the form as approved by others: whoever sends it agrees to no other ones."""
+    text = form.get(APPROVED_FIELD)
+    if text is None:
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(422, "invalid_value", f"the form can't be read: {error}") from error
+    if not isinstance(value, dict):
+        raise RefusedError(422, "invalid_value", "the form can't be read: the approved arguments are no object")
+    return cast("dict[str, Any]", value)
+
+
 def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
-    arguments = asked_arguments(requirement)
-    fields = argument_fields(requirement)
+    approved = _shown_as_approved(form)
+    arguments = asked_arguments(requirement) if approved is None else approved
+    fields = argument_fields(requirement, approved)
     return {field.name: _changed(arguments[field.name], field, form) for field in fields}
 
 
@@ -159,10 +173,8 @@ def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str],
 
 
 def _type_words(type_name: str) -> str:
-    """The type for people; one that has no words of its own stays as the tool's code names it."""
-    base = type_name.removesuffix(" | None").strip()
-    words = _TYPE_WORDS.get(base.lower(), base)
-    return words if base == type_name.strip() else f"{words}, may stay empty"
+    words = type_words(type_name)
+    return words if base_type(type_name) == type_name.strip() else f"{words}, may stay empty"
 
 
 def _as_typed(value: Any) -> str:
@@ -172,12 +184,12 @@ def _as_typed(value: Any) -> str:
 
 
 def _widget(type_name: str) -> Widget:
-    base = type_name.removesuffix(" | None").strip().lower()
-    if base in _BOOLEANS:
+    base = base_type(type_name).lower()
+    if base in BOOLEANS:
         return "choice"
-    if base in _NUMBERS:
+    if base in NUMBERS:
         return "number"
-    return "text" if base in _TEXTS else "long_text"
+    return "text" if base in TEXTS else "long_text"
 
 
 def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:

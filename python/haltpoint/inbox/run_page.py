@@ -10,6 +10,7 @@ from haltpoint.command_line.records import open_requirements
 from haltpoint.command_line.story import told
 from haltpoint.command_line.times import from_seconds
 from haltpoint.driving.threads import in_thread
+from haltpoint.inbox.approvals import approved_arguments
 from haltpoint.inbox.cancelling import UNFINISHED
 from haltpoint.inbox.forms import Field, argument_fields, input_fields
 from haltpoint.inbox.picture import draw
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Question", "run_page_data"]
 
+# How the names of those fields begin that a person fills in.
+_TYPED = ("note", "result", "value-", "argument-")
+
 
 @dataclass(frozen=True)
 class Question:
@@ -32,11 +36,13 @@ class Question:
 
     Attributes:
         requirement: what is asked.
+        approved: the arguments that others changed and approved, where the call takes several people.
         fields: the arguments that may be changed, or the input that is asked for.
         given: what the person typed before, where that was refused.
     """
 
     requirement: RunRequirement
+    approved: dict[str, Any] | None
     fields: list[Field]
     given: Mapping[str, str]
 
@@ -85,15 +91,16 @@ def _data(
         "was_cancelled": False,
         "problem": None,
         "refused": None,
+        "typed": [text for name, text in form.items() if text and name.startswith(_TYPED)],
     }
 
 
 def _question(requirement: RunRequirement, given: Mapping[str, str]) -> Question:
     if requirement.kind == "confirmation":
-        return Question(requirement, argument_fields(requirement), given)
-    if requirement.kind == "user_input":
-        return Question(requirement, input_fields(requirement, given), given)
-    return Question(requirement, [], given)
+        approved = approved_arguments(requirement)
+        return Question(requirement, approved, argument_fields(requirement, approved), given)
+    fields = input_fields(requirement, given) if requirement.kind == "user_input" else []
+    return Question(requirement, None, fields, given)
 
 
 def _just_decided(run: AgentRunOutput, decided: str | None) -> RunRequirement | None:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from haltpoint.inbox import texts
+from haltpoint.inbox.approvals import approved_arguments
 
 __all__ = ["environment"]
 
@@ -35,5 +36,7 @@ def environment() -> Environment:
         left=texts.left_element,
         arguments=texts.arguments_text,
         call=texts.call_text,
+        values=texts.values_text,
+        approved=approved_arguments,
     )
     return made

@@ -13,6 +13,8 @@ from haltpoint.command_line.times import age
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "plain",
     "shortened",
     "shown",
+    "values_text",
 ]
 
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -61,7 +64,12 @@ def call_text(requirement: RunRequirement) -> str:
 
 def arguments_text(requirement: RunRequirement) -> str:
     """Return the arguments of a requirement's call in one line, like `amount=5, to="bob"`."""
-    return ", ".join(f"{name}={json_text(value)}" for name, value in requirement.tool_execution.tool_args.items())
+    return values_text(requirement.tool_execution.tool_args)
+
+
+def values_text(values: Mapping[str, Any]) -> str:
+    """Return named values in one line, like `amount=5, to="bob"`."""
+    return ", ".join(f"{name}={json_text(value)}" for name, value in values.items())
 
 
 def duration_text(seconds: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.forking import no_fork
+from haltpoint.run.field_words import type_words
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -132,9 +133,10 @@ def converted_value(field: Mapping[str, Any]) -> Any:
 
 
 def _missing_value(execution: ToolExecution, name: str) -> InvalidResolutionError:
+    # Read by who fills in a form as well as by who writes code.
+    types = {field["name"]: field.get("field_type") or "str" for field in execution.user_input_schema or ()}
     return InvalidResolutionError(
-        f"the input for {execution.tool_name!r} is marked as answered, but field {name!r} has no value: "
-        'set the field\'s "value", or take the mark back with answered = None',
+        f"{name!r} is missing ({type_words(types[name])}): {execution.tool_name!r} needs a value for it",
         field_name=name,
     )
 

@@ -5,16 +5,38 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, cast
 
 from haltpoint.agent import Agent
 
-__all__ = ["NoAgentsError", "load_agents"]
+__all__ = ["ModuleFailedError", "NoAgentsError", "load_agents"]
 
 
 class NoAgentsError(ValueError):
     """What was named is no agent and no list of agents, or can't be imported."""
+
+
+class ModuleFailedError(Exception):
+    """The module raised an error of its own while it was imported.
+
+    Attributes:
+        traceback: that error, from the module's own line on.
+    """
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"the module {name!r} can't be imported: it raised {type(error).__name__}")
+        trace = error.__traceback__
+        while trace is not None and _imports(trace):
+            trace = trace.tb_next
+        self.traceback = "".join(traceback.format_exception(type(error), error, trace)).rstrip("\n")
+
+
+def _imports(trace: TracebackType) -> bool:
+    file: str = trace.tb_frame.f_code.co_filename
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
 def load_agents(target: str) -> list[Agent]:
@@ -24,6 +46,7 @@ def load_agents(target: str) -> list[Agent]:
 
     Raises:
         NoAgentsError: the target is malformed, or names something else.
+        ModuleFailedError: the module raised an error.
     """
     module_name, separator, path = target.partition(":")
     if not (module_name and separator and path):
@@ -46,8 +69,10 @@ def _module(name: str) -> Any:
     except ModuleNotFoundError as error:
         # One that the module itself imports is an error of its own, with a traceback that tells where.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
+            raise ModuleFailedError(name, error) from error
         raise NoAgentsError(f"there is no module {name!r} here or among the installed ones") from error
+    except Exception as error:
+        raise ModuleFailedError(name, error) from error
 
 
 def _attribute(module: Any, path: str, target: str) -> Any:

@@ -113,7 +113,7 @@ def test_a_command_for_another_kind_names_the_right_one(
     ("values", "complaint"),
     [
         (["name=Ann", "copies=two"], "expects int"),
-        (["name=Ann"], "'copies' has no value"),
+        (["name=Ann"], "'copies' is missing (whole number): 'engrave' needs a value for it"),
         (["size=3"], "no field 'size'"),
         (["name"], "no FIELD=VALUE"),
         ([], "no values"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from haltpoint import ModelReply, ToolCall
-from support.command import ENGRAVE, PAINT, CommandLine, StartRun
+from support.command import COMMAND, ENGRAVE, PAINT, CommandLine, StartRun
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -139,3 +142,31 @@ def test_an_output_that_knows_only_ascii_is_no_reason_to_fail(cli: CommandLine, 
     shown = cli("show", run_id, env={"PYTHONIOENCODING": "ascii"})
     assert shown.code == 0
     assert r"Gr\xfc\xdfe" in shown.out
+
+
+@pytest.mark.parametrize("command", ["runs", "inbox", "remembered"])
+def test_a_limit_beyond_all_counting_is_wrong_usage(cli: CommandLine, start: StartRun, command: str) -> None:
+    start(PAINT)
+    refused = cli(command, "--limit", "99999999999999999999")
+    assert (refused.code, "--limit" in refused.err, "Traceback" in refused.err) == (2, True, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_output_that_can_not_be_written_is_told_in_one_line(
+    cli: CommandLine, start: StartRun, options: list[str]
+) -> None:
+    start(PAINT)
+    environment = {**os.environ, "HALTPOINT_DB": str(cli.db_file)}
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [COMMAND, "runs", *options],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    (said,) = finished.stderr.splitlines()
+    assert (finished.returncode, "the output can't be written: No space left on device" in said) == (1, True)

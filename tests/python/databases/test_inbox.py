@@ -129,6 +129,14 @@ def test_a_listed_run_tells_everything_when_asked(database: AnyDatabase) -> None
     assert listed.to_dict() == looked_up.to_dict()
 
 
+@pytest.mark.parametrize("limit", [0, -1, 2**32, 2**70])
+def test_a_limit_that_is_no_number_of_items_is_refused_by_name(database: AnyDatabase, limit: int) -> None:
+    for ask in (database.runs, database.requirements, database.remembered):
+        with pytest.raises(ValueError, match=f"limit must be from 1 to 4294967295, got {limit}"):
+            ask(limit=limit)
+    assert database.runs(limit=2**32 - 1) == database.requirements(limit=2**32 - 1) == []
+
+
 def test_an_unknown_status_or_limit_is_refused(database: AnyDatabase) -> None:
     with pytest.raises(ValueError, match="SLEEPING"):
         database.runs(status="SLEEPING")

@@ -36,6 +36,35 @@ def test_what_names_no_agent_is_refused(yard: Yard, target: str, message: str) -
     assert not yard.db_file.exists()
 
 
+@pytest.mark.parametrize(
+    ("source", "line", "error"),
+    [
+        ("def prepare():\n    raise KeyError('API_KEY')\n\nprepare()\n", "line 4, in <module>", "KeyError: 'API_KEY'"),
+        ("clerk = Agent(\n", "broken.py", "SyntaxError: '(' was never closed"),
+        ("import is_nowhere\n", "line 1, in <module>", "ModuleNotFoundError: No module named 'is_nowhere'"),
+    ],
+)
+def test_a_module_that_fails_is_told_of_from_its_own_line_on(
+    yard: Yard, tmp_path: Path, source: str, line: str, error: str
+) -> None:
+    (tmp_path / "broken.py").write_text(source)
+    environment = {**os.environ, **yard.environment}
+    found = subprocess.run(
+        [COMMAND, "worker", "broken:clerk"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    said = found.stderr.splitlines()
+    kind = error.partition(":")[0]
+    assert said[0] == f"haltpoint: the module 'broken' can't be imported: it raised {kind}"
+    assert (found.returncode, line in found.stderr, said[-1]) == (1, True, error)
+    assert not [other for other in said if "importlib" in other or "click" in other or "loading.py" in other]
+
+
 def test_a_failed_run_waits_for_a_worker_once_somebody_lets_it_go_on(yard: Yard) -> None:
     (run_id,) = yard.submit("Greet.")
     yard.ask(lambda database: database.cancel(run_id, by="ann"))

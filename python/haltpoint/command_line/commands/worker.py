@@ -140,12 +140,14 @@ def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -
 
 
 def _agents(target: str) -> list[Agent]:
-    from haltpoint.working.loading import NoAgentsError, load_agents
+    from haltpoint.working.loading import ModuleFailedError, NoAgentsError, load_agents
 
     try:
         return load_agents(target)
     except NoAgentsError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
+    except ModuleFailedError as error:
+        raise CommandError(str(error), ExitCode.FAILED, "module_failed", details=error.traceback) from error
 
 
 async def _work(worker: Worker) -> None:

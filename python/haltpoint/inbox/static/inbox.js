@@ -97,7 +97,26 @@ function replace(region, fresh) {
   }
 }
 
-// What somebody is typing is never taken away: of the questions, only those that are decided by now go.
+// Whether somebody changed a field. What came back from the server with a refusal was typed before.
+function isTyped(field, question) {
+  if (field.type === "hidden") {
+    return false;
+  }
+  if (field.type === "checkbox") {
+    return field.checked !== field.defaultChecked;
+  }
+  if (field.tagName === "SELECT") {
+    const shown = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== Math.max(0, shown);
+  }
+  return field.value !== field.defaultValue || ("given" in question.dataset && field.value !== "");
+}
+
+function typedFields(question) {
+  return [...question.querySelectorAll("input, textarea, select")].filter((field) => isTyped(field, question));
+}
+
+// What somebody is typing is never taken away: a question that is decided by now goes, but for what was typed into it.
 function replaceQuestions(page) {
   const here = document.getElementById("questions");
   const fresh = page.getElementById("questions");
@@ -107,6 +126,18 @@ function replaceQuestions(page) {
   here.querySelectorAll(".question").forEach((question) => {
     if (!page.getElementById(question.id)) {
       closeQuestion(question);
+    }
+  });
+  here.querySelectorAll(".question:not(.closed)").forEach((question) => {
+    const same = page.getElementById(question.id);
+    if (same && same.dataset.approvals !== question.dataset.approvals && typedFields(question).length === 0) {
+      const hadFocus = question.contains(document.activeElement);
+      const fresh = document.importNode(same, true);
+      question.replaceWith(fresh);
+      announce("Somebody else approved this call");
+      if (hadFocus) {
+        fresh.focus();
+      }
     }
   });
   const section = here.querySelector(".questions");
@@ -120,17 +151,44 @@ function replaceQuestions(page) {
 }
 
 function closeQuestion(question) {
+  if (question.classList.contains("closed")) {
+    return;
+  }
   const hadFocus = question.contains(document.activeElement);
+  const typed = typedFields(question);
   const title = question.querySelector("h3");
   const notice = document.createElement("p");
   notice.className = "message";
-  notice.textContent = "This is decided by now, by somebody else or in another window: see below.";
-  question.replaceChildren(title, notice);
+  const decided = "This is decided by now, by somebody else or in another window: see below.";
+  notice.textContent = typed.length > 0 ? `${decided} What you typed was not sent, and stays here until you leave the page.` : decided;
+  keepOnly(question, [title, ...typed]);
+  typed.forEach((field) => {
+    field.readOnly = true;
+    field.disabled = field.type === "checkbox" || field.tagName === "SELECT";
+  });
+  title.after(notice);
   question.classList.add("closed");
   announce(notice.textContent);
-  if (hadFocus) {
+  if (hadFocus && !question.contains(document.activeElement)) {
     question.focus();
   }
+}
+
+// Takes out all but these elements, what they stand in, and their fields' labels. None of them is moved: one that is
+// typed into would lose the focus.
+function keepOnly(parent, kept) {
+  [...parent.children].forEach((child) => {
+    if (kept.includes(child)) {
+      return;
+    }
+    if (child.matches(".field") && kept.some((element) => child.contains(element))) {
+      child.querySelector(".hint")?.remove();
+    } else if (kept.some((element) => child.contains(element))) {
+      keepOnly(child, kept);
+    } else {
+      child.remove();
+    }
+  });
 }
 
 // A server that was started anew may know no forms that were made before.
@@ -221,7 +279,7 @@ document.addEventListener("visibilitychange", () => {
 
 // A decision is sent once, however often the button is pressed.
 document.addEventListener("submit", (event) => {
-  if (event.target.dataset.sent) {
+  if (event.target.dataset.sent || event.target.closest(".closed")) {
     event.preventDefault();
   }
   event.target.dataset.sent = "yes";
@@ -235,7 +293,10 @@ window.addEventListener("pageshow", (event) => {
 
 // What matters in a run that goes on is its end.
 document.querySelectorAll("[data-latest]").forEach((picture) => {
-  picture.scrollLeft = picture.scrollWidth;
+  const lanes = picture.querySelector(".lane-names").getBoundingClientRect();
+  const starts = [...picture.querySelectorAll(".bar rect")].map((bar) => bar.getBoundingClientRect().left);
+  // What began last stands beside the names of the lanes, with its label.
+  picture.scrollLeft += Math.max(...starts) - lanes.right - 8;
 });
 document.querySelector("main [role='alert']:not([hidden]), #done")?.focus();
 if (document.body.dataset.events) {

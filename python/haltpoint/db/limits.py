@@ -1,0 +1,19 @@
+"""How many items a list may be asked for."""
+
+from __future__ import annotations
+
+__all__ = ["MOST_LISTED", "checked_limit"]
+
+# What the engine counts up to.
+MOST_LISTED = 2**32 - 1
+
+
+def checked_limit(limit: int) -> int:
+    """Return the limit.
+
+    Raises:
+        ValueError: it is below 1, or beyond what the engine counts up to.
+    """
+    if not 1 <= limit <= MOST_LISTED:
+        raise ValueError(f"limit must be from 1 to {MOST_LISTED}, got {limit}")
+    return limit
