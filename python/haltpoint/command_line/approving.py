@@ -36,7 +36,7 @@ def approved_changes(requirement: RunRequirement) -> dict[str, Any] | None:
 
 def approve_alike(requirement: RunRequirement, by: str) -> None:
     """Confirm what others have confirmed already; else the call as it stands."""
-    remember = _first_approval(requirement).get("remember") or {}
+    remember: dict[str, Any] = _first_approval(requirement).get("remember") or {}
     requirement.confirm(
         tool_args=approved_changes(requirement),
         remember=remember.get("scope"),

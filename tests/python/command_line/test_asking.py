@@ -10,7 +10,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from haltpoint import Agent, RequirementExpiredError, RunRequirement, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, RunRequirement, ScriptedModel, SqliteDatabase, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
 from support.programs import Program, run_program
 from support.replies import wants
@@ -67,7 +67,7 @@ def test_a_person_approves_later_calls_as_well(cli: CommandLine, start: StartRun
     _answer(terminal, r"session.*\[l\]ater calls, too.*uit\s+> ", "l")
     _answer(terminal, r"\[s\]ession, \[b\]ack\s+> ", "r")
     _answer(terminal, r"only with \[t\]hese, \[b\]ack\s+> ", "t")
-    terminal.expect("approved by ann")
+    terminal.expect("approved, and remembered for the run, with these arguments, by ann")
     _end(terminal)
     remember = {"scope": "run", "with_arguments": True}
     assert _decisions(cli, run_id) == [({"type": "confirm", "remember": remember}, "ann")]
@@ -182,15 +182,14 @@ def test_what_expires_meanwhile_is_said(cli: CommandLine) -> None:
         terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
         terminal.expect(r"uit\s+> ")
         (requirement,) = database.requirements(run_id=run_id, open_only=False)
-        with pytest.raises(RequirementExpiredError):
-            asyncio.run(_decision_on(requirement))
+        assert asyncio.run(_decision_on(requirement)).is_expired
     terminal.sendline("a")
     terminal.expect("meanwhile its time was over")
     assert "0 decided; nothing else waits" in _end(terminal)
 
 
-async def _decision_on(requirement: RunRequirement) -> None:
-    await requirement
+async def _decision_on(requirement: RunRequirement) -> RunRequirement:
+    return await requirement
 
 
 def _editor(directory: Path, script: str) -> dict[str, str]:
