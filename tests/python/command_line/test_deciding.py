@@ -172,6 +172,18 @@ def test_a_cancelled_run_says_how_it_goes_on(cli: CommandLine, start: StartRun) 
         assert database.run(run_id).is_cancelled
 
 
+def test_a_decision_on_a_cancelled_run_says_that_no_worker_takes_it(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(TWO_OPEN)
+    _, painting = _open_ids(cli)
+    cli("cancel", run_id)
+    decided = cli("approve", painting, "--json").record
+    assert (decided["requirement"]["decision"], decided["run"]["status"]) == ({"type": "confirm"}, "CANCELLED")
+    assert "is cancelled, and no worker takes it by itself" in decided["next"]
+    assert f"haltpoint continue {run_id[:8]}" in decided["next"]
+    assert "Nothing else is open" not in decided["next"]
+    assert "is cancelled, and no worker takes it by itself" in " ".join(cli.shown("show", run_id).split())
+
+
 @pytest.mark.parametrize("look", [("inbox",), ("runs",), ("check",)])
 def test_looking_changes_nothing(cli: CommandLine, start: StartRun, look: tuple[str, ...]) -> None:
     run_id = start(PAINT)
