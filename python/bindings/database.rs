@@ -180,6 +180,7 @@ impl PyDatabase {
         let cancel = CancelRequested {
             interrupt,
             by: by.map(Into::into),
+            reason: None,
         };
         wait_detached(py, |then| {
             session::cancel(&self.store, run_id.into(), cancel, clock::now(), then)

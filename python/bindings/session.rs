@@ -332,8 +332,11 @@ impl PySession {
 
     /// Wants the run to end cancelled, from any thread; the driver is to be told as well. False: its end is being written already.
     fn want_cancelled(&self, interrupt: bool, by: String) -> bool {
-        let by = Some(by.into());
-        self.wish.want(CancelRequested { interrupt, by })
+        self.wish.want(CancelRequested {
+            interrupt,
+            by: Some(by.into()),
+            reason: None,
+        })
     }
 
     fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {

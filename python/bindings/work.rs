@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use haltpoint_engine::journal::RunStarted;
 use haltpoint_engine::session;
+use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{DueFilter, OutboxClaim};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,13 +16,14 @@ use crate::delivering::{deliver, deliver_opened};
 use crate::listing::{PyRunRow, run_row};
 use crate::waiting::wait_detached;
 
-fn claim_until(name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
+fn claim_until(holder: Holder, name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
     let duration =
         std::time::Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     Ok(OutboxClaim {
         name: name.into(),
         claimant: claimant.into(),
+        holder,
         until: clock::now().plus_micros(micros),
     })
 }
@@ -115,14 +117,14 @@ impl Outbox {
 
     /// Takes the right to deliver what a subscription has coming; the place up to which that is done, or None.
     fn claim(&self, py: Python<'_>, name: String, claimant: String, seconds: f64) -> PyResult<Option<i64>> {
-        let claim = claim_until(name, claimant, seconds)?;
+        let claim = claim_until(self.database.store.holder(), name, claimant, seconds)?;
         self.database
             .read_now(py, move |store| Ok(store.claim_outbox(&claim, clock::now())?))
     }
 
     /// Notes that all up to `place` is delivered. False: somebody else delivers by now.
     fn advance(&self, py: Python<'_>, name: String, claimant: String, seconds: f64, place: i64) -> PyResult<bool> {
-        let claim = claim_until(name, claimant, seconds)?;
+        let claim = claim_until(self.database.store.holder(), name, claimant, seconds)?;
         self.database
             .read_now(py, move |store| Ok(store.advance_outbox(&claim, place)?))
     }

@@ -17,6 +17,9 @@ pub struct CancelRequested {
     /// Who or what asked, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Text>,
+    /// Why, in words, where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
 }
 
 /// The run stopped because somebody wanted it to.

@@ -9,6 +9,9 @@ use crate::{Json, Text};
 use super::fold::ReplayError;
 use super::state::Run;
 
+/// Why a requirement expired.
+const UNDECIDED: &str = "nobody decided in time";
+
 /// Something that somebody decided about a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditRecord {
@@ -27,6 +30,8 @@ pub struct AuditRecord {
     pub remembered_from: Option<Remembered>,
     /// For a cancel request: whether tools were to be stopped in their middle.
     pub interrupt: Option<bool>,
+    /// Why it was written, in words, where nobody decided.
+    pub reason: Option<Text>,
     /// The chain's hash of the entry, in hexadecimal digits.
     pub hash: String,
 }
@@ -98,6 +103,7 @@ impl Run {
             }
             Entry::RequirementExpired(expired) => Some(AuditRecord {
                 requirement: Some(self.audited_requirement(&expired.requirement_id, shown?, None)?),
+                reason: Some(UNDECIDED.into()),
                 ..bare(record, "expired")
             }),
             Entry::ApprovalRevoked(revoked) => Some(AuditRecord {
@@ -134,6 +140,7 @@ fn cancellation(record: &Record, cancel: &CancelRequested) -> AuditRecord {
     AuditRecord {
         by: cancel.by.clone(),
         interrupt: Some(cancel.interrupt),
+        reason: cancel.reason.clone(),
         ..bare(record, "cancel_requested")
     }
 }
@@ -147,6 +154,7 @@ fn bare(record: &Record, action: &'static str) -> AuditRecord {
         requirement: None,
         remembered_from: None,
         interrupt: None,
+        reason: None,
         hash: hexadecimal(&record.hash),
     }
 }

@@ -42,7 +42,8 @@ impl Run {
         vec![
             Entry::CancelRequested(CancelRequested {
                 interrupt: false,
-                by: Some(message.into()),
+                by: None,
+                reason: Some(message.into()),
             }),
             Entry::RunCancelled(RunCancelled { dropped_request: false }),
         ]

@@ -145,7 +145,11 @@ impl Run {
     pub fn notify_cancelled(&mut self, interrupt: bool, by: Option<Text>, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
         if self.status == RunStatus::Running {
-            let cancel = CancelRequested { interrupt, by };
+            let cancel = CancelRequested {
+                interrupt,
+                by,
+                reason: None,
+            };
             self.record(Entry::CancelRequested(cancel), at, &mut transition);
         }
         self.advanced(at, transition)

@@ -124,6 +124,8 @@ pub struct OutboxClaim {
     pub name: Text,
     /// Who.
     pub claimant: Text,
+    /// The process that they are in: once it is dead, its claim is over.
+    pub holder: Holder,
     /// Until when.
     pub until: Timestamp,
 }

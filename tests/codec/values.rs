@@ -355,8 +355,8 @@ fn about_runs() -> impl Strategy<Value = Entry> {
         model_replied().prop_map(Entry::ModelReplied),
         text().prop_map(|reason| Entry::AnswerRefused(AnswerRefused { reason })),
         Just(Entry::RunPaused(RunPaused {})),
-        (any::<bool>(), some_text())
-            .prop_map(|(interrupt, by)| Entry::CancelRequested(CancelRequested { interrupt, by })),
+        (any::<bool>(), some_text(), some_text())
+            .prop_map(|(interrupt, by, reason)| { Entry::CancelRequested(CancelRequested { interrupt, by, reason }) }),
         any::<bool>().prop_map(|dropped_request| Entry::RunCancelled(RunCancelled { dropped_request })),
         run_failed().prop_map(Entry::RunFailed),
         option::of(json()).prop_map(|output| Entry::RunCompleted(RunCompleted { output })),

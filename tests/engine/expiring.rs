@@ -2,6 +2,7 @@
 
 use haltpoint_engine::journal::{FailureKind, OnExpiry, OutcomeSource};
 use haltpoint_engine::requirement::RequirementKind;
+use haltpoint_engine::run::audit;
 use haltpoint_engine::store::RunStatus;
 use serde_json::json;
 
@@ -196,6 +197,20 @@ fn an_answer_in_time_counts() {
         .decides("pay", answers([("to", json!("Ada"))]))
         .continues()
         .expect_started_with("pay", &json!({"amount": 7, "to": "Ada"}));
+}
+
+#[test]
+fn a_cancellation_that_nobody_asked_for_names_nobody_and_says_why() {
+    let scenario = asked(OnExpiry::Cancel).expires("pay").ends_while_idle();
+    let records = audit(scenario.journal().records()).unwrap();
+    let found: Vec<_> = records
+        .iter()
+        .map(|record| (record.action, record.by.clone()))
+        .collect();
+    assert_eq!(found, [("expired", None), ("cancel_requested", None)]);
+    let reasons: Vec<_> = records.iter().map(|record| record.reason.clone().unwrap()).collect();
+    assert_eq!(&*reasons[0], "nobody decided in time");
+    assert!(reasons[1].starts_with("nobody answered requirement "), "{}", reasons[1]);
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn wish() -> CancelRequested {
     CancelRequested {
         interrupt: false,
         by: Some("ada".into()),
+        reason: None,
     }
 }
 

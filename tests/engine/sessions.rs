@@ -108,6 +108,7 @@ pub(crate) fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
     let request = CancelRequested {
         interrupt: false,
         by: None,
+        reason: None,
     };
     wait(|then| cancel(store, run_id.into(), request, NOW, then)).unwrap()
 }

@@ -143,7 +143,11 @@ impl Drive {
 
     /// Wants the run cancelled, as any thread of its process may; whether that is granted.
     pub(crate) fn want_cancelled(&self, interrupt: bool, around: &Surroundings) -> bool {
-        let cancel = CancelRequested { interrupt, by: None };
+        let cancel = CancelRequested {
+            interrupt,
+            by: None,
+            reason: None,
+        };
         let is_granted = self.session.as_ref().is_some_and(|session| session.wish().want(cancel));
         if !is_granted {
             around.witness.count(Happening::RefusedWishes);

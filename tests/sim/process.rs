@@ -163,7 +163,11 @@ impl Process {
 
     pub(crate) fn cancel(&self, run_id: Text, interrupt: bool, now: Timestamp) {
         let inbox = self.inbox.clone();
-        let cancel = CancelRequested { interrupt, by: None };
+        let cancel = CancelRequested {
+            interrupt,
+            by: None,
+            reason: None,
+        };
         let then = Box::new(move |outcome| inbox.put(News::Cancelled { outcome }));
         session::cancel(&self.handle, run_id, cancel, now, then);
     }

@@ -128,7 +128,8 @@ fn late_cancel(random: &mut Random) -> LateCancel {
     if random.below(3) == 0 {
         assert!(wish.want(CancelRequested {
             interrupt: false,
-            by: None
+            by: None,
+            reason: None,
         }));
     }
     LateCancel {

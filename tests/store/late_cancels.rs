@@ -15,6 +15,7 @@ fn wanted_by(name: &str) -> CancelRequested {
     CancelRequested {
         interrupt: false,
         by: Some(name.into()),
+        reason: None,
     }
 }
 

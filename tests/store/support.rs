@@ -287,6 +287,7 @@ pub(crate) fn cancel() -> Entry {
     Entry::CancelRequested(CancelRequested {
         interrupt: false,
         by: None,
+        reason: None,
     })
 }
 

@@ -120,6 +120,7 @@ fn claim(name: &str, claimant: &str, until: i64) -> OutboxClaim {
     OutboxClaim {
         name: name.into(),
         claimant: claimant.into(),
+        holder: holder(claimant),
         until: at(until),
     }
 }
@@ -155,4 +156,16 @@ fn one_claimant_delivers_until_its_claim_is_over() {
     assert_eq!(store.advance_outbox(&claim("hook", "a", 40), 1), Ok(false));
     // What the other one has not had yet stays.
     assert_eq!(kinds(&mut store, 0).len(), 1);
+}
+
+#[test]
+fn the_claim_of_a_dead_process_is_over_at_once() {
+    let file = TestFile::new();
+    let deaths = Deaths::default();
+    let mut store = file.store_with(deaths.clone());
+    assert_eq!(store.claim_outbox(&claim("hook", "a", 1000), at(0)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 1000), at(1)), Ok(None));
+    deaths.kill(&holder("a"));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 1000), at(2)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "c", 1000), at(3)), Ok(None));
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
-__all__ = ["continuing", "next_step"]
+__all__ = ["next_step"]
 
 
 def next_step(database: Database, run: AgentRunOutput) -> str:
@@ -21,6 +21,12 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
     short = short_run_id(database, run.run_id)
     if run.status is RunStatus.completed:
         return f"Run {short} is completed."
+    if run.is_cancelled or run.is_error:
+        stopped = "is cancelled" if run.is_cancelled else "has failed"
+        return (
+            f"Run {short} {stopped}, and no worker takes it by itself. To let one go on: haltpoint continue {short}; "
+            f'to go on in a program that has its tools: agent.continue_run_async(run_id="{run.run_id}").'
+        )
     if still_open:
         decisions = "one more decision" if still_open == 1 else f"{still_open} more decisions"
         return f"Run {short} waits for {decisions}: haltpoint inbox --run {short}"
@@ -28,11 +34,10 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
         return f"Run {short} is under way: the process that drives it takes this up."
     if run.status is RunStatus.queued:
         return f"Run {short} waits for a worker that has its agent."
-    return f"Nothing else is open in run {short}. {continuing(run.run_id)}"
+    return f"Nothing else is open in run {short}. {_continuing(run.run_id)}"
 
 
-def continuing(run_id: str) -> str:
-    """Return how a run goes on that nobody drives."""
+def _continuing(run_id: str) -> str:
     return (
         "It goes on when a worker takes it, or when a program that has its tools calls "
         f'agent.continue_run_async(run_id="{run_id}").'

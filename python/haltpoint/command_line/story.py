@@ -221,6 +221,8 @@ def _paused(tool: str, entry: Entry) -> tuple[str, str | None]:
 
 
 def _cancel_requested(tool: str, entry: Entry) -> tuple[str, str | None]:
+    if entry.get("reason") is not None:
+        return f"the run is to stop: {entry['reason']}", None
     return f"{entry.get('by') or 'somebody'} wants the run to stop", None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint import _engine
 from haltpoint.db.audit_key import resolve_audit_key
+from haltpoint.db.closing import Closing
 from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import expire_overdue, journal_of, load_run, open_requirements, select_runs
 from haltpoint.db.remembering import ApprovalMemory
@@ -59,6 +60,7 @@ class Database(ApprovalMemory):
         self.user_id = user_id
         self.full_session_memory = full_session_memory
         self._closed = False
+        self._closing = Closing()
         self._engine = self._open(resolve_audit_key(audit_key))
         _opened.add(self)
 
@@ -296,9 +298,13 @@ class Database(ApprovalMemory):
         return self.native.check()
 
     def close(self) -> None:
-        """Write what waits to be written, then close. Runs under way fail; closing twice is no error."""
+        """Write what waits to be written, then close. Runs under way, and who awaits a requirement, fail.
+
+        Closing twice is no error.
+        """
         self._closed = True
         self.native.close()
+        self._closing.tell()
 
     def __enter__(self) -> Self:
         return self

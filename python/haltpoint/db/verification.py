@@ -66,9 +66,9 @@ class AuditRecord:
     Attributes:
         seq: the entry's place in the journal, from 1.
         at: when (aware, UTC).
-        action: "confirmed", "rejected", "answered", "result_given", "retried", "supplied", "skipped" or
-            "cancel_requested".
-        by: who, as far as they said.
+        action: "confirmed", "rejected", "answered", "result_given", "retried", "supplied", "skipped", "expired",
+            "approval_revoked" or "cancel_requested".
+        by: who, as far as they said; None where nobody did, see `reason`.
         requirement_id: what was decided; None for a cancel request, as is all that follows up to `decision`.
         kind: what was needed.
         asked_at: since when (aware, UTC).
@@ -80,6 +80,7 @@ class AuditRecord:
         remembered_from: for a confirmation that repeats an earlier approval, so that nobody was asked: a dict of that
             one's `requirement_id`, `run_id` and `by`.
         interrupt: for a cancel request: whether async tools were to be stopped in their middle.
+        reason: why it was written, in words, where no person did: nobody decided in time.
         hash: the hash of the entry in the run's chain, 64 hexadecimal digits.
     """
 
@@ -97,6 +98,7 @@ class AuditRecord:
     decision: dict[str, Any] | None
     remembered_from: dict[str, Any] | None
     interrupt: bool | None
+    reason: str | None
     hash: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,6 +147,7 @@ def _record(data: Mapping[str, Any]) -> AuditRecord:
         decision=about.get("decision"),
         remembered_from=data.get("remembered_from"),
         interrupt=data["interrupt"],
+        reason=data["reason"],
         hash=data["hash"],
     )
 

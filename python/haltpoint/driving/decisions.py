@@ -283,10 +283,12 @@ async def _until_decided(database: Database, requirement: RunRequirement) -> Non
     run_id = _run_of(requirement)
     watch = database.native.watch(bridge.completions, run_id)
     bridge.listen(watch.ticket, lambda _: news.set())
+    closing = database._closing  # pyright: ignore[reportPrivateUsage]
     try:
-        # Looked at once before waiting: the decision may have been made before the watch began.
-        while not await _refresh(database, run_id, requirement, requirement.id):
-            await _next_news(database, requirement, news)
+        with closing.wakes(asyncio.get_running_loop(), news):
+            # Looked at once before waiting: the decision may have been made before the watch began.
+            while not await _refresh(database, run_id, requirement, requirement.id):
+                await _next_news(database, requirement, news)
     finally:
         watch.close()
         bridge.forget(watch.ticket)

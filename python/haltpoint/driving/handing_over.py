@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint.driving.arguments import checked_database, checked_run_id, fresh_task
 from haltpoint.driving.background import run_blocking
 from haltpoint.driving.decisions import Handlers
 from haltpoint.driving.queueing import submit_run
 from haltpoint.driving.runs import continue_run
-from haltpoint.driving.waiting import until_decided, until_free
+from haltpoint.driving.telling import warn_not_completed
+from haltpoint.driving.waiting import failure_on_disk, until_decided, until_free
 from haltpoint.exceptions import RunBusyError
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
     from haltpoint.db.database import Database
@@ -29,6 +32,8 @@ class HandingOver:
 
     name: str | None
     db: Database
+    mode: Literal["raise", "return_false"]
+    tool_call_limit: int
     _identity: Identity
     _has_own_memory: bool
 
@@ -68,7 +73,8 @@ class HandingOver:
     async def wait_and_continue_async(self, run_id: str, *, return_output: bool = False, **options: Any) -> Any:
         """Wait until people have decided all that a run asks for, and continue it, until it no longer pauses.
 
-        Where somebody else continues it first, such as a worker, this waits for what comes of it.
+        Where somebody else continues it first, such as a worker, this waits for what comes of it. A cancelled run of
+        which something is undecided is returned as it is: no inbox asks anybody for it before the run goes on.
 
         Args:
             run_id: the run.
@@ -76,24 +82,37 @@ class HandingOver:
             options: what else `continue_run_async` takes.
 
         Returns:
-            What `continue_run_async` does; None for a run that somebody cancelled meanwhile.
+            What `continue_run_async` does: None, with a warning, for a run that is cancelled.
 
         Raises:
             RunNotFoundError: the database has no such run.
-            HaltpointError: what `continue_run_async` raises, but for RunBusyError.
+            RequirementExpiredError: nobody decided in time, and the tool says that the run ends then.
+            HaltpointError: what `continue_run_async` raises, but for RunBusyError; also where the run failed elsewhere.
         """
         checked_run_id(run_id)
-        while True:
-            if not await until_decided(self.db, run_id):
-                stopped = await self.db.run_async(run_id)
-                return stopped if return_output else None
-            try:
-                output: AgentRunOutput = await self.continue_run_async(run_id=run_id, return_output=True, **options)
-            except RunBusyError:
-                await until_free(self.db, run_id)
-                continue
-            if not output.is_paused:
-                return output if return_output else output.output
+        ended = None
+        while ended is None:
+            ended = await until_decided(self.db, run_id)
+            if ended is None:
+                ended = await self._continued(run_id, options)
+        if ended.is_error and self.mode == "raise":
+            raise await failure_on_disk(self.db, run_id, self.tool_call_limit)
+        return ended if return_output else self._content(ended)
+
+    async def _continued(self, run_id: str, options: Mapping[str, Any]) -> AgentRunOutput | None:
+        """Continue a run; None where it waits once more, for people or for a driver."""
+        try:
+            output: AgentRunOutput = await self.continue_run_async(run_id=run_id, return_output=True, **options)
+        except RunBusyError:
+            return await until_free(self.db, run_id)
+        return None if output.is_paused else output
+
+    def _content(self, output: AgentRunOutput) -> Any:
+        if output.is_error:
+            return False
+        if not output.is_complete:
+            warn_not_completed(output, has_file=not self._has_own_memory)
+        return output.output
 
     def wait_and_continue(self, run_id: str, *, return_output: bool = False, **options: Any) -> Any:
         """Do what `wait_and_continue_async` does, and wait for it; works where an event loop runs, too."""

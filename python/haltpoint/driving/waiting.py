@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from haltpoint.driving.failures import failure_of
 from haltpoint.driving.threads import in_thread
 from haltpoint.run.base import RunStatus
 
@@ -12,27 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from haltpoint.db.database import Database
+    from haltpoint.exceptions import HaltpointError
+    from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["until_decided", "until_free"]
+__all__ = ["failure_on_disk", "until_decided", "until_free"]
 
 # How long others' commits may go unnoticed, in seconds.
 _LOOK_EVERY = 0.2
 
 
-async def until_decided(database: Database, run_id: str) -> bool:
+async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:
     """Wait until nothing that the run asked for is open, or it is not paused any more.
 
     Returns:
-        Whether the run is to go on: not where somebody stopped it meanwhile.
+        The run where it is not to go on: it was stopped meanwhile, or it is cancelled and nobody is asked for what is
+        undecided in it.
 
     Raises:
         RunNotFoundError: there is no such run.
         StoreError: the database can't be read.
     """
+    before = await in_thread(lambda: database.native.look_up(run_id).status)
     output = await database.run_async(run_id)
     if not output.is_paused:
-        return True
+        # Looking may have ended it, because nobody decided in time.
+        is_over = output.status.value != before or (output.is_cancelled and bool(output.active_requirements))
+        return output if is_over and _is_stopped(output) else None
     decided = asyncio.ensure_future(_all_decided(output.active_requirements))
     # Who cancels the run decides on nothing.
     stopped = asyncio.ensure_future(_until_status_changes(database, run_id, RunStatus.paused))
@@ -40,25 +47,46 @@ async def until_decided(database: Database, run_id: str) -> bool:
         await asyncio.wait([decided, stopped], return_when=asyncio.FIRST_COMPLETED)
         if decided.done():
             decided.result()
-        return await _goes_on(database, run_id)
+        return await _stopped(database, run_id)
     finally:
         decided.cancel()
         stopped.cancel()
         await asyncio.gather(decided, stopped, return_exceptions=True)
 
 
-async def _goes_on(database: Database, run_id: str) -> bool:
+async def _stopped(database: Database, run_id: str) -> AgentRunOutput | None:
     output = await database.run_async(run_id)
-    return not (output.is_cancelled or output.is_error)
+    return output if _is_stopped(output) else None
+
+
+def _is_stopped(output: AgentRunOutput) -> bool:
+    return output.is_cancelled or output.is_error
 
 
 async def _all_decided(requirements: Iterable[RunRequirement]) -> None:
     await asyncio.gather(*requirements)
 
 
-async def until_free(database: Database, run_id: str) -> None:
-    """Wait until a run that somebody else drives has stopped, or needs a driver."""
+async def until_free(database: Database, run_id: str) -> AgentRunOutput | None:
+    """Wait until a run that somebody else drives has stopped, or needs a driver.
+
+    Returns:
+        The run where it is not to go on: it was cancelled, or failed.
+    """
     await _until_status_changes(database, run_id, RunStatus.running)
+    return await _stopped(database, run_id)
+
+
+async def failure_on_disk(database: Database, run_id: str, limit: int) -> HaltpointError:
+    """Return the exception for a run that ended in error while nobody drove it here.
+
+    Args:
+        database: where the run is.
+        run_id: the run.
+        limit: the tool-call limit of the agent.
+    """
+    snapshot = await in_thread(lambda: database.native.look_up(run_id))
+    return failure_of(snapshot, None, limit)
 
 
 async def _until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:

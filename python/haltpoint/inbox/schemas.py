@@ -212,6 +212,7 @@ _AUDIT_RECORD = _object(
         "changed_args": _OBJECT_OR_NULL,
         "decision": _OBJECT_OR_NULL,
         "remembered_from": _OBJECT_OR_NULL,
+        "reason": _TEXT_OR_NULL,
         "hash": _TEXT,
     },
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from haltpoint.driving.decisions import this_process
 from haltpoint.driving.failures import RUN_FAILURES
 from haltpoint.exceptions import (
     AuditKeyError,
@@ -53,6 +54,7 @@ class Attempt:
         work: what the worker adds.
         deferred: where the run is put off that can't be driven now.
         report: told what becomes of it.
+        is_driven: whether the run was driven here; what others made of it is theirs to report.
     """
 
     agent: Agent
@@ -60,11 +62,13 @@ class Attempt:
     work: Work
     deferred: Deferred
     report: Callable[[Progress], None]
+    is_driven: Callable[[], bool]
 
     async def make(self) -> None:
         """Make the attempt."""
         try:
             output = await self.agent.take_up_async(self.run_id, self.work)
+            is_ours = self.is_driven() or await self._is_ended_here(output)
         except _OTHERS_WERE_FASTER:
             self.deferred.put_off(self.run_id, 1.0)
         except _LACKING as error:
@@ -75,10 +79,19 @@ class Attempt:
             self.deferred.put_off(self.run_id)
             self._tell("put_off", f"{type(error).__name__}: {error}")
         else:
-            self._stopped(output)
+            self.deferred.forget(self.run_id)
+            if is_ours:
+                self._stopped(output)
+
+    async def _is_ended_here(self, output: AgentRunOutput) -> bool:
+        """Whether this process took the run over only to write how it ends."""
+        if not (output.is_error or output.is_cancelled):
+            return False
+        journal = await self.agent.db.journal_async(self.run_id)
+        drivers = [item["entry"]["holder"] for item in journal if item["kind"] == "run_continued"]
+        return drivers[-1:] == [this_process()]
 
     def _stopped(self, output: AgentRunOutput) -> None:
-        self.deferred.forget(self.run_id)
         # A run that fails while it is driven raises: this one failed because it was not to be driven any more.
         kind = "set_aside" if output.is_error else _KINDS[output.status]
         self._tell(kind, output.error_details or output.pause_reason)

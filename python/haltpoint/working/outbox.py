@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Coming", "Outbox"]
 
-# For how long nobody else delivers after a sign of life, in seconds.
+# For how long nobody else delivers after a sign of life, in seconds, where it can't be seen that the process is dead.
 _CLAIM = 30.0
 _PAGE = 100
 _MOST_READERS = 256

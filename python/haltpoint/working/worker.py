@@ -74,6 +74,7 @@ class Worker:
         self._deferred = Deferred()
         self._attempts: dict[str, asyncio.Task[None]] = {}
         self._taken: dict[str, str] = {}
+        self._driven: set[str] = set()
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -138,17 +139,26 @@ class Worker:
                 self._begin(run_id, agent_name)
 
     def _took(self, run_id: str) -> None:
+        self._driven.add(run_id)
         self._report(Progress("took", run_id, self._taken.get(run_id)))
 
     def _begin(self, run_id: str, agent_name: str) -> None:
         self._taken[run_id] = agent_name
-        attempt = Attempt(self._agents[agent_name], run_id, self._work, self._deferred, self._report)
+        attempt = Attempt(
+            self._agents[agent_name],
+            run_id,
+            self._work,
+            self._deferred,
+            self._report,
+            is_driven=lambda: run_id in self._driven,
+        )
         task = asyncio.create_task(attempt.make())
         self._attempts[run_id] = task
         task.add_done_callback(lambda _: self._finished(run_id))
 
     def _finished(self, run_id: str) -> None:
         del self._attempts[run_id], self._taken[run_id]
+        self._driven.discard(run_id)
         self._wake.set()
 
     async def _until_news(self, seen: int) -> None:

@@ -315,7 +315,7 @@ impl Store for SqliteStore {
     }
 
     fn claim_outbox(&mut self, claim: &OutboxClaim, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        self.write(|connection, _| Ok(outbox::claim(connection, claim, now)?))
+        self.write(|connection, surroundings| Ok(outbox::claim(connection, claim, now, surroundings.liveness)?))
     }
 
     fn advance_outbox(&mut self, claim: &OutboxClaim, place: i64) -> Result<bool, StoreError> {

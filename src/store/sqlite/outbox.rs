@@ -3,21 +3,61 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::seq;
-use crate::Timestamp;
+use crate::store::holder::{Holder, Liveness, may_be_taken};
 use crate::store::{OutboxClaim, OutboxRow};
+use crate::{Text, Timestamp};
 
-pub(super) fn claim(connection: &Connection, claim: &OutboxClaim, now: Timestamp) -> rusqlite::Result<Option<i64>> {
+pub(super) fn claim(
+    connection: &Connection,
+    claim: &OutboxClaim,
+    now: Timestamp,
+    liveness: &dyn Liveness,
+) -> rusqlite::Result<Option<i64>> {
+    let claimed_by = written(claim)?;
+    if is_delivered_by_another(connection, &claim.name, &claimed_by, now, liveness)? {
+        return Ok(None);
+    }
     connection
         .prepare_cached(
             "INSERT INTO subscriptions (name, position, claimed_by, claimed_until) \
              VALUES (?1, (SELECT coalesce(max(place), 0) FROM outbox), ?2, ?3) \
-             ON CONFLICT (name) DO UPDATE SET claimed_by = ?2, claimed_until = ?3 \
-             WHERE claimed_by = ?2 OR claimed_until <= ?4 RETURNING position",
+             ON CONFLICT (name) DO UPDATE SET claimed_by = ?2, claimed_until = ?3 RETURNING position",
         )?
-        .query_row(params![claim.name, claim.claimant, claim.until.0, now.0], |row| {
-            row.get(0)
-        })
+        .query_row(params![claim.name, claimed_by, claim.until.0], |row| row.get(0))
         .optional()
+}
+
+fn is_delivered_by_another(
+    connection: &Connection,
+    name: &str,
+    claimed_by: &str,
+    now: Timestamp,
+    liveness: &dyn Liveness,
+) -> rusqlite::Result<bool> {
+    let found: Option<(String, i64)> = connection
+        .prepare_cached("SELECT claimed_by, claimed_until FROM subscriptions WHERE name = ?1")?
+        .query_row(params![name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found.is_some_and(|(other, until)| {
+        let until = Timestamp(until);
+        let is_over = match holder_of(&other) {
+            Some(holder) => may_be_taken(liveness, &holder, until, now),
+            None => until <= now,
+        };
+        other != claimed_by && !is_over
+    }))
+}
+
+/// A claimant as it is stored: who, and in which process.
+fn written(claim: &OutboxClaim) -> rusqlite::Result<String> {
+    serde_json::to_string(&(&claim.claimant, &claim.holder))
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// The process of a claimant; `None` of one that named none, of which only the time tells that it is gone.
+fn holder_of(claimed_by: &str) -> Option<Holder> {
+    let (_, holder): (Text, Holder) = serde_json::from_str(claimed_by).ok()?;
+    Some(holder)
 }
 
 pub(super) fn advance(connection: &Connection, claim: &OutboxClaim, place: i64) -> rusqlite::Result<bool> {
@@ -25,7 +65,7 @@ pub(super) fn advance(connection: &Connection, claim: &OutboxClaim, place: i64) 
         .prepare_cached(
             "UPDATE subscriptions SET position = max(position, ?3), claimed_until = ?4 WHERE name = ?1 AND claimed_by = ?2",
         )?
-        .execute(params![claim.name, claim.claimant, place, claim.until.0])?;
+        .execute(params![claim.name, written(claim)?, place, claim.until.0])?;
     connection
         .prepare_cached("DELETE FROM outbox WHERE place <= (SELECT min(position) FROM subscriptions)")?
         .execute([])?;

@@ -62,6 +62,7 @@ impl Scenario {
         self.appends_from_outside(Entry::CancelRequested(CancelRequested {
             interrupt,
             by: Some("another process".into()),
+            reason: None,
         }))
     }
 

@@ -48,6 +48,7 @@ impl Scenario {
         let cancel = CancelRequested {
             interrupt: false,
             by: Some("the inbox".into()),
+            reason: None,
         };
         found.feed(|run, at| run.notify_cancelled_idle(continued, cancel, at))
     }

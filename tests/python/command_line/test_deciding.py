@@ -172,6 +172,18 @@ def test_a_cancelled_run_says_how_it_goes_on(cli: CommandLine, start: StartRun) 
         assert database.run(run_id).is_cancelled
 
 
+def test_a_decision_on_a_cancelled_run_says_that_no_worker_takes_it(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(TWO_OPEN)
+    _, painting = _open_ids(cli)
+    cli("cancel", run_id)
+    decided = cli("approve", painting, "--json").record
+    assert (decided["requirement"]["decision"], decided["run"]["status"]) == ({"type": "confirm"}, "CANCELLED")
+    assert "is cancelled, and no worker takes it by itself" in decided["next"]
+    assert f"haltpoint continue {run_id[:8]}" in decided["next"]
+    assert "Nothing else is open" not in decided["next"]
+    assert "is cancelled, and no worker takes it by itself" in " ".join(cli.shown("show", run_id).split())
+
+
 @pytest.mark.parametrize("look", [("inbox",), ("runs",), ("check",)])
 def test_looking_changes_nothing(cli: CommandLine, start: StartRun, look: tuple[str, ...]) -> None:
     run_id = start(PAINT)
@@ -198,3 +210,22 @@ def test_a_decision_that_comes_too_late_is_a_conflict(cli: CommandLine) -> None:
         requirement_id: str = agent.do("Hurry.", return_output=True).requirements[0].id
     late = cli("approve", requirement_id, "--json")
     assert (late.code, late.error["error"]) == (4, "RequirementExpiredError")
+
+
+@tool(requires_confirmation=True, expires_after=0.000001, on_expiry="cancel")
+def vanish(color: str) -> str:
+    """Paint, or leave it."""
+    return f"painted {color}"
+
+
+def test_an_expiry_is_shown_without_a_person_and_with_its_reason(cli: CommandLine) -> None:
+    with SqliteDatabase(cli.db_file) as db:
+        agent = Agent(ScriptedModel([wants("vanish", color="red"), "finished"]), db=db, tools=[vanish])
+        run_id: str = agent.do("Hurry.", return_output=True).run_id
+        db.expire_due()
+    expired, cancelled, _ = cli("audit", run_id).rows
+    assert (expired[1:3], expired[-1]) == (["nobody", "expired"], "nobody decided in time")
+    assert (cancelled[1:3], cancelled[-1][:28]) == (["nobody", "cancel_requested"], "nobody answered requirement ")
+    told = [event["title"] for event in cli("show", run_id, "--json").record["timeline"]]
+    assert any(title.startswith("the run is to stop: nobody answered requirement") for title in told)
+    assert not any("wants the run to stop" in title for title in told)

@@ -52,6 +52,7 @@ def test_the_audit_tells_who_decided_what_on_which_arguments(cli: CommandLine, s
         '{"type": "reject", "note": "not red"}',
         requirement_id,
         "",
+        "",
     ]
     assert chain[:2] == ["chain", "sound"]
     document = cli("audit", run_id, "--json").record

@@ -320,8 +320,18 @@ async def test_the_audit_names_nobody(db: SqliteDatabase) -> None:
     output, _ = await paused(db, pay_within(AT_ONCE))
     db.expire_due()
     (record,) = db.audit(output.run_id)
-    assert (record.action, record.by) == ("expired", None)
+    assert (record.action, record.by, record.reason) == ("expired", None, "nobody decided in time")
     assert record.tool_args == {"amount": 5}
+
+
+@asynchronous
+async def test_a_cancellation_because_nobody_answered_names_nobody_and_says_why(db: SqliteDatabase) -> None:
+    output, requirement = await paused(db, pay_within(AT_ONCE, "cancel"))
+    db.expire_due()
+    _, record = db.audit(output.run_id)
+    assert (record.action, record.by) == ("cancel_requested", None)
+    assert record.reason is not None
+    assert record.reason.startswith(f"nobody answered requirement {requirement.id} of tool call ")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 from haltpoint import SqliteDatabase
@@ -65,6 +66,21 @@ def test_another_worker_sends_what_a_stopped_one_did_not(yard: Yard) -> None:
             first.kinds_until_its_end()
         with _sender(yard, deaf, "--webhook-event", "run_completed") as second:
             assert second.until("not_delivered", run_id)
+
+
+def test_another_worker_sends_soon_what_a_killed_one_did_not(yard: Yard) -> None:
+    with Receiver(*[503] * 1000) as deaf, _sender(yard, deaf, "--webhook-event", "run_completed") as first:
+        first.until("started")
+        (run_id,) = yard.submit("Greet.")
+        first.until("not_delivered", run_id)
+        # Has asked for the delivery in vain by the time that it is ready.
+        with _sender(yard, deaf, "--webhook-event", "run_completed") as second:
+            second.until("started")
+            first.send(signal.SIGKILL)
+            first.wait()
+            killed_at = time.monotonic()
+            assert second.until("not_delivered", run_id)
+            assert time.monotonic() - killed_at < 15
 
 
 def test_the_secret_and_the_url_stay_out_of_the_database(yard: Yard) -> None:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from contextlib import ExitStack
+from pathlib import Path
+
+from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from haltpoint.driving.call import Work
+from haltpoint.driving.hand_back import HandBack
+from haltpoint.working import Progress
+from haltpoint.working.attempt import Attempt
+from haltpoint.working.deferred import Deferred
+from support.command import CommandLine
+from support.running import asynchronous
 
 from .crew import clerk
 from .workers import Yard
@@ -71,11 +82,27 @@ def test_many_workers_drive_each_run_once(yard: Yard) -> None:
             yard.until(lambda run_id=run_id: yard.status(run_id) == "PAUSED")
             yard.decide(run_id)
         yard.until(lambda: {yard.status(run_id) for run_id in runs} == {"COMPLETED"})
+        told: list[str] = []
         for worker in workers:
             worker.send(signal.SIGTERM)
-            worker.kinds_until_its_end()
+            told += worker.kinds_until_its_end()
+    assert told.count("completed") == len(runs)
     assert yard.notes() == ["pay 5 1"] * 6
     assert [yard.kinds(run_id).count("model_replied") for run_id in runs] == [2] * 6 + [1] * 6
+
+
+@asynchronous
+async def test_what_others_made_of_a_run_is_theirs_to_report(tmp_path: Path) -> None:
+    with SqliteDatabase(tmp_path / "runs.db") as database:
+        agent = Agent(ScriptedModel(["finished"]), name="clerk", db=database)
+        completed, cancelled = [await agent.submit_async("Greet.") for _ in range(2)]
+        assert await agent.wait_and_continue_async(completed) == "finished"
+        assert (await asyncio.to_thread(CommandLine(tmp_path / "runs.db"), "cancel", cancelled)).code == 0
+        told: list[Progress] = []
+        for run_id in (completed, cancelled):
+            work = Work(3, HandBack())
+            await Attempt(agent, run_id, work, Deferred(), told.append, is_driven=lambda: False).make()
+        assert told == []
 
 
 def test_a_stopped_worker_lets_a_tool_end_and_gives_the_run_back(yard: Yard) -> None:

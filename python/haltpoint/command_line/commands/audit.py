@@ -76,7 +76,7 @@ def _records(database: Database, verification: Verification) -> list[AuditRecord
 
 
 def _print_record(record: AuditRecord, output: Output) -> None:
-    by = record.by or "somebody"
+    by = record.by or ("somebody" if record.reason is None else "nobody")
     action = record.action.replace("_", " ")
     tool = record.tool_name or ""
     facts = {
@@ -85,6 +85,7 @@ def _print_record(record: AuditRecord, output: Output) -> None:
         "decision": None if record.decision is None else visible_json(record.decision),
         "requirement": record.requirement_id,
         "remembered": None if record.remembered_from is None else origin_text(record.remembered_from),
+        "reason": record.reason,
     }
     if not output.is_terminal:
         output.fields(record.at.isoformat(), by, record.action, tool, *(fact or "" for fact in facts.values()))

@@ -10,7 +10,7 @@ from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.describing import print_event, print_requirement, print_run
 from haltpoint.command_line.identifiers import find_run
-from haltpoint.command_line.next_steps import continuing
+from haltpoint.command_line.next_steps import next_step
 from haltpoint.command_line.options import database_option, json_option, run_argument, watch_option
 from haltpoint.command_line.output import Output, Styled
 from haltpoint.command_line.records import open_requirements, requirement_record, run_record
@@ -58,7 +58,7 @@ def _print(database: Database, run: AgentRunOutput, output: Output, *, in_full: 
     output.blank()
     for event in told(database.journal(run.run_id)):
         print_event(event, output, in_full=in_full)
-    _print_end(run, output)
+    _print_end(database, run, output)
 
 
 def _follow(database: Database, run: AgentRunOutput, output: Output, *, in_full: bool) -> None:
@@ -78,7 +78,7 @@ def _follow(database: Database, run: AgentRunOutput, output: Output, *, in_full:
             return
 
 
-def _print_end(run: AgentRunOutput, output: Output) -> None:
+def _print_end(database: Database, run: AgentRunOutput, output: Output) -> None:
     waiting = open_requirements(run)
     if waiting and output.is_terminal:
         output.blank()
@@ -87,7 +87,7 @@ def _print_end(run: AgentRunOutput, output: Output) -> None:
         print_requirement(requirement, output)
     if not waiting and run.status.is_problematic and output.is_terminal:
         output.blank()
-        output.line(continuing(run.run_id))
+        output.line(next_step(database, run))
 
 
 def _document(database: Database, run: AgentRunOutput) -> dict[str, Any]:
