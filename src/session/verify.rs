@@ -288,9 +288,14 @@ fn check_trust(
     // Who kept the last hash elsewhere needs no key: nobody can find another journal with that hash.
     let is_whole = head.is_some() && head == records.last().map(|record| &record.hash);
     match (chain, key) {
-        (None, _) => Err(Mismatch::of_run(format!(
+        (None, None) => Err(Mismatch::of_run(format!(
             "its hash chain is {}, which was not given: its hashes were not checked",
             keying(row)
+        ))),
+        (None, Some(key)) => Err(Mismatch::of_run(format!(
+            "its hash chain is {}, and the key that was given is {}: its hashes were not checked",
+            keying(row),
+            key.id()
         ))),
         (Some(Chain::Plain), Some(_)) if !is_whole => Err(Mismatch::of_run(
             "its hash chain is not keyed: whoever can write the file could have rewritten it; compare its last hash with one \

@@ -38,7 +38,7 @@ class Access:
     """Tells who sends a request: by the user's own function where there is one, else by the token.
 
     Args:
-        authenticate: gets the request, returns a name or None; plain or async.
+        authenticate: gets the request, returns a name, or None or a blank text to refuse; plain or async.
         token: what lets in whoever brings it, where there is no function.
         by: the name under which the bearer of the token decides.
         sessions: examines what browsers carry along.
@@ -87,8 +87,11 @@ class Access:
 
 
 def _checked_name(name: object) -> str | None:
-    if name is None or (isinstance(name, str) and name):
-        return name
+    if isinstance(name, str):
+        # A proxy's header that is there and empty names nobody.
+        return name if name.strip() else None
+    if name is None:
+        return None
     raise TypeError(f"authenticate must return a name or None, got {type(name).__name__}")
 
 

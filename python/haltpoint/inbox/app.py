@@ -16,7 +16,7 @@ from haltpoint.inbox.access import Access, Authenticate
 from haltpoint.inbox.api import api_routes, problem_response
 from haltpoint.inbox.door import Door
 from haltpoint.inbox.events import events
-from haltpoint.inbox.guard import LOOPBACK_NAMES, Guard
+from haltpoint.inbox.guard import HEADERS, LOOPBACK_NAMES, Guard, checked_host
 from haltpoint.inbox.news import News
 from haltpoint.inbox.pages import page_routes
 from haltpoint.inbox.refusals import RefusedError
@@ -57,7 +57,7 @@ class InboxApp:
         self._app = Starlette(
             routes=_routes(),
             middleware=[Middleware(Guard, hosts=hosts), Middleware(Door)],
-            exception_handlers={HTTPException: _http_error, RefusedError: _problem},
+            exception_handlers={HTTPException: _http_error, RefusedError: _problem, Exception: _failure},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +86,8 @@ def create_app(
     Args:
         db: the database. It stays open as long as the application is served.
         authenticate: says who sends a request: gets the `starlette.requests.Request`, returns a name, which is kept
-            with what that person decides, or None to refuse. Plain or async. Without it, the token lets in.
+            with what that person decides, or None or a blank text to refuse. Plain or async. Without it, the token lets
+            in.
         token: what lets in whoever brings it; made up where neither is given, see the application's `token`.
         by: the name under which the bearer of the token decides; by default the login name of this process.
         hosts: names besides those of the loopback addresses under which the application may be asked for, such as
@@ -96,8 +97,8 @@ def create_app(
             made of the token, or made up anew where there is none.
 
     Raises:
-        ValueError: both `authenticate` and `token` or `by` are given, or the token or the secret is shorter than 16
-            characters.
+        ValueError: both `authenticate` and `token` or `by` are given, the token or the secret is shorter than 16
+            characters, or one of the hosts is no name.
     """
     if authenticate is not None and (token is not None or by is not None):
         raise ValueError("authenticate= says who decides: token= and by= are for an inbox without it")
@@ -108,7 +109,8 @@ def create_app(
         token = token or secrets.token_urlsafe(32)
         by = by or _login_name()
     access = Access(authenticate, token, by or "", Sessions(secret or token or secrets.token_urlsafe(32)))
-    return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *hosts))
+    names = [checked_host(host) for host in hosts]
+    return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *names))
 
 
 def _login_name() -> str:
@@ -137,6 +139,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
     name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
     message = messages.get(error.status_code, error.detail)
     return await _problem(request, RefusedError(error.status_code, name, message, headers=error.headers))
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    """The answer where something unforeseen failed, such as the user's own function; the server's log has the error."""
+    message = "Something failed in this server. Its log tells what."
+    # No middleware sees this answer.
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    return await _problem(request, RefusedError(500, "internal_error", message, headers=headers))
 
 
 async def _problem(request: Request, error: Exception) -> Response:

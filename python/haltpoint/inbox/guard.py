@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
+
+from haltpoint.inbox.api import problem_response
+from haltpoint.inbox.refusals import RefusedError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LOOPBACK_NAMES", "Guard"]
+__all__ = ["HEADERS", "LOOPBACK_NAMES", "Guard", "checked_host"]
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -30,7 +36,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -66,11 +72,11 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        app = self._app if self._is_ours(scope) else _WRONG_HOST
+        app = self._app if self._is_ours(scope) else _wrong_host(scope)
         await app(scope, receive, send_with_headers)
 
     def _is_ours(self, scope: Scope) -> bool:
@@ -83,4 +89,22 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdecimal() else host
 
 
-_WRONG_HOST = PlainTextResponse("This server is not known under the name that was asked for.\n", status_code=400)
+def checked_host(host: str) -> str:
+    """Return a name under which browsers may ask for the page.
+
+    Raises:
+        ValueError: it is none, such as an address with a scheme, a port or a path.
+    """
+    if _HOST.fullmatch(host) is None:
+        raise ValueError(
+            f"a host is a name such as inbox.example.com, without a scheme, a port or a path, not {host!r}"
+        )
+    return host
+
+
+def _wrong_host(scope: Scope) -> Response:
+    message = "This server is not known under the name that was asked for."
+    path: str = scope["path"]
+    if path.removeprefix(scope.get("root_path", "")).startswith("/api/"):
+        return problem_response(RefusedError(400, "wrong_host", message))
+    return PlainTextResponse(f"{message}\n", status_code=400)

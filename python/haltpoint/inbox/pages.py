@@ -19,6 +19,7 @@ from haltpoint.run.decisions import RequirementKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["page_routes"]
 
 _PAGE = 50
+# The database lists by when something was asked; what was asked about the same time is ordered by when it was decided.
+_HISTORY_PAGE = 200
 _KINDS = get_args(RequirementKind)
 
 
@@ -64,7 +67,7 @@ async def _inbox(site: Site, request: Request) -> Response:
     damaged: list[DamagedRunError] = []
     found = await site.database.requirements_async(kind=kind, limit=_PAGE + 1, before=before, on_damaged=damaged.append)
     runs = await in_thread(lambda: _runs_of(site.database, found))
-    values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "older": _older(found)}
+    values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "older": _older(found, _PAGE)}
     return rendered(request, "inbox.html", {**values, "damaged": damaged})
 
 
@@ -84,11 +87,16 @@ async def _history(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
     damaged: list[DamagedRunError] = []
     found = await site.database.requirements_async(
-        open_only=False, limit=_PAGE + 1, before=before, on_damaged=damaged.append
+        open_only=False, limit=_HISTORY_PAGE + 1, before=before, on_damaged=damaged.append
     )
-    decided = [item for item in found[:_PAGE] if item.decision is not None]
-    values = {"requirements": decided, "older": _older(found), "damaged": damaged}
+    decided = [item for item in found[:_HISTORY_PAGE] if item.decision is not None]
+    decided.sort(key=_decided_at, reverse=True)
+    values = {"requirements": decided, "older": _older(found, _HISTORY_PAGE), "damaged": damaged}
     return rendered(request, "history.html", values)
+
+
+def _decided_at(requirement: RunRequirement) -> datetime:
+    return requirement.decided_at or requirement.created_at
 
 
 async def _runs(site: Site, request: Request) -> Response:
@@ -120,6 +128,6 @@ def _one_of(request: Request, name: str, known: Sequence[str]) -> Any:
     return value if value in known else None
 
 
-def _older(found: Sequence[RunRequirement]) -> str | None:
-    """The requirement after which the next page begins, where there is one."""
-    return found[_PAGE - 1].id if len(found) > _PAGE else None
+def _older(found: Sequence[RunRequirement], most: int) -> str | None:
+    """The requirement after which the next page of so many begins, where there is one."""
+    return found[most - 1].id if len(found) > most else None

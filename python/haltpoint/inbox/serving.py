@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -28,7 +29,11 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop."""
         self._app.end_streams()
-        super().handle_exit(sig, frame)
+        if sig == signal.SIGTERM:
+            # Whoever manages services asks it to end, and it ends in order: the signal is not raised anew after that.
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
 
 def serve(app: InboxApp, listener: socket.socket) -> None:

@@ -12,7 +12,28 @@ if TYPE_CHECKING:
 
     from haltpoint import _engine
 
-__all__ = ["EventReader", "RunEvent"]
+__all__ = ["EVENT_KINDS", "EventReader", "RunEvent"]
+
+EVENT_KINDS = (
+    "run_started",
+    "run_queued",
+    "run_continued",
+    "model_replied",
+    "answer_refused",
+    "tool_started",
+    "tool_finished",
+    "tool_interrupted",
+    "tool_reconciled",
+    "requirement_opened",
+    "requirement_decided",
+    "requirement_expired",
+    "approval_revoked",
+    "run_paused",
+    "cancel_requested",
+    "run_cancelled",
+    "run_failed",
+    "run_completed",
+)
 
 
 @dataclass(frozen=True)

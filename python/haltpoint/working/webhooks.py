@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from haltpoint.driving.threads import in_thread
+from haltpoint.run.events import EVENT_KINDS
 from haltpoint.working.outbox import Outbox
 from haltpoint.working.posting import checked_url, post, shown_url
 from haltpoint.working.progress import Progress
@@ -54,13 +55,16 @@ class Webhook:
         kinds: which kinds of events.
 
     Raises:
-        ValueError: the URL is no http or https URL.
+        ValueError: the URL is no http or https URL, or there are no events of such a kind.
     """
 
     def __init__(self, url: str, secret: WebhookSecret, kinds: Iterable[str] = SENT_BY_DEFAULT) -> None:
         self._url = checked_url(url)
         self._secret = secret
         self._kinds = frozenset(kinds)
+        unknown = sorted(self._kinds.difference(EVENT_KINDS))
+        if unknown:
+            raise ValueError(f"there are no events of kind {unknown[0]!r}; the kinds are: {', '.join(EVENT_KINDS)}")
         self._name = hashlib.sha256(url.encode()).hexdigest()[:32]
 
     def __repr__(self) -> str:

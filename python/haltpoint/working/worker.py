@@ -48,7 +48,8 @@ class Worker:
         report: called with the worker's progress; must not block.
 
     Raises:
-        ValueError: there is no agent, one has no name, two share one, or their databases differ.
+        ValueError: there is no agent, one has no name, two share one, their databases differ, or a number is none that
+            it can be.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Worker:
         self._agents = _by_name(agents)
         self._database = _common_database(self._agents.values())
         self._concurrency = positive("concurrency", concurrency)
+        if not grace >= 0:
+            raise ValueError(f"grace must be 0 or more seconds, got {grace}")
         self._grace = grace
         self._webhooks = list(webhooks)
         self._deliveries: list[asyncio.Task[None]] = []

@@ -22,6 +22,13 @@ from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, pause
 _OPENINGS: list[Any] = [None, OTHER_KEY]
 
 
+def _id_of(key: bytes, path: Path) -> str:
+    with SqliteDatabase(path.with_name("other.db"), audit_key=key) as database:
+        found = database.verify(paused_run(database))
+    assert found.key_id is not None
+    return found.key_id
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.db"
@@ -85,7 +92,8 @@ def test_without_its_key_nothing_vouches_for_a_keyed_run(path: Path, key: bytes 
         found = database.verify(run_id)
         assert found.first_bad is not None
         assert (found.ok, found.keyed, found.first_bad.seq) == (False, True, None)
-        assert "which was not given: its hashes were not checked" in found.first_bad.reason
+        why = "which was not given" if key is None else f"and the key that was given is {_id_of(key, path)}"
+        assert f"{why}: its hashes were not checked" in found.first_bad.reason
         assert database.check() == [f"run {run_id}: {found.first_bad}"]
         assert json.loads(database.export(run_id).partition("\n")[0])["verified"] is False
 

@@ -55,6 +55,15 @@ def test_a_person_sees_the_story_and_the_call_and_approves(cli: CommandLine, sta
     assert _decisions(cli, run_id) == [({"type": "confirm"}, "ann")]
 
 
+def test_a_letter_that_means_nothing_is_answered_with_those_that_do(cli: CommandLine, start: StartRun) -> None:
+    start(PAINT)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    _answer(terminal, r"\[a\]pprove.*uit\s+> ", "x")
+    terminal.expect("there is no 'x' here: type a, l, e, r, s, q")
+    _answer(terminal, r"\[a\]pprove.*uit\s+> ", "q")
+    assert "0 decided" in _end(terminal)
+
+
 def test_a_person_approves_later_calls_as_well(cli: CommandLine, start: StartRun) -> None:
     run_id = start(PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--by", "ann")

@@ -193,7 +193,22 @@ def test_to_be_reached_from_elsewhere_a_name_must_be_given(cli: CommandLine, pai
     assert (refused.code, "--allow-host" in refused.err) == (2, True)
     with Inbox(cli, "--allow-host", "inbox.example") as inbox:
         assert inbox.get("/api/runs", Host="inbox.example").status == 200
-        assert inbox.get("/api/runs", Host="other.example").status == 400
+        refused_there = inbox.get("/api/runs", Host="other.example")
+        assert (refused_there.status, refused_there.json["error"]) == (400, "wrong_host")
+        page = inbox.get("/runs", Host="other.example")
+        assert (page.status, page.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+
+
+def test_an_address_in_the_place_of_a_name_is_wrong_usage(cli: CommandLine, painting: str) -> None:
+    refused = cli("serve", "--port", "0", "--allow-host", "http://x")
+    assert (refused.code, "without a scheme, a port or a path" in refused.err) == (2, True)
+
+
+def test_a_signal_to_end_ends_it_in_order(inbox: Inbox) -> None:
+    assert inbox.get("/api/runs").status == 200
+    inbox.process.terminate()
+    assert inbox.process.wait(30) == 0
+    assert inbox.process.stderr.read() == ""
 
 
 def test_a_port_that_is_taken_is_said(inbox: Inbox, cli: CommandLine) -> None:

@@ -122,7 +122,48 @@ def test_settings_that_contradict_each_other_are_refused(db: InMemoryDatabase) -
         create_app(db, token="short")
 
 
-@pytest.mark.parametrize("answer", ["", 1, True, b"bob"])
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_blank_name_lets_nobody_in(db: InMemoryDatabase, name: str) -> None:
+    app = create_app(db, authenticate=lambda request: name)
+    assert asked(app, "GET", "/").status == 401
+    assert asked(app, "GET", "/api/runs").json["error"] == "unauthorized"
+
+
+class _Logged:
+    """An application whose errors go to a server's log."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.errors: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except LookupError as error:
+            self.errors.append(str(error))
+
+
+def test_a_function_that_fails_is_told_of_in_the_log_and_in_no_answer(db: InMemoryDatabase) -> None:
+    def directory(request: Request) -> str:
+        raise LookupError("the directory at ldap://inside is down")
+
+    app = _Logged(create_app(db, authenticate=directory))
+    page = asked(app, "GET", "/")
+    assert (page.status, page.header("content-type")) == (500, "text/html; charset=utf-8")
+    assert (page.header("x-frame-options"), page.header("cache-control")) == ("DENY", "no-store")
+    api = asked(app, "GET", "/api/runs")
+    assert (api.status, api.json["error"]) == (500, "internal_error")
+    assert "ldap" not in page.text + api.text
+    assert app.errors == ["the directory at ldap://inside is down"] * 2
+
+
+@pytest.mark.parametrize("host", ["http://x", "x:8000", "x/people", "", "a b"])
+def test_a_host_that_no_browser_can_ask_for_is_refused(db: InMemoryDatabase, host: str) -> None:
+    with pytest.raises(ValueError, match="without a scheme, a port or a path"):
+        create_app(db, hosts=["inbox.example.com", host])
+
+
+@pytest.mark.parametrize("answer", [1, True, b"bob"])
 def test_a_function_that_returns_no_name_is_told_so(db: InMemoryDatabase, answer: Any) -> None:
     app = create_app(db, authenticate=lambda request: answer)
     with pytest.raises(TypeError, match="must return a name or None"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
 
 from haltpoint import SqliteDatabase
+from haltpoint.run.events import EVENT_KINDS
 
 from .crew import CLERK
 from .receiver import SECRET, Receiver
@@ -33,6 +35,11 @@ def test_events_come_signed_and_in_order(yard: Yard) -> None:
     asked = found[1].message["data"]
     assert (asked["tool_name"], asked["requirement_kind"], asked["run_id"]) == ("pay", "confirmation", run_id)
     assert "amount" not in str(found)
+
+
+def test_each_kind_of_entry_in_a_journal_is_a_kind_of_event() -> None:
+    codec = Path(__file__).parents[3] / "src" / "journal" / "codec.rs"
+    assert tuple(re.findall(r'^    \w+ => "(\w+)",$', codec.read_text(), re.MULTILINE)) == EVENT_KINDS
 
 
 def test_what_a_receiver_refuses_comes_again_with_the_same_id(yard: Yard) -> None:

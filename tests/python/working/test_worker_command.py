@@ -13,6 +13,7 @@ from haltpoint import Agent, ScriptedModel, SqliteDatabase
 from support.command import COMMAND, CommandLine
 from support.running import asynchronous
 
+from .receiver import SECRET
 from .workers import Yard
 
 _HERE = Path(__file__).parent
@@ -34,6 +35,28 @@ def test_what_names_no_agent_is_refused(yard: Yard, target: str, message: str) -
     )
     assert (found.returncode, message in found.stderr) == (2, True), found.stderr
     assert not yard.db_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--webhook", "http://127.0.0.1:1", "--webhook-event", "foo"], "there are no events of kind 'foo'"),
+        (["--webhook-event", "run_paused"], "and none is given"),
+        (["--grace", "nan"], "grace must be 0 or more seconds"),
+    ],
+)
+def test_options_that_can_mean_nothing_are_wrong_usage(yard: Yard, options: list[str], message: str) -> None:
+    environment = {**os.environ, **yard.environment, "HALTPOINT_WEBHOOK_SECRET": SECRET}
+    found = subprocess.run(
+        [COMMAND, "worker", "crew:AGENTS", *options],
+        cwd=_HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (found.returncode, message in found.stderr) == (2, True), found.stderr
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def ask_action(actions: Sequence[Action]) -> Action:
         answer = _typed(question).strip().lower()
         if answer in by_key:
             return by_key[answer]
+        if answer:
+            sys.stdout.write(f"there is no {visible(answer)!r} here: type {', '.join(by_key)}\n")
 
 
 def ask_line(question: str) -> str:

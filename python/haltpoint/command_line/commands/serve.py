@@ -53,7 +53,10 @@ def command(host: str, port: int, hosts: tuple[str, ...], by: str, db_file: Path
     from haltpoint.inbox.serving import serve
 
     with opened(db_file) as database, _listener(host, port) as listener:
-        app = create_app(database, by=by, hosts=hosts)
+        try:
+            app = create_app(database, by=by, hosts=hosts)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         address = _address(host if host in _LOOPBACK else hosts[0], listener)
         output = Output(as_json=as_json)
         if as_json:

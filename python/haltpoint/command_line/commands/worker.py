@@ -128,6 +128,8 @@ def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -
     from haltpoint.working import Webhook, WebhookSecret
     from haltpoint.working.webhooks import SENT_BY_DEFAULT
 
+    if not urls and kinds:
+        raise CommandError("--webhook-event says what is sent to a --webhook, and none is given", ExitCode.USAGE)
     if not urls:
         return []
     if secret is None:
