@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "done",
-    ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged",
+    ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged, or output can't be written",
     ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
     ExitCode.NOT_FOUND: "not found: no such database file, run or requirement",
     ExitCode.CONFLICT: "conflict: somebody decided otherwise before, or it is too late",
