@@ -235,7 +235,7 @@ async def test_what_stands_is_listed_newest_first_until_it_is_revoked(db: Sqlite
     assert db.remembered(limit=1) == [newest]
     assert await db.revoke_async(newest.requirement_id, by="cid")
     assert db.remembered() == [oldest]
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="limit must be from 1"):
         db.remembered(limit=0)
 
 
