@@ -11,7 +11,6 @@ from haltpoint.db.database import Database, InMemoryDatabase
 from haltpoint.driving.arguments import (
     checked_database,
     checked_run_id,
-    checked_timeout,
     fresh_task,
     positive,
     resolved_model,
@@ -25,6 +24,7 @@ from haltpoint.driving.live import driver_of
 from haltpoint.driving.observing import Listeners
 from haltpoint.driving.runs import continue_run, start_run
 from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
+from haltpoint.driving.time_limit import TimeLimit
 from haltpoint.exceptions import HaltpointError
 from haltpoint.task import Task
 
@@ -461,7 +461,7 @@ class Agent(HandingOver):
             tool_call_limit=self.tool_call_limit,
             on_in_doubt=self.on_in_doubt,
             handlers=handlers,
-            timeout=None if timeout is None else checked_timeout(timeout),
+            limit=TimeLimit(timeout),
             on_run=self._note_run,
             on_output=self._note_output,
             trace=print_trace if debug or self.debug else None,

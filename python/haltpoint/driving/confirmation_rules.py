@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint.driving.threads import in_thread
-from haltpoint.tools.callables import is_async, model_parameters
+from haltpoint.driving.callbacks import call_back
+from haltpoint.tools.callables import model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ async def _asked(definition: ToolDefinition, arguments: Mapping[str, Any]) -> Ru
 async def _called(definition: ToolDefinition, arguments: Mapping[str, Any]) -> object:
     rule: Any = definition.confirmation_rule
     given = rule_arguments(rule, _as_the_tool_gets_them(definition, arguments))
-    answer = rule(**given) if is_async(rule) else await in_thread(lambda: rule(**given))
-    return await answer if inspect.isawaitable(answer) else answer
+    return await call_back(rule, **given)
 
 
 def _as_the_tool_gets_them(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,14 @@ class RunDriver:
         self._loop.call_soon_threadsafe(self._cancel, interrupt, by)
         return True
 
+    def abandon(self) -> None:
+        """Wait no longer for tool calls that were asked to stop; they are in doubt then. Call it on the event loop."""
+        if self._stopped.done():
+            return
+        for call_id in list(self._calls):
+            self._calls.pop(call_id).task.cancel()
+            self._feed(self._session.notify_tool_interrupted, call_id, "abandoned")
+
     def hand_back(self, *, in_a_hurry: bool) -> None:
         """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
 
@@ -154,7 +162,7 @@ class RunDriver:
         try:
             await asyncio.shield(self._stopped)
         except asyncio.CancelledError:
-            self._abandon()
+            self.abandon()
             raise
 
     def _cancel(self, interrupt: bool, by: str) -> None:
@@ -167,11 +175,6 @@ class RunDriver:
         self._cancel_reason = reason
         for call in self._calls.values():
             call.context.mark_cancelled()
-
-    def _abandon(self) -> None:
-        for call_id in list(self._calls):
-            self._calls.pop(call_id).task.cancel()
-            self._feed(self._session.notify_tool_interrupted, call_id, "abandoned")
 
     def _stop(self) -> None:
         self._session.pass_fault_point("before_stop")

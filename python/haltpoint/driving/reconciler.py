@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from haltpoint.driving.threads import in_thread
-from haltpoint.tools.callables import is_async
+from haltpoint.driving.callbacks import call_back
 from haltpoint.tools.reconcile import InDoubtCall, NotStarted, Unknown
 from haltpoint.tools.results import render_result
 
@@ -36,14 +34,9 @@ async def reconcile(definition: ToolDefinition, effect: ReconcileTool, run_id: s
         started_at=datetime.fromtimestamp(effect.started_at_us / 1e6, timezone.utc),
     )
     try:
-        return _understood(await _asked(definition.reconcile, call))
+        return _understood(await call_back(definition.reconcile, call))
     except Exception as error:  # noqa: BLE001 - whatever the function raises means that it cannot tell
         return Unknown(f"reconcile raised {type(error).__name__}: {error}".encode("utf-8", "replace").decode())
-
-
-async def _asked(function: Any, call: InDoubtCall) -> object:
-    answer = function(call) if is_async(function) else await in_thread(lambda: function(call))
-    return await answer if inspect.isawaitable(answer) else answer
 
 
 def _understood(answer: object) -> str | NotStarted | Unknown:
