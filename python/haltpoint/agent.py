@@ -11,7 +11,6 @@ from haltpoint.db.database import Database, InMemoryDatabase
 from haltpoint.driving.arguments import (
     checked_database,
     checked_run_id,
-    checked_timeout,
     fresh_task,
     positive,
     resolved_model,
@@ -25,6 +24,7 @@ from haltpoint.driving.live import driver_of
 from haltpoint.driving.observing import Listeners
 from haltpoint.driving.runs import continue_run, start_run
 from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
+from haltpoint.driving.time_limit import TimeLimit
 from haltpoint.exceptions import HaltpointError
 from haltpoint.task import Task
 
@@ -177,6 +177,9 @@ class Agent(HandingOver):
         timeout: float | None = None,
         hitl_handler: HitlHandler | None = None,
         external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> Any:
         """Run a task, or several one after the other.
 
@@ -189,6 +192,9 @@ class Agent(HandingOver):
             timeout: longest time that the call may take, in seconds.
             hitl_handler: resolves each requirement in place, plain or async, until the run no longer pauses.
             external_tool_executor: returns the result of each external tool call.
+            user_id: the user that the run is for, in place of the agent's.
+            session_id: the session of the run, in place of the agent's.
+            metadata: JSON data kept with the run, in place of the agent's.
 
         Returns:
             The content; None, with a warning, for a run that was paused or cancelled.
@@ -209,27 +215,111 @@ class Agent(HandingOver):
                 timeout=timeout,
                 hitl_handler=hitl_handler,
                 external_tool_executor=external_tool_executor,
+                user_id=user_id,
+                session_id=session_id,
+                metadata=metadata,
             )
             return [await do_one(each) for each in task]
         task = Task(task) if isinstance(task, str) else fresh_task(task)
         handlers_of_call = Handlers(hitl_handler, external_tool_executor)
         call = self._call(model, debug=debug, retry=retry, timeout=timeout, handlers=handlers_of_call)
+        call = call._replace(identity=self._identity_of_run(user_id, session_id, metadata))
         return await self._result(start_run(call, task), return_output)
 
-    def do(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+    def do(
+        self,
+        task: Task | str | list[Task | str],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Any:
         """Run a task and wait for it. Takes what `do_async` takes; works where an event loop runs, too."""
-        return run_blocking(self.do_async(task, *args, **options))
+        run = self.do_async(
+            task,
+            model=model,
+            debug=debug,
+            retry=retry,
+            return_output=return_output,
+            timeout=timeout,
+            hitl_handler=hitl_handler,
+            external_tool_executor=external_tool_executor,
+            user_id=user_id,
+            session_id=session_id,
+            metadata=metadata,
+        )
+        return run_blocking(run)
 
-    async def print_do_async(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+    async def print_do_async(
+        self,
+        task: Task | str | list[Task | str],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Any:
         """Run a task and print its content. Takes and returns what `do_async` does."""
-        result = await self.do_async(task, *args, **options)
+        result = await self.do_async(
+            task,
+            model=model,
+            debug=debug,
+            retry=retry,
+            return_output=return_output,
+            timeout=timeout,
+            hitl_handler=hitl_handler,
+            external_tool_executor=external_tool_executor,
+            user_id=user_id,
+            session_id=session_id,
+            metadata=metadata,
+        )
         if not self.print:
             print_result(result)
         return result
 
-    def print_do(self, task: Task | str | list[Task | str], *args: Any, **options: Any) -> Any:
+    def print_do(
+        self,
+        task: Task | str | list[Task | str],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Any:
         """Run a task, wait for it and print its content. Takes and returns what `do_async` does."""
-        return run_blocking(self.print_do_async(task, *args, **options))
+        run = self.print_do_async(
+            task,
+            model=model,
+            debug=debug,
+            retry=retry,
+            return_output=return_output,
+            timeout=timeout,
+            hitl_handler=hitl_handler,
+            external_tool_executor=external_tool_executor,
+            user_id=user_id,
+            session_id=session_id,
+            metadata=metadata,
+        )
+        return run_blocking(run)
 
     # Continuing
 
@@ -244,6 +334,7 @@ class Agent(HandingOver):
         return_output: bool = False,
         *,
         streaming: bool = False,
+        timeout: float | None = None,
         hitl_handler: HitlHandler | None = None,
         external_tool_executor: HitlHandler | None = None,
         tools: Iterable[Any] | None = None,
@@ -263,6 +354,7 @@ class Agent(HandingOver):
             retry: how often a model request is tried at most, where the agent says 1.
             return_output: return the `AgentRunOutput` instead of the content alone.
             streaming: not possible here.
+            timeout: longest time that the call may take, in seconds.
             hitl_handler: resolves each requirement in place, plain or async, until the run no longer pauses.
             external_tool_executor: returns the result of each external tool call.
             tools: tools beside the agent's and the task's.
@@ -278,6 +370,7 @@ class Agent(HandingOver):
             RequirementConflictError: somebody decided otherwise before.
             InvalidResolutionError: a decision does not fit.
             RunBusyError: another live process drives the run.
+            RunTimeoutError: `timeout` passed; the run is cancelled and can be continued.
             ToolNotAvailableError: the run needs a tool that this process does not have.
         """
         if streaming:
@@ -287,7 +380,7 @@ class Agent(HandingOver):
             model,
             debug=debug,
             retry=retry,
-            timeout=None,
+            timeout=timeout,
             handlers=Handlers(hitl_handler, external_tool_executor),
             tools=tools,
             database=database,
@@ -295,9 +388,40 @@ class Agent(HandingOver):
         run = continue_run(call, run_id, task, requirements, allow_changed_tools=allow_changed_tools)
         return await self._result(run, return_output)
 
-    def continue_run(self, *args: Any, **options: Any) -> Any:
+    def continue_run(
+        self,
+        task: Task | None = None,
+        run_id: str | None = None,
+        requirements: Requirements | None = None,
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        return_output: bool = False,
+        *,
+        streaming: bool = False,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        tools: Iterable[Any] | None = None,
+        allow_changed_tools: bool = False,
+    ) -> Any:
         """Continue a run and wait for it. Takes what `continue_run_async` does; works where an event loop runs, too."""
-        return run_blocking(self.continue_run_async(*args, **options))
+        run = self.continue_run_async(
+            task,
+            run_id=run_id,
+            requirements=requirements,
+            model=model,
+            debug=debug,
+            retry=retry,
+            return_output=return_output,
+            streaming=streaming,
+            timeout=timeout,
+            hitl_handler=hitl_handler,
+            external_tool_executor=external_tool_executor,
+            tools=tools,
+            allow_changed_tools=allow_changed_tools,
+        )
+        return run_blocking(run)
 
     def _located(self, task: Task | None, run_id: str | None) -> tuple[Database, str]:
         """The database and the id of the run to continue; a task knows its own, whichever agent started its run."""
@@ -337,11 +461,22 @@ class Agent(HandingOver):
             tool_call_limit=self.tool_call_limit,
             on_in_doubt=self.on_in_doubt,
             handlers=handlers,
-            timeout=None if timeout is None else checked_timeout(timeout),
+            limit=TimeLimit(timeout),
             on_run=self._note_run,
             on_output=self._note_output,
             trace=print_trace if debug or self.debug else None,
             listeners=self._listeners,
+        )
+
+    def _identity_of_run(
+        self, user_id: str | None, session_id: str | None, metadata: dict[str, Any] | None
+    ) -> Identity:
+        """Who runs, with what the caller says about this one run."""
+        who = self._identity
+        return who._replace(
+            user_id=who.user_id if user_id is None else user_id,
+            session_id=who.session_id if session_id is None else session_id,
+            metadata=who.metadata if metadata is None else metadata,
         )
 
     def _note_run(self, run_id: str) -> None:

@@ -42,6 +42,7 @@ __all__ = [
     "RunSetAsideError",
     "RunTimeoutError",
     "StoreError",
+    "TooManyThreadsError",
     "ToolArgumentsError",
     "ToolCallLimitError",
     "ToolChangedError",
@@ -193,6 +194,10 @@ class LeaseLostError(HaltpointError, RuntimeError):
 
 class ForkedProcessError(HaltpointError, RuntimeError):
     """A forked child can't use something of its parent's, such as an open database; the message says what to do."""
+
+
+class TooManyThreadsError(HaltpointError, RuntimeError):
+    """The operating system gives this process no thread to call a plain function in; the function was not called."""
 
 
 class StoreError(HaltpointError, RuntimeError):
@@ -361,6 +366,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     RunBusyError,
     LeaseLostError,
     ForkedProcessError,
+    TooManyThreadsError,
     StoreError,
     DamagedRunError,
     AuditKeyError,

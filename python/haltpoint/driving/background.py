@@ -10,8 +10,10 @@ import asyncio
 import contextvars
 import os
 import threading
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from haltpoint.driving.calling_thread import CallingThread
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -36,8 +38,9 @@ os.register_at_fork(after_in_child=_start_afresh)
 def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end on the background loop, in the caller's context.
 
-    An exception in the waiting thread (Ctrl-C) cancels the coroutine, waits until that has been dealt with, and then
-    goes on.
+    While it waits, the thread calls the plain functions that the coroutine calls back. An exception in the waiting
+    thread (Ctrl-C) cancels the coroutine, waits until that has been dealt with, and then goes on; a second one waits
+    for nothing.
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
@@ -48,15 +51,25 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         raise RuntimeError(
             "a synchronous method was called from async code that it drives itself; await the ..._async form there"
         )
-    submitted = _submit(loop, coroutine)
+    caller = CallingThread()
+    submitted = _Submitted(coroutine, caller)
+    is_over = submitted.outcome.done
+    loop.call_soon_threadsafe(submitted.start, context=contextvars.copy_context())
     try:
-        return submitted.outcome.result()
+        caller.serve(is_over)
     except BaseException:
-        if not submitted.outcome.done():
+        # Before the function that was interrupted has its outcome, which must lead to nothing more.
+        loop.call_soon_threadsafe(submitted.cancel)
+        # How the run ends is told by the exception that is on its way.
+        try:
+            caller.serve(is_over)
+        except BaseException:
             loop.call_soon_threadsafe(submitted.cancel)
-            # How the run ends is told by the exception that is on its way.
-            wait([submitted.outcome])
+            raise
         raise
+    finally:
+        caller.leave()
+    return submitted.outcome.result()
 
 
 class _Submitted(Generic[_Result]):
@@ -66,13 +79,16 @@ class _Submitted(Generic[_Result]):
     `asyncio.run_coroutine_threadsafe` returns is done as soon as it is cancelled.
     """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, _Result]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, _Result], caller: CallingThread) -> None:
         self.outcome: Future[_Result] = Future()
+        self.outcome.add_done_callback(lambda _: caller.wake())
         self._coroutine = coroutine
+        self._caller = caller
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._caller.waits_for(self._task)
         self._task.add_done_callback(self._tell_if_cancelled)
 
     def cancel(self) -> None:
@@ -93,12 +109,6 @@ class _Submitted(Generic[_Result]):
         if task.cancelled():
             self._coroutine.close()  # It may not have begun.
             self.outcome.set_exception(CancelledError())
-
-
-def _submit(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _Result]) -> _Submitted[_Result]:
-    submitted = _Submitted(coroutine)
-    loop.call_soon_threadsafe(submitted.start, context=contextvars.copy_context())
-    return submitted
 
 
 def _is_running_in_this_thread(loop: asyncio.AbstractEventLoop) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from haltpoint.db.database import Database
     from haltpoint.driving.decisions import Handlers
     from haltpoint.driving.hand_back import HandBack
+    from haltpoint.driving.time_limit import TimeLimit
     from haltpoint.models.base import Model
     from haltpoint.run.agent.output import AgentRunOutput
 
@@ -68,7 +69,7 @@ class Call(NamedTuple):
         tool_call_limit: most tool calls that the run may make.
         on_in_doubt: what becomes of calls whose outcome is unknown: "ask", "retry" or "fail".
         handlers: who resolves requirements while the call lasts.
-        timeout: longest time that the call may take, in seconds.
+        limit: longest time that the call may take.
         on_run: told the run's id before anything of it leaves this process.
         on_output: told each output, also one that an exception keeps from being returned.
         trace: called with a line for each thing that happens.
@@ -85,7 +86,7 @@ class Call(NamedTuple):
     tool_call_limit: int
     on_in_doubt: str
     handlers: Handlers
-    timeout: float | None
+    limit: TimeLimit
     on_run: Callable[[str], None]
     on_output: Callable[[AgentRunOutput], None]
     trace: Callable[[str], None] | None

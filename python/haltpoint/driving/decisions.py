@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
+from haltpoint.driving.callbacks import call_back
 from haltpoint.driving.changed_arguments import check_changed_arguments
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
@@ -63,17 +63,12 @@ class Handlers:
     async def resolve(self, requirement: RunRequirement) -> None:
         """Call whoever is responsible for an undecided requirement. Their exceptions pass through."""
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
-            result = await _called(self.external_tool_executor, requirement)
+            result = await call_back(self.external_tool_executor, requirement)
             if not requirement.is_resolved:
                 # A function that returns nothing has done its work all the same: asking again would do it twice.
                 requirement.set_external_execution_result(result)
         if self.hitl_handler is not None and not requirement.is_resolved:
-            await _called(self.hitl_handler, requirement)
-
-
-async def _called(function: HitlHandler, requirement: RunRequirement) -> Any:
-    answer = function(requirement)
-    return await answer if inspect.isawaitable(answer) else answer
+            await call_back(self.hitl_handler, requirement)
 
 
 async def commit_drafts(

@@ -21,6 +21,7 @@ from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan
 from haltpoint.driving.recalling import with_approvals
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
+from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
 from haltpoint.driving.user_code import this_task
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
-
-# How long calls may take to end that a run is not to wait for any more, in seconds.
-_TIME_TO_STOP = 5.0
 
 _log = logger("runs")
 
@@ -143,6 +141,23 @@ class RunDriver:
         self._loop.call_soon_threadsafe(self._cancel, interrupt, by)
         return True
 
+    def abandon(self) -> None:
+        """Wait no longer for tool calls that were asked to stop; they are in doubt then. Call it on the event loop."""
+        if self._stopped.done():
+            return
+        for call in list(self._calls.values()):
+            self._give_up(call, f"{self._cancel_reason}, and the program did not wait for it to end")
+
+    def stop_program(self, error: KeyboardInterrupt) -> None:
+        """Cancel the run and let `drive` raise the error. To be called on the event loop.
+
+        Code of the run raised it, or it was raised wherever the program was at that moment.
+        """
+        self._interrupt_error = error
+        reason = "the program was interrupted"
+        self._session.want_cancelled(True, reason)
+        self._cancel(True, reason)
+
     def hand_back(self, *, in_a_hurry: bool) -> None:
         """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
 
@@ -171,7 +186,7 @@ class RunDriver:
         try:
             await outlast(self._stopped)
         except asyncio.CancelledError:
-            self._abandon()
+            self.abandon()
             raise
         self._stopped.result()
 
@@ -181,22 +196,11 @@ class RunDriver:
         self._mark_cancelled(by)
         self._feed(self._session.notify_cancelled, interrupt, by)
 
-    def _stop_program(self, error: KeyboardInterrupt) -> None:
-        """Other people's code raised it, or it was raised wherever the program was at that moment."""
-        self._interrupt_error = error
-        reason = "the program was interrupted"
-        self._session.want_cancelled(True, reason)
-        self._cancel(True, reason)
-
     def _mark_cancelled(self, reason: str) -> None:
         self._cancel_reason = reason
         self._is_cancelled = True
         for call in self._calls.values():
             call.context.mark_cancelled()
-
-    def _abandon(self) -> None:
-        for call_id in list(self._calls):
-            self._give_up(self._calls[call_id], "the program did not wait for it")
 
     def _stop(self) -> None:
         self._session.pass_fault_point("before_stop")
@@ -298,7 +302,7 @@ class RunDriver:
             self._report_failure(error, started)
         except KeyboardInterrupt as error:
             self._request = None
-            self._stop_program(error)
+            self.stop_program(error)
         except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._request = None
             self._fail(error)
@@ -359,7 +363,7 @@ class RunDriver:
         try:
             outcome = await run_tool(definition, args, call.context)
         except KeyboardInterrupt as error:
-            self._stop_program(error)
+            self.stop_program(error)
             self._give_up(call, self._cancel_reason)
         else:
             self._report_outcome(call, outcome)
@@ -418,8 +422,8 @@ class RunDriver:
             call.interrupted = True
             call.task.cancel()
         if call.is_async or not self._waits_for_threads:
-            reason = f"{self._cancel_reason}; it did not end within {_TIME_TO_STOP:g} s"
-            self._loop.call_later(_TIME_TO_STOP, self._give_up, call, reason)
+            reason = f"{self._cancel_reason}; it did not end within {GRACE:g} s"
+            self._loop.call_later(GRACE, self._give_up, call, reason)
 
     # Calls in doubt
 
@@ -435,7 +439,7 @@ class RunDriver:
         try:
             answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
         except KeyboardInterrupt as error:
-            self._stop_program(error)
+            self.stop_program(error)
         except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._fail(error)
         else:

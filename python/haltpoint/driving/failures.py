@@ -63,10 +63,16 @@ def failure_of(snapshot: Snapshot, error: ModelError | None, limit: int) -> Halt
     return error
 
 
-def timeout_error(run_id: str, timeout: float | None) -> RunTimeoutError:
-    """Return the exception for a run that took longer than its caller allowed."""
+def timeout_error(run_id: str, timeout: float | None, state: str = "was cancelled") -> RunTimeoutError:
+    """Return the exception for a call that took longer than its caller allowed.
+
+    Args:
+        run_id: the run.
+        timeout: how long the call might take.
+        state: what became of the run.
+    """
     return RunTimeoutError(
-        f"run {run_id} took longer than {timeout:g} seconds and was cancelled; "
+        f"the call took longer than {timeout:g} seconds, and run {run_id} {state}; "
         f"continue it with continue_run_async(run_id={run_id!r})",
         run_id=run_id,
         timeout=timeout,

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
+import functools
 import warnings
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from haltpoint.driving.lasting_wait import finished
 from haltpoint.driving.threads import in_thread
+from haltpoint.driving.time_limit import TimeLimitPassedError
+from haltpoint.driving.user_code import answer_of
+from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import HaltpointError, NotificationWarning
+from haltpoint.logs import log_failure, logger
+from haltpoint.run.base import RunStatus
 from haltpoint.run.events import EventReader, RunEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from haltpoint._engine import Session
     from haltpoint.db.database import Database
+    from haltpoint.driving.time_limit import TimeLimit
     from haltpoint.run.agent.output import AgentRunOutput
 
 __all__ = ["NOBODY", "Listeners", "observed"]
+
+_log = logger("callbacks")
+
+# How long a listener may take with one event once the run is cancelled or the time of the call is over, in seconds.
+_LONGEST_LISTENER = 2.0
 
 # What a run that waits for its first driver begins with.
 _BEGINNING = ("run_started", "run_queued")
@@ -36,22 +49,24 @@ class Listeners(NamedTuple):
     on_pause: Callable[[AgentRunOutput], Any] | None = None
     on_event: Callable[[RunEvent], Any] | None = None
 
-    async def paused(self, output: AgentRunOutput) -> None:
-        """Tell that a run has paused."""
-        if self.on_pause is not None:
-            await _told("on_pause", self.on_pause, output, output.run_id)
+    async def paused(self, output: AgentRunOutput, limit: TimeLimit) -> None:
+        """Tell that a run has paused, as long as there is time."""
+        if self.on_pause is None:
+            return
+        try:
+            await limit.within(functools.partial(_told, "on_pause", self.on_pause, output, output.run_id))
+        except TimeLimitPassedError:
+            _warn(f"on_pause did not return before the call's time was over, for run {output.run_id}", output.run_id)
 
 
 NOBODY = Listeners()
 
 
 async def _told(name: str, function: Callable[[Any], Any], fact: Any, run_id: str) -> None:
-    try:
-        answer = function(fact)
-        if inspect.isawaitable(answer):
-            await answer
-    except Exception as error:  # noqa: BLE001 - warned about: a listener's failure is not the run's
-        _warn(f"{name} failed for run {run_id}, which goes on: {type(error).__name__}: {error}", run_id)
+    answer = await answer_of(functools.partial(function, fact))
+    if answer.error is not None:
+        log_failure(_log, f"{name} failed for run {run_id}, which goes on", answer.error)
+        _warn(f"{name} failed for run {run_id}, which goes on: {exception_text(answer.error)}", run_id)
 
 
 def _warn(message: str, run_id: str) -> None:
@@ -64,14 +79,24 @@ def _warn(message: str, run_id: str) -> None:
 
 @asynccontextmanager
 async def observed(
-    listeners: Listeners, database: Database, run_id: str, *, is_new: bool
+    listeners: Listeners,
+    database: Database,
+    session: Session,
+    limit: TimeLimit,
+    stop_program: Callable[[KeyboardInterrupt], None],
+    *,
+    is_new: bool,
 ) -> AsyncGenerator[Callable[[], None] | None]:
     """Tell `on_event` what is written into a run's journal while the block lasts; all of it is told when it ends.
+
+    Where the run ends cancelled, or the time of the call is over, a listener that does not return is left behind.
 
     Args:
         listeners: who is told.
         database: where the run is.
-        run_id: the run.
+        session: the run.
+        limit: the time of the call.
+        stop_program: called with the KeyboardInterrupt that a listener raises.
         is_new: whether the block creates the run.
 
     Yields:
@@ -80,7 +105,7 @@ async def observed(
     if listeners.on_event is None:
         yield None
         return
-    observer = _Observer(listeners.on_event, database, run_id)
+    observer = _Observer(listeners.on_event, database, session.run_id, stop_program)
     if not is_new:
         await observer.catch_up()
     telling = asyncio.create_task(observer.tell())
@@ -88,20 +113,47 @@ async def observed(
         yield observer.look
     finally:
         observer.end()
-        # A cancelled caller waits all the same: what is on disk is told.
-        await asyncio.shield(telling)
+        await finished(asyncio.ensure_future(_until_told(observer, telling, session, limit)))
+    if observer.interrupt is not None:
+        raise observer.interrupt
+
+
+async def _until_told(observer: _Observer, telling: asyncio.Task[None], session: Session, limit: TimeLimit) -> None:
+    told = -1
+    while not telling.done() and observer.told > told:
+        told = observer.told
+        is_over = session.status == RunStatus.cancelled or limit.has_passed
+        patience = _LONGEST_LISTENER if is_over else limit.rest()
+        await asyncio.wait({telling}, timeout=patience)
+    if not telling.done():
+        telling.cancel()
+        _warn(
+            f"on_event did not return in time, and is not told of all that happened to run {session.run_id}",
+            session.run_id,
+        )
 
 
 class _Observer:
     """Reads what was committed, and tells it."""
 
-    def __init__(self, on_event: Callable[[RunEvent], Any], database: Database, run_id: str) -> None:
+    def __init__(
+        self,
+        on_event: Callable[[RunEvent], Any],
+        database: Database,
+        run_id: str,
+        stop_program: Callable[[KeyboardInterrupt], None],
+    ) -> None:
         self._on_event = on_event
         self._run_id = run_id
+        self._stop_program = stop_program
+        # What the listener raised, of which the caller gets the first.
+        self.interrupt: KeyboardInterrupt | None = None
         self._reader = EventReader(database.native, run_id)
         self._untold: list[RunEvent] = []
         self._news = asyncio.Event()
         self._has_ended = False
+        # How many events were told.
+        self.told = 0
 
     def look(self) -> None:
         """Something was committed."""
@@ -142,4 +194,13 @@ class _Observer:
             found = []
         events, self._untold = [*self._untold, *(event for event, _ in found)], []
         for event in events:
+            await self._tell(event)
+            self.told += 1
+
+    async def _tell(self, event: RunEvent) -> None:
+        try:
             await _told("on_event", self._on_event, event, self._run_id)
+        except KeyboardInterrupt as error:
+            if self.interrupt is None:
+                self.interrupt = error
+                self._stop_program(error)

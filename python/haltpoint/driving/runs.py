@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from haltpoint._engine import Snapshot, WorkQueue, new_run_id
 from haltpoint.bridge import LoopBridge
 from haltpoint.db.database import InMemoryDatabase
 from haltpoint.driving.answers import AnyJson
+from haltpoint.driving.callbacks import one_call
 from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_error, waiter_for
 from haltpoint.driving.drive_options import DriveOptions
 from haltpoint.driving.driver import RunDriver
@@ -21,6 +23,7 @@ from haltpoint.driving.live import KnownRun, driven_here, known_requirements, kn
 from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
+from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
@@ -37,16 +40,27 @@ if TYPE_CHECKING:
     from haltpoint.driving.call import Call
     from haltpoint.driving.driver import Handed
     from haltpoint.driving.notices import Notices
+    from haltpoint.driving.time_limit import TimeLimit
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
 __all__ = ["continue_run", "first_entry", "recalled", "start_run"]
 
 _FORMAT = 1
+_STILL_PAUSED = "still waits for a decision"
 
 
 async def start_run(call: Call, task: Task) -> AgentRunOutput:
-    """Start a run of a task and drive it until it stops."""
+    """Start a run of a task and drive it until it stops.
+
+    Raises:
+        RunTimeoutError: the call's time is over.
+    """
+    with one_call():
+        return await _start_run(call, task)
+
+
+async def _start_run(call: Call, task: Task) -> AgentRunOutput:
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()
     native = call.database.native
@@ -58,7 +72,7 @@ async def start_run(call: Call, task: Task) -> AgentRunOutput:
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
         output = await _drive(call, task, tools, session, notices, lambda: ([], ticket), is_new=True)
-    return await _resolve_and_continue(call, output, tools)
+    return await _resolve_and_continue(call, output, tools, set())
 
 
 async def recalled(call: Call) -> RecalledMemory | None:
@@ -109,7 +123,20 @@ async def continue_run(
         RunNotFoundError: the database has no such run.
         UnresolvedRequirementsError: it is paused, and there is neither a decision nor a handler.
         RunBusyError: another live process, or another task of this one, drives it.
+        RunTimeoutError: the call's time is over.
     """
+    with one_call():
+        return await _continue_run(call, run_id, task, requirements, allow_changed_tools=allow_changed_tools)
+
+
+async def _continue_run(
+    call: Call,
+    run_id: str,
+    task: Task | None,
+    requirements: Iterable[RunRequirement | Mapping[str, Any]] | None,
+    *,
+    allow_changed_tools: bool,
+) -> AgentRunOutput:
     found = await _load(call.database, run_id)
     snapshot = await _current(call.database, found)
     known = known_run(run_id)
@@ -126,16 +153,17 @@ async def continue_run(
     # Users may have decided on the objects that they were handed in this process.
     drafts = known_requirements(run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
+    undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
             raise unresolved_error(output)
-        if not await _ask_handlers(call, output, tools, snapshot):
+        if not await _ask_handlers(call, output, tools, undecided, snapshot):
             return _handed_out(call, output, tools, task)
     elif output.is_paused and call.handlers:
         snapshot = await _load(call.database, run_id, snapshot)
-        await _ask_handlers(call, _output(call, task, snapshot), tools, snapshot)
+        await _ask_handlers(call, _output(call, task, snapshot), tools, undecided, snapshot)
     output = await _take_up(call, output, tools, snapshot=snapshot, allow_changed_tools=allow_changed_tools)
-    return await _resolve_and_continue(call, output, tools)
+    return await _resolve_and_continue(call, output, tools, undecided)
 
 
 async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
@@ -156,31 +184,77 @@ def _ended_by_expiry(call: Call, output: AgentRunOutput, snapshot: Snapshot, tas
 
 
 async def _resolve_and_continue(
-    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]
+    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], undecided: set[str]
 ) -> AgentRunOutput:
-    """Let the handlers answer pause after pause, until the run no longer pauses or they leave all of it unresolved."""
-    while output.is_paused and call.handlers and await _ask_handlers(call, output, tools):
+    """Let the handlers answer pause after pause, until the run no longer pauses for more than what they left undecided.
+
+    Args:
+        call: whose handlers.
+        output: the run.
+        tools: its tools by name.
+        undecided: ids of requirements that the handlers left undecided; they are not asked about again.
+    """
+    while output.is_paused and call.handlers and await _ask_handlers(call, output, tools, undecided):
         output = await _take_up(call, output, tools)
     return output
 
 
 async def _ask_handlers(
-    call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition], known: Snapshot | None = None
+    call: Call,
+    output: AgentRunOutput,
+    tools: Mapping[str, ToolDefinition],
+    undecided: set[str],
+    known: Snapshot | None = None,
 ) -> int:
     """Ask about each undecided requirement; each decision is on disk before the next question.
 
     Returns:
         How many are decided now that were not.
+
+    Raises:
+        RunTimeoutError: the call's time is over. The run stays paused.
     """
     decided = 0
-    for requirement in output.requirements:
-        if requirement.decision is None and not requirement.is_expired:
-            with concerning(output.run_id):
-                await call.handlers.resolve(requirement)
-            await commit_drafts(call.database, output, [requirement], tools, known)
-            # Not only by a draft committed here: the handler may have awaited the requirement itself.
-            decided += requirement.decision is not None
+    for requirement in list(output.requirements):
+        if requirement.decision is not None or requirement.is_expired or requirement.id in undecided:
+            continue
+        await _ask_until_decided(call, output, requirement, tools, known)
+        # Not only by a draft committed here: the handler may have awaited the requirement itself.
+        if requirement.decision is not None:
+            decided += 1
+        else:
+            undecided.add(requirement.id)
+    if decided and call.limit.has_passed:
+        raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED)
     return decided
+
+
+async def _ask_until_decided(
+    call: Call,
+    output: AgentRunOutput,
+    requirement: RunRequirement,
+    tools: Mapping[str, ToolDefinition],
+    known: Snapshot | None,
+) -> None:
+    """Ask about a requirement; where it takes several approvals, again after each one."""
+    approvals = -1
+    while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
+        approvals = len(requirement.approvals)
+        await _ask(call, output, requirement)
+        await commit_drafts(call.database, output, [requirement], tools, known)
+
+
+async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement) -> None:
+    try:
+        with concerning(output.run_id):
+            await call.limit.within(functools.partial(call.handlers.resolve, requirement))
+    except BaseException as error:
+        # It may work on in a thread: what it has said or says without being heard is nobody's decision.
+        if requirement.decision is None:
+            output._content.renew(requirement)  # pyright: ignore[reportPrivateUsage]
+        if isinstance(error, TimeLimitPassedError):
+            raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED) from None
+        raise
 
 
 async def _take_up(
@@ -237,8 +311,10 @@ async def _drive(
     driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
     hand_back = HandBack() if call.work is None else call.work.hand_back
     try:
-        async with observed(call.listeners, call.database, session.run_id, is_new=is_new) as driver.on_commit:
-            with driven_here(driver), hand_back.attached(driver), _time_limit(call.timeout, driver) as limit:
+        async with observed(
+            call.listeners, call.database, session, call.limit, driver.stop_program, is_new=is_new
+        ) as driver.on_commit:
+            with driven_here(driver), hand_back.attached(driver), _within(call.limit, driver) as time:
                 await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
@@ -248,11 +324,11 @@ async def _drive(
         session.close()
         output = _handed_out(call, _output(call, task, snapshot), tools, task)
     if output.is_paused:
-        await call.listeners.paused(output)
+        await call.listeners.paused(output, call.limit)
     if output.is_error:
         raise failure_of(snapshot, driver.error, call.tool_call_limit)
-    if limit.passed and output.is_cancelled:
-        raise timeout_error(output.run_id, call.timeout)
+    if time.is_over and output.is_cancelled:
+        raise timeout_error(output.run_id, call.limit.seconds)
     return output
 
 
@@ -268,25 +344,27 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
     )
 
 
-class _Limit:
-    passed = False
+class _Time:
+    is_over = False
 
 
 @contextmanager
-def _time_limit(timeout: float | None, driver: RunDriver) -> Generator[_Limit]:
-    limit = _Limit()
-    if timeout is None:
-        yield limit
+def _within(limit: TimeLimit, driver: RunDriver) -> Generator[_Time]:
+    """Cancel the driver's run when the time is over. Plain tools can't be stopped: they are given up a while later."""
+    time, loop, rest = _Time(), asyncio.get_running_loop(), limit.rest()
+    if rest is None:
+        yield time
         return
 
-    def pass_limit() -> None:
-        limit.passed = driver.cancel(interrupt=True, by="timeout")
+    def cancel() -> None:
+        time.is_over = driver.cancel(interrupt=True, by="timeout")
 
-    timer = asyncio.get_running_loop().call_later(timeout, pass_limit)
+    timers = [loop.call_later(rest, cancel), loop.call_later(rest + GRACE, driver.abandon)]
     try:
-        yield limit
+        yield time
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
 
 
 # Outputs

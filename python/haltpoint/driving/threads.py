@@ -1,5 +1,8 @@
 """The threads that plain functions run in, so that a slow one does not hold up the event loop.
 
+A call never waits for another one: there is a thread for each call that is under way, so that a function may itself
+wait for calls, however deep they are nested. Threads without work end after a while.
+
 They are daemons: a function that never returns does not keep the interpreter from exiting. What it had done by then is
 unknown, as after any other death of the process, and continuing the run treats its call so.
 """
@@ -11,30 +14,86 @@ import contextvars
 import functools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
-__all__ = ["in_thread"]
+from haltpoint.exceptions import TooManyThreadsError
+
+__all__ = ["PlainCall", "hand_to_thread", "in_thread"]
 
 _Result = TypeVar("_Result")
 
-# A bound against running out of threads, not a target: threads are made when all others are busy.
-_MOST_THREADS = 256
+# How long a thread waits for work before it ends, in seconds.
+_LONGEST_IDLE = 10.0
+
+# How long a call waits for one of the threads where the operating system gives no more of them, in seconds.
+_LONGEST_WAIT = 10.0
 
 
 async def in_thread(call: Callable[[], _Result]) -> _Result:
-    """Call a plain function in one of the threads, in the caller's context, and return its result."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Result] = loop.create_future()
-    _threads.submit(_Call(functools.partial(contextvars.copy_context().run, call), future, loop))
-    return await future
+    """Call a plain function in one of the threads, in the caller's context, and return its result.
+
+    Raises:
+        TooManyThreadsError: the operating system gives no thread, and no other one became free. The function was not
+            called.
+    """
+    plain_call: PlainCall[_Result] = PlainCall(call)
+    hand_to_thread(plain_call)
+    return await plain_call.future
 
 
-class _Call(NamedTuple):
-    function: Callable[[], Any]
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
+def hand_to_thread(call: PlainCall[Any]) -> None:
+    """Make a call in one of the threads; its future gets what comes of it, or a TooManyThreadsError."""
+    _threads.submit(call)
+
+
+class PlainCall(Generic[_Result]):
+    """A plain function on its way from an event loop to a thread, in the caller's context.
+
+    Attributes:
+        future: gets what the function returns or raises; a call whose future is cancelled before it begins is skipped.
+        has_begun: whether the function was called.
+    """
+
+    def __init__(self, function: Callable[[], _Result]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[_Result] = self.loop.create_future()
+        self.has_begun = False
+        self._function = functools.partial(contextvars.copy_context().run, function)
+
+    def outcome(self) -> tuple[Any, BaseException | None] | None:
+        """Call the function; return what it returned and what it raised, or None where it was given up before."""
+        if self.future.cancelled():
+            return None
+        self.has_begun = True
+        try:
+            return self._function(), None
+        except StopIteration as error:
+            # No future carries one: it would end whoever awaits it in silence.
+            failure = RuntimeError("the function raised StopIteration")
+            failure.__cause__ = error
+            return None, failure
+        except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+            return None, error
+
+    def tell(self, result: Any, error: BaseException | None) -> None:
+        """Hand the outcome to the loop. Safe to call from any thread; of several outcomes the first counts."""
+        try:
+            self.loop.call_soon_threadsafe(self._settle, result, error)
+        except RuntimeError:
+            # The loop is closed, and with it everything is gone that waited.
+            if not self.loop.is_closed():
+                raise
+
+    def _settle(self, result: Any, error: BaseException | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
 
 
 class _Threads:
@@ -42,66 +101,78 @@ class _Threads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._number = 0
-        # Threads that nobody has given a call yet; below zero, calls wait for a thread.
-        self._idle = 0
+        # Where threads without work wait for it. The last one is used first, so that the others may end.
+        self._idle: list[SimpleQueue[PlainCall[Any]]] = []
+        # Calls for which the operating system gave no thread.
+        self._waiting: deque[PlainCall[Any]] = deque()
 
-    def submit(self, call: _Call) -> None:
+    def submit(self, call: PlainCall[Any]) -> None:
         with self._lock:
-            if self._idle <= 0 and self._number < _MOST_THREADS:
-                self._start_thread()
-            self._idle -= 1
-        self._calls.put(call)
+            inbox = self._idle.pop() if self._idle else None
+            if inbox is None:
+                self._number += 1
+        if inbox is None:
+            self._start_thread(call)
+        else:
+            inbox.put(call)
 
-    def _start_thread(self) -> None:
-        name = f"haltpoint-tool-{self._number}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-        self._number += 1
-        self._idle += 1
-
-    def _work(self) -> None:
-        while True:
-            call = self._calls.get()
-            # Given up before it began: it never does.
-            outcome = None if call.future.cancelled() else _outcome(call.function)
+    def _start_thread(self, call: PlainCall[Any]) -> None:
+        try:
+            threading.Thread(target=self._work, args=(call,), name="haltpoint-call", daemon=True).start()
+        except RuntimeError as error:
             with self._lock:
-                # Before anybody hears of the outcome: whoever does may have the next call for this very thread.
-                self._idle += 1
+                self._number -= 1
+                inbox = self._idle.pop() if self._idle else None
+                if inbox is None:
+                    self._waiting.append(call)
+            if inbox is not None:
+                inbox.put(call)
+            else:
+                patience = _LONGEST_WAIT if self._number else 0
+                call.loop.call_soon_threadsafe(call.loop.call_later, patience, self._give_up, call, error)
+
+    def _give_up(self, call: PlainCall[Any], cause: RuntimeError) -> None:
+        with self._lock:
+            if call not in self._waiting:
+                return
+            self._waiting.remove(call)
+        error = TooManyThreadsError(
+            f"the operating system refuses to start another thread ({cause}), and the {self._number} threads that call "
+            f"plain functions stayed busy for {_LONGEST_WAIT:g} seconds; the function was not called: allow this "
+            "process more threads, or do less at once"
+        )
+        error.__cause__ = cause
+        call.tell(None, error)
+
+    def _work(self, call: PlainCall[Any]) -> None:
+        inbox: SimpleQueue[PlainCall[Any]] = SimpleQueue()
+        following: PlainCall[Any] | None = call
+        while following is not None:
+            call, following = following, None
+            outcome = call.outcome()
+            with self._lock:
+                # Before the outcome is known elsewhere: the next call that comes of it may be for this very thread.
+                following = self._waiting.popleft() if self._waiting else None
+                if following is None:
+                    self._idle.append(inbox)
             if outcome is not None:
-                _tell(call, *outcome)
+                call.tell(*outcome)
             # Waiting for the next one, the thread must not keep this one alive.
             del call, outcome
+            following = following or self._next(inbox)
 
-
-def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    try:
-        return function(), None
-    except StopIteration as error:
-        # No future carries one: it would end whoever awaits it in silence.
-        failure = RuntimeError("the function raised StopIteration")
-        failure.__cause__ = error
-        return None, failure
-    except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
-        return None, error
-
-
-def _tell(call: _Call, result: Any, error: BaseException | None) -> None:
-    try:
-        call.loop.call_soon_threadsafe(_settle, call.future, result, error)
-    except RuntimeError:
-        # The loop is closed, and with it everybody is gone who waited.
-        if not call.loop.is_closed():
-            raise
-
-
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
+    def _next(self, inbox: SimpleQueue[PlainCall[Any]]) -> PlainCall[Any] | None:
+        try:
+            return inbox.get(timeout=_LONGEST_IDLE)
+        except Empty:
+            with self._lock:
+                if inbox in self._idle:
+                    self._idle.remove(inbox)
+                    self._number -= 1
+                    return None
+        # It was chosen for a call in that moment.
+        return inbox.get()
 
 
 _threads = _Threads()

@@ -78,13 +78,11 @@ async def _attempt(definition: ToolDefinition, arguments_json: str, context: Too
 async def _called(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
     call = functools.partial(_call, definition, arguments_json, context)
     with tool_call_scope(context):
-        # All of it where the tool itself runs: what it raises or returns is as much its own code as the tool.
-        found = call() if definition.is_async else await in_thread(call)
-        if isinstance(found, ToolOutcome):
-            return found
         task = this_task()
         try:
-            return ToolOutcome(render_result(await found))
+            # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
+            found = call() if definition.is_async else await in_thread(call)
+            return found if isinstance(found, ToolOutcome) else ToolOutcome(render_result(await found))
         except asyncio.CancelledError:
             raise
         except BaseException as error:

@@ -7,12 +7,11 @@ CancelledError that the code raises for its own cancellation.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from haltpoint.driving.threads import in_thread
-from haltpoint.tools.callables import is_async
+from haltpoint.driving.callbacks import call_back
+from haltpoint.driving.calling_thread import CallInterruptedError
 
 __all__ = ["Answer", "answer_of", "is_taken_apart", "this_task"]
 
@@ -30,7 +29,7 @@ class Answer(NamedTuple):
 
 
 async def answer_of(function: Callable[[], Any]) -> Answer:
-    """Call an async function on the loop, or a plain one in a thread, in a task of its own.
+    """Call back a function, plain or async, in a task of its own.
 
     Raises:
         asyncio.CancelledError: the calling task was cancelled, not the function by itself.
@@ -43,6 +42,8 @@ async def answer_of(function: Callable[[], Any]) -> Answer:
         task.cancel()
         raise
     answer = Answer(error=asyncio.CancelledError("it cancelled itself")) if task.cancelled() else task.result()
+    if isinstance(answer.error, CallInterruptedError):
+        raise KeyboardInterrupt from answer.error
     if isinstance(answer.error, KeyboardInterrupt):
         raise answer.error
     return answer
@@ -51,8 +52,7 @@ async def answer_of(function: Callable[[], Any]) -> Answer:
 async def _caught(function: Callable[[], Any]) -> Answer:
     task = this_task()
     try:
-        value = function() if is_async(function) else await in_thread(function)
-        return Answer(await value if inspect.isawaitable(value) else value)
+        return Answer(await call_back(function))
     except asyncio.CancelledError:
         raise
     except BaseException as error:

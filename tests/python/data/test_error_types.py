@@ -52,6 +52,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunBusyError": RuntimeError,
     "LeaseLostError": RuntimeError,
     "ForkedProcessError": RuntimeError,
+    "TooManyThreadsError": RuntimeError,
     "StoreError": RuntimeError,
     "DamagedRunError": RuntimeError,
     "AuditKeyError": ValueError,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.exceptions import InvalidOutputError
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
+from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import ToolExecution
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ class RunContent:
             if requirement.decision is None
         }
         return [waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self.view.items("tools")]
+
+    def renew(self, requirement: RunRequirement) -> None:
+        """Put an undecided requirement anew in the place of one whose drafts are to count no more by themselves."""
+        place = self.requirements.index(requirement)
+        fresh = RunRequirement.from_dict(self.view.items("requirements")[place], waiter=self._waiter)
+        fresh.take_terms(terms_data(requirement))
+        self.requirements[place] = fresh
+        requirement.is_abandoned = True
+        # They share their calls with the requirements.
+        vars(self).pop("tools", None)
 
     def _validated(self, output: Any) -> Any:
         try:
