@@ -94,6 +94,8 @@ pub struct Doubt {
     pub holder: Text,
     /// Which attempt it was; the first is 1.
     pub attempt: u32,
+    /// What stopped it in its middle; `None` where nothing is known but that its outcome is missing.
+    pub interruption: Option<Text>,
     /// Why its tool cannot tell what became of it, where the tool was asked.
     pub reason: Option<Text>,
 }

@@ -126,6 +126,8 @@ struct RecoveryView {
     attempt: u32,
     idempotency_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    interruption: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Text>,
 }
 
@@ -254,6 +256,7 @@ impl Run {
             process: doubt.holder.clone(),
             attempt: doubt.attempt,
             idempotency_key: idempotency_key(self.run_id(), &call.plan.id),
+            interruption: doubt.interruption.clone(),
             reason: doubt.reason.clone(),
         })
     }
