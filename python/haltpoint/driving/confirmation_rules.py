@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from haltpoint.driving.threads import in_thread
 from haltpoint.tools.callables import is_async, model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
+from haltpoint.tools.partials import bound_arguments
 
 if TYPE_CHECKING:
     from haltpoint.tools.definition import ToolDefinition
@@ -70,7 +71,7 @@ async def _called(definition: ToolDefinition, arguments: Mapping[str, Any]) -> o
 def _as_the_tool_gets_them(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     parameters = model_parameters(definition.function)
     defaults = {item.name: item.default for item in parameters if item.default is not inspect.Parameter.empty}
-    return {**defaults, **definition.bind(arguments)}
+    return {**defaults, **definition.bind(arguments), **bound_arguments(definition.function)}
 
 
 def _failed(reason: str) -> RuleAnswer:
