@@ -165,11 +165,10 @@ def _signature(function: AnyFunction) -> inspect.Signature:
     try:
         return inspect.signature(function)
     except ValueError as error:
+        name = qualified_name(function)
         if isinstance(function, functools.partial):
             # Not with the reason, which shows the values.
-            raise TypeError(
-                f"{qualified_name(function)} can't be a tool: functools.partial gives it arguments that it lacks"
-            ) from None
+            raise TypeError(f"{name} can't be a tool: functools.partial gives it arguments that it lacks") from None
         raise TypeError(
             f"{function!r} can't be a tool: its parameters can't be read; wrap it in a function of your own"
         ) from error

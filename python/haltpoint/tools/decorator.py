@@ -92,7 +92,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 
 def _options_for(function: object, given: dict[str, Any], checked: ToolOptions) -> ToolOptions:
     # A partial that is given a name must not lose the confirmation of what it calls.
-    return replace(options_of(function), **given) if isinstance(function, functools.partial) else checked
+    is_partial = isinstance(function, functools.partial)
+    return replace(options_of(cast("AnyFunction", function)), **given) if is_partial else checked
 
 
 def mark_tool(function: _Function, options: ToolOptions) -> _Function:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .callables import OPTIONS_ATTRIBUTE, checked_tool_name, tool_name
 from .options import DEFAULT_OPTIONS, ToolOptions
@@ -51,7 +51,7 @@ class PrefixedToolKit:
     prefix: str
 
     def __post_init__(self) -> None:
-        prefix: object = self.prefix
+        prefix = cast("object", self.prefix)
         if not isinstance(prefix, str):
             raise TypeError(f"the prefix of a toolkit must be a str, not {prefix!r}")
         if not prefix:
