@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from haltpoint._engine import Snapshot
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
 __all__ = ["Handlers", "commit_drafts", "concerning", "this_process", "unresolved_error", "waiter_for"]
@@ -200,7 +201,7 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
         differs = f"it is about the call {said.tool_call_id!r}, not {asked.tool_call_id!r}"
     elif requirement.kind != on_disk.kind:
         differs = f"it needs another kind of decision, {requirement.kind!r}"
-    elif not same_arguments(said.tool_args, asked.tool_args):
+    elif not same_arguments(said.tool_args, asked.tool_args) or not _is_same_origin(said, asked):
         differs = "its arguments are not those that were shown; to change them, say so: confirm(tool_args={...})"
     if differs is not None:
         raise InvalidResolutionError(
@@ -208,6 +209,12 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
             run_id=on_disk.run_id,
             requirement_id=on_disk.id,
         )
+
+
+def _is_same_origin(said: ToolExecution, asked: ToolExecution) -> bool:
+    """Whether what the model said is what it said; data that does not tell it shows the arguments in its place."""
+    original = said.original_tool_args or {}
+    return same_arguments(original, asked.original_tool_args or {}) or same_arguments(original, asked.tool_args)
 
 
 def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ async def test_the_changed_arguments_run_and_the_model_is_told(db: SqliteDatabas
     requirement.confirm(tool_args={"amount": 5, "to": "Bob"}, by="ann")
     seen: list[Any] = []
     answer = await agent(db, seen=seen).continue_run_async(run_id=output.run_id)
-    assert answer == f'{NOTE}{{"amount": 5, "to": "Bob"}}\n\npaid 5 to Bob'
+    assert answer == f'{NOTE}{{"amount":5,"to":"Bob"}}\n\npaid 5 to Bob'
     assert [call.args for message in seen for call in message.tool_calls] == [{"amount": 500}]
 
 
@@ -68,10 +68,10 @@ async def test_what_ran_and_what_was_asked_for_are_shown(db: SqliteDatabase) -> 
     await agent(db).continue_run_async(run_id=output.run_id)
     found = db.run(output.run_id)
     for execution in (found.tools[0], found.requirements[0].tool_execution, requirement.tool_execution):
-        assert execution.tool_args == {"amount": 5}
+        assert execution.tool_args == {"amount": 5, "to": "Ann"}
         assert execution.original_tool_args == {"amount": 500}
     assert found.tools[0].result == "paid 5 to Ann"
-    assert found.requirements[0].decision == {"type": "confirm", "tool_args": {"amount": 5}}
+    assert found.requirements[0].decision == {"type": "confirm", "tool_args": {"amount": 5, "to": "Ann"}}
     assert found.requirements[0].decided_by == "ann"
 
 
@@ -172,7 +172,7 @@ async def test_arguments_that_are_the_same_are_no_change(db: SqliteDatabase) -> 
     output, requirement = await paused(db)
     requirement.confirm(tool_args={"amount": 500})
     assert await agent(db).continue_run_async(run_id=output.run_id) == "paid 500 to Ann"
-    assert db.run(output.run_id).tools[0].original_tool_args is None
+    assert db.run(output.run_id).tools[0].changed_by_person is False
 
 
 @asynchronous

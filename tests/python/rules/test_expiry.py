@@ -321,7 +321,7 @@ async def test_the_audit_names_nobody(db: SqliteDatabase) -> None:
     db.expire_due()
     (record,) = db.audit(output.run_id)
     assert (record.action, record.by, record.reason) == ("expired", None, "nobody decided in time")
-    assert record.tool_args == {"amount": 5}
+    assert record.tool_args == {"amount": 5, "to": "Ann"}
 
 
 @asynchronous
