@@ -25,8 +25,10 @@ from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
 from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
+from haltpoint.exception_text import message_of
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
+from haltpoint.logs import logger
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
 from haltpoint.task import Task, known_format, response_format_data
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["continue_run", "first_entry", "recalled", "start_run"]
 
 _FORMAT = 1
+
+_log = logger("runs")
 _STILL_PAUSED = "still waits for a decision"
 
 
@@ -271,6 +275,7 @@ async def _take_up(
         opened: Session | Snapshot = await bridge.wait(_opening(call, run_id, snapshot))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
+        _log_take_up(run_id, opened.status)
         if opened.status == RunStatus.cancelled and not known.is_cancelled:
             # Meanwhile, and whoever did it was told that it holds.
             ended = opened.snapshot()
@@ -289,6 +294,13 @@ async def _take_up(
             notices,
             lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
         )
+
+
+def _log_take_up(run_id: str, status: str) -> None:
+    if status == RunStatus.running:
+        _log.warning("took over run %s, whose driver ended without giving it back", run_id)
+    else:
+        _log.info("took up run %s, which was %s", run_id, status)
 
 
 def _opening(call: Call, run_id: str, known: Snapshot | None) -> int:
@@ -318,6 +330,7 @@ async def _drive(
                 await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
+        _log.warning("run %s is no longer driven here: %s", session.run_id, message_of(error))
         raise
     finally:
         snapshot = session.snapshot()
