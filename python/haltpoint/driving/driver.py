@@ -21,6 +21,7 @@ from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan
 from haltpoint.driving.recalling import with_approvals
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
+from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
@@ -327,7 +328,10 @@ class RunDriver:
         options = self._options
         verdict = ACCEPTED
         if not reply.tool_calls and options.response_format is not str:
-            verdict = judge(reply.text, options.response_format, self._session.refusals)
+            # In a thread: its validators are other people's code.
+            verdict = await in_thread(
+                functools.partial(judge, reply.text, options.response_format, self._session.refusals)
+            )
         duration = _micros_since(started)
         planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
         return await with_approvals(planned, self._session)

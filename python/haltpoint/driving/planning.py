@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.driving.confirmation_rules import RuleAnswer, ask_rule
+from haltpoint.driving.threads import in_thread
+from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.forking import no_fork
-from haltpoint.tools.arguments import check_arguments
+from haltpoint.tools.arguments import CheckedArguments, check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -109,9 +112,9 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = check_arguments(definition, call.args)
+        arguments = await _checked(definition, call.args)
     except ToolArgumentsError as error:
-        return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
+        return _described(definition, call_id, _sendable(call.args), refused=message_of(error))
     answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
     return _described(
         definition,
@@ -122,6 +125,11 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         fields=_form(definition, arguments.data),
         answers_are_result=definition.dynamic_user_input,
     )
+
+
+async def _checked(definition: ToolDefinition, args: Mapping[str, Any] | str) -> CheckedArguments:
+    check = functools.partial(check_arguments, definition, args)
+    return await in_thread(check) if definition.calls_foreign_code else check()
 
 
 def _described(
