@@ -93,7 +93,7 @@ class RunDriver:
         """Drive until the run stops; then its status says why.
 
         When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and
-        what they return is kept. A second cancellation waits for nothing any more; calls that still run are in doubt
+        what they return is kept. A second cancellation waits for the disk alone; calls that still run are in doubt
         then. One that is repeated in each turn of the loop, as anyio does it, is one.
 
         Args:
@@ -188,6 +188,8 @@ class RunDriver:
             await outlast(self._stopped)
         except asyncio.CancelledError:
             self.abandon()
+            # What is left to wait for is the disk.
+            await outlast(self._stopped)
             raise
         self._stopped.result()
 
