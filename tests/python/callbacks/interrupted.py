@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 
-from haltpoint import Agent, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
+from haltpoint import Agent, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, current_tool_call, tool
 from support.programs import tell
 
 
 @tool
 def wait() -> str:
-    """Wait until a line comes in, as long as that takes."""
+    """Wait until the run is stopped and a line comes in, as long as that takes."""
     tell("waits")
+    while not current_tool_call().cancelled:
+        time.sleep(0.01)
+    tell("stopped")
     sys.stdin.readline()
     return "waited"
 
