@@ -52,6 +52,9 @@ pub enum Decision {
     Input {
         /// JSON values by field name.
         values: BTreeMap<Text, serde_json::Value>,
+        /// The values that the tool gets, where its validation makes others of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<BTreeMap<Text, serde_json::Value>>,
     },
     /// The result of a call that was run elsewhere.
     Result {
@@ -79,6 +82,9 @@ pub struct Confirmation {
     /// All arguments to run with, a JSON object, where they are not those that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub tool_args: Option<Json>,
+    /// The values that the tool gets, where its validation makes others of them.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
+    pub shown_args: Option<Json>,
     /// Which later calls of the tool may run without asking, where any may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember: Option<Remember>,
@@ -132,12 +138,16 @@ struct WrittenDecision {
     kind: Text,
     #[serde(default, deserialize_with = "Json::present")]
     tool_args: Option<Json>,
+    #[serde(default, deserialize_with = "Json::present")]
+    shown_args: Option<Json>,
     #[serde(default)]
     remember: Option<Remember>,
     #[serde(default)]
     note: Option<Text>,
     #[serde(default)]
     values: Option<BTreeMap<Text, serde_json::Value>>,
+    #[serde(default)]
+    shown: Option<BTreeMap<Text, serde_json::Value>>,
     #[serde(default)]
     content: Option<Text>,
 }
@@ -150,11 +160,13 @@ impl TryFrom<WrittenDecision> for Decision {
         Ok(match &*written.kind {
             "confirm" => Self::Confirm(Confirmation {
                 tool_args: written.tool_args,
+                shown_args: written.shown_args,
                 remember: written.remember,
             }),
             "reject" => Self::Reject { note: written.note },
             "input" => Self::Input {
                 values: written.values.ok_or_else(|| missing("values"))?,
+                shown: written.shown,
             },
             "result" => Self::Result {
                 content: written.content.ok_or_else(|| missing("content"))?,
@@ -185,7 +197,16 @@ impl Decision {
         }
     }
 
-    /// The arguments to run with, where they are not those that were shown.
+    /// The arguments that a person gives the call in the place of those that were shown, as they are shown from then on.
+    #[must_use]
+    pub fn changed_args_shown(&self) -> Option<&Json> {
+        match self {
+            Self::Confirm(confirmation) => confirmation.shown_args.as_ref().or(confirmation.tool_args.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// The arguments that a person gives the call in the place of those that were shown.
     #[must_use]
     pub fn changed_args(&self) -> Option<&Json> {
         match self {

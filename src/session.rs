@@ -21,7 +21,7 @@ pub use handed::{Handed, Later};
 pub use inbox::{FoundRequirements, requirements};
 pub use keeping::{audit, check, export, journal_after};
 pub use memory::{Memory, recall};
-pub use outside::{Loaded, Opened, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
+pub use outside::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{due, requeue, submit, take};
 

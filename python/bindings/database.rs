@@ -152,7 +152,8 @@ impl PyDatabase {
     }
 
     /// Records a decision, given as JSON. The ticket's value is None, once it is on disk. A run that was loaded before is not read again.
-    #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None))]
+    #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None, expected_digest=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is a fact of its own")]
     fn decide(
         &self,
         completions: &Completions,
@@ -161,16 +162,22 @@ impl PyDatabase {
         decision_json: &str,
         by: Option<String>,
         known: Option<&Snapshot>,
+        expected_digest: Option<String>,
     ) -> PyResult<u64> {
         let decision: Decision =
             serde_json::from_str(decision_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = Box::new(move |decided| deliver(sender, ticket, decided, |py, ()| Ok(py.None())));
-        let (requirement_id, by, now) = (requirement_id.into(), by.map(Into::into), clock::now());
+        let word = session::Word {
+            requirement_id: requirement_id.into(),
+            decision,
+            by: by.map(Into::into),
+            expected_digest: expected_digest.map(Into::into),
+        };
         match known.and_then(|known| known.known_of(&run_id)) {
-            Some(known) => session::decide_known(&self.store, known, requirement_id, decision, by, now, then),
-            None => session::decide(&self.store, run_id.into(), requirement_id, decision, by, now, then),
+            Some(known) => session::decide_known(&self.store, known, word, clock::now(), then),
+            None => session::decide(&self.store, run_id.into(), word, clock::now(), then),
         }
         Ok(ticket)
     }

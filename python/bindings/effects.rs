@@ -15,6 +15,8 @@ pub(crate) struct StartTool {
     name: String,
     module: Option<String>,
     args: String,
+    approved: Option<String>,
+    defaulted: Vec<String>,
     attempt: u32,
     idempotency_key: String,
 }
@@ -78,7 +80,13 @@ fn start_tool(run_id: &str, start: &run::ToolStart) -> StartTool {
         call_id: start.call_id.to_string(),
         name: start.name.to_string(),
         module: start.module.as_deref().map(str::to_owned),
-        args: start.args.get().to_owned(),
+        args: start.arguments.given.get().to_owned(),
+        approved: start
+            .arguments
+            .approved
+            .as_ref()
+            .map(|approved| approved.get().to_owned()),
+        defaulted: start.arguments.defaulted.iter().map(ToString::to_string).collect(),
         attempt: start.attempt,
         idempotency_key: idempotency_key(run_id, &start.call_id),
     }

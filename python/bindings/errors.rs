@@ -141,9 +141,13 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
         | DecisionError::NotToBeRemembered { requirement_id, .. }
         | DecisionError::NotRemembered { requirement_id }
         | DecisionError::OnlyRepeats { requirement_id, .. }
+        | DecisionError::OtherDigest { requirement_id }
         | DecisionError::Fields { requirement_id, .. } => &**requirement_id,
     };
     let attributes = [("requirement_id", requirement_id)].into_py_dict(py)?;
+    if matches!(error, DecisionError::OtherDigest { .. }) {
+        attributes.set_item("field_name", "expected_digest")?;
+    }
     make(py, "InvalidResolutionError", &error.to_string(), attributes)
 }
 

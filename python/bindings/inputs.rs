@@ -1,7 +1,8 @@
 //! What the driver reports, in the form that Python hands it over.
 
 use haltpoint_engine::journal::{
-    AskingRules, Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Remembered, ToolFacts, Usage,
+    AskingRules, Failure, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Remembered, ShownArguments, ToolFacts,
+    Usage,
 };
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::Verdict;
@@ -15,6 +16,8 @@ pub(crate) struct PyPlannedCall {
     id: Option<String>,
     name: String,
     args: String,
+    /// JSON of what people are shown of the arguments, where that is more.
+    shown: Option<String>,
     module: Option<String>,
     digest: Option<String>,
     repeatable: bool,
@@ -108,6 +111,7 @@ impl PyPlannedCall {
             id: self.id.unwrap_or_default().into(),
             name: self.name.into(),
             args: parse_json(self.args)?,
+            shown: self.shown.map(shown_arguments).transpose()?,
             tool,
             asks: self.asks.as_deref().map(requirement_kind).transpose()?,
             fields: self.fields.map(parse_json).transpose()?,
@@ -119,6 +123,11 @@ impl PyPlannedCall {
             },
         })
     }
+}
+
+fn shown_arguments(text: String) -> PyResult<ShownArguments> {
+    serde_json::from_str(&text)
+        .map_err(|error| PyValueError::new_err(format!("arguments that can't be shown: {error}")))
 }
 
 fn asking_rules(text: String) -> PyResult<AskingRules> {

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind, Remembered};
+use haltpoint_engine::journal::{CancelRequested, Entry, Failure, FailureKind, InDoubtRule, Remembered};
 use haltpoint_engine::message::Message;
-use haltpoint_engine::run::{Effect, Reconciliation, Run, ToolOutcome};
+use haltpoint_engine::run::{self, Effect, Reconciliation, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::{CancelWish, StoreError};
 use pyo3::exceptions::PyRuntimeError;
@@ -202,9 +202,25 @@ impl PySession {
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
-    /// Name, module and schema digest of the tools that unfinished calls need, without repetition.
-    fn needed_tools(&self) -> PyResult<Vec<NeededTool>> {
-        self.with_run(|session| needed_tools(session.run()))
+    /// The calls that run as soon as the run goes on: see `CallToRun`.
+    fn calls_to_run(&self, on_in_doubt: &str) -> PyResult<Vec<CallToRun>> {
+        let may_retry = in_doubt_rule(on_in_doubt)? == InDoubtRule::Retry;
+        self.with_run(|session| {
+            session
+                .run()
+                .calls_to_run(may_retry)
+                .into_iter()
+                .map(CallToRun::new)
+                .collect()
+        })
+    }
+
+    /// The call that runs once the run hears of this decision; None where it lets no call run.
+    fn call_decided_by(&self, notice: &OutsiderNotice) -> PyResult<Option<CallToRun>> {
+        let Entry::RequirementDecided(decided) = &notice.notice().record.entry else {
+            return Ok(None);
+        };
+        self.with_run(|session| session.run().call_decided_by(decided).map(CallToRun::new))
     }
 
     /// The messages from index `start` on, as tuples.
@@ -376,25 +392,27 @@ fn recalled_to_python(py: Python<'_>, found: Vec<Option<Remembered>>) -> PyResul
     Ok(PyList::new(py, written)?.into_any().unbind())
 }
 
-/// Name, module and schema digest of a tool.
-type NeededTool = (String, Option<String>, Option<String>);
+/// A call that is about to run, and what the process that runs it needs for it.
+#[pyclass(frozen, get_all, module = "haltpoint._engine")]
+pub(crate) struct CallToRun {
+    name: String,
+    module: Option<String>,
+    digest: Option<String>,
+    args: String,
+    approved: Option<String>,
+    defaulted: Vec<String>,
+}
 
-fn needed_tools(run: &Run) -> Vec<NeededTool> {
-    let mut needed: Vec<NeededTool> = Vec::new();
-    for call in run
-        .calls()
-        .iter()
-        .filter(|call| !call.is_finished() && call.plan.refused.is_none())
-    {
-        let tool = call.plan.tool.as_ref();
-        let entry = (
-            call.plan.name.to_string(),
-            tool.map(|tool| tool.module.to_string()),
-            tool.map(|tool| tool.digest.to_string()),
-        );
-        if !needed.contains(&entry) {
-            needed.push(entry);
+impl CallToRun {
+    fn new(call: run::CallToRun) -> Self {
+        let arguments = call.arguments;
+        Self {
+            name: call.name.to_string(),
+            module: call.module.as_deref().map(str::to_owned),
+            digest: call.digest.as_deref().map(str::to_owned),
+            args: arguments.given.get().to_owned(),
+            approved: arguments.approved.map(|approved| approved.get().to_owned()),
+            defaulted: arguments.defaulted.iter().map(ToString::to_string).collect(),
         }
     }
-    needed
 }

@@ -34,7 +34,7 @@ pub struct ApprovalRevoked {
 #[must_use]
 pub fn memory_key(call: &PlannedCall, with_arguments: bool) -> Option<Text> {
     let tool = call.tool.as_ref()?;
-    let args = with_arguments.then(|| call.args.canonical());
+    let args = with_arguments.then(|| call.shown_args().canonical());
     let mut hasher = Sha256::new();
     for part in [&*call.name, &tool.module, &tool.digest]
         .into_iter()

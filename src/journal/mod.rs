@@ -21,7 +21,7 @@ pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::Entry;
 pub use memory::{ApprovalRevoked, Remembered, memory_key};
-pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ToolFacts, Usage};
+pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 pub use starting::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
 pub use stopping::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};

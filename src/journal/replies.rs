@@ -45,6 +45,9 @@ pub struct PlannedCall {
     pub name: Text,
     /// The arguments as the model said them, a JSON object.
     pub args: Json,
+    /// What people are shown of the arguments, where that is more than the model said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<ShownArguments>,
     /// The tool; `None` where there is none of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolFacts>,
@@ -63,6 +66,44 @@ pub struct PlannedCall {
     /// What holds for the asking.
     #[serde(default, skip_serializing_if = "AskingRules::is_plain")]
     pub rules: AskingRules,
+}
+
+/// The arguments of a call as people are shown them, and as the tool validates them once more where the call runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownArguments {
+    /// The value that the tool gets for each of its parameters, a JSON object.
+    pub args: Json,
+    /// What these values are made of, a JSON object: the model's arguments and the defaults that have a JSON form. `None` where that
+    /// is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
+    pub given: Option<Json>,
+    /// The parameters that the model left out. One that `given` lacks has a default without a JSON form, which is shown by its type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defaulted: Vec<Text>,
+}
+
+impl PlannedCall {
+    /// The arguments as people are shown them before anybody changes them.
+    #[must_use]
+    pub fn shown_args(&self) -> &Json {
+        self.shown.as_ref().map_or(&self.args, |shown| &shown.args)
+    }
+
+    /// What the tool validates where the call runs, before anybody changes it.
+    #[must_use]
+    pub fn given_args(&self) -> &Json {
+        let given = self
+            .shown
+            .as_ref()
+            .map(|shown| shown.given.as_ref().unwrap_or(&shown.args));
+        given.unwrap_or(&self.args)
+    }
+
+    /// The parameters that the model left out, as far as a person is shown them.
+    #[must_use]
+    pub fn defaulted(&self) -> &[Text] {
+        self.shown.as_ref().map_or(&[], |shown| &shown.defaulted)
+    }
 }
 
 /// What the journal remembers of a tool's declaration.

@@ -5,11 +5,11 @@ use crate::journal::{
     AskingRules, Entry, FailureKind, InDoubtRule, OnExpiry, OutcomeSource, RequirementOpened, RunCancelled,
     RunCompleted, RunPaused, Terms, ToolFinished, ToolStarted,
 };
-use crate::requirement::{Confirmation, Decision, RequirementKind};
+use crate::requirement::{Decision, RequirementKind};
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
-use super::decide::{answered_args, answers_as_result};
+use super::decide::answers_as_result;
 use super::ids::requirement_id;
 use super::state::{Call, CallState, Cancellation, LiveOnly, Reconciled, Run};
 use super::wording::{UNANSWERED, failure, limit_failure, rejection, skipping};
@@ -29,8 +29,8 @@ enum Next {
     Fail,
     /// Nobody answered in time, and the run stops for it.
     Expire,
-    /// It may run, with these arguments.
-    Start(Json),
+    /// It may run.
+    Start,
 }
 
 impl Run {
@@ -106,7 +106,7 @@ impl Run {
                 Next::Finish(finished) => self.record(Entry::ToolFinished(finished), at, transition),
                 Next::Ask(kind) => self.ask(place, kind, at, transition),
                 Next::Reconcile => self.reconcile(place, transition),
-                Next::Fail | Next::Expire | Next::Start(_) | Next::Wait => {}
+                Next::Fail | Next::Expire | Next::Start | Next::Wait => {}
             }
         }
     }
@@ -134,7 +134,7 @@ impl Run {
         let ask = ToolInDoubt {
             call_id: call.plan.id.clone(),
             name: call.plan.name.clone(),
-            args: self.effective_args(call),
+            args: self.arguments_of(call).shown,
             attempt: call.attempts,
             started_at,
         };
@@ -169,27 +169,27 @@ impl Run {
         }
         for place in self.turn_start..self.calls.len() {
             let call = &self.calls[place];
-            let Next::Start(args) = self.next_of(call) else {
+            if !matches!(self.next_of(call), Next::Start) {
                 continue;
-            };
+            }
             let alone = call.is_sequential();
             if alone && self.turn().iter().any(Call::is_started) {
                 return;
             }
-            self.start(place, args, at, transition);
+            self.start(place, at, transition);
             if alone {
                 return;
             }
         }
     }
 
-    fn start(&mut self, place: usize, args: Json, at: Timestamp, transition: &mut Transition) {
+    fn start(&mut self, place: usize, at: Timestamp, transition: &mut Transition) {
         let call = &self.calls[place];
         let start = ToolStart {
             call_id: call.plan.id.clone(),
             name: call.plan.name.clone(),
             module: call.plan.tool.as_ref().map(|tool| tool.module.clone()),
-            args,
+            arguments: self.arguments_of(call),
             attempt: call.attempts + 1,
         };
         let entry = ToolStarted {
@@ -239,7 +239,7 @@ impl Run {
     fn in_doubt(&self, call: &Call) -> Next {
         let may_run = call.is_repeatable() || call.reconciled == Some(Reconciled::NotStarted);
         if may_run {
-            return Next::Start(self.effective_args(call));
+            return Next::Start;
         }
         if call.is_reconcilable() && call.reconciled.is_none() {
             let under_way = self.reconciling.0.contains(&call.plan.id);
@@ -247,7 +247,7 @@ impl Run {
         }
         match self.on_in_doubt {
             InDoubtRule::Ask => Next::Ask(RequirementKind::Recovery),
-            InDoubtRule::Retry => Next::Start(self.effective_args(call)),
+            InDoubtRule::Retry => Next::Start,
             InDoubtRule::Fail => Next::Fail,
         }
     }
@@ -263,9 +263,9 @@ impl Run {
             return Next::Wait;
         };
         match &decided.decision {
-            Decision::Confirm(_) | Decision::Retry => Next::Start(self.effective_args(call)),
-            Decision::Input { .. } if !call.plan.answers_are_result => Next::Start(self.effective_args(call)),
-            Decision::Input { values } => {
+            Decision::Confirm(_) | Decision::Retry => Next::Start,
+            Decision::Input { .. } if !call.plan.answers_are_result => Next::Start,
+            Decision::Input { values, .. } => {
                 let text = answers_as_result(call.plan.fields.as_ref(), values);
                 Next::Finish(outcome(call, text.into(), OutcomeSource::User))
             }
@@ -276,37 +276,6 @@ impl Run {
             }
             Decision::Skip { note } => Next::Finish(outcome(call, skipping(note.as_deref()), OutcomeSource::Skipped)),
         }
-    }
-
-    /// The arguments to run with: the model's, with what a person filled in, or a person's own.
-    pub(super) fn effective_args(&self, call: &Call) -> Json {
-        let decisions = call
-            .requirements
-            .iter()
-            .rev()
-            .filter_map(|&index| self.requirements[index].decision());
-        for decision in decisions {
-            match decision {
-                Decision::Input { values } if !call.plan.answers_are_result => {
-                    return answered_args(&call.plan.args, values);
-                }
-                Decision::Confirm(Confirmation {
-                    tool_args: Some(changed),
-                    ..
-                }) => return changed.clone(),
-                _ => {}
-            }
-        }
-        call.plan.args.clone()
-    }
-
-    /// The arguments that a person put in the place of the model's.
-    pub(super) fn changed_args(&self, call: &Call) -> Option<&Json> {
-        let mut decisions = call
-            .requirements
-            .iter()
-            .filter_map(|&index| self.requirements[index].decision());
-        decisions.find_map(Decision::changed_args)
     }
 
     /// Folds a new entry and adds it to the transition.
@@ -328,7 +297,7 @@ fn planned(call: &Call) -> Next {
             Next::Finish(finished)
         }
         (None, Some(kind)) => Next::Ask(kind),
-        (None, None) => Next::Start(call.plan.args.clone()),
+        (None, None) => Next::Start,
     }
 }
 

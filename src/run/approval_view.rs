@@ -25,7 +25,11 @@ impl ApprovalView {
             by: approval.by.clone(),
             at: iso(approval.at),
             decision: approval.decision.clone(),
-            tool_args: approval.decision.changed_args().unwrap_or(&call.plan.args).clone(),
+            tool_args: approval
+                .decision
+                .changed_args_shown()
+                .unwrap_or_else(|| call.plan.shown_args())
+                .clone(),
         }
     }
 }

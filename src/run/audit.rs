@@ -86,7 +86,7 @@ fn concerned(entry: &Entry) -> Option<&Text> {
 /// The arguments that somebody saw who wrote this entry.
 fn shown(run: &Run, entry: &Entry) -> Option<Json> {
     let requirement = run.requirement(concerned(entry)?)?;
-    Some(run.effective_args(&run.calls[requirement.call]))
+    Some(run.arguments_of(&run.calls[requirement.call]).shown)
 }
 
 impl Run {
@@ -121,8 +121,8 @@ impl Run {
         let call = &self.calls[requirement.call];
         // One of several approvals changes nothing yet, and says all the same what it wants changed.
         let changed = decision
-            .and_then(Decision::changed_args)
-            .map_or_else(|| self.effective_args(call), Json::clone);
+            .and_then(Decision::changed_args_shown)
+            .map_or_else(|| self.arguments_of(call).shown, Json::clone);
         Some(AuditedRequirement {
             requirement_id: requirement.id.clone(),
             kind: requirement.kind,

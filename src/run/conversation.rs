@@ -45,7 +45,7 @@ impl Run {
     fn tool_message(&self, call: &Call) -> Option<Message> {
         let outcome = call.outcome()?;
         let content = self
-            .changed_args(call)
+            .changed_args_shown(call)
             .map_or_else(|| outcome.content.clone(), |args| with_note(args, &outcome.content));
         Some(Message {
             role: Role::Tool,

@@ -8,6 +8,7 @@ use crate::journal::{Entry, PlannedCall, RequirementDecided};
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text};
 
+use super::requirement::Requirement;
 use super::state::Run;
 
 /// A decision that cannot be taken.
@@ -73,6 +74,15 @@ pub enum DecisionError {
         /// Its run.
         origin_run: Text,
     },
+    /// The person decided on something else than what would run now.
+    #[error(
+        "requirement {requirement_id} is not what was shown any more: the arguments, the tool or the requirement differ; look at it \
+         again and decide on what it shows now"
+    )]
+    OtherDigest {
+        /// The requirement.
+        requirement_id: Text,
+    },
     /// The answers name a field that was not asked for, or leave one out.
     #[error("requirement {requirement_id}: {problem}")]
     Fields {
@@ -86,7 +96,8 @@ pub enum DecisionError {
 impl Run {
     /// The entry that records a decision.
     ///
-    /// Blanks around a name are no part of it. Whether somebody else decided before is for the store to say, in the transaction that appends.
+    /// Blanks around a name are no part of it. Whether somebody else decided before is for the store to say, in the transaction that
+    /// appends.
     ///
     /// # Errors
     /// When the run has no such requirement or the decision does not fit it.
@@ -96,10 +107,7 @@ impl Run {
         decision: Decision,
         by: Option<Text>,
     ) -> Result<Entry, DecisionError> {
-        let requirement = self.requirement(requirement_id).ok_or_else(|| DecisionError::Unknown {
-            run_id: self.run_id().clone(),
-            requirement_id: requirement_id.into(),
-        })?;
+        let requirement = self.known_requirement(requirement_id)?;
         let by = by.as_deref().map(str::trim).filter(|by| !by.is_empty()).map(Text::from);
         if !decision.fits(requirement.kind) {
             return Err(DecisionError::WrongKind {
@@ -128,11 +136,40 @@ impl Run {
             remembered: None,
         }))
     }
+
+    /// Checks that what a person decided on is what would run now; `expected` is the digest of what they were shown.
+    ///
+    /// A person who says again what they have said is not refused: the answer to the first time may have been lost.
+    ///
+    /// # Errors
+    /// When the run has no such requirement, or it has another digest: see [`Run::digest_of`].
+    pub fn check_digest(
+        &self,
+        requirement_id: &str,
+        decision: &Decision,
+        by: Option<&str>,
+        expected: &str,
+    ) -> Result<(), DecisionError> {
+        let requirement = self.known_requirement(requirement_id)?;
+        if requirement.has_said(decision, by) || self.digest_of(requirement) == expected {
+            return Ok(());
+        }
+        Err(DecisionError::OtherDigest {
+            requirement_id: requirement.id.clone(),
+        })
+    }
+
+    fn known_requirement(&self, requirement_id: &str) -> Result<&Requirement, DecisionError> {
+        self.requirement(requirement_id).ok_or_else(|| DecisionError::Unknown {
+            run_id: self.run_id().clone(),
+            requirement_id: requirement_id.into(),
+        })
+    }
 }
 
 fn check_values(plan: &PlannedCall, decision: &Decision) -> Result<(), String> {
     match decision {
-        Decision::Input { values } => check_fields(plan.fields.as_ref(), plan.answers_are_result, values),
+        Decision::Input { values, .. } => check_fields(plan.fields.as_ref(), plan.answers_are_result, values),
         Decision::Confirm(confirmation) => match &confirmation.tool_args {
             Some(args) if !args.is_object() => Err("the changed arguments are not a JSON object".to_owned()),
             _ => Ok(()),
@@ -174,15 +211,6 @@ fn check_fields(fields: Option<&Json>, may_stay_empty: bool, values: &BTreeMap<T
     missing.map_or(Ok(()), |field| {
         Err(format!("the field {:?} has no value", field_name(field)))
     })
-}
-
-/// The model's arguments with the person's answers merged in.
-pub(super) fn answered_args(args: &Json, values: &BTreeMap<Text, Value>) -> Json {
-    let mut merged: Map<String, Value> = serde_json::from_str(args.get()).unwrap_or_default();
-    for (name, value) in values {
-        merged.insert(name.to_string(), value.clone());
-    }
-    Json::from_serialize(&merged).unwrap_or_else(|_| args.clone())
 }
 
 /// What the model is told when the answers themselves are the result.

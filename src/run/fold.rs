@@ -3,17 +3,18 @@
 
 use std::collections::HashMap;
 
-use crate::Timestamp;
 use crate::journal::{
     CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened,
     RunCancelled, RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
+use crate::{Text, Timestamp};
 
 use super::conversation::{assistant_message, opening_message};
 use super::requirement::{Decided, Requirement};
 use super::state::{Call, CallState, Cancellation, LiveOnly, Outcome, Reconciled, Run, Step};
+use super::wording::HANDED_BACK;
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +133,9 @@ impl Run {
             }
             Entry::ToolStarted(started) => self.fold_tool_started(started, at)?,
             Entry::ToolFinished(finished) => self.fold_tool_finished(finished)?,
-            Entry::ToolInterrupted(interrupted) => self.put_in_doubt(self.place(&interrupted.call_id)?),
+            Entry::ToolInterrupted(interrupted) => {
+                self.put_in_doubt(self.place(&interrupted.call_id)?, Some(&interrupted.reason));
+            }
             Entry::ToolReconciled(reconciled) => self.fold_reconciled(reconciled)?,
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
@@ -161,6 +164,7 @@ impl Run {
     fn fold_continued(&mut self, continued: &RunContinued, at: Timestamp) {
         // Whoever stops in good order leaves another status: this one ended in the middle.
         let was_orphaned = self.status == RunStatus::Running;
+        let interruption = (self.status == RunStatus::Queued).then(|| Text::from(HANDED_BACK));
         self.recoveries = if was_orphaned { self.recoveries + 1 } else { 0 };
         self.handing_back = LiveOnly(false);
         self.status = RunStatus::Running;
@@ -175,7 +179,7 @@ impl Run {
         self.refusals = 0;
         self.awaiting_model = LiveOnly(false);
         for place in self.turn_start..self.calls.len() {
-            self.put_in_doubt(place);
+            self.put_in_doubt(place, interruption.as_ref());
             if matches!(self.calls[place].state, CallState::InDoubt { .. }) {
                 // What the tool could not tell the last time, it may know by now.
                 self.calls[place].reconciled = None;
@@ -252,12 +256,13 @@ impl Run {
         Ok(())
     }
 
-    fn put_in_doubt(&mut self, place: usize) {
+    fn put_in_doubt(&mut self, place: usize, interruption: Option<&Text>) {
         let call = &mut self.calls[place];
         if let CallState::Started { at, holder } = &call.state {
             call.state = CallState::InDoubt {
                 started_at: *at,
                 holder: holder.clone(),
+                interruption: interruption.cloned(),
             };
         }
     }
@@ -361,7 +366,11 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
     };
     Step {
         name: format!("tool:{}", call.plan.name),
-        status: RunStatus::Completed,
+        status: if finished.is_error {
+            RunStatus::Error
+        } else {
+            RunStatus::Completed
+        },
         message: message.to_owned(),
         duration_us: finished.duration_us,
     }

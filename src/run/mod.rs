@@ -5,9 +5,11 @@
 
 mod advance;
 mod approval_view;
+mod arguments;
 mod audit;
 mod conversation;
 mod decide;
+mod digest;
 mod expiry;
 mod fold;
 mod ids;
@@ -19,6 +21,7 @@ mod transitions;
 mod view;
 mod wording;
 
+pub use arguments::{Arguments, CallToRun};
 pub use audit::{AuditRecord, AuditedRequirement, audit};
 pub use decide::DecisionError;
 pub use fold::ReplayError;
@@ -67,8 +70,8 @@ pub struct ToolStart {
     pub name: Text,
     /// The module where the tool stood when the model asked for it.
     pub module: Option<Text>,
-    /// The arguments to run with, a JSON object: the model's, with a person's answers merged in.
-    pub args: Json,
+    /// What it runs with.
+    pub arguments: Arguments,
     /// Which attempt; the first is 1.
     pub attempt: u32,
 }

@@ -51,6 +51,12 @@ impl Requirement {
         }
     }
 
+    /// Whether this very person has said this already.
+    pub(super) fn has_said(&self, decision: &Decision, by: Option<&str>) -> bool {
+        let mut said = self.approvals.iter().chain(&self.decided);
+        said.any(|said| said.by.as_deref() == by && said.decision.says_the_same(decision))
+    }
+
     /// What all those decided who had to.
     fn together(&self) -> Option<Decided> {
         let last = self.approvals.last()?;
@@ -88,6 +94,8 @@ pub struct Doubt {
     pub holder: Text,
     /// Which attempt it was; the first is 1.
     pub attempt: u32,
+    /// What stopped it in its middle; `None` where nothing is known but that its outcome is missing.
+    pub interruption: Option<Text>,
     /// Why its tool cannot tell what became of it, where the tool was asked.
     pub reason: Option<Text>,
 }

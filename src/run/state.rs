@@ -132,6 +132,8 @@ pub enum CallState {
         started_at: Timestamp,
         /// In which process.
         holder: Text,
+        /// What stopped it in its middle, where that is known.
+        interruption: Option<Text>,
     },
     /// It has its outcome.
     Finished(Outcome),
@@ -182,7 +184,12 @@ impl Call {
 
     /// What is known of the call while it is in doubt.
     pub(super) fn doubt(&self) -> Option<Doubt> {
-        let CallState::InDoubt { started_at, holder } = &self.state else {
+        let CallState::InDoubt {
+            started_at,
+            holder,
+            interruption,
+        } = &self.state
+        else {
             return None;
         };
         let reason = match &self.reconciled {
@@ -193,6 +200,7 @@ impl Call {
             started_at: *started_at,
             holder: holder.clone(),
             attempt: self.attempts,
+            interruption: interruption.clone(),
             reason,
         })
     }

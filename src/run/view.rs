@@ -79,6 +79,8 @@ pub struct RequirementView {
     tool_execution: ToolExecutionView,
     decision: Option<Decision>,
     details: Option<DetailsView>,
+    /// Of what confirming would run now.
+    digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +126,8 @@ struct RecoveryView {
     attempt: u32,
     idempotency_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    interruption: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Text>,
 }
 
@@ -133,9 +137,15 @@ struct ToolExecutionView {
     tool_call_id: Text,
     tool_name: Text,
     tool_args: Json,
-    /// What the model asked for, where a person changed it.
+    /// What the model said, where that is not the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     original_tool_args: Option<Json>,
+    /// The parameters that the model left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    defaulted: Vec<Text>,
+    /// Whether a person gave or changed arguments.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    changed_by_person: bool,
     result: Option<Text>,
     tool_call_error: Option<bool>,
     requires_confirmation: Option<bool>,
@@ -216,6 +226,7 @@ impl Run {
             tool_execution,
             decision,
             details: self.details_view(requirement, call),
+            digest: self.digest_of(requirement),
             expires_at: requirement.terms.expires_at.map(iso),
             expired_at: requirement.expired.map(iso),
             approvals_needed: (requirement.terms.approvals > 1).then_some(requirement.terms.approvals),
@@ -245,6 +256,7 @@ impl Run {
             process: doubt.holder.clone(),
             attempt: doubt.attempt,
             idempotency_key: idempotency_key(self.run_id(), &call.plan.id),
+            interruption: doubt.interruption.clone(),
             reason: doubt.reason.clone(),
         })
     }
@@ -263,11 +275,14 @@ impl Run {
             _ => None,
         };
         let answered = matches!(decision, Some(Decision::Input { .. }));
+        let arguments = self.arguments_of(call);
         ToolExecutionView {
             tool_call_id: call.plan.id.clone(),
             tool_name: call.plan.name.clone(),
-            tool_args: self.effective_args(call),
-            original_tool_args: self.changed_args(call).map(|_| call.plan.args.clone()),
+            original_tool_args: (arguments.shown != call.plan.args).then(|| call.plan.args.clone()),
+            tool_args: arguments.shown,
+            defaulted: arguments.defaulted,
+            changed_by_person: arguments.changed_by_person,
             result: outcome.map(|outcome| outcome.content.clone()),
             tool_call_error: outcome.map(|outcome| outcome.is_error),
             requires_confirmation: asks(RequirementKind::Confirmation),
@@ -346,7 +361,7 @@ fn confirmation(decision: Option<&Decision>) -> (Option<bool>, Option<Text>) {
 /// The fields as they are shown, with the answers filled in.
 fn shown_fields(call: &Call, decision: Option<&Decision>) -> Option<Value> {
     let mut fields: Value = serde_json::from_str(call.plan.fields.as_ref()?.get()).ok()?;
-    if let Some(Decision::Input { values }) = decision {
+    if let Some(Decision::Input { values, .. }) = decision {
         for field in fields.as_array_mut().into_iter().flatten() {
             let answer = field
                 .get("name")

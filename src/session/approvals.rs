@@ -150,7 +150,7 @@ fn standing(run: &Run, requirement_id: &str) -> Option<StandingApproval> {
         session_id: run.started().session_id.clone(),
         scope: remember.scope,
         tool_name: plan.name.clone(),
-        tool_args: remember.with_arguments.then(|| plan.args.clone()),
+        tool_args: remember.with_arguments.then(|| plan.shown_args().clone()),
         by: decided.by.clone(),
         at: decided.at.0,
     })

@@ -165,25 +165,40 @@ pub fn load_now(reader: &mut dyn Store, run_id: &str) -> Result<Loaded, EngineEr
     loaded(Ok(reader), &stored, None)
 }
 
+/// What somebody says about a requirement.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The requirement.
+    pub requirement_id: Text,
+    /// What is decided.
+    pub decision: Decision,
+    /// Who decides, as far as they say.
+    pub by: Option<Text>,
+    /// The digest of what they were shown, where they say it: see [`Run::digest_of`].
+    pub expected_digest: Option<Text>,
+}
+
+impl Word {
+    /// The entry that records it.
+    fn entry(&self, run: &Run) -> Result<Entry, EngineError> {
+        if let Some(expected) = &self.expected_digest {
+            run.check_digest(&self.requirement_id, &self.decision, self.by.as_deref(), expected)?;
+        }
+        Ok(run.decision_entry(&self.requirement_id, self.decision.clone(), self.by.clone())?)
+    }
+}
+
 /// Records a decision. The first one on disk wins; the same one again is no error.
-pub fn decide(
-    store: &StoreHandle,
-    run_id: Text,
-    requirement_id: Text,
-    decision: Decision,
-    by: Option<Text>,
-    at: Timestamp,
-    then: Then<()>,
-) {
+pub fn decide(store: &StoreHandle, run_id: Text, word: Word, at: Timestamp, then: Then<()>) {
     let handle = store.clone();
     load(
         store,
         run_id.clone(),
         Box::new(move |loaded| {
-            let entry = loaded.and_then(|loaded| Ok(loaded.run.decision_entry(&requirement_id, decision, by)?));
+            let entry = loaded.and_then(|loaded| word.entry(&loaded.run));
             match entry {
                 Ok(entry) => {
-                    let then = expiring_first(&handle, run_id.clone(), requirement_id, at, then);
+                    let then = expiring_first(&handle, run_id.clone(), word.requirement_id, at, then);
                     append_outside(&handle, run_id, entry, at, then);
                 }
                 Err(error) => then(Err(error)),
@@ -193,22 +208,15 @@ pub fn decide(
 }
 
 /// As [`decide`], of a run that was loaded before. What that does not know of may stand in the journal by now.
-pub fn decide_known(
-    store: &StoreHandle,
-    known: &Loaded,
-    requirement_id: Text,
-    decision: Decision,
-    by: Option<Text>,
-    at: Timestamp,
-    then: Then<()>,
-) {
+pub fn decide_known(store: &StoreHandle, known: &Loaded, word: Word, at: Timestamp, then: Then<()>) {
     let run_id = known.run.run_id().clone();
-    match known.run.decision_entry(&requirement_id, decision.clone(), by.clone()) {
-        Ok(entry) => {
-            let then = expiring_first(store, run_id.clone(), requirement_id, at, then);
+    match word.entry(&known.run) {
+        Ok(entry) if word.expected_digest.is_none() => {
+            let then = expiring_first(store, run_id.clone(), word.requirement_id, at, then);
             append_outside(store, run_id, entry, at, then);
         }
-        Err(_) => decide(store, run_id, requirement_id, decision, by, at, then),
+        // What would run now may be something else than when the run was loaded.
+        _ => decide(store, run_id, word, at, then),
     }
 }
 

@@ -6,8 +6,8 @@ use haltpoint_engine::journal::{
     AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
     ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PlannedCall, Remembered, RequirementDecided,
     RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunPaused, RunQueued, RunStarted, Terms, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled,
-    ToolStarted, Usage,
+    RunFailed, RunPaused, RunQueued, RunStarted, ShownArguments, Terms, ToolFacts, ToolFinished, ToolInterrupted,
+    ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::{Json, Text, Timestamp};
@@ -204,13 +204,14 @@ fn model_replied() -> impl Strategy<Value = ModelReplied> {
 }
 
 fn planned_call() -> BoxedStrategy<PlannedCall> {
-    let call = (id(), text(), json(), option::of(tool_facts()));
+    let call = (id(), text(), json(), option::of(tool_facts()), option::of(shown()));
     let question = (option::of(kind()), option::of(json()), any::<bool>(), some_text());
     (call, question, asking_rules())
         .prop_map(|(call, question, rules)| PlannedCall {
             id: call.0,
             name: call.1,
             args: call.2,
+            shown: call.4,
             tool: call.3,
             asks: question.0,
             fields: question.1,
@@ -219,6 +220,14 @@ fn planned_call() -> BoxedStrategy<PlannedCall> {
             rules,
         })
         .boxed()
+}
+
+fn shown() -> impl Strategy<Value = ShownArguments> {
+    (json(), option::of(json()), vec(text(), 0..3)).prop_map(|(args, given, defaulted)| ShownArguments {
+        args,
+        given,
+        defaulted,
+    })
 }
 
 fn asking_rules() -> impl Strategy<Value = AskingRules> {
@@ -292,7 +301,13 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
 }
 
 fn confirmation() -> impl Strategy<Value = Confirmation> {
-    (option::of(json()), option::of(remember())).prop_map(|(tool_args, remember)| Confirmation { tool_args, remember })
+    (option::of(json()), option::of(json()), option::of(remember())).prop_map(|(tool_args, shown_args, remember)| {
+        Confirmation {
+            tool_args,
+            shown_args,
+            remember,
+        }
+    })
 }
 
 fn remember() -> impl Strategy<Value = Remember> {
@@ -306,7 +321,7 @@ pub(crate) fn decision() -> impl Strategy<Value = Decision> {
     prop_oneof![
         confirmation().prop_map(Decision::Confirm),
         some_text().prop_map(|note| Decision::Reject { note }),
-        values.prop_map(|values| Decision::Input { values }),
+        (values.clone(), option::of(values)).prop_map(|(values, shown)| Decision::Input { values, shown }),
         text().prop_map(|content| Decision::Result { content }),
         Just(Decision::Retry),
         text().prop_map(|content| Decision::Supply { content }),

@@ -6,8 +6,8 @@ use haltpoint_engine::journal::{CancelRequested, InDoubtRule, ModelReplied, RunS
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::{Effect, ToolOutcome, Verdict};
 use haltpoint_engine::session::{
-    Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, cancel, decide, decide_known, load, load_known,
-    open, open_known,
+    Deliver, EngineError, Handed, Loaded, Memory, Opened, Session, Word, cancel, decide, decide_known, load,
+    load_known, open, open_known,
 };
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::SqliteOptions;
@@ -91,17 +91,13 @@ pub(crate) fn on_disk(store: &StoreHandle) -> Loaded {
 
 pub(crate) fn decided(store: &StoreHandle, decision: Decision) -> Result<(), EngineError> {
     let requirement: Text = on_disk(store).run.requirements()[0].id.clone();
-    wait(|then| {
-        decide(
-            store,
-            RUN_ID.into(),
-            requirement,
-            decision,
-            Some("ada".into()),
-            NOW,
-            then,
-        )
-    })
+    let word = Word {
+        requirement_id: requirement,
+        decision,
+        by: Some("ada".into()),
+        expected_digest: None,
+    };
+    wait(|then| decide(store, RUN_ID.into(), word, NOW, then))
 }
 
 pub(crate) fn cancelled(store: &StoreHandle, run_id: &str) -> bool {
@@ -219,7 +215,13 @@ fn a_requirement_that_came_after_a_run_was_loaded_can_be_decided_all_the_same() 
     let known = on_disk(&store);
     replied(&mut session, calls([confirm("a")]));
     let requirement = on_disk(&store).run.requirements()[0].id.clone();
-    let decided = wait(|then| decide_known(&store, &known, requirement, confirmed(), None, NOW, then));
+    let word = Word {
+        requirement_id: requirement,
+        decision: confirmed(),
+        by: None,
+        expected_digest: None,
+    };
+    let decided = wait(|then| decide_known(&store, &known, word, NOW, then));
     assert_eq!(decided, Ok(()));
     assert!(on_disk(&store).run.has_news());
 }

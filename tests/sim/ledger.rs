@@ -51,7 +51,7 @@ impl Ledger {
             self.witness.expect(is_allowed, Promise::DoubtIsNotRepeated, what);
             let is_agreed = runs_what_was_agreed(&journal.run, call, start);
             self.witness.expect(is_agreed, Promise::DecisionsAreHonoured, || {
-                format!("{}: {:?}", what(), start.args)
+                format!("{}: {:?}", what(), start.arguments.given)
             });
         }
     }
@@ -73,18 +73,18 @@ fn runs_what_was_agreed(run: &Run, call: &Call, start: &ToolStart) -> bool {
     let args_fit = decisions
         .iter()
         .find_map(|decision| args_fit(decision, start))
-        .unwrap_or(start.args == call.plan.args);
+        .unwrap_or(start.arguments.given == call.plan.args);
     !is_refused && args_fit && start.name == call.plan.name
 }
 
 /// Whether a call runs with the arguments that a decision gave it; `None` when it gave it none.
 fn args_fit(decision: &Decision, start: &ToolStart) -> Option<bool> {
     match decision {
-        Decision::Input { values } => {
-            let args: serde_json::Value = serde_json::from_str(start.args.get()).unwrap();
+        Decision::Input { values, .. } => {
+            let args: serde_json::Value = serde_json::from_str(start.arguments.given.get()).unwrap();
             Some(values.iter().all(|(name, value)| args[&**name] == *value))
         }
-        Decision::Confirm(confirmation) => Some(start.args == *confirmation.tool_args.as_ref()?),
+        Decision::Confirm(confirmation) => Some(start.arguments.given == *confirmation.tool_args.as_ref()?),
         _ => None,
     }
 }

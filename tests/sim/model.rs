@@ -101,6 +101,7 @@ fn call(random: &mut Random) -> PlannedCall {
         id: random.one_of(&["", "", "a", "b", "call_1", "call_2"]).into(),
         name: "work".into(),
         args: json(random.one_of(&[r#"{"amount": 1}"#, r#"{"amount": 1}"#, r#"{"amount": 9}"#])),
+        shown: None,
         tool: Some(facts),
         asks: None,
         fields: None,
@@ -159,6 +160,7 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
         (RequirementKind::Confirmation, _) => remembered(random),
         (RequirementKind::UserInput, _) => Decision::Input {
             values: std::iter::once(("place".into(), serde_json::Value::from(&*word))).collect(),
+            shown: None,
         },
         (RequirementKind::ExternalTool, _) => Decision::Result { content: word },
         (RequirementKind::Recovery, 0) => Decision::Supply { content: word },

@@ -133,15 +133,13 @@ impl Process {
                 outcome,
             });
         });
-        session::decide(
-            &self.handle,
-            run_id,
+        let word = session::Word {
             requirement_id,
             decision,
-            Some(by.into()),
-            now,
-            then,
-        );
+            by: Some(by.into()),
+            expected_digest: None,
+        };
+        session::decide(&self.handle, run_id, word, now, then);
     }
 
     pub(crate) fn revoke(&self, requirement_id: Text, now: Timestamp) {

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from haltpoint.driving.planning import ACCEPTED, Verdict
+from haltpoint.exception_text import exception_text
 from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 
@@ -48,6 +49,10 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
         instance = response_format.model_validate_json(_without_fence(text or ""))
     except ValidationError as error:
         return _refusal(error, response_format.__name__, corrections)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - its validators may raise anything: the answer did not pass them
+        return _refused(f"it could not be checked ({exception_text(error)})", response_format.__name__, corrections)
     return Verdict(output=instance.model_dump_json())
 
 

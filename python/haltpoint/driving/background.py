@@ -61,7 +61,11 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         # Before the function that was interrupted has its outcome, which must lead to nothing more.
         loop.call_soon_threadsafe(submitted.cancel)
         # How the run ends is told by the exception that is on its way.
-        caller.serve(is_over)
+        try:
+            caller.serve(is_over)
+        except BaseException:
+            loop.call_soon_threadsafe(submitted.cancel)
+            raise
         raise
     finally:
         caller.leave()

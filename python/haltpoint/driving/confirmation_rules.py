@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint.driving.callbacks import call_back
+from haltpoint.driving.user_code import Answer, answer_of
+from haltpoint.exception_text import exception_text
+from haltpoint.logs import log_failure, logger
 from haltpoint.tools.callables import model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
+from haltpoint.tools.partials import bound_arguments
 
 if TYPE_CHECKING:
     from haltpoint.tools.definition import ToolDefinition
 
 __all__ = ["RuleAnswer", "ask_rule"]
+
+_log = logger("callbacks")
 
 
 class RuleAnswer(NamedTuple):
@@ -37,40 +42,30 @@ async def ask_rule(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
     """Return what the tool's rule says about a call with these arguments; None for a tool without a rule.
 
     A rule that raises, cancels itself or returns something else than a bool can't tell: a person is asked.
+
+    Raises:
+        KeyboardInterrupt: the rule raised it.
     """
     if definition.confirmation_rule is None:
         return None
-    # A task of its own: a rule that cancels itself must not take the model request along.
-    task = asyncio.ensure_future(_asked(definition, arguments))
+    answer = await _answer(definition.confirmation_rule, definition, arguments)
+    if answer.error is not None:
+        log_failure(_log, f"requires_confirmation of {definition.name} failed, and a person is asked", answer.error)
+        return RuleAnswer(ask=True, failure=exception_text(answer.error))
+    if isinstance(answer.value, bool):
+        return RuleAnswer(answer.value)
+    return RuleAnswer(ask=True, failure=f"it returned {type(answer.value).__name__}, not True or False")
+
+
+async def _answer(rule: Callable[..., Any], definition: ToolDefinition, arguments: Mapping[str, Any]) -> Answer:
     try:
-        await asyncio.wait({task})
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    return _failed("it cancelled itself") if task.cancelled() else task.result()
-
-
-async def _asked(definition: ToolDefinition, arguments: Mapping[str, Any]) -> RuleAnswer:
-    try:
-        answer = await _called(definition, arguments)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises means that it could not tell
-        return _failed(f"{type(error).__name__}: {error}")
-    if isinstance(answer, bool):
-        return RuleAnswer(answer)
-    return _failed(f"it returned {type(answer).__name__}, not True or False")
-
-
-async def _called(definition: ToolDefinition, arguments: Mapping[str, Any]) -> object:
-    rule: Any = definition.confirmation_rule
-    given = rule_arguments(rule, _as_the_tool_gets_them(definition, arguments))
-    return await call_back(rule, **given)
+        given = rule_arguments(rule, _as_the_tool_gets_them(definition, arguments))
+    except Exception as error:  # noqa: BLE001 - types bring validators of their own, which may raise anything
+        return Answer(error=error)
+    return await answer_of(functools.partial(rule, **given))
 
 
 def _as_the_tool_gets_them(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     parameters = model_parameters(definition.function)
     defaults = {item.name: item.default for item in parameters if item.default is not inspect.Parameter.empty}
-    return {**defaults, **definition.bind(arguments)}
-
-
-def _failed(reason: str) -> RuleAnswer:
-    return RuleAnswer(ask=True, failure=reason.encode("utf-8", "replace").decode())
+    return {**defaults, **definition.bind(arguments), **bound_arguments(definition.function)}

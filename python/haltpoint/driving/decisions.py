@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.callbacks import call_back
 from haltpoint.driving.changed_arguments import check_changed_arguments
+from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
     HaltpointError,
     InvalidResolutionError,
@@ -124,7 +125,7 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidResolutionError(
             "requirements= takes a list of RunRequirement objects or of what their to_dict() returns; "
-            f"this can't be read as one: {_shortened(draft)} ({type(error).__name__}: {error})"
+            f"this can't be read as one: {_shortened(draft)} ({exception_text(error)})"
         ) from error
 
 

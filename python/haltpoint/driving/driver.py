@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
 from haltpoint.driving.answers import judge
+from haltpoint.driving.lasting_wait import outlast
 from haltpoint.driving.model_caller import ask
 from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan_reply
 from haltpoint.driving.recalling import with_approvals
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
+from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
+from haltpoint.driving.user_code import this_task
+from haltpoint.exception_text import message_of, storable, traceback_text
 from haltpoint.exceptions import ModelError
+from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
 from haltpoint.tools.context import ToolCallContext
 from haltpoint.tools.reconcile import NotStarted, Unknown
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
+
+_log = logger("runs")
 
 # Now, while the module is imported and nobody forks.
 learn_replies(PlannedReply(None, [PlannedCall(None, "", "{}")], None, None, None, duration_us=0, attempt=1))
@@ -72,6 +79,9 @@ class RunDriver:
         self._has_begun = False
         # Whether the run is to be given back, and if so, whether in a hurry.
         self._hand_back_asked: bool | None = None
+        self._is_cancelled = False
+        self._waits_for_threads = False
+        self._interrupt_error: KeyboardInterrupt | None = None
 
     @property
     def run_id(self) -> str:
@@ -83,7 +93,7 @@ class RunDriver:
 
         When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and
         what they return is kept. A second cancellation waits for nothing any more; calls that still run are in doubt
-        then.
+        then. One that is repeated in each turn of the loop, as anyio does it, is one.
 
         Args:
             begin: feeds the session its first input.
@@ -92,6 +102,7 @@ class RunDriver:
         Raises:
             HaltpointError: the store failed, or the run was taken over.
             asyncio.CancelledError: the awaiting task was cancelled; the run is stored as cancelled.
+            KeyboardInterrupt: other people's code raised it; the run is stored as cancelled.
         """
         if self.on_commit is not None:
             self._session.observe()
@@ -111,6 +122,9 @@ class RunDriver:
             self._drop_questions()
             # From here on nobody listens: what is yet to come from the disk is not to be acted upon.
             self._stopped.cancel()
+            self._stop_async_calls()
+        if self._interrupt_error is not None:
+            raise self._interrupt_error
 
     def cancel(self, *, interrupt: bool, by: str) -> bool:
         """Ask the run to stop. Safe to call from any thread.
@@ -131,9 +145,18 @@ class RunDriver:
         """Wait no longer for tool calls that were asked to stop; they are in doubt then. Call it on the event loop."""
         if self._stopped.done():
             return
-        for call_id in list(self._calls):
-            self._calls.pop(call_id).task.cancel()
-            self._feed(self._session.notify_tool_interrupted, call_id, "abandoned")
+        for call in list(self._calls.values()):
+            self._give_up(call, f"{self._cancel_reason}, and the program did not wait for it to end")
+
+    def stop_program(self, error: KeyboardInterrupt) -> None:
+        """Cancel the run and let `drive` raise the error. To be called on the event loop.
+
+        Code of the run raised it, or it was raised wherever the program was at that moment.
+        """
+        self._interrupt_error = error
+        reason = "the program was interrupted"
+        self._session.want_cancelled(True, reason)
+        self._cancel(True, reason)
 
     def hand_back(self, *, in_a_hurry: bool) -> None:
         """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
@@ -158,12 +181,14 @@ class RunDriver:
     async def _wind_down(self) -> None:
         reason = "the awaiting task was cancelled"
         self._session.want_cancelled(True, reason)
+        self._waits_for_threads = True
         self._cancel(True, reason)
         try:
-            await asyncio.shield(self._stopped)
+            await outlast(self._stopped)
         except asyncio.CancelledError:
             self.abandon()
             raise
+        self._stopped.result()
 
     def _cancel(self, interrupt: bool, by: str) -> None:
         if self._stopped.done():
@@ -173,6 +198,7 @@ class RunDriver:
 
     def _mark_cancelled(self, reason: str) -> None:
         self._cancel_reason = reason
+        self._is_cancelled = True
         for call in self._calls.values():
             call.context.mark_cancelled()
 
@@ -196,6 +222,10 @@ class RunDriver:
             self._stopped.set_exception(error)
         for call in self._calls.values():
             call.context.mark_cancelled()
+        self._stop_async_calls()
+
+    def _stop_async_calls(self) -> None:
+        for call in self._calls.values():
             if call.is_async:
                 call.task.cancel()
 
@@ -270,6 +300,9 @@ class RunDriver:
             self.error = error
             self._request = None
             self._report_failure(error, started)
+        except KeyboardInterrupt as error:
+            self._request = None
+            self.stop_program(error)
         except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
             self._request = None
             self._fail(error)
@@ -282,7 +315,13 @@ class RunDriver:
         self._log.extend_with_records(session.messages_since(len(self._log)))
         request = ModelRequest(self._log.view(), options.tool_specs, options.settings, session.first_new_message)
         session.pass_fault_point("before_model_request")
-        return await ask(options.model, request, options.attempts, functools.partial(self._plan, started))
+        is_awaited = functools.partial(self._awaits, this_task())
+        accept = functools.partial(self._plan, started)
+        return await ask(options.model, request, options.attempts, accept, is_awaited=is_awaited)
+
+    def _awaits(self, request: asyncio.Task[Any] | None) -> bool:
+        """Whether the model's reply is still wanted."""
+        return self._request is request and not (self._is_cancelled or self._stopped.done())
 
     async def _plan(self, started: float, reply: ModelReply, attempt: int) -> PlannedReply:
         options = self._options
@@ -298,11 +337,12 @@ class RunDriver:
         return self._session.notify_model_replied(reply)
 
     def _report_failure(self, error: ModelError, started: float) -> None:
-        message = str(error).encode("utf-8", "replace").decode()
+        log_failure(_log, f"run {self.run_id} ends, since its model failed", error)
         if self._options.trace is not None:
-            self._options.trace(f"the model failed: {error}")
+            self._options.trace(f"the model failed:\n{traceback_text(error)}")
         duration = _micros_since(started)
-        self._feed(self._session.notify_model_failed, message, error.provider, error.status_code, duration)
+        provider, status_code = _text(error.provider), _status_code(error.status_code)
+        self._feed(self._session.notify_model_failed, message_of(error), provider, status_code, duration)
 
     # Tools
 
@@ -320,13 +360,20 @@ class RunDriver:
         call.task.add_done_callback(functools.partial(self._tool_ended, call))
 
     async def _run_tool(self, call: RunningCall, definition: ToolDefinition, args: str) -> None:
-        self._report_outcome(call, await run_tool(definition, args, call.context))
+        try:
+            outcome = await run_tool(definition, args, call.context)
+        except KeyboardInterrupt as error:
+            self.stop_program(error)
+            self._give_up(call, self._cancel_reason)
+        else:
+            self._report_outcome(call, outcome)
 
     def _report_outcome(self, call: RunningCall, outcome: ToolOutcome) -> None:
         if self._is_over(call):
             return
         if self._options.trace is not None:
-            self._options.trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}")
+            told = "" if outcome.error is None else f":\n{traceback_text(outcome.error)}"
+            self._options.trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}{told}")
         self._feed(self._take_outcome, call, outcome)
 
     def _take_outcome(self, call: RunningCall, outcome: ToolOutcome) -> Handed:
@@ -344,19 +391,21 @@ class RunDriver:
             self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
         elif task.cancelled():
             # By whoever stopped the run, or by whatever stopped the tool's own tasks with it.
-            self._feed(self._take_interruption, call)
-        elif isinstance(task.exception(), KeyboardInterrupt):
-            # Raised wherever the program was at that moment, and passed on by the loop.
-            self._cancel(True, "the program was interrupted")
-            self._feed(self._take_interruption, call)
+            self._give_up(call, self._cancel_reason)
         else:
             self._fail(task.exception() or RuntimeError("a tool call ended without an outcome"))
 
-    def _take_interruption(self, call: RunningCall) -> Handed:
+    def _give_up(self, call: RunningCall, reason: str) -> None:
+        """Report a call that was stopped in its middle, or that nobody waits for any more."""
+        if not self._is_over(call):
+            self._feed(self._take_interruption, call, reason)
+            call.task.cancel()
+
+    def _take_interruption(self, call: RunningCall, reason: str) -> Handed:
         call_id = call.context.tool_call_id
         del self._calls[call_id]
         self._session.pass_fault_point("after_tool")
-        return self._session.notify_tool_interrupted(call_id, self._cancel_reason)
+        return self._session.notify_tool_interrupted(call_id, reason)
 
     def _is_over(self, call: RunningCall) -> bool:
         """Whether the call has been reported, or the run's caller has its answer."""
@@ -367,9 +416,14 @@ class RunDriver:
 
     def _interrupt(self, call_id: str) -> None:
         call = self._calls.get(call_id)
-        if call is not None and call.is_async and not call.interrupted:
+        if call is None or call.interrupted:
+            return
+        if call.is_async:
             call.interrupted = True
             call.task.cancel()
+        if call.is_async or not self._waits_for_threads:
+            reason = f"{self._cancel_reason}; it did not end within {GRACE:g} s"
+            self._loop.call_later(GRACE, self._give_up, call, reason)
 
     # Calls in doubt
 
@@ -382,8 +436,14 @@ class RunDriver:
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
         self._session.pass_fault_point("before_reconcile")
-        answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
-        self._feed(self._report_reconciled, effect.call_id, answer)
+        try:
+            answer = await reconcile(self._options.tools[effect.name], effect, self.run_id)
+        except KeyboardInterrupt as error:
+            self.stop_program(error)
+        except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
+            self._fail(error)
+        else:
+            self._feed(self._report_reconciled, effect.call_id, answer)
 
     def _report_reconciled(self, call_id: str, answer: str | NotStarted | Unknown) -> Handed:
         self._session.pass_fault_point("after_reconcile")
@@ -396,6 +456,15 @@ class RunDriver:
 
 def _nothing_more_to_wait_for(effects: list[Effect]) -> Handed:
     return effects, None
+
+
+def _text(value: object) -> str | None:
+    """A fact about a failure, which may be anything where somebody's own model raised it."""
+    return storable(value) if isinstance(value, str) else None
+
+
+def _status_code(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 2**16 else None
 
 
 def _micros_since(started: float) -> int:

@@ -1,13 +1,20 @@
-"""Asking a model, with bounded retries."""
+"""Asking a model, with bounded retries.
+
+A model may be anybody's code: what it raises is the run's error, whatever it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from haltpoint.exceptions import HaltpointError, ModelError
+from haltpoint.driving.user_code import is_taken_apart, this_task
+from haltpoint.exception_text import exception_text
+from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError
+from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import as_reply
 
 if TYPE_CHECKING:
@@ -20,9 +27,16 @@ _Accepted = TypeVar("_Accepted")
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 
+_log = logger("models")
+
 
 async def ask(
-    model: Model, request: ModelRequest, attempts: int, accept: Callable[[ModelReply, int], Awaitable[_Accepted]]
+    model: Model,
+    request: ModelRequest,
+    attempts: int,
+    accept: Callable[[ModelReply, int], Awaitable[_Accepted]],
+    *,
+    is_awaited: Callable[[], bool],
 ) -> _Accepted:
     """Return what `accept` makes of the model's reply.
 
@@ -31,25 +45,55 @@ async def ask(
         request: what.
         attempts: how often the model is asked at most, the first time included.
         accept: async; takes the reply and which attempt brought it; raises ModelError for one that can't be used.
+        is_awaited: whether somebody still waits for the reply. A cancellation that comes while somebody does is the
+            model's own.
 
     Raises:
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
+        KeyboardInterrupt: the model raised it: the program is to stop.
     """
     attempt = 1
     while True:
         try:
-            return await accept(as_reply(await model.request(request), model.name), attempt)
+            return await accept(await _reply(model, request, is_awaited), attempt)
         except ModelError as error:
             failure = error
         except HaltpointError:
             # Not the provider's doing: asking again would not mend it.
             raise
-        except Exception as error:  # noqa: BLE001 - a model may be anybody's code: what it raises is the run's error
+        except Exception as error:  # noqa: BLE001 - a reply may hold objects that fail with anything when they are read
             failure = _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:
             raise failure
-        await asyncio.sleep(retry_delay(attempt, failure.retry_after))
+        delay = retry_delay(attempt, failure.retry_after)
+        log_failure(
+            _log, f"attempt {attempt} of {attempts} to ask {model.name!r} failed; again in {delay:.1f} s", failure
+        )
+        await asyncio.sleep(delay)
         attempt += 1
+
+
+async def _reply(model: Model, request: ModelRequest, is_awaited: Callable[[], bool]) -> ModelReply:
+    """Ask once.
+
+    Raises:
+        ModelError: the model failed, in whatever way.
+    """
+    task = this_task()
+    try:
+        return as_reply(await model.request(request), model.name)
+    except (ModelError, ForkedProcessError, KeyboardInterrupt):
+        raise
+    except asyncio.CancelledError as error:
+        # Who cancels all that runs on the loop cancels the run with it: let it say so first.
+        await asyncio.sleep(0)
+        if not is_awaited():
+            raise
+        raise _wrapped(error, model.name) from error
+    except BaseException as error:
+        if is_taken_apart(error, task):
+            raise
+        raise _wrapped(error, model.name) from error
 
 
 def retry_delay(attempt: int, retry_after: float | None) -> float:
@@ -57,13 +101,15 @@ def retry_delay(attempt: int, retry_after: float | None) -> float:
 
     What the provider asks for, or exponential backoff with jitter.
     """
-    if retry_after is not None:
+    if isinstance(retry_after, (int, float)) and math.isfinite(retry_after):
         return max(retry_after, 0.0)
     backoff: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 16), _LONGEST_DELAY)
     return backoff * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 
 
-def _wrapped(error: Exception, name: str) -> ModelError:
-    failure = ModelError(f"model {name!r} raised {type(error).__name__}: {error}", retryable=True)
+def _wrapped(error: BaseException, name: str) -> ModelError:
+    # An error of haltpoint in a model comes from a run within it: asking again would not mend it.
+    is_retryable = not isinstance(error, HaltpointError)
+    failure = ModelError(f"model {name!r} raised {exception_text(error)}", retryable=is_retryable)
     failure.__cause__ = error
     return failure

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint.driving.callbacks import call_back
-from haltpoint.driving.calling_thread import CallInterruptedError
+from haltpoint.driving.lasting_wait import finished
 from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import TimeLimitPassedError
+from haltpoint.driving.user_code import answer_of
+from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import HaltpointError, NotificationWarning
+from haltpoint.logs import log_failure, logger
 from haltpoint.run.base import RunStatus
 from haltpoint.run.events import EventReader, RunEvent
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
 
 __all__ = ["NOBODY", "Listeners", "observed"]
+
+_log = logger("callbacks")
 
 # How long a listener may take with one event once the run is cancelled or the time of the call is over, in seconds.
 _LONGEST_LISTENER = 2.0
@@ -59,13 +63,10 @@ NOBODY = Listeners()
 
 
 async def _told(name: str, function: Callable[[Any], Any], fact: Any, run_id: str) -> None:
-    try:
-        await call_back(function, fact)
-    except CallInterruptedError:
-        # The interruption ends the call, which says so itself.
-        return
-    except Exception as error:  # noqa: BLE001 - warned about: a listener's failure is not the run's
-        _warn(f"{name} failed for run {run_id}, which goes on: {type(error).__name__}: {error}", run_id)
+    answer = await answer_of(functools.partial(function, fact))
+    if answer.error is not None:
+        log_failure(_log, f"{name} failed for run {run_id}, which goes on", answer.error)
+        _warn(f"{name} failed for run {run_id}, which goes on: {exception_text(answer.error)}", run_id)
 
 
 def _warn(message: str, run_id: str) -> None:
@@ -78,7 +79,13 @@ def _warn(message: str, run_id: str) -> None:
 
 @asynccontextmanager
 async def observed(
-    listeners: Listeners, database: Database, session: Session, limit: TimeLimit, *, is_new: bool
+    listeners: Listeners,
+    database: Database,
+    session: Session,
+    limit: TimeLimit,
+    stop_program: Callable[[KeyboardInterrupt], None],
+    *,
+    is_new: bool,
 ) -> AsyncGenerator[Callable[[], None] | None]:
     """Tell `on_event` what is written into a run's journal while the block lasts; all of it is told when it ends.
 
@@ -89,6 +96,7 @@ async def observed(
         database: where the run is.
         session: the run.
         limit: the time of the call.
+        stop_program: called with the KeyboardInterrupt that a listener raises.
         is_new: whether the block creates the run.
 
     Yields:
@@ -97,7 +105,7 @@ async def observed(
     if listeners.on_event is None:
         yield None
         return
-    observer = _Observer(listeners.on_event, database, session.run_id)
+    observer = _Observer(listeners.on_event, database, session.run_id, stop_program)
     if not is_new:
         await observer.catch_up()
     telling = asyncio.create_task(observer.tell())
@@ -105,7 +113,9 @@ async def observed(
         yield observer.look
     finally:
         observer.end()
-        await _until_told(observer, telling, session, limit)
+        await finished(asyncio.ensure_future(_until_told(observer, telling, session, limit)))
+    if observer.interrupt is not None:
+        raise observer.interrupt
 
 
 async def _until_told(observer: _Observer, telling: asyncio.Task[None], session: Session, limit: TimeLimit) -> None:
@@ -114,7 +124,6 @@ async def _until_told(observer: _Observer, telling: asyncio.Task[None], session:
         told = observer.told
         is_over = session.status == RunStatus.cancelled or limit.has_passed
         patience = _LONGEST_LISTENER if is_over else limit.rest()
-        # Waited for even where this call is cancelled: what is on disk is told.
         await asyncio.wait({telling}, timeout=patience)
     if not telling.done():
         telling.cancel()
@@ -127,9 +136,18 @@ async def _until_told(observer: _Observer, telling: asyncio.Task[None], session:
 class _Observer:
     """Reads what was committed, and tells it."""
 
-    def __init__(self, on_event: Callable[[RunEvent], Any], database: Database, run_id: str) -> None:
+    def __init__(
+        self,
+        on_event: Callable[[RunEvent], Any],
+        database: Database,
+        run_id: str,
+        stop_program: Callable[[KeyboardInterrupt], None],
+    ) -> None:
         self._on_event = on_event
         self._run_id = run_id
+        self._stop_program = stop_program
+        # What the listener raised, of which the caller gets the first.
+        self.interrupt: KeyboardInterrupt | None = None
         self._reader = EventReader(database.native, run_id)
         self._untold: list[RunEvent] = []
         self._news = asyncio.Event()
@@ -176,5 +194,13 @@ class _Observer:
             found = []
         events, self._untold = [*self._untold, *(event for event, _ in found)], []
         for event in events:
-            await _told("on_event", self._on_event, event, self._run_id)
+            await self._tell(event)
             self.told += 1
+
+    async def _tell(self, event: RunEvent) -> None:
+        try:
+            await _told("on_event", self._on_event, event, self._run_id)
+        except KeyboardInterrupt as error:
+            if self.interrupt is None:
+                self.interrupt = error
+                self._stop_program(error)

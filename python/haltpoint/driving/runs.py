@@ -311,7 +311,9 @@ async def _drive(
     driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
     hand_back = HandBack() if call.work is None else call.work.hand_back
     try:
-        async with observed(call.listeners, call.database, session, call.limit, is_new=is_new) as driver.on_commit:
+        async with observed(
+            call.listeners, call.database, session, call.limit, driver.stop_program, is_new=is_new
+        ) as driver.on_commit:
             with driven_here(driver), hand_back.attached(driver), _within(call.limit, driver) as time:
                 await driver.drive(begin, notices)
     except HaltpointError as error:

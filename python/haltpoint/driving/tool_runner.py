@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.driving.threads import in_thread
+from haltpoint.driving.user_code import is_taken_apart, this_task
+from haltpoint.exception_text import exception_text, message_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
+from haltpoint.logs import log_failure, logger
 from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.context import ToolCallContext, tool_call_scope
 from haltpoint.tools.results import render_result
@@ -21,6 +25,11 @@ __all__ = ["ToolOutcome", "run_tool"]
 _FIRST_RETRY_DELAY = 0.1
 _LONGEST_RETRY_DELAY = 5.0
 
+# How long an async tool may take to end after it was cancelled, in seconds: one may swallow that and go on for ever.
+_TIME_TO_STOP = 1.0
+
+_log = logger("tools")
+
 
 class ToolOutcome(NamedTuple):
     """What a tool call came to.
@@ -28,10 +37,12 @@ class ToolOutcome(NamedTuple):
     Attributes:
         content: the text that the model gets.
         is_error: the tool raised, timed out, or returned what has no form as text.
+        error: what the tool raised, if it did.
     """
 
     content: str
     is_error: bool = False
+    error: BaseException | None = None
 
 
 async def run_tool(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
@@ -39,72 +50,107 @@ async def run_tool(definition: ToolDefinition, arguments_json: str, context: Too
 
     A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may
     be repeated.
+
+    Raises:
+        asyncio.CancelledError: the calling task was cancelled, or an async tool cancelled itself.
+        KeyboardInterrupt: the tool raised it: the program is to stop.
     """
-    try:
-        arguments = bind_journaled(definition, arguments_json)
-    except ToolArgumentsError as error:
-        return _error(str(error))
-    outcome = await _attempt(definition, arguments, context)
+    outcome = await _attempt(definition, arguments_json, context)
     for retry in range(definition.max_retries):
-        if not outcome.is_error or context.cancelled:
+        if not outcome.is_error or isinstance(outcome.error, ToolArgumentsError) or context.cancelled:
             break
         await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
         context = context.next_attempt()
-        # Bound anew for each attempt: a tool may change what it was given.
-        outcome = await _attempt(definition, bind_journaled(definition, arguments_json), context)
+        outcome = await _attempt(definition, arguments_json, context)
     return outcome
 
 
-async def _attempt(definition: ToolDefinition, arguments: dict[str, Any], context: ToolCallContext) -> ToolOutcome:
+async def _attempt(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
+    call = _called(definition, arguments_json, context)
+    if definition.timeout is None:
+        return await call
     try:
-        call = _call(definition, arguments, context)
-        value = await (call if definition.timeout is None else _within(definition.timeout, call))
-        return ToolOutcome(render_result(value))
-    except ToolResultError as error:
-        return _error(str(error))
-    except _TimeoutPassedError:
-        return _error(_timeout_message(definition))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
-        return _error(f"{type(error).__name__}: {error}")
+        return await _within(definition.timeout, call)
+    except _TimeoutPassedError as passed:
+        return ToolOutcome(_timeout_message(definition, has_ended=passed.has_ended), is_error=True)
 
 
-async def _call(definition: ToolDefinition, arguments: dict[str, Any], context: ToolCallContext) -> Any:
-    function = definition.function
+async def _called(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
+    call = functools.partial(_call, definition, arguments_json, context)
     with tool_call_scope(context):
-        value = (
-            function(**arguments) if definition.is_async else await in_thread(functools.partial(function, **arguments))
-        )
-        return await value if inspect.isawaitable(value) else value
+        task = this_task()
+        try:
+            # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
+            found = call() if definition.is_async else await in_thread(call)
+            return found if isinstance(found, ToolOutcome) else ToolOutcome(render_result(await found))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if is_taken_apart(error, task):
+                raise
+            return _failed(definition, context, error)
+
+
+def _call(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
+    """Call the tool's function; return its outcome, or what is to be awaited for it."""
+    try:
+        # Bound anew for each attempt: a tool may change what it was given.
+        value = definition.function(**bind_journaled(definition, arguments_json))
+        return value if inspect.isawaitable(value) else ToolOutcome(render_result(value))
+    except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
+        return _failed(definition, context, error)
+
+
+def _failed(definition: ToolDefinition, context: ToolCallContext, error: BaseException) -> ToolOutcome:
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    log_failure(_log, f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})", error)
+    if isinstance(error, (ToolArgumentsError, ToolResultError)):
+        # Written for the model.
+        return ToolOutcome(message_of(error), is_error=True, error=error)
+    return ToolOutcome(exception_text(error), is_error=True, error=error)
 
 
 class _TimeoutPassedError(Exception):
     """The timeout of the call passed; the tool's own TimeoutError is not this."""
 
+    def __init__(self, *, has_ended: bool) -> None:
+        super().__init__(has_ended)
+        self.has_ended = has_ended
 
-async def _within(timeout: float, coroutine: Any) -> Any:
-    task = asyncio.ensure_future(coroutine)
+
+async def _within(timeout: float, call: Any) -> ToolOutcome:
+    task = asyncio.ensure_future(_without_interrupt(call))
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout)
     except asyncio.CancelledError:
         await _stop(task)
         raise
     if not done:
-        await _stop(task)
-        raise _TimeoutPassedError
-    return task.result()
+        raise _TimeoutPassedError(has_ended=await _stop(task))
+    outcome = task.result()
+    if isinstance(outcome, KeyboardInterrupt):
+        raise outcome
+    return outcome
 
 
-async def _stop(task: asyncio.Future[Any]) -> None:
+async def _without_interrupt(call: Awaitable[ToolOutcome]) -> ToolOutcome | KeyboardInterrupt:
+    """A task that ends with KeyboardInterrupt takes the loop along."""
+    try:
+        return await call
+    except KeyboardInterrupt as error:
+        return error
+
+
+async def _stop(task: asyncio.Future[Any]) -> bool:
+    """Cancel a call; return whether it has ended."""
     task.cancel()
-    await asyncio.wait({task})
+    done, _ = await asyncio.wait({task}, timeout=_TIME_TO_STOP)
+    return bool(done)
 
 
-def _timeout_message(definition: ToolDefinition) -> str:
+def _timeout_message(definition: ToolDefinition, *, has_ended: bool) -> str:
     message = f"The tool did not finish within {definition.timeout:g} seconds."
-    if definition.is_async:
+    if definition.is_async and has_ended:
         return f"{message} It was stopped; it may have taken effect in part."
     return f"{message} It cannot be stopped and may still take effect."
-
-
-def _error(message: str) -> ToolOutcome:
-    return ToolOutcome(message.encode("utf-8", "replace").decode(), is_error=True)

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, cast
 
 __all__ = [
+    "LARGEST_INTEGER",
     "MAX_DEPTH",
+    "SMALLEST_INTEGER",
     "NotJsonError",
     "check_text",
     "dump_json",
@@ -21,8 +23,8 @@ MAX_DEPTH = 100
 """How many containers may stand inside one another."""
 
 # What fits a 64-bit integer, signed or unsigned. Beyond it JSON readers turn an integer into a rounded float.
-_SMALLEST_INTEGER = -(2**63)
-_LARGEST_INTEGER = 2**64 - 1
+SMALLEST_INTEGER = -(2**63)
+LARGEST_INTEGER = 2**64 - 1
 
 _SHOWN_CHARACTERS = 80
 
@@ -105,7 +107,7 @@ def _check(value: object) -> None:
     while pending:
         items, depth = pending.pop()
         for item in items:
-            if type(item) in _ALWAYS_FINE or (type(item) is int and _SMALLEST_INTEGER <= item <= _LARGEST_INTEGER):
+            if type(item) in _ALWAYS_FINE or (type(item) is int and SMALLEST_INTEGER <= item <= LARGEST_INTEGER):
                 continue
             members = _members(item)
             if members is None:
@@ -133,7 +135,7 @@ def _check_leaf(value: object) -> None:
     if isinstance(value, str) or type(value) in _ALWAYS_FINE:
         return
     if isinstance(value, int):
-        if not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+        if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
             raise NotJsonError("holds an integer of more than 64 bits, which has to be sent as text")
     elif isinstance(value, float):
         if not math.isfinite(value):

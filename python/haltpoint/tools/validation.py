@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from haltpoint.exception_text import exception_text
 from haltpoint.forking import no_fork
 
 from .json_form import dump_json, shown
@@ -35,11 +36,11 @@ def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     """
     try:
         return adapter.validate_json(dump_json(value), strict=strict or None)
-    except Exception as error:
-        if _is_validation_error(error):
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or _is_validation_error(error):
             raise
         # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-        raise InvalidValueError(f"{shown(value)} could not be checked ({type(error).__name__}: {error})") from error
+        raise InvalidValueError(f"{shown(value)} could not be checked ({exception_text(error)})") from error
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:
@@ -59,7 +60,7 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
         raise InvalidValueError(problem) from error
 
 
-def _is_validation_error(error: Exception) -> TypeGuard[ValidationError]:
+def _is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
     # Loaded by whatever raises it, and slow to load.
     with no_fork:
         from pydantic_core import ValidationError

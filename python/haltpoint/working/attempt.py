@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from haltpoint.driving.decisions import this_process
 from haltpoint.driving.failures import RUN_FAILURES
+from haltpoint.exception_text import exception_text, message_of
 from haltpoint.exceptions import (
     AuditKeyError,
     HaltpointError,
@@ -17,6 +18,7 @@ from haltpoint.exceptions import (
     ToolNotAvailableError,
     UnresolvedRequirementsError,
 )
+from haltpoint.logs import log_failure, logger
 from haltpoint.run.base import RunStatus
 from haltpoint.working.progress import Progress
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from haltpoint.working.deferred import Deferred
 
 __all__ = ["Attempt"]
+
+_log = logger("worker")
 
 # What another process has, or this one after an update, and this one lacks.
 _LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
@@ -74,10 +78,15 @@ class Attempt:
         except _LACKING as error:
             self._leave_alone(error)
         except RUN_FAILURES as error:
-            self._tell("failed", str(error))
+            self._tell("failed", message_of(error))
         except Exception as error:  # noqa: BLE001 - reported: one run's trouble is not the others'
             self.deferred.put_off(self.run_id)
-            self._tell("put_off", f"{type(error).__name__}: {error}")
+            log_failure(_log, f"run {self.run_id} can't be driven now", error)
+            self._tell("put_off", exception_text(error))
+        except KeyboardInterrupt as error:
+            # Raised by code of the run, which stopped with it: a worker is stopped by signals.
+            log_failure(_log, f"run {self.run_id} was stopped", error)
+            self._tell("cancelled", "KeyboardInterrupt was raised in the run")
         else:
             self.deferred.forget(self.run_id)
             if is_ours:
@@ -98,7 +107,7 @@ class Attempt:
 
     def _leave_alone(self, error: HaltpointError) -> None:
         if not self.deferred.is_known(self.run_id):
-            self._tell("left_alone", str(error))
+            self._tell("left_alone", message_of(error))
         self.deferred.put_off(self.run_id, _LEFT_ALONE)
 
     def _tell(self, kind: str, message: str | None = None) -> None:

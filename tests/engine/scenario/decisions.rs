@@ -54,6 +54,7 @@ pub(crate) fn rejected_because(note: &str) -> Decision {
 pub(crate) fn answers<const N: usize>(values: [(&str, Value); N]) -> Decision {
     Decision::Input {
         values: BTreeMap::from(values.map(|(name, value)| (Text::from(name), value))),
+        shown: None,
     }
 }
 

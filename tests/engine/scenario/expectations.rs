@@ -79,7 +79,10 @@ impl Scenario {
             _ => None,
         });
         let started = started.unwrap_or_else(|| panic!("{call_id} was not started: {effects:?}"));
-        assert_eq!(&serde_json::from_str::<Value>(started.args.get()).unwrap(), args);
+        assert_eq!(
+            &serde_json::from_str::<Value>(started.arguments.given.get()).unwrap(),
+            args
+        );
         self
     }
 

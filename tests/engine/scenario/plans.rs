@@ -47,6 +47,7 @@ pub(crate) fn plain(name: &str) -> PlannedCall {
         id: name.into(),
         name: name.into(),
         args: as_json(&json!({"amount": 7})),
+        shown: None,
         tool: Some(ToolFacts {
             module: "shop.tools".into(),
             digest: "d1".into(),

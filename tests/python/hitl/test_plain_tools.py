@@ -18,4 +18,4 @@ async def test_a_tool_that_raises_stop_iteration_has_failed_like_any_other(db: S
     assert output.is_complete
     (execution,) = output.tools
     assert execution.tool_call_error
-    assert execution.result == "RuntimeError: the function raised StopIteration"
+    assert execution.result == "StopIteration"

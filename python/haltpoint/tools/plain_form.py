@@ -1,0 +1,235 @@
+"""The JSON form of Python objects that tools get: what a person is shown of them.
+
+Objects of users' code are read, never called: no serializer, no `__str__`, no `__repr__`, and no iterator is consumed.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, time, timedelta
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from haltpoint.forking import no_fork
+
+from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json
+
+__all__ = ["HIDDEN", "PlainForm", "plain_form"]
+
+HIDDEN: Final = "**********"
+"""Stands for a secret, such as a pydantic `SecretStr`."""
+
+_BASE64: Final = "base64:"
+
+_SEQUENCES = (list, tuple, deque)
+_SETS = (set, frozenset)
+_QUALNAME: Any = type.__dict__["__qualname__"]
+
+# Types whose own `__str__` writes all that their values are. Known by name, since their modules may be slow to load.
+_WRITTEN_OUT = frozenset(
+    {
+        "builtins.complex",
+        "datetime.timezone",
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "ipaddress.IPv4Address",
+        "ipaddress.IPv4Interface",
+        "ipaddress.IPv4Network",
+        "ipaddress.IPv6Address",
+        "ipaddress.IPv6Interface",
+        "ipaddress.IPv6Network",
+        "pathlib.PurePath",
+        "pathlib._local.PurePath",
+        "pydantic.networks.NameEmail",
+        "pydantic.networks._BaseMultiHostUrl",
+        "pydantic.networks._BaseUrl",
+        "pydantic_core._pydantic_core.MultiHostUrl",
+        "pydantic_core._pydantic_core.Url",
+        "uuid.UUID",
+        "zoneinfo.ZoneInfo",
+    }
+)
+_SECRET = "pydantic.types._SecretBase"  # noqa: S105 - a type's name
+
+
+class PlainForm(NamedTuple):
+    """The JSON form of a Python object.
+
+    Attributes:
+        data: JSON data: dict, list, str, int, float, bool and None.
+        is_whole: False if a part of the object is not in `data`: a secret, which is hidden, or an object that only the
+            name of its type stands for, as in "<Connection>".
+    """
+
+    data: Any
+    is_whole: bool
+
+
+def plain_form(value: object) -> PlainForm:
+    """Return the JSON form of a Python object; the same in every process.
+
+    Models and dataclasses become objects with all their fields, under the names that validation takes; sets become
+    sorted lists; decimals, times, UUIDs, paths and the like become text, as do bytes (base64 where they are not
+    readable text), integers of more than 64 bits, NaN and the infinities.
+
+    No object makes it fail: of one that has no form, that can't be read, that holds itself or that is nested too deep,
+    the form is the name of its type.
+    """
+    walk = _Walk()
+    data = walk.form(value)
+    return PlainForm(data, walk.is_whole)
+
+
+def _integer(value: int) -> int | str:
+    number = int.__int__(value)
+    return number if SMALLEST_INTEGER <= number <= LARGEST_INTEGER else str(number)
+
+
+def _float(value: float) -> float | str:
+    number = float.__float__(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _bytes_text(value: bytes | bytearray | memoryview) -> str:
+    raw = bytes(value)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = _BASE64
+    if not text.startswith(_BASE64) and all(char.isprintable() or char in "\t\n\r" for char in text):
+        return text
+    return _BASE64 + base64.b64encode(raw).decode()
+
+
+def _time_text(value: object) -> Any:
+    with no_fork:
+        from pydantic_core import to_jsonable_python
+    return to_jsonable_python(value)
+
+
+_SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (int, _integer),
+    (float, _float),
+    ((bytes, bytearray, memoryview), _bytes_text),
+    ((date, time, timedelta), _time_text),
+)
+
+
+class _Walk:
+    """One walk through an object and all that it holds."""
+
+    def __init__(self) -> None:
+        self.is_whole = True
+        # The ids of the containers that the walk is inside of.
+        self._around: set[int] = set()
+
+    def form(self, value: object) -> Any:
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        try:
+            return self._form(kind, value)
+        except Exception:  # noqa: BLE001 - objects of users' code may raise anything when they are read
+            return self._type_name(kind)
+
+    def _form(self, kind: type, value: Any) -> Any:
+        # Types are asked, not their objects: `isinstance` believes what an object says of itself.
+        if issubclass(kind, Enum):
+            return self.form(value.value)
+        if issubclass(kind, str):
+            return self._text(str.__str__(value))
+        if kind is dict or kind is list:
+            return self._container(kind, value)
+        for base, write in _SCALARS:
+            if issubclass(kind, base):
+                return write(value)
+        return self._written(kind, value)
+
+    def _written(self, kind: type, value: object) -> Any:
+        base: Any
+        for base in kind.__mro__:
+            name = f"{base.__module__}.{base.__qualname__}"
+            if name in _WRITTEN_OUT:
+                return self._text(base.__str__(value))
+            if name == _SECRET:
+                self.is_whole = False
+                return HIDDEN
+        return self._container(kind, value)
+
+    def _container(self, kind: type, value: Any) -> Any:
+        around, key = self._around, id(value)
+        if key in around or len(around) == MAX_DEPTH:
+            raise NotJsonError(f"is cyclic, or nested deeper than {MAX_DEPTH} levels")
+        around.add(key)
+        try:
+            if issubclass(kind, Mapping):
+                return self._object((self._key(name), item) for name, item in value.items())
+            if issubclass(kind, _SEQUENCES):
+                return [self.form(item) for item in value]
+            if issubclass(kind, _SETS):
+                return sorted((self.form(item) for item in value), key=dump_json)
+            return self._record(kind, value)
+        finally:
+            around.discard(key)
+
+    def _record(self, kind: type, value: Any) -> Any:
+        fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
+        if fields is not None:
+            is_root = getattr(kind, "__pydantic_root_model__", False)
+            return self.form(value.root) if is_root else self._object(_model_items(kind, value, fields))
+        if dataclasses.is_dataclass(kind):
+            return self._object((field.name, getattr(value, field.name)) for field in dataclasses.fields(kind))
+        raise NotJsonError("has no JSON form")
+
+    def _object(self, items: Iterable[tuple[str, object]]) -> Any:
+        pairs = [(name, self.form(item)) for name, item in items]
+        form = dict(pairs)
+        # As an object, of two keys with the same text one would hide the other.
+        return form if len(form) == len(pairs) else [list(pair) for pair in pairs]
+
+    def _key(self, key: object) -> str:
+        form = self.form(key)
+        return form if isinstance(form, str) else dump_json(form)
+
+    def _text(self, text: str) -> str:
+        if text.isascii():
+            return text
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.is_whole = False
+            return text.encode(errors="backslashreplace").decode()
+        return text
+
+    def _type_name(self, kind: type) -> str:
+        self.is_whole = False
+        # Read past the metaclass, which may have a `__qualname__` of its own.
+        return f"<{self._text(_QUALNAME.__get__(kind))}>"
+
+
+def _model_items(kind: Any, value: Any, fields: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield the fields of a pydantic model or dataclass under the names that its JSON has, and what else it holds."""
+    config: Mapping[str, Any] = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
+    by_alias = config.get("validate_by_alias") is not False
+    for name, field in fields.items():
+        try:
+            item = object.__getattribute__(value, name)
+        except AttributeError:  # the model was constructed without it
+            continue
+        yield (_alias(field) or name) if by_alias else name, item
+    yield from (getattr(value, "__pydantic_extra__", None) or {}).items()
+
+
+def _alias(field: Any) -> str | None:
+    """Return the name that a field's JSON schema gives it, where that is not the field's own."""
+    alias = field.validation_alias
+    # One or several ways to find the value: `AliasPath` and `AliasChoices`.
+    for choice in getattr(alias, "choices", (alias,)):
+        if isinstance(choice, str):
+            return choice
+    serialized: str | None = field.serialization_alias
+    return serialized

@@ -1,0 +1,212 @@
+//! The arguments of a call: what the model said, what people are shown, and what the tool is called with.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::journal::{PlannedCall, RequirementDecided};
+use crate::requirement::{Confirmation, Decision};
+use crate::{Json, Text};
+
+use super::state::{Call, CallState, Reconciled, Run};
+
+type Values = BTreeMap<Text, Value>;
+
+/// The arguments of a call as they stand, with all that people decided about them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arguments {
+    /// What the tool validates where the call runs, a JSON object.
+    pub given: Json,
+    /// What people are shown: the values that the tool gets, a JSON object.
+    pub shown: Json,
+    /// Those of the shown values that must come out of the validation, a JSON object; `None` where nobody was asked.
+    pub approved: Option<Json>,
+    /// The parameters that have their defaults. One that `given` lacks has one without a JSON form.
+    pub defaulted: Vec<Text>,
+    /// Whether a person gave or changed arguments.
+    pub changed_by_person: bool,
+}
+
+/// A call that runs as soon as the run goes on, and what the process that runs it needs for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallToRun {
+    /// The tool's name.
+    pub name: Text,
+    /// The module where the tool stood when the model asked for it.
+    pub module: Option<Text>,
+    /// The digest of its parameters at that time.
+    pub digest: Option<Text>,
+    /// What it runs with.
+    pub arguments: Arguments,
+}
+
+impl CallToRun {
+    fn new(plan: &PlannedCall, arguments: Arguments) -> Self {
+        let tool = plan.tool.as_ref();
+        Self {
+            name: plan.name.clone(),
+            module: tool.map(|tool| tool.module.clone()),
+            digest: tool.map(|tool| tool.digest.clone()),
+            arguments,
+        }
+    }
+}
+
+impl Run {
+    /// The arguments of a call as they stand.
+    pub(super) fn arguments_of(&self, call: &Call) -> Arguments {
+        let mut decisions = call
+            .requirements
+            .iter()
+            .rev()
+            .filter_map(|&index| self.requirements[index].decision());
+        let decisive = decisions.find(|decision| says_arguments(&call.plan, decision));
+        arguments(&call.plan, decisive)
+    }
+
+    /// The arguments that a person put in the place of the model's, as they are shown.
+    pub(super) fn changed_args_shown(&self, call: &Call) -> Option<&Json> {
+        let mut decisions = call
+            .requirements
+            .iter()
+            .filter_map(|&index| self.requirements[index].decision());
+        decisions.find_map(Decision::changed_args_shown)
+    }
+
+    /// The calls whose tools are needed as soon as the run goes on. Calls that wait for people are not among them.
+    ///
+    /// `may_retry`: calls in doubt run again whether or not their tools allow it.
+    #[must_use]
+    pub fn calls_to_run(&self, may_retry: bool) -> Vec<CallToRun> {
+        let calls = self.turn().iter().filter(|call| self.is_to_run(call, may_retry));
+        calls
+            .map(|call| CallToRun::new(&call.plan, self.arguments_of(call)))
+            .collect()
+    }
+
+    fn is_to_run(&self, call: &Call, may_retry: bool) -> bool {
+        let is_told_apart = call.is_repeatable()
+            || call.is_reconcilable()
+            || call.reconciled == Some(Reconciled::NotStarted)
+            || may_retry;
+        match &call.state {
+            CallState::Planned => call.plan.refused.is_none() && call.plan.asks.is_none(),
+            CallState::Started { .. } | CallState::InDoubt { .. } => is_told_apart,
+            CallState::Waiting => self
+                .last_requirement(call)
+                .and_then(|requirement| requirement.decision())
+                .is_some_and(|decision| lets_run(&call.plan, decision)),
+            CallState::Finished(_) => false,
+        }
+    }
+
+    /// The call that runs once the run hears of this decision; `None` where it lets no call run.
+    #[must_use]
+    pub fn call_decided_by(&self, decided: &RequirementDecided) -> Option<CallToRun> {
+        let requirement = self.requirement(&decided.requirement_id)?;
+        let plan = &self.calls[requirement.call].plan;
+        let mut requirement = requirement.clone();
+        requirement.take(super::Decided::new(decided, crate::Timestamp::default()));
+        let decision = requirement.decision().filter(|decision| lets_run(plan, decision))?;
+        let arguments = if says_arguments(plan, decision) {
+            arguments(plan, Some(decision))
+        } else {
+            self.arguments_of(&self.calls[requirement.call])
+        };
+        Some(CallToRun::new(plan, arguments))
+    }
+}
+
+fn lets_run(plan: &PlannedCall, decision: &Decision) -> bool {
+    match decision {
+        Decision::Confirm(_) | Decision::Retry => true,
+        Decision::Input { .. } => !plan.answers_are_result,
+        _ => false,
+    }
+}
+
+/// Whether a decision gives a call arguments.
+fn says_arguments(plan: &PlannedCall, decision: &Decision) -> bool {
+    match decision {
+        Decision::Input { .. } => !plan.answers_are_result,
+        decision => decision.changed_args().is_some(),
+    }
+}
+
+fn arguments(plan: &PlannedCall, decisive: Option<&Decision>) -> Arguments {
+    match decisive {
+        Some(Decision::Input { values, shown }) => answered(plan, values, shown.as_ref()),
+        Some(Decision::Confirm(Confirmation {
+            tool_args: Some(given),
+            shown_args,
+            ..
+        })) => changed(plan, given, shown_args.as_ref().unwrap_or(given)),
+        _ => Arguments {
+            given: plan.given_args().clone(),
+            shown: plan.shown_args().clone(),
+            approved: plan.asks.map(|_| plan.shown_args().clone()),
+            defaulted: plan.defaulted().to_vec(),
+            changed_by_person: false,
+        },
+    }
+}
+
+/// What a person filled in is validated where the call runs, if no code was at hand for it before.
+fn answered(plan: &PlannedCall, values: &Values, shown: Option<&Values>) -> Arguments {
+    let shown_args = merged(plan.shown_args(), shown.unwrap_or(values));
+    let approved = if shown.is_some() {
+        shown_args.clone()
+    } else {
+        without(&shown_args, values)
+    };
+    let defaulted = plan.defaulted().iter();
+    Arguments {
+        given: merged(plan.given_args(), values),
+        shown: shown_args,
+        approved: Some(approved),
+        defaulted: defaulted.filter(|name| !values.contains_key(*name)).cloned().collect(),
+        changed_by_person: !values.is_empty(),
+    }
+}
+
+fn changed(plan: &PlannedCall, given: &Json, shown: &Json) -> Arguments {
+    let (before, now) = (members(plan.given_args()), members(given));
+    let is_same = |name: &&Text| match (before.get(&***name), now.get(&***name)) {
+        (Some(before), Some(now)) => canonical(before) == canonical(now),
+        (before, now) => before.is_none() && now.is_none(),
+    };
+    Arguments {
+        given: given.clone(),
+        shown: shown.clone(),
+        approved: Some(shown.clone()),
+        defaulted: plan.defaulted().iter().filter(is_same).cloned().collect(),
+        changed_by_person: true,
+    }
+}
+
+fn canonical(value: &RawValue) -> Option<String> {
+    Json::parse(value.get().to_owned()).ok().map(|json| json.canonical())
+}
+
+fn members(args: &Json) -> BTreeMap<String, Box<RawValue>> {
+    serde_json::from_str(args.get()).unwrap_or_default()
+}
+
+fn merged(args: &Json, values: &Values) -> Json {
+    let mut merged = object(args);
+    for (name, value) in values {
+        merged.insert(name.to_string(), value.clone());
+    }
+    Json::from_serialize(&merged).unwrap_or_else(|_| args.clone())
+}
+
+fn without(args: &Json, values: &Values) -> Json {
+    let mut rest = object(args);
+    rest.retain(|name, _| !values.contains_key(&**name));
+    Json::from_serialize(&rest).unwrap_or_else(|_| args.clone())
+}
+
+fn object(args: &Json) -> Map<String, Value> {
+    serde_json::from_str(args.get()).unwrap_or_default()
+}
