@@ -323,8 +323,10 @@ def test_a_plain_function_that_returns_an_awaitable_is_awaited(form: str, db: Sq
         await asyncio.sleep(0)
         requirement.confirm()
 
-    handler: Any = lambda requirement: decide(requirement)  # noqa: E731 - what this is about
-    assert in_form(form, acting(db), hitl_handler=handler).output == "finished"
+    def ask(requirement: RunRequirement) -> Any:
+        return decide(requirement)
+
+    assert in_form(form, acting(db), hitl_handler=ask).output == "finished"
 
 
 def test_many_threads_call_back_in_themselves(db: SqliteDatabase) -> None:

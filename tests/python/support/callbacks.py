@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -77,7 +78,7 @@ def _function(kind: str, work: Work) -> Any:
         return function
     # A rule is asked by the names of the tool's parameters, and this tool has none.
     if function is plain:
-        return lambda: plain()
+        return functools.partial(plain, None)
     return _without_parameters(asynchronous)
 
 
