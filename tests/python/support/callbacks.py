@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from haltpoint import Agent, AgentRunOutput, RunTimeoutError, ScriptedModel, SqliteDatabase, Unknown, tool
+from haltpoint import Agent, AgentRunOutput, ScriptedModel, SqliteDatabase, Unknown, tool
 from support.replies import wants
 
 __all__ = ["FORMS", "KINDS", "Work", "called_back", "in_form"]
@@ -107,15 +107,23 @@ def _act(kind: str, function: Any) -> Any:
 
 
 def _run_in_doubt(db: SqliteDatabase) -> str:
-    @tool(reconcile=lambda call: Unknown)
-    async def act() -> str:
-        """Act without an end."""
-        await asyncio.Event().wait()
-        return ""
+    """A run that was cancelled amid its call."""
 
-    agent = Agent(ScriptedModel([wants("act")]), db=db, tools=[act])
-    try:
-        asyncio.run(agent.do_async("Act.", timeout=0.05))
-    except RunTimeoutError as error:
-        return str(error.run_id)
-    raise AssertionError("the run ended in time")
+    async def interrupted() -> str:
+        under_way = asyncio.Event()
+
+        @tool(reconcile=lambda call: Unknown)
+        async def act() -> str:
+            """Act without an end."""
+            under_way.set()
+            await asyncio.Event().wait()
+            return ""
+
+        agent = Agent(ScriptedModel([wants("act")]), db=db, tools=[act])
+        run = asyncio.create_task(agent.do_async("Act."))
+        await under_way.wait()
+        run.cancel()
+        await asyncio.wait({run})
+        return str(agent.run_id)
+
+    return asyncio.run(interrupted())
