@@ -12,6 +12,7 @@ from haltpoint.exception_text import exception_text
 from haltpoint.logs import log_failure, logger
 from haltpoint.tools.callables import model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
+from haltpoint.tools.partials import bound_arguments
 
 if TYPE_CHECKING:
     from haltpoint.tools.definition import ToolDefinition
@@ -67,4 +68,4 @@ async def _answer(rule: Callable[..., Any], definition: ToolDefinition, argument
 def _as_the_tool_gets_them(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     parameters = model_parameters(definition.function)
     defaults = {item.name: item.default for item in parameters if item.default is not inspect.Parameter.empty}
-    return {**defaults, **definition.bind(arguments)}
+    return {**defaults, **definition.bind(arguments), **bound_arguments(definition.function)}

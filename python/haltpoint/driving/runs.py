@@ -222,9 +222,7 @@ async def _ask_handlers(
     for requirement in list(output.requirements):
         if requirement.decision is not None or requirement.is_expired or requirement.id in undecided:
             continue
-        await _ask_until_decided(call, output, requirement, tools, known)
-        # Not only by a draft committed here: the handler may have awaited the requirement itself.
-        if requirement.decision is not None:
+        if await _is_decided_by_handlers(call, output, requirement, tools, known):
             decided += 1
         else:
             undecided.add(requirement.id)
@@ -233,19 +231,21 @@ async def _ask_handlers(
     return decided
 
 
-async def _ask_until_decided(
+async def _is_decided_by_handlers(
     call: Call,
     output: AgentRunOutput,
     requirement: RunRequirement,
     tools: Mapping[str, ToolDefinition],
     known: Snapshot | None,
-) -> None:
+) -> bool:
     """Ask about a requirement; where it takes several approvals, again after each one."""
     approvals = -1
     while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
         await _ask(call, output, requirement)
         await commit_drafts(call.database, output, [requirement], tools, known)
+    # Not only by a draft committed here: the handler may have awaited the requirement itself.
+    return requirement.decision is not None
 
 
 async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement) -> None:

@@ -12,12 +12,14 @@ from typing import Any, TypeAlias
 
 from .confirmation_rule import check_rule
 from .options import DEFAULT_OPTIONS, ToolOptions
+from .partials import bound_arguments
 
 __all__ = [
     "OPTIONS_ATTRIBUTE",
     "AnyFunction",
     "canonical_module",
     "check_tool",
+    "checked_tool_name",
     "implementation",
     "is_async",
     "is_unbound_method",
@@ -104,31 +106,42 @@ def tool_name(function: AnyFunction, options: ToolOptions) -> str:
     name = options.name
     if name is None:
         name = qualified_name(function).rpartition(".")[2]
+    return checked_tool_name(name, "give another one with @tool(name=...)")
+
+
+def checked_tool_name(name: str, remedy: str) -> str:
+    """Return `name`, where all providers accept it.
+
+    Raises:
+        ValueError: one would not; the message ends with the remedy.
+    """
     if not _TOOL_NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} can't be a tool's name: up to 64 letters of a-z, digits, _ and - are allowed; "
-            "give another one with @tool(name=...)"
+            f"{name!r} can't be a tool's name: up to 64 letters of a-z, digits, _ and - are allowed; {remedy}"
         )
     return name
 
 
 def is_unbound_method(function: AnyFunction) -> bool:
     """Whether `function` is a method that was taken from its class, and lacks the instance."""
-    if not inspect.isfunction(function):
+    source = function
+    while isinstance(source, functools.partial):
+        source = source.func
+    if not inspect.isfunction(source):
         return False
-    owner = function.__qualname__.rpartition(".")[0]
+    owner = source.__qualname__.rpartition(".")[0]
     if not owner or owner.endswith("<locals>"):
         return False
-    return next(iter(_signature(function).parameters), None) in ("self", "cls")
+    return next(iter(_open_parameters(function)), None) in ("self", "cls")
 
 
 def model_parameters(function: AnyFunction) -> list[inspect.Parameter]:
-    """Return the parameters that a model has to name, in order.
+    """Return the parameters that a model has to name, in order; none that a partial has filled in.
 
     Raises:
         TypeError: the function has no readable signature, or a parameter that can't be passed by its name.
     """
-    parameters = list(_signature(function).parameters.values())
+    parameters = list(_open_parameters(function).values())
     if is_unbound_method(function):
         del parameters[0]
     for parameter in parameters:
@@ -141,10 +154,21 @@ def model_parameters(function: AnyFunction) -> list[inspect.Parameter]:
     return parameters
 
 
+def _open_parameters(function: AnyFunction) -> dict[str, inspect.Parameter]:
+    signature = _signature(function)
+    bound = bound_arguments(function)
+    # What a partial fills in by name still stands in its signature, as a default that a caller may override.
+    return {name: parameter for name, parameter in signature.parameters.items() if name not in bound}
+
+
 def _signature(function: AnyFunction) -> inspect.Signature:
     try:
         return inspect.signature(function)
     except ValueError as error:
+        name = qualified_name(function)
+        if isinstance(function, functools.partial):
+            # Not with the reason, which shows the values.
+            raise TypeError(f"{name} can't be a tool: functools.partial gives it arguments that it lacks") from None
         raise TypeError(
             f"{function!r} can't be a tool: its parameters can't be read; wrap it in a function of your own"
         ) from error
@@ -161,10 +185,13 @@ def check_tool(function: AnyFunction, options: ToolOptions) -> None:
     tool_name(function, options)
     known = [parameter.name for parameter in model_parameters(function)]
     unknown = [name for name in options.user_input_fields if name not in known]
+    bound = bound_arguments(function)
     if unknown:
+        filled_in = [name for name in unknown if name in bound]
         raise ValueError(
             f"user_input_fields of {qualified_name(function)} names {', '.join(unknown)}, "
             f"and the parameters are: {', '.join(known) or 'none'}"
+            + (f"; functools.partial gives {', '.join(filled_in)} already" if filled_in else "")
         )
     if options.confirmation_rule is not None:
-        check_rule(options.confirmation_rule, known, qualified_name(function))
+        check_rule(options.confirmation_rule, [*known, *bound], qualified_name(function))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from .partials import bound_arguments
 
 __all__ = ["check_rule", "rule_arguments"]
 
@@ -57,5 +58,5 @@ def _parameters(rule: _Rule, tool: str) -> list[inspect.Parameter]:
             "wrap it in a function of your own"
         ) from error
     # What a partial has filled in already is its own affair.
-    filled = rule.keywords if isinstance(rule, functools.partial) else {}
+    filled = bound_arguments(rule)
     return [parameter for parameter in parameters if parameter.name not in filled]

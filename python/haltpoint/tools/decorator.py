@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
-from .callables import OPTIONS_ATTRIBUTE, AnyFunction, check_tool
+from .callables import OPTIONS_ATTRIBUTE, AnyFunction, check_tool, options_of
 from .options import DEFAULT_OPTIONS, ToolOptions
 from .registry import register_tool
 
@@ -61,7 +62,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 
     Used as `@tool` or `@tool(...)`. The function stays as it is and can be called as before; the human
     flags concern calls by a model only. At most one of `requires_confirmation`, `requires_user_input` and
-    `external_execution` is true.
+    `external_execution` is true. A `functools.partial` of a tool keeps those of the tool's options that are
+    not given here, as in `tool(name="pay_bob")(partial(pay, to="bob"))`. The model does not see what it fills in.
 
     Args:
         function: the function, when the decorator is used without parentheses.
@@ -80,12 +82,18 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         raise TypeError(f"@tool knows no option {', '.join(unknown)}; it knows: {', '.join(_OPTION_NAMES)}")
     checked = ToolOptions(**options) if options else DEFAULT_OPTIONS
     if function is not None:
-        return mark_tool(function, checked)
+        return mark_tool(function, _options_for(function, options, checked))
 
     def decorate(decorated: _Function) -> _Function:
-        return mark_tool(decorated, checked)
+        return mark_tool(decorated, _options_for(decorated, options, checked))
 
     return decorate
+
+
+def _options_for(function: object, given: dict[str, Any], checked: ToolOptions) -> ToolOptions:
+    # A partial that is given a name must not lose the confirmation of what it calls.
+    is_partial = isinstance(function, functools.partial)
+    return replace(options_of(cast("AnyFunction", function)), **given) if is_partial else checked
 
 
 def mark_tool(function: _Function, options: ToolOptions) -> _Function:

@@ -97,6 +97,12 @@ class ToolDefinition:
         """Whether a call may be made again when nobody knows if it happened."""
         return self.read_only or self.idempotent
 
+    def renamed(self, name: str) -> ToolDefinition:
+        """Return the same tool under another name."""
+        with no_fork:
+            from .schema import tool_digest
+        return replace(self, name=name, digest=tool_digest(name, self.parameters))
+
     def parse_arguments(self, arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the arguments of a call as the model sent them, once they are known to be valid.
 

@@ -22,7 +22,7 @@ from .documentation import read_documentation
 from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
 
-__all__ = ["ToolParameter", "ToolSchema", "build_schema"]
+__all__ = ["ToolParameter", "ToolSchema", "build_schema", "tool_digest"]
 
 
 class ToolParameter(NamedTuple):
@@ -89,7 +89,7 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
             _tool_parameter(item, hints[item.name], adapters[item.name], properties[item.name]) for item in signature
         ),
         json_schema=json_schema,
-        digest=_digest(name, json_schema),
+        digest=tool_digest(name, json_schema),
     )
 
 
@@ -128,7 +128,8 @@ def _complete(schema: dict[str, Any], parameter: inspect.Parameter, description:
             schema["default"] = default
 
 
-def _digest(name: str, json_schema: dict[str, Any]) -> str:
+def tool_digest(name: str, json_schema: dict[str, Any]) -> str:
+    """Return the digest of a tool of this name with these parameters: see `ToolSchema`."""
     content = {"name": name, "parameters": _without_descriptions(json_schema)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

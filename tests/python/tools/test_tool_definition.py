@@ -277,7 +277,7 @@ def test_callable_objects_and_partials_are_tools() -> None:
 
     square = define_tool(functools.partial(power, exponent=2))
     assert (square.name, square.description, square.is_async) == ("power", "Raise.", True)
-    assert square.parameters["properties"]["exponent"]["default"] == 2
+    assert list(square.parameters["properties"]) == ["base"]
 
 
 def test_the_schema_is_built_once_per_function() -> None:

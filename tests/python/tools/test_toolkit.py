@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import weakref
 from typing import Any
@@ -47,6 +48,16 @@ class Calculator(ToolKit):
 
     def helper(self) -> str:
         return "not a tool"
+
+
+class Account:
+    """Not a toolkit."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def send(self, to: str) -> str:
+        return f"{self.name} {to}"
 
 
 class Plain(ToolKit):
@@ -239,3 +250,113 @@ def test_a_plain_function_that_can_be_no_tool_is_refused_when_it_is_listed() -> 
 
     with pytest.raises(TypeError, match="values"):
         resolve_tools([spread])
+
+
+class Mail(ToolKit):
+    def __init__(self, account: str) -> None:
+        self.account = account
+
+    @tool(requires_confirmation=True)
+    def send(self, to: str) -> str:
+        """Send a mail."""
+        return f"{self.account} {to}"
+
+    @tool(name="count-mails")
+    def count(self) -> int:
+        return len(self.account)
+
+    @staticmethod
+    @tool
+    def ping() -> str:
+        return "pong"
+
+
+def test_two_instances_of_a_toolkit_stand_side_by_side_with_prefixes() -> None:
+    tools = resolve_tools([Mail("office").with_prefix("work"), Mail("flat").with_prefix("home"), Mail("spare")])
+    assert list(tools) == [
+        *("work_send", "work_count-mails", "work_ping"),
+        *("home_send", "home_count-mails", "home_ping"),
+        *("send", "count-mails", "ping"),
+    ]
+    assert [tools[name].function(to="ann") for name in ("work_send", "home_send", "send")] == [
+        "office ann",
+        "flat ann",
+        "spare ann",
+    ]
+    assert {tools[name].pause for name in ("work_send", "home_send", "send")} == {"confirmation"}
+    assert len({tools[name].digest for name in ("work_send", "home_send", "send")}) == 3
+
+
+def test_a_tool_with_a_prefix_has_the_digest_of_one_that_was_given_the_name() -> None:
+    @tool(name="work_send")
+    def send(to: str) -> str:
+        return to
+
+    assert resolve_tools([Mail("office").with_prefix("work")])["work_send"].digest == define_tool(send).digest
+
+
+def test_a_toolkit_with_a_prefix_may_be_listed_twice_and_its_schema_is_built_once() -> None:
+    mail = Mail("office")
+    tools = resolve_tools([mail.with_prefix("work"), mail.with_prefix("work")])
+    assert list(tools) == ["work_send", "work_count-mails", "work_ping"]
+    again = resolve_tools([mail.with_prefix("work"), Mail("flat").with_prefix("home")])
+    assert again["work_send"].parameters is tools["work_send"].parameters is again["home_send"].parameters
+
+
+def test_the_flow_tools_may_have_a_prefix() -> None:
+    [definition] = resolve_tools([UserControlFlowTools().with_prefix("ask")]).values()
+    assert definition.name == "ask_get_user_input"
+    assert definition.dynamic_user_input
+
+
+@pytest.mark.parametrize(
+    ("prefix", "problem"),
+    [
+        ("a b", "'a b_send' can't be a tool's name.*another prefix than 'a b'"),
+        ("büro", "another prefix than 'büro'"),
+        ("x" * 60, "up to 64 letters"),
+        ("", "must not be empty"),
+    ],
+)
+def test_a_prefix_that_makes_unusable_names_is_refused_at_once(prefix: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Mail("office").with_prefix(prefix)
+
+
+@pytest.mark.parametrize("prefix", [None, 5, b"work"])
+def test_a_prefix_is_text(prefix: Any) -> None:
+    with pytest.raises(TypeError, match="must be a str"):
+        Mail("office").with_prefix(prefix)
+
+
+def same_name(number: int) -> Any:
+    @tool
+    def work() -> int:
+        return number
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("tools", "advice"),
+    [
+        ([Mail("office"), Mail("flat")], r"tools=\[Mail\(\.\.\.\)\.with_prefix\(\"other\"\)\]"),
+        ([Mail("office").send, Mail("flat").send], "with_prefix"),
+        ([Mail("office").with_prefix("x"), Mail("flat").with_prefix("x")], "a prefix of its own"),
+        ([Mail("office"), tool(name="send")(lambda: 1)], "with_prefix"),
+        ([same_name(1), same_name(2)], r"rename one with @tool\(name=\.\.\.\)"),
+        ([functools.partial(same_name(1)), functools.partial(same_name(2))], r"functools\.partial\(\.\.\.\)"),
+        ([Account("office").send, Account("flat").send], r"functools\.partial\(\.\.\.\)"),
+    ],
+)
+def test_a_name_that_is_there_twice_comes_with_a_remedy_that_works(tools: list[Any], advice: str) -> None:
+    with pytest.raises(ValueError, match=advice):
+        resolve_tools(tools)
+
+
+def test_the_remedies_work() -> None:
+    office, flat = Account("office"), Account("flat")
+    other = tool(name="other")(functools.partial(flat.send))
+    tools = resolve_tools([office.send, other])
+    assert [tools[name].function(to="ann") for name in ("send", "other")] == ["office ann", "flat ann"]
+    assert list(resolve_tools([Mail("office"), Mail("flat").with_prefix("other")]))[0::3] == ["send", "other_send"]
