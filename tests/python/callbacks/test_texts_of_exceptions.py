@@ -15,8 +15,10 @@ from haltpoint import (
     Agent,
     FunctionModel,
     ModelError,
+    ModelReply,
     ScriptedModel,
     SqliteDatabase,
+    ToolCall,
     Unknown,
     cancel_run,
     current_tool_call,
@@ -264,6 +266,25 @@ def test_a_failure_of_a_model_may_hold_any_facts(db: SqliteDatabase) -> None:
     agent = Agent(ScriptedModel([ModelError("odd", **odd)]), db=db)
     with pytest.raises(ModelError) as caught:
         agent.do("Answer.")
+    assert db.run(str(caught.value.run_id)).is_error
+
+
+@pytest.mark.parametrize("error", [LookupError("gone"), SystemExit(3), GeneratorExit("out")])
+def test_a_reply_may_hold_what_can_not_be_read(db: SqliteDatabase, error: BaseException) -> None:
+    class Unreadable(dict[str, Any]):
+        def __iter__(self) -> Any:
+            raise error
+
+    @tool
+    def act(number: int) -> str:
+        """Act."""
+        return "acted"
+
+    reply = ModelReply(tool_calls=[ToolCall("act", {"number": Unreadable(one=1)})])
+    agent = Agent(ScriptedModel([reply]), db=db, tools=[act])
+    with pytest.raises(ModelError) as caught:
+        agent.do("Act.")
+    assert type(error).__name__ in str(caught.value)
     assert db.run(str(caught.value.run_id)).is_error
 
 
