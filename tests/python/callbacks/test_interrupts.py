@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_ctrl_c_waits_for_a_plain_tool(tmp_path: Path, form: str) -> None:
     assert finished.told[2:4] == [{"interrupted": "CANCELLED"}, "fine"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+# Before Python 3.11 the second one ends `asyncio.run` without a word to its tasks.
+@pytest.mark.parametrize("form", FORMS if sys.version_info >= (3, 11) else FORMS[:1])
 def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path, form: str) -> None:
     with Program(PROGRAM, form, str(tmp_path / "runs.db"), "wait", cwd=tmp_path) as program:
         program.hear()
