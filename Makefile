@@ -84,8 +84,8 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
 
-soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions
-	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability
+soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds
+	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks
 
 fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_

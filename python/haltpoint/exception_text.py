@@ -37,9 +37,9 @@ def message_of(error: BaseException) -> str:
 def traceback_text(error: BaseException) -> str:
     """Return the traceback, with all causes, for people who debug."""
     try:
-        return storable("".join(traceback.format_exception(type(error), error, error.__traceback__))).rstrip()
+        return storable("".join(traceback.format_exception(error))).rstrip()
     except BaseException:  # noqa: BLE001 - see above: then without the texts
-        frames = "".join(traceback.format_tb(error.__traceback__))
+        frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
         return storable(f"Traceback (most recent call last):\n{frames}{_headline(error)}")
 
 
@@ -77,7 +77,7 @@ def _causes(error: BaseException) -> list[BaseException]:
     # Groups are known by what they hold: before Python 3.11 they come from a library.
     members = _attribute(error, "exceptions")
     found = list(cast("tuple[object, ...]", members)) if isinstance(members, (tuple, list)) else []
-    return [cause for cause in (*found, error.__cause__) if isinstance(cause, BaseException)]
+    return [cause for cause in (*found, _attribute(error, "__cause__")) if isinstance(cause, BaseException)]
 
 
 def _attribute(error: BaseException, name: str) -> Any:

@@ -33,6 +33,7 @@ __all__ = [
     "InvalidResolutionError",
     "LeaseLostError",
     "ModelError",
+    "NestedRunError",
     "NotificationWarning",
     "RequirementConflictError",
     "RequirementExpiredError",
@@ -315,6 +316,20 @@ class _ToolError(HaltpointError):
         self.tool_name = tool_name
 
 
+class NestedRunError(HaltpointError, RuntimeError):
+    """A tool asked an agent for the content of a run that is paused or cancelled; the message says how to go on.
+
+    `run_id` is that run's, not the one that the tool was called by.
+
+    Attributes:
+        status: the status of that run, such as "PAUSED".
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, status: str | None = None) -> None:
+        super().__init__(message, run_id=run_id)
+        self.status = status
+
+
 class ToolInDoubtError(HaltpointError, RuntimeError):
     """The run stopped because the outcome of a tool call is unknown, as `on_in_doubt="fail"` asks for."""
 
@@ -374,6 +389,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     ModelError,
     InvalidOutputError,
     ToolCallLimitError,
+    NestedRunError,
     ToolInDoubtError,
     RunSetAsideError,
     ToolNotAvailableError,

@@ -28,7 +28,7 @@ def log_failure(log: logging.Logger, what: str, error: BaseException, *, level: 
     """
     if not log.isEnabledFor(level):
         return
-    about = (type(error), error, error.__traceback__)
+    about = (type(error), error, getattr(error, "__traceback__", None))
     record = log.makeRecord(log.name, level, __file__, 0, "%s: %s", (what, exception_text(error)), about)
     # Written here, since handlers do not expect that an exception's own text fails.
     record.exc_text = traceback_text(error)

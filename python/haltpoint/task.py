@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from weakref import WeakValueDictionary
 
 from haltpoint.forking import no_fork
+from haltpoint.generics import OutputT_co
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from typing_extensions import TypeVar
 
     from haltpoint.run.agent.content import RunContent
     from haltpoint.run.agent.output import AgentRunOutput
 
-    ResponseFormat: TypeAlias = type[str | BaseModel]
+    _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 __all__ = ["Task", "known_format", "response_format_data"]
 
@@ -26,8 +28,11 @@ __all__ = ["Task", "known_format", "response_format_data"]
 _FORMATS: WeakValueDictionary[tuple[str, str], type[Any]] = WeakValueDictionary()
 
 
-class Task:
+class Task(Generic[OutputT_co]):
     """A task for an agent, and the state of its latest run.
+
+    To type checkers `Task` is one that is answered in text; with `response_format=Report` it is a `Task[Report]`, and
+    `Task[Any]` stands for all.
 
     Args:
         description: what to do, in words for the model.
@@ -39,17 +44,37 @@ class Task:
         TypeError: an argument is of another type; the message says which.
     """
 
+    @overload
+    def __init__(
+        self: Task[str],
+        description: str,
+        *,
+        tools: Iterable[Any] | None = None,
+        response_format: type[str] = str,
+        context: Any = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Task[_ModelT],
+        description: str,
+        *,
+        tools: Iterable[Any] | None = None,
+        response_format: type[_ModelT],
+        context: Any = None,
+    ) -> None: ...
+
     def __init__(
         self,
         description: str,
         *,
         tools: Iterable[Any] | None = None,
-        response_format: ResponseFormat = str,
+        response_format: type[Any] = str,
         context: Any = None,
     ) -> None:
         self.description = _checked_description(description)
         self.tools = _checked_tools(tools)
-        self.response_format: ResponseFormat = _checked_format(response_format)
+        self.response_format: type[OutputT_co] = _checked_format(response_format)
         self.context = context
         self.context_text()  # Data without a text form is refused here, not when a run is under way.
         self._run_id: str | None = None
@@ -99,9 +124,10 @@ class Task:
         return self._status is RunStatus.completed
 
     @property
-    def response(self) -> Any:
+    def response(self) -> OutputT_co | None:
         """The run's output: text, or an instance of `response_format`; None before it is completed."""
-        return None if self._content is None else self._content.output
+        answer: OutputT_co | None = None if self._content is None else self._content.output
+        return answer
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
@@ -131,14 +157,15 @@ class Task:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], output: AgentRunOutput | None = None) -> Task:
+    def from_dict(cls, data: Mapping[str, Any], output: AgentRunOutput[Any] | None = None) -> Task[Any]:
         """Return a task of the words that `to_dict` wrote down; tools and classes are not part of data.
 
         Args:
             data: what `to_dict` returns.
             output: the run to show the state of.
         """
-        task = cls(data["description"], context=data.get("context"))
+        kind = cast("type[Task[str]]", cls)
+        task = kind(data["description"], context=data.get("context"))
         task._format_data = deepcopy(data.get("response_format"))
         if output is not None:
             task._update(output)
@@ -159,7 +186,7 @@ class Task:
         self._status = RunStatus.running
         self._content = None
 
-    def _update(self, output: AgentRunOutput) -> None:
+    def _update(self, output: AgentRunOutput[Any]) -> None:
         """Show the state of a run that has stopped."""
         self._run_id = output.run_id
         self._status = output.status
@@ -186,7 +213,7 @@ def _checked_tools(tools: Any) -> list[Any]:
     raise TypeError(f"Task(tools=...) must be a list of tools, got {kind}")
 
 
-def _checked_format(response_format: Any) -> ResponseFormat:
+def _checked_format(response_format: Any) -> type[Any]:
     # Known by its method, so that pydantic is not loaded for tasks that are answered in text.
     if response_format is str or (isinstance(response_format, type) and hasattr(response_format, "model_json_schema")):
         if response_format is not str:

@@ -14,7 +14,6 @@ use crate::{Text, Timestamp};
 use super::conversation::{assistant_message, opening_message};
 use super::requirement::{Decided, Requirement};
 use super::state::{Call, CallState, Cancellation, LiveOnly, Outcome, Reconciled, Run, Step};
-use super::wording::HANDED_BACK;
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +163,6 @@ impl Run {
     fn fold_continued(&mut self, continued: &RunContinued, at: Timestamp) {
         // Whoever stops in good order leaves another status: this one ended in the middle.
         let was_orphaned = self.status == RunStatus::Running;
-        let interruption = (self.status == RunStatus::Queued).then(|| Text::from(HANDED_BACK));
         self.recoveries = if was_orphaned { self.recoveries + 1 } else { 0 };
         self.handing_back = LiveOnly(false);
         self.status = RunStatus::Running;
@@ -179,7 +177,7 @@ impl Run {
         self.refusals = 0;
         self.awaiting_model = LiveOnly(false);
         for place in self.turn_start..self.calls.len() {
-            self.put_in_doubt(place, interruption.as_ref());
+            self.put_in_doubt(place, None);
             if matches!(self.calls[place].state, CallState::InDoubt { .. }) {
                 // What the tool could not tell the last time, it may know by now.
                 self.calls[place].reconciled = None;

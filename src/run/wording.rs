@@ -3,9 +3,6 @@
 use crate::Text;
 use crate::journal::{Entry, Failure, FailureKind, RunFailed};
 
-/// What people are told of a call that still ran when a worker gave its run back.
-pub(super) const HANDED_BACK: &str = "the worker stopped";
-
 /// What the model is told of a call about which nobody answered.
 pub(super) const UNANSWERED: &str = "Nobody answered in time; this call was not run.";
 

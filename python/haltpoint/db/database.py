@@ -96,7 +96,7 @@ class Database(ApprovalMemory):
         """
         return _engine.WorkQueue(self.native).requeue(run_id, by)
 
-    def run(self, run_id: str) -> AgentRunOutput:
+    def run(self, run_id: str) -> AgentRunOutput[Any]:
         """Return a run as it stands on disk; no agent's code is needed for it.
 
         Raises:
@@ -117,7 +117,7 @@ class Database(ApprovalMemory):
         limit: int = 100,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
-    ) -> list[AgentRunOutput]:
+    ) -> list[AgentRunOutput[Any]]:
         """Return runs, newest first.
 
         Args:
@@ -208,11 +208,11 @@ class Database(ApprovalMemory):
         """
         return self.native.data_version()
 
-    async def run_async(self, run_id: str) -> AgentRunOutput:
+    async def run_async(self, run_id: str) -> AgentRunOutput[Any]:
         """Do what `run` does without holding up the event loop."""
         return await in_thread(lambda: self.run(run_id))
 
-    async def runs_async(self, **conditions: Any) -> list[AgentRunOutput]:
+    async def runs_async(self, **conditions: Any) -> list[AgentRunOutput[Any]]:
         """Do what `runs` does, with the same arguments, without holding up the event loop."""
         return await in_thread(lambda: self.runs(**conditions))
 

@@ -68,7 +68,7 @@ def checked_run_id(run_id: object) -> str:
     raise TypeError(f"run_id must be a str such as output.run_id, got {run_id!r}")
 
 
-def fresh_task(task: object) -> Task:
+def fresh_task(task: object) -> Task[Any]:
     """Return `task`, which must be a Task without a run that waits to be continued.
 
     Raises:
@@ -77,10 +77,11 @@ def fresh_task(task: object) -> Task:
     """
     if not isinstance(task, Task):
         raise TypeError(f"task must be a Task, a str or a list of them, got {task!r}")
-    if task.status is not None and not task.is_completed:
+    given: Task[Any] = cast("Any", task)
+    if given.status is not None and not given.is_completed:
         raise UnfinishedRunError(
-            f"the task has run {task.run_id}, which is {task.status.value}: continue it with "
+            f"the task has run {given.run_id}, which is {given.status.value}: continue it with "
             "continue_run_async(task=task), or make a new Task to start over",
-            run_id=task.run_id,
+            run_id=given.run_id,
         )
-    return task
+    return given

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import os
 import threading
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from haltpoint.driving.calling_thread import CallingThread
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["run_blocking"]
 
 _Result = TypeVar("_Result")
+
+# How long it may take to write that a run was stopped, in seconds.
+_LONGEST_WRITE = 2.0
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -40,7 +43,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
     While it waits, the thread calls the plain functions that the coroutine calls back. An exception in the waiting
     thread (Ctrl-C) cancels the coroutine, waits until that has been dealt with, and then goes on; a second one waits
-    for nothing.
+    for the disk alone.
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
@@ -65,6 +68,8 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
             caller.serve(is_over)
         except BaseException:
             loop.call_soon_threadsafe(submitted.cancel)
+            # What is left to wait for is the disk.
+            wait([submitted.outcome], timeout=_LONGEST_WRITE)
             raise
         raise
     finally:

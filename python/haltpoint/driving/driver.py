@@ -21,6 +21,7 @@ from haltpoint.driving.planning import ACCEPTED, PlannedCall, PlannedReply, plan
 from haltpoint.driving.recalling import with_approvals
 from haltpoint.driving.reconciler import reconcile
 from haltpoint.driving.running_call import RunningCall
+from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
@@ -94,7 +95,7 @@ class RunDriver:
         """Drive until the run stops; then its status says why.
 
         When the awaiting task is cancelled, the run is: async tools are cancelled, plain ones are waited for, and
-        what they return is kept. A second cancellation waits for nothing any more; calls that still run are in doubt
+        what they return is kept. A second cancellation waits for the disk alone; calls that still run are in doubt
         then. One that is repeated in each turn of the loop, as anyio does it, is one.
 
         Args:
@@ -208,6 +209,8 @@ class RunDriver:
             await outlast(self._stopped)
         except asyncio.CancelledError:
             self.abandon()
+            # What is left to wait for is the disk.
+            await outlast(self._stopped)
             raise
         self._stopped.result()
 
@@ -348,7 +351,10 @@ class RunDriver:
         options = self._options
         verdict = ACCEPTED
         if not reply.tool_calls and options.response_format is not str:
-            verdict = judge(reply.text, options.response_format, self._session.refusals)
+            # In a thread: its validators are other people's code.
+            verdict = await in_thread(
+                functools.partial(judge, reply.text, options.response_format, self._session.refusals)
+            )
         duration = _micros_since(started)
         planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
         return await with_approvals(planned, self._session)

@@ -10,23 +10,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-__all__ = ["finished", "outlast"]
+__all__ = ["outlast"]
 
 # Whoever repeats a cancellation does so in each turn of the loop.
 _TURNS_OF_REST = 3
-
-
-async def finished(ending: asyncio.Future[Any]) -> None:
-    """Wait until `ending` is done. It goes on when the waiting task is cancelled, and is waited for all the same.
-
-    Raises:
-        asyncio.CancelledError: the task was cancelled; at once where it was cancelled twice.
-    """
-    try:
-        await asyncio.shield(ending)
-    except asyncio.CancelledError:
-        await outlast(ending)
-        raise
 
 
 async def outlast(ending: asyncio.Future[Any]) -> None:

@@ -52,16 +52,19 @@ async def ask(
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
         KeyboardInterrupt: the model raised it: the program is to stop.
     """
-    attempt = 1
+    attempt, task = 1, this_task()
     while True:
         try:
             return await accept(await _reply(model, request, is_awaited), attempt)
         except ModelError as error:
             failure = error
-        except HaltpointError:
+        except (HaltpointError, asyncio.CancelledError, KeyboardInterrupt):
             # Not the provider's doing: asking again would not mend it.
             raise
-        except Exception as error:  # noqa: BLE001 - a reply may hold objects that fail with anything when they are read
+        except BaseException as error:
+            # A reply may hold objects that fail with anything when they are read.
+            if is_taken_apart(error, task):
+                raise
             failure = _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:
             raise failure

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint.driving.lasting_wait import finished
+from haltpoint.driving.lasting_wait import outlast
 from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import TimeLimitPassedError
 from haltpoint.driving.user_code import answer_of
@@ -46,7 +46,7 @@ class Listeners(NamedTuple):
         on_event: called with each event of each run that is driven here.
     """
 
-    on_pause: Callable[[AgentRunOutput], Any] | None = None
+    on_pause: Callable[[AgentRunOutput[Any]], Any] | None = None
     on_event: Callable[[RunEvent], Any] | None = None
 
     async def paused(self, output: AgentRunOutput, limit: TimeLimit) -> None:
@@ -113,18 +113,29 @@ async def observed(
         yield observer.look
     finally:
         observer.end()
-        await finished(asyncio.ensure_future(_until_told(observer, telling, session, limit)))
+        await _finished(observer, asyncio.ensure_future(_until_told(observer, telling, session, limit)))
     if observer.interrupt is not None:
         raise observer.interrupt
 
 
+async def _finished(observer: _Observer, ending: asyncio.Task[None]) -> None:
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        observer.hurry.set_result(None)
+        await outlast(ending)
+        raise
+
+
 async def _until_told(observer: _Observer, telling: asyncio.Task[None], session: Session, limit: TimeLimit) -> None:
+    """Wait for the listener; from when it is in a hurry, only while that gets on with the events."""
     told = -1
     while not telling.done() and observer.told > told:
-        told = observer.told
-        is_over = session.status == RunStatus.cancelled or limit.has_passed
-        patience = _LONGEST_LISTENER if is_over else limit.rest()
-        await asyncio.wait({telling}, timeout=patience)
+        if observer.hurry.done() or session.status == RunStatus.cancelled or limit.has_passed:
+            told = observer.told
+            await asyncio.wait({telling}, timeout=_LONGEST_LISTENER)
+        else:
+            await asyncio.wait({telling, observer.hurry}, timeout=limit.rest(), return_when=asyncio.FIRST_COMPLETED)
     if not telling.done():
         telling.cancel()
         _warn(
@@ -152,6 +163,8 @@ class _Observer:
         self._untold: list[RunEvent] = []
         self._news = asyncio.Event()
         self._has_ended = False
+        # Done once the listener is no longer waited for as long as it likes.
+        self.hurry: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # How many events were told.
         self.told = 0
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.driving.confirmation_rules import RuleAnswer, ask_rule
+from haltpoint.driving.threads import in_thread
+from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.forking import no_fork
-from haltpoint.tools.arguments import check_arguments
+from haltpoint.tools.arguments import CheckedArguments, check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -112,12 +115,12 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = check_arguments(definition, call.args)
+        arguments = await _checked(definition, call.args)
         answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
         asks = definition.pause if answer is None or answer.ask else None
-        shown = _shown(definition, arguments.data, asks)
+        shown = await _shown(definition, arguments.data, asks)
     except ToolArgumentsError as error:
-        return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
+        return _described(definition, call_id, _sendable(call.args), refused=message_of(error))
     return _described(
         definition,
         call_id,
@@ -130,13 +133,21 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
     )
 
 
-def _shown(definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None) -> ShownArguments | None:
+async def _checked(definition: ToolDefinition, args: Mapping[str, Any] | str) -> CheckedArguments:
+    check = functools.partial(check_arguments, definition, args)
+    return await in_thread(check) if definition.calls_foreign_code else check()
+
+
+async def _shown(
+    definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None
+) -> ShownArguments | None:
     """What people are shown of the arguments; None for a call that nobody is asked about."""
     if asks is None or definition.dynamic_user_input:
         return None
     with no_fork:
         from haltpoint.tools.shown_arguments import shown_arguments
-    return shown_arguments(definition, arguments)
+    show = functools.partial(shown_arguments, definition, arguments)
+    return await in_thread(show) if definition.calls_foreign_code else show()
 
 
 def _shown_text(shown: ShownArguments, arguments: Mapping[str, Any]) -> str | None:

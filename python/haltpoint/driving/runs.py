@@ -26,8 +26,10 @@ from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
 from haltpoint.driving.toolbox import check_ready, offered_tools, tool_specs, tools_at_hand
+from haltpoint.exception_text import message_of
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
+from haltpoint.logs import logger
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
 from haltpoint.task import Task, known_format, response_format_data
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["continue_run", "first_entry", "recalled", "start_run"]
 
 _FORMAT = 1
+
+_log = logger("runs")
 _STILL_PAUSED = "still waits for a decision"
 
 
@@ -219,9 +223,7 @@ async def _ask_handlers(
     for requirement in list(output.requirements):
         if requirement.decision is not None or requirement.is_expired or requirement.id in undecided:
             continue
-        await _ask_until_decided(call, output, requirement, tools, known)
-        # Not only by a draft committed here: the handler may have awaited the requirement itself.
-        if requirement.decision is not None:
+        if await _is_decided_by_handlers(call, output, requirement, tools, known):
             decided += 1
         else:
             undecided.add(requirement.id)
@@ -230,19 +232,21 @@ async def _ask_handlers(
     return decided
 
 
-async def _ask_until_decided(
+async def _is_decided_by_handlers(
     call: Call,
     output: AgentRunOutput,
     requirement: RunRequirement,
     tools: Mapping[str, ToolDefinition],
     known: Snapshot | None,
-) -> None:
+) -> bool:
     """Ask about a requirement; where it takes several approvals, again after each one."""
     approvals = -1
     while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
         await _ask(call, output, requirement)
         await commit_drafts(call.database, output, [requirement], tools, known)
+    # Not only by a draft committed here: the handler may have awaited the requirement itself.
+    return requirement.decision is not None
 
 
 async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement) -> None:
@@ -272,6 +276,7 @@ async def _take_up(
         opened: Session | Snapshot = await bridge.wait(_opening(call, run_id, snapshot))
         if isinstance(opened, Snapshot):
             return _handed_out(call, _output(call, task, opened), {}, task)
+        _log_take_up(run_id, opened.status)
         if opened.status == RunStatus.cancelled and not known.is_cancelled:
             # Meanwhile, and whoever did it was told that it holds.
             ended = opened.snapshot()
@@ -293,6 +298,13 @@ async def _take_up(
             lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
             allow_changed_tools=allow_changed_tools,
         )
+
+
+def _log_take_up(run_id: str, status: str) -> None:
+    if status == RunStatus.running:
+        _log.warning("took over run %s, whose driver ended without giving it back", run_id)
+    else:
+        _log.info("took up run %s, which was %s", run_id, status)
 
 
 def _opening(call: Call, run_id: str, known: Snapshot | None) -> int:
@@ -324,6 +336,7 @@ async def _drive(
                 await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
+        _log.warning("run %s is no longer driven here: %s", session.run_id, message_of(error))
         raise
     finally:
         snapshot = session.snapshot()

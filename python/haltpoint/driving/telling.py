@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Any, cast
 
-from haltpoint.exceptions import RunNotCompletedWarning
+from haltpoint.exceptions import NestedRunError, RunNotCompletedWarning
 from haltpoint.run.agent.output import AgentRunOutput
+from haltpoint.tools.context import in_tool_call
 
 __all__ = ["print_result", "print_trace", "warn_not_completed"]
 
 
 def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
-    """Warn a caller who asked for content alone that there is none yet, and say how to go on."""
+    """Warn a caller who asked for content alone that there is none yet, and say how to go on.
+
+    Raises:
+        NestedRunError: the caller is a tool: it would give its own run a result that is none.
+    """
+    if in_tool_call():
+        raise _nested_error(output, has_file=has_file)
     how = (
         f"resolve its requirements ({output.pause_reason}) and continue it with"
         if output.is_paused
@@ -30,10 +37,31 @@ def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
     )
 
 
+def _nested_error(output: AgentRunOutput, *, has_file: bool) -> NestedRunError:
+    waiting = "; ".join(f"{item.tool_execution.tool_name} ({item.id})" for item in output.active_requirements)
+    state = f"paused ({output.pause_reason}: {waiting})" if output.is_paused else output.status.value.lower()
+    advice = (
+        f"Resolve what it waits for and continue it with continue_run(run_id={output.run_id!r})"
+        if output.is_paused
+        else f"Continue it with continue_run(run_id={output.run_id!r})"
+    )
+    where = "" if has_file else "; for that its agent needs a SqliteDatabase, since its memory ends with this process"
+    return NestedRunError(
+        f"run {output.run_id}, which this tool started or continued, is {state} and has no output yet. "
+        f"{advice}{where}. A tool that can use an unfinished run asks for it with return_output=True.",
+        run_id=output.run_id,
+        status=output.status.value,
+    )
+
+
 def print_result(result: object) -> None:
     """Print a run's content to standard output."""
-    shown: Any = result.output if isinstance(result, AgentRunOutput) and result.is_complete else result
+    shown = _content(cast("Any", result)) if isinstance(result, AgentRunOutput) else result
     sys.stdout.write(f"{shown}\n")
+
+
+def _content(output: AgentRunOutput[Any]) -> object:
+    return output.output if output.is_complete else output
 
 
 def print_trace(line: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import os
 import threading
 from collections import deque
@@ -61,7 +60,8 @@ class PlainCall(Generic[_Result]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[_Result] = self.loop.create_future()
         self.has_begun = False
-        self._function = functools.partial(contextvars.copy_context().run, function)
+        self._function = function
+        self._context = contextvars.copy_context()
 
     def outcome(self) -> tuple[Any, BaseException | None] | None:
         """Call the function; return what it returned and what it raised, or None where it was given up before."""
@@ -69,7 +69,7 @@ class PlainCall(Generic[_Result]):
             return None
         self.has_begun = True
         try:
-            return self._function(), None
+            return self._context.run(self._function), None
         except StopIteration as error:
             # No future carries one: it would end whoever awaits it in silence.
             failure = RuntimeError("the function raised StopIteration")

@@ -67,6 +67,7 @@ class TimeLimit:
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE)
             raise TimeLimitPassedError
+        result: _Result
         result, error = task.result()
         if error is not None:
             raise error

@@ -19,8 +19,9 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
 
     Args:
         run_id: the run.
-        interrupt: cancel running async tools for real. What a tool had done by then is unknown: unless it declares
-            that it may be repeated, continuing the run asks what became of the call.
+        interrupt: cancel running async tools for real, and wait no longer than 5 seconds for any tool to end. What a
+            tool had done by then is unknown: unless it declares that it may be repeated, continuing the run asks what
+            became of the call.
 
     Returns:
         True when the run ends cancelled, or has; False when no running or paused run has this id, also where the run's

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 
-__all__ = ["ToolCallContext", "current_tool_call", "tool_call_scope"]
+__all__ = ["ToolCallContext", "current_tool_call", "in_tool_call", "tool_call_scope"]
 
 
 class _Flag:
@@ -69,6 +69,11 @@ def current_tool_call() -> ToolCallContext:
             "in a thread that the tool starts itself, run the code with contextvars.copy_context().run(...)"
         )
     return context
+
+
+def in_tool_call() -> bool:
+    """Whether the calling code is answering a tool call."""
+    return _CURRENT_CALL.get(None) is not None
 
 
 def tool_call_scope(context: ToolCallContext) -> AbstractContextManager[ToolCallContext]:

@@ -20,6 +20,7 @@ from .callables import (
     qualified_name,
     tool_name,
 )
+from .foreign_code import calls_foreign_code
 
 if TYPE_CHECKING:
     from .options import OnExpiry, PauseKind, ToolOptions
@@ -61,6 +62,7 @@ class ToolDefinition:
         qualname: its dotted name in that module.
         digest: SHA-256 of name and parameters, in hexadecimal; the same in every process.
         inputs: the parameters one by one, in the order of the signature.
+        calls_foreign_code: whether checking the arguments calls functions of their types, which may take their time.
     """
 
     name: str
@@ -88,6 +90,7 @@ class ToolDefinition:
     qualname: str
     digest: str
     inputs: tuple[ToolParameter, ...] = field(repr=False)
+    calls_foreign_code: bool = field(default=False, repr=False)
 
     @property
     def repeatable(self) -> bool:
@@ -240,6 +243,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         qualname=qualified_name(function),
         digest=schema.digest,
         inputs=schema.parameters,
+        calls_foreign_code=calls_foreign_code(schema.parameters),
     )
 
 

@@ -43,6 +43,7 @@ SAMPLES: dict[str, Any] = {
     "tool_name": "charge",
     "key_id": "0011223344556677",
     "given_key_id": "8899aabbccddeeff",
+    "status": "PAUSED",
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -61,6 +62,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "ModelError": RuntimeError,
     "InvalidOutputError": ValueError,
     "ToolCallLimitError": RuntimeError,
+    "NestedRunError": RuntimeError,
     "ToolNotAvailableError": LookupError,
     "ToolChangedError": LookupError,
     "ToolArgumentsError": ValueError,
