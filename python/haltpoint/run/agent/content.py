@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.copying import deep_twin, is_named
 from haltpoint.exceptions import InvalidOutputError
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.tools.tools import ToolExecution
+from haltpoint.task import known_format
 
 if TYPE_CHECKING:
     from haltpoint.run.agent.view import RunView
@@ -60,6 +62,26 @@ class RunContent:
             if requirement.decision is None
         }
         return [waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self.view.items("tools")]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunContent:
+        return deep_twin(self, memo, vars(self), {"_waiter": None})
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As data: awaiting one of the requirements would need the database.
+        state = {**vars(self), "_waiter": None}
+        if not is_named(self._response_format):
+            state["_response_format"] = {
+                "module": self._response_format.__module__,
+                "name": self._response_format.__name__,
+            }
+            state.pop("output", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        kept = state["_response_format"]
+        # The answer of a class that is not known here is plain JSON data.
+        self._response_format = (known_format(kept) or str) if isinstance(kept, dict) else kept
 
     def _validated(self, output: Any) -> Any:
         try:
