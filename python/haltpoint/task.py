@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
-__all__ = ["Task", "known_format", "response_format_data"]
+__all__ = ["Task", "format_or_text", "known_format", "response_format_data"]
 
 # Response formats that tasks of this process have used, by module and name: a run that is continued finds its own
 # again here, without anything being imported for it.
@@ -224,7 +224,7 @@ class Task(Generic[OutputT_co]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if state["response_format"] is None:
-            self.response_format = known_format(state["_format_data"]) or str
+            self.response_format = format_or_text(state["_format_data"])
 
     # For the agent
 
@@ -249,6 +249,11 @@ def known_format(data: Mapping[str, Any]) -> Any:
 
 def _tool_name(item: object) -> str:
     return str(getattr(item, "__qualname__", type(item).__qualname__))
+
+
+def format_or_text(data: Mapping[str, Any]) -> Any:
+    """Return what `known_format` does, or `str`."""
+    return known_format(data) or str
 
 
 def _checked_description(description: object) -> str:

@@ -9,7 +9,7 @@ from haltpoint.exceptions import InvalidOutputError
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.tools.tools import ToolExecution
-from haltpoint.task import known_format
+from haltpoint.task import format_or_text
 
 if TYPE_CHECKING:
     from haltpoint.run.agent.view import RunView
@@ -70,18 +70,16 @@ class RunContent:
         # As data: awaiting one of the requirements would need the database.
         state = {**vars(self), "_waiter": None}
         if not is_named(self._response_format):
-            state["_response_format"] = {
-                "module": self._response_format.__module__,
-                "name": self._response_format.__name__,
-            }
+            named = {"module": self._response_format.__module__, "name": self._response_format.__name__}
+            state.update(_response_format=None, _format_name=named)
             state.pop("output", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        kept = state["_response_format"]
-        # The answer of a class that is not known here is plain JSON data.
-        self._response_format = (known_format(kept) or str) if isinstance(kept, dict) else kept
+        if state["_response_format"] is None:
+            # The answer of a class that is not known here is plain JSON data.
+            self._response_format = format_or_text(state["_format_name"])
 
     def _validated(self, output: Any) -> Any:
         try:
