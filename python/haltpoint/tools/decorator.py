@@ -88,20 +88,6 @@ def tool(function: Any = None, /, **options: Any) -> Any:
     return decorate
 
 
-def _signature() -> inspect.Signature:
-    """What `tool` takes, for `help` and editors that read it from the running program."""
-    function = inspect.Parameter("function", inspect.Parameter.POSITIONAL_ONLY, default=None)
-    options = [
-        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
-        for option in fields(ToolOptions)
-        if option.name in _OPTION_NAMES
-    ]
-    return inspect.Signature([function, *options])
-
-
-vars(tool)["__signature__"] = _signature()
-
-
 def mark_tool(function: _Function, options: ToolOptions) -> _Function:
     """Attach `options` to `function` and register it; return the same object.
 
@@ -130,3 +116,17 @@ def _decorated_function(function: object) -> AnyFunction:
             f"{function.__qualname__} and hand an instance to the agent"
         )
     return cast("AnyFunction", function)
+
+
+def _signature() -> inspect.Signature:
+    """What `tool` takes, for `help` and editors that read it from the running program."""
+    function = inspect.Parameter("function", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    options = [
+        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
+        for option in fields(ToolOptions)
+        if option.name in _OPTION_NAMES
+    ]
+    return inspect.Signature([function, *options])
+
+
+vars(tool)["__signature__"] = _signature()

@@ -34,6 +34,24 @@ class RunContent:
         self._response_format = response_format
         self._waiter = waiter
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunContent:
+        return deep_twin(self, memo, vars(self), {"_waiter": None})
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As data: awaiting one of the requirements would need the database.
+        state = {**vars(self), "_waiter": None}
+        if not is_named(self._response_format):
+            named = {"module": self._response_format.__module__, "name": self._response_format.__name__}
+            state.update(_response_format=None, _format_name=named)
+            state.pop("output", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["_response_format"] is None:
+            # The answer of a class that is not known here is plain JSON data.
+            self._response_format = format_or_text(state["_format_name"])
+
     @cached_property
     def output(self) -> Any:
         """The answer, None before the run is completed.
@@ -62,24 +80,6 @@ class RunContent:
             if requirement.decision is None
         }
         return [waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self.view.items("tools")]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> RunContent:
-        return deep_twin(self, memo, vars(self), {"_waiter": None})
-
-    def __getstate__(self) -> dict[str, Any]:
-        # As data: awaiting one of the requirements would need the database.
-        state = {**vars(self), "_waiter": None}
-        if not is_named(self._response_format):
-            named = {"module": self._response_format.__module__, "name": self._response_format.__name__}
-            state.update(_response_format=None, _format_name=named)
-            state.pop("output", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if state["_response_format"] is None:
-            # The answer of a class that is not known here is plain JSON data.
-            self._response_format = format_or_text(state["_format_name"])
 
     def _validated(self, output: Any) -> Any:
         try:
