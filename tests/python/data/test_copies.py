@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import multiprocessing
 import pickle
 from collections.abc import Callable, Iterator
@@ -15,9 +14,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-import haltpoint.command_line
-import haltpoint.inbox
-import haltpoint.working
 from haltpoint import (
     Agent,
     AgentRunOutput,
@@ -272,33 +268,6 @@ def test_what_a_database_tells_is_equal_to_its_copies(db: SqliteDatabase, duplic
     agent.continue_run(run_id=output.run_id)
     for fact in (*db.audit(output.run_id), *db.remembered(), db.verify(output.run_id)):
         assert duplicate(fact) == fact
-
-
-def test_every_exception_of_the_package_can_be_pickled() -> None:
-    for module in (haltpoint.command_line, haltpoint.inbox, haltpoint.working):
-        assert inspect.ismodule(module)
-    kinds = list(exceptions_below(BaseException))
-    assert len(kinds) > 25
-    for kind in kinds:
-        error = sample(kind)
-        twin = pickled(error)
-        assert (type(twin), str(twin), vars(twin)) == (kind, str(error), vars(error)), kind
-
-
-def sample(kind: type[Any]) -> BaseException:
-    if not inspect.isfunction(kind.__init__):
-        return kind("what happened")
-    parameters = inspect.signature(kind).parameters.values()
-    given = {item.name: 1 if "int" in str(item.annotation) else "x" for item in parameters}
-    positional = [given.pop(item.name) for item in parameters if item.kind is not item.KEYWORD_ONLY]
-    return kind(*positional, **given)
-
-
-def exceptions_below(kind: type[BaseException]) -> Iterator[type[Any]]:
-    for below in type.__subclasses__(kind):
-        if below.__module__.startswith("haltpoint"):
-            yield below
-        yield from exceptions_below(below)
 
 
 # Other processes
