@@ -75,7 +75,7 @@ class Task(Generic[OutputT_co]):
         response_format: type[Any] = str,
         context: Any = None,
     ) -> None:
-        self.description = _checked_description(description)
+        self.description: str = _checked_description(description)
         self._tools = _checked_tools(tools)
         # Names of tools that could not come along when the task was pickled.
         self._left_behind: tuple[str, ...] = ()

@@ -399,7 +399,7 @@ class SqliteDatabase(Database):
     ) -> None:
         if not lease_seconds > 0:
             raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
-        self.db_file = os.fspath(db_file)
+        self.db_file: str = os.fspath(db_file)
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)

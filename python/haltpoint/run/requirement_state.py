@@ -31,10 +31,10 @@ class RequirementState:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         self.tool_execution = tool_execution
-        self.id = id or _new_id()
+        self.id: str = id or _new_id()
         self.run_id = run_id
         self.kind: RequirementKind = kind or kind_of(tool_execution)
-        self.created_at = created_at or datetime.now(timezone.utc)
+        self.created_at: datetime = created_at or datetime.now(timezone.utc)
         self.details = details
         self.expires_at: datetime | None = None
         self.expired_at: datetime | None = None

@@ -328,7 +328,7 @@ class RunRequirement(RequirementState):
         return {name: value for name, value in vars(self).items() if name != "_waiter"}
 
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
-        self.decision = deepcopy(dict(decision))
+        self.decision: Decision | None = deepcopy(dict(decision))
         self.decided_by = by
         self.decided_at = at
         self._recovery = None
