@@ -143,20 +143,20 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co], HandingOver[FailureT
     ) -> None:
         if mode not in ("raise", "return_false"):
             raise ValueError(f'mode must be "raise" or "return_false", got {mode!r}')
-        self.model = resolved_model(model, settings)
+        self.model: Model = resolved_model(model, settings)
         self.name = name
         self.db: Database = InMemoryDatabase() if db is None else checked_database(db)
         self.tools: list[Any] = list(tools or ())
-        self.retry = positive("retry", retry)
-        self.mode = mode
+        self.retry: int = positive("retry", retry)
+        self.mode: Literal["raise", "return_false"] = mode
         if on_in_doubt not in ("ask", "retry", "fail"):
             raise ValueError(f'on_in_doubt must be "ask", "retry" or "fail", got {on_in_doubt!r}')
-        self.on_in_doubt = on_in_doubt
-        self.tool_call_limit = positive("tool_call_limit", tool_call_limit)
+        self.on_in_doubt: Literal["ask", "retry", "fail"] = on_in_doubt
+        self.tool_call_limit: int = positive("tool_call_limit", tool_call_limit)
         self.settings: dict[str, Any] = dict(settings or {})
         self.debug = debug
         self.print = print
-        self.agent_id = agent_id_ or str(uuid4())
+        self.agent_id: str = agent_id_ or str(uuid4())
         self._has_own_memory = db is None
         self._listeners = Listeners(on_pause, on_event)
         self._identity = Identity(

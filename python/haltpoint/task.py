@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from weakref import WeakValueDictionary
 
+from haltpoint.copying import deep_twin, is_named
 from haltpoint.forking import no_fork
 from haltpoint.generics import OutputT_co
 from haltpoint.json_value import to_json_text
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
-__all__ = ["Task", "known_format", "response_format_data"]
+__all__ = ["Task", "format_or_text", "known_format", "response_format_data"]
 
 # Response formats that tasks of this process have used, by module and name: a run that is continued finds its own
 # again here, without anything being imported for it.
@@ -33,6 +34,8 @@ class Task(Generic[OutputT_co]):
 
     To type checkers `Task` is one that is answered in text; with `response_format=Report` it is a `Task[Report]`, and
     `Task[Any]` stands for all.
+
+    A copy shares the tools, a pickled task has those that pickle finds by name; both show the run as it stood, as data.
 
     Args:
         description: what to do, in words for the model.
@@ -72,8 +75,10 @@ class Task(Generic[OutputT_co]):
         response_format: type[Any] = str,
         context: Any = None,
     ) -> None:
-        self.description = _checked_description(description)
-        self.tools = _checked_tools(tools)
+        self.description: str = _checked_description(description)
+        self._tools = _checked_tools(tools)
+        # Names of tools that could not come along when the task was pickled.
+        self._left_behind: tuple[str, ...] = ()
         self.response_format: type[OutputT_co] = _checked_format(response_format)
         self.context = context
         self.context_text()  # Data without a text form is refused here, not when a run is under way.
@@ -97,6 +102,21 @@ class Task(Generic[OutputT_co]):
         is_list = isinstance(self.context, (list, tuple))
         parts: Iterable[Any] = self.context if is_list else [self.context]
         return "\n\n".join(_text(part) for part in parts)
+
+    @property
+    def tools(self) -> list[Any]:
+        """The tools for this task, besides the agent's own."""
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Iterable[Any] | None) -> None:
+        self._tools = _checked_tools(tools)
+        self._left_behind = ()
+
+    @property
+    def left_behind(self) -> tuple[str, ...]:
+        """The tools that could not come along when the task was pickled, until `tools` is assigned."""
+        return self._left_behind
 
     @property
     def run_id(self) -> str | None:
@@ -177,6 +197,35 @@ class Task(Generic[OutputT_co]):
         status = "" if self._status is None else f", run_id={self._run_id!r}, status={self._status}"
         return f"Task({shown!r}{status})"
 
+    # Copies
+
+    def __copy__(self) -> Task[OutputT_co]:
+        return deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Task[OutputT_co]:
+        shared: dict[str, Any] = {"_tools": list(self._tools), "_database": self._database}
+        state = {name: value for name, value in vars(self).items() if name not in shared}
+        return deep_twin(self, memo, state, shared)
+
+    def __getstate__(self) -> dict[str, Any]:
+        lost = [_tool_name(item) for item in self._tools if not is_named(item)]
+        state = {
+            **vars(self),
+            "_tools": [item for item in self._tools if is_named(item)],
+            "_left_behind": (*self._left_behind, *lost),
+            "_database": None,
+        }
+        if not is_named(self.response_format):
+            state["response_format"], state["_format_data"] = None, response_format_data(self.response_format)
+        # Of Task[Report](...): for type checkers alone.
+        state.pop("__orig_class__", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["response_format"] is None:
+            self.response_format = format_or_text(state["_format_data"])
+
     # For the agent
 
     def _attach(self, run_id: str, database: Any) -> None:
@@ -196,6 +245,15 @@ class Task(Generic[OutputT_co]):
 def known_format(data: Mapping[str, Any]) -> Any:
     """Return the response format of that `module` and `name` that a task of this process has used, or None."""
     return _FORMATS.get((data["module"], data["name"]))
+
+
+def _tool_name(item: object) -> str:
+    return str(getattr(item, "__qualname__", type(item).__qualname__))
+
+
+def format_or_text(data: Mapping[str, Any]) -> Any:
+    """Return what `known_format` does, or `str`."""
+    return known_format(data) or str
 
 
 def _checked_description(description: object) -> str:

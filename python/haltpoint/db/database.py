@@ -212,13 +212,55 @@ class Database(ApprovalMemory):
         """Do what `run` does without holding up the event loop."""
         return await in_thread(lambda: self.run(run_id))
 
-    async def runs_async(self, **conditions: Any) -> list[AgentRunOutput[Any]]:
-        """Do what `runs` does, with the same arguments, without holding up the event loop."""
-        return await in_thread(lambda: self.runs(**conditions))
+    async def runs_async(
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_name: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        id_prefix: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        on_damaged: OnDamaged | None = None,
+    ) -> list[AgentRunOutput[Any]]:
+        """Do what `runs` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.runs(
+                status=status,
+                agent_name=agent_name,
+                session_id=session_id,
+                user_id=user_id,
+                id_prefix=id_prefix,
+                limit=limit,
+                before=before,
+                on_damaged=on_damaged,
+            )
+        )
 
-    async def requirements_async(self, **conditions: Any) -> list[RunRequirement]:
-        """Do what `requirements` does, with the same arguments, without holding up the event loop."""
-        return await in_thread(lambda: self.requirements(**conditions))
+    async def requirements_async(
+        self,
+        *,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        open_only: bool = True,
+        id_prefix: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        on_damaged: OnDamaged | None = None,
+    ) -> list[RunRequirement]:
+        """Do what `requirements` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.requirements(
+                run_id=run_id,
+                kind=kind,
+                open_only=open_only,
+                id_prefix=id_prefix,
+                limit=limit,
+                before=before,
+                on_damaged=on_damaged,
+            )
+        )
 
     async def expire_due_async(self, run_id: str | None = None) -> int:
         """Do what `expire_due` does without holding up the event loop."""
@@ -357,7 +399,7 @@ class SqliteDatabase(Database):
     ) -> None:
         if not lease_seconds > 0:
             raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
-        self.db_file = os.fspath(db_file)
+        self.db_file: str = os.fspath(db_file)
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)

@@ -31,7 +31,7 @@ class FunctionModel:
     def __init__(self, function: ReplyFunction, name: str | None = None) -> None:
         if not callable(function):
             raise TypeError(f"FunctionModel needs a function of the request, got {type(function).__name__}")
-        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         self._function = function
 
     async def request(self, request: ModelRequest) -> ModelReply:

@@ -44,7 +44,7 @@ class ProviderModel:
     def __init__(self, model: str) -> None:
         self._client = _engine.ProviderClient(model)
         self.name = model
-        self.provider = self._client.provider
+        self.provider: str = self._client.provider
 
     @staticmethod
     def providers() -> list[str]:

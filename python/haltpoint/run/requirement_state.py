@@ -33,10 +33,10 @@ class RequirementState:
         self.tool_execution = tool_execution
         # A requirement that was made up here has an id that no run knows: its call says which one is meant.
         self.has_own_id = not id
-        self.id = id or _new_id()
+        self.id: str = id or _new_id()
         self.run_id = run_id
         self.kind: RequirementKind = kind or kind_of(tool_execution)
-        self.created_at = created_at or datetime.now(timezone.utc)
+        self.created_at: datetime = created_at or datetime.now(timezone.utc)
         self.details = details
         self.digest: str | None = None
         self.expected_digest: str | None = None

@@ -339,12 +339,16 @@ class RunRequirement(RequirementState):
     def __hash__(self) -> int:
         return hash((self.run_id, self.id))
 
+    def __copy__(self) -> RunRequirement:
+        # What is drafted on a copy is no draft on the original.
+        return deepcopy(self)
+
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself: it must not drag the run's driver along.
         return {name: value for name, value in vars(self).items() if name != "_waiter"}
 
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
-        self.decision = deepcopy(dict(decision))
+        self.decision: Decision | None = deepcopy(dict(decision))
         self.decided_by = by
         self.decided_at = at
         self._recovery = None

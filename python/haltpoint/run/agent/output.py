@@ -39,7 +39,8 @@ _PLAIN_KEYS = (
 class AgentRunOutput(Generic[OutputT_co]):
     """A run as it stood when its call returned; of a `Task[Report]` it is an `AgentRunOutput[Report]`.
 
-    Objects within are made when they are first asked for, and stay the same from then on.
+    Objects within are made when they are first asked for, and stay the same from then on. A copy, or an output that was
+    pickled, is data: it shows the run as it stood, drafts included, and its requirements can't be awaited.
     """
 
     def __init__(self, view: RunView, *, task: Task[OutputT_co] | None = None, waiter: Waiter | None = None) -> None:
@@ -280,6 +281,13 @@ class AgentRunOutput(Generic[OutputT_co]):
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
         return to_json_text(self.to_dict())
+
+    def __copy__(self) -> AgentRunOutput[OutputT_co]:
+        return deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The answer is the content's, which knows whether its class can come along.
+        return {name: value for name, value in vars(self).items() if name not in ("output", "__orig_class__")}
 
     def __repr__(self) -> str:
         reason = f", pause_reason={self.pause_reason!r}" if self.is_paused else ""
