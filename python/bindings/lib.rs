@@ -39,7 +39,7 @@ mod _engine {
     #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
     #[pymodule_export]
-    use crate::session::{LongText, PySession};
+    use crate::session::{CallToRun, LongText, PySession};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
     #[pymodule_export]

@@ -185,6 +185,32 @@ fn changed(plan: &PlannedCall, given: &Json, shown: &Json) -> Arguments {
     }
 }
 
+/// What the tool validates for the arguments that a person wants: where they are as they were shown, what these were made of.
+pub(super) fn given_for(plan: &PlannedCall, wanted: &Json) -> Json {
+    if plan.shown.is_none() {
+        return wanted.clone();
+    }
+    let (shown, given) = (members(plan.shown_args()), members(plan.given_args()));
+    let mut made: Map<String, Value> = object(wanted);
+    for (name, value) in members(wanted) {
+        let is_kept = shown
+            .get(&name)
+            .is_some_and(|shown| canonical(shown) == canonical(&value));
+        if !is_kept {
+            continue;
+        }
+        match given
+            .get(&name)
+            .and_then(|given| serde_json::from_str(given.get()).ok())
+        {
+            Some(given) => made.insert(name, given),
+            // A default without a JSON form, which is shown by its type.
+            None => made.shift_remove(&name),
+        };
+    }
+    Json::from_serialize(&made).unwrap_or_else(|_| wanted.clone())
+}
+
 fn canonical(value: &RawValue) -> Option<String> {
     Json::parse(value.get().to_owned()).ok().map(|json| json.canonical())
 }

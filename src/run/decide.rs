@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::journal::{Entry, PlannedCall, RequirementDecided};
-use crate::requirement::{Decision, RequirementKind};
+use crate::requirement::{Confirmation, Decision, RequirementKind};
 use crate::{Json, Text};
 
+use super::arguments::given_for;
 use super::requirement::Requirement;
 use super::state::Run;
 
@@ -127,6 +128,7 @@ impl Run {
             requirement_id: requirement.id.clone(),
             problem,
         })?;
+        let decision = from_what_was_shown(plan, decision);
         let memory_key = self.key_of(requirement, &decision)?;
         Ok(Entry::RequirementDecided(RequirementDecided {
             requirement_id: requirement.id.clone(),
@@ -176,6 +178,25 @@ fn check_values(plan: &PlannedCall, decision: &Decision) -> Result<(), String> {
         },
         _ => Ok(()),
     }
+}
+
+/// Of changed arguments, those that were left as they were shown are made of what they were shown for.
+fn from_what_was_shown(plan: &PlannedCall, decision: Decision) -> Decision {
+    let Decision::Confirm(Confirmation {
+        tool_args: Some(wanted),
+        shown_args,
+        remember,
+    }) = decision
+    else {
+        return decision;
+    };
+    let given = given_for(plan, &wanted);
+    let shown_args = shown_args.or_else(|| (!given.is_same_value(&wanted)).then_some(wanted));
+    Decision::Confirm(Confirmation {
+        tool_args: Some(given),
+        shown_args,
+        remember,
+    })
 }
 
 fn needed(kind: RequirementKind) -> &'static str {

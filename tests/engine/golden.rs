@@ -124,6 +124,18 @@ fn the_same_stories_still_write_the_same_journals() {
 }
 
 #[test]
+#[ignore = "writes what the journals add up to anew, where a view says more than it did"]
+fn write_golden_views() {
+    for (path, records) in journals() {
+        fs::write(
+            path.with_extension("view.json"),
+            view_of(&Run::replay(&records).unwrap()),
+        )
+        .unwrap();
+    }
+}
+
+#[test]
 #[ignore = "writes the golden journals of the present format anew"]
 fn write_golden_journals() {
     let present = folder().join(format!("v{FORMAT}"));

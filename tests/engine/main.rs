@@ -32,5 +32,6 @@ mod refused_calls;
 mod remembering;
 mod sequential_calls;
 mod sessions;
+mod shown_arguments;
 mod spinning;
 mod views;

@@ -185,6 +185,7 @@ fn nothing_is_remembered_with_changed_arguments_or_for_a_session_that_is_none() 
     );
     let changed = Decision::Confirm(Confirmation {
         tool_args: Some(as_json(&json!({"amount": 1}))),
+        shown_args: None,
         remember: Some(Remember {
             scope: RememberScope::Run,
             with_arguments: false,

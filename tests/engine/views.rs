@@ -70,7 +70,8 @@ fn a_view_has_every_field_that_users_are_told_of() {
             "user_input_schema",
             "tool_execution",
             "decision",
-            "details"
+            "details",
+            "digest"
         ]
     );
     assert_eq!(

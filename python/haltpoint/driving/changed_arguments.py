@@ -1,10 +1,10 @@
-"""Checking arguments that a person puts in the place of a model's, before they are written down."""
+"""Arguments that a person puts in the place of those that were shown, on their way to disk."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.live import known_run
@@ -17,64 +17,59 @@ if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["check_changed_arguments"]
-
-_Problems: TypeAlias = "list[tuple[str | None, str]]"
+__all__ = ["with_changed_arguments"]
 
 
-async def check_changed_arguments(
+async def with_changed_arguments(
     database: Database,
     requirement: RunRequirement,
     decision: Mapping[str, Any],
     tools: Mapping[str, ToolDefinition],
-) -> None:
-    """Check the arguments that a decision gives a call, if it gives it any.
+) -> dict[str, Any]:
+    """Return a decision with what the tool gets where it gives a call other arguments.
 
-    They are held against the tool where this process has it, else against the JSON schema in the run's first entry.
+    What was not changed stays as it is. What was is held against the tool where this process has it, else against the
+    JSON schema in the run's first entry.
 
     Args:
         database: where the run is.
-        requirement: what is decided.
+        requirement: what is decided, as it is on disk.
         decision: the decision as JSON data.
         tools: tools at hand, by name.
 
     Raises:
         InvalidResolutionError: an argument is missing, unknown or invalid; `field_name` is the first of them.
     """
-    arguments = decision.get("tool_args")
+    arguments: dict[str, Any] | None = decision.get("tool_args")
     if arguments is None or requirement.run_id is None:
-        return
-    problems = await _problems(database, requirement.run_id, requirement.tool_execution.tool_name, arguments, tools)
-    if problems:
-        lines = "; ".join(text for _, text in problems)
+        return dict(decision)
+    with no_fork:
+        from haltpoint.tools.edited_arguments import edited_by_schema, edited_by_tool
+    execution = requirement.tool_execution
+    offered = await _offered(database, requirement.run_id, execution.tool_name)
+    definition = _at_hand(requirement.run_id, execution.tool_name, offered, tools)
+    if definition is not None:
+        edited = edited_by_tool(definition, execution.tool_args, execution.defaulted, arguments)
+    else:
+        edited = edited_by_schema(offered.get("parameters"), execution.tool_args, execution.defaulted, arguments)
+    if edited.problems:
+        lines = "; ".join(text for _, text in edited.problems)
         raise InvalidResolutionError(
-            f"the changed arguments do not fit {requirement.tool_execution.tool_name!r}: {lines}",
+            f"the changed arguments do not fit {execution.tool_name!r}: {lines}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
-            field_name=next((name for name, _ in problems if name is not None), None),
+            field_name=next((name for name, _ in edited.problems if name is not None), None),
         )
+    changed = {**decision, "tool_args": edited.given}
+    return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
 
 
-async def _problems(
-    database: Database, run_id: str, name: str, arguments: Mapping[str, Any], tools: Mapping[str, ToolDefinition]
-) -> _Problems:
+def _at_hand(
+    run_id: str, name: str, offered: Mapping[str, Any], tools: Mapping[str, ToolDefinition]
+) -> ToolDefinition | None:
     known = known_run(run_id)
-    definition = tools.get(name) or (None if known is None else known.tools.get(name))
-    if definition is not None:
-        return definition.argument_problems(arguments)
-    offered = await _offered(database, run_id, name)
-    definition = registered_tool(name, offered.get("module", ""))
-    if definition is not None:
-        return definition.argument_problems(arguments)
-    if "parameters" not in offered:
-        return []
-    with no_fork:
-        from haltpoint.tools.schema_check import BrokenSchemaError, schema_problems
-    try:
-        return schema_problems(offered["parameters"], arguments)
-    except BrokenSchemaError as error:
-        advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
-        return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
+    found = tools.get(name) or (None if known is None else known.tools.get(name))
+    return found or registered_tool(name, offered.get("module", ""))
 
 
 async def _offered(database: Database, run_id: str, name: str) -> dict[str, Any]:

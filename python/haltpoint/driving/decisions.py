@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.callbacks import call_back
-from haltpoint.driving.changed_arguments import check_changed_arguments
+from haltpoint.driving.changed_arguments import with_changed_arguments
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
     HaltpointError,
@@ -22,8 +22,10 @@ from haltpoint.exceptions import (
     RequirementExpiredError,
     UnresolvedRequirementsError,
 )
+from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
-from haltpoint.run.changed_arguments import asked_arguments
+from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.run.decisions import same_decision
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note
@@ -95,14 +97,43 @@ async def commit_drafts(
         RequirementExpiredError: a decision comes too late; it is taken off the requirement.
     """
     with concerning(stored.run_id):
-        ready = [pair for draft in drafts if (pair := _checked(_requirement(draft), stored, tools)) is not None]
-        for _, on_disk, decision in ready:
-            await check_changed_arguments(database, on_disk, decision, tools)
+        checked = [_checked(_requirement(draft), stored.run_id, stored.requirements, tools) for draft in drafts]
+        ready = [
+            (requirement, on_disk, await with_changed_arguments(database, on_disk, decision, tools))
+            for requirement, on_disk, decision in _each_once(checked)
+        ]
         for requirement, on_disk, decision in ready:
             await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
             # One of several approvals decides nothing, and counts for whoever is told what is missing.
-            on_disk.take_terms(terms_data(requirement))
+            on_disk.take_terms({**terms_data(requirement), "digest": requirement.digest})
     return sum(requirement.decision is not None for requirement, _, _ in ready)
+
+
+_Checked: TypeAlias = "tuple[RunRequirement, RunRequirement, dict[str, Any]]"
+
+
+def _each_once(checked: Iterable[_Checked | None]) -> list[_Checked]:
+    """Leave out what says the same of the same requirement: several objects may stand for it.
+
+    Raises:
+        InvalidResolutionError: two objects say different things.
+    """
+    said: dict[str, _Checked] = {}
+    for found in checked:
+        if found is None:
+            continue
+        requirement, on_disk, decision = found
+        first = said.setdefault(on_disk.id, found)
+        if first is not found and not (
+            same_decision(first[2], decision) and first[0].draft_by == requirement.draft_by
+        ):
+            raise InvalidResolutionError(
+                f"two objects of requirement {on_disk.id} of tool {on_disk.tool_execution.tool_name!r} hold different "
+                "decisions; pass the one that is meant: requirements=[...]",
+                run_id=on_disk.run_id,
+                requirement_id=on_disk.id,
+            )
+    return list(said.values())
 
 
 @contextmanager
@@ -134,41 +165,55 @@ def _shortened(value: object) -> str:
 
 
 def _checked(
-    requirement: RunRequirement, stored: AgentRunOutput, tools: Mapping[str, ToolDefinition]
-) -> tuple[RunRequirement, RunRequirement, dict[str, Any]] | None:
-    on_disk = _counterpart(requirement, stored)
+    requirement: RunRequirement, run_id: str, stored: Iterable[RunRequirement], tools: Mapping[str, ToolDefinition]
+) -> _Checked | None:
+    """Return a draft, the run's requirement that it is about, and what it decides; None where it decides nothing.
+
+    Raises:
+        InvalidResolutionError: it names another run, call, tool or other arguments than the requirement on disk, or its
+            values do not fit.
+    """
+    on_disk = _counterpart(requirement, run_id, stored)
     decision = requirement.draft_decision()
-    if decision is None or decision == on_disk.decision:
+    if decision is None or (on_disk.decision is not None and same_decision(decision, on_disk.decision)):
         return None
     if on_disk.is_expired:
         requirement.take_terms(on_disk.to_dict())
         raise expired_error(on_disk)
     _check_name(on_disk, requirement.draft_by, decision)
-    shown = on_disk.tool_execution
-    if requirement.kind == "confirmation" and _is_edited(requirement, on_disk):
-        raise InvalidResolutionError(
-            f"the arguments of {shown.tool_name!r} were changed on the requirement; what is approved is what runs, "
-            "with the arguments that were shown: to change them, say so with confirm(tool_args={...})",
-            run_id=stored.run_id,
-            requirement_id=on_disk.id,
-        )
-    definition = tools.get(shown.tool_name)
+    if on_disk.decision is None:
+        _check_same_call(requirement, on_disk)
+    definition = tools.get(on_disk.tool_execution.tool_name)
     if decision["type"] == "input" and definition is not None and not definition.dynamic_user_input:
-        decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
+        decision = {**decision, **_input_values(definition, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> None:
+    """Check that what was decided on is what was asked: the same call of the same tool with the same arguments."""
+    said, asked = requirement.tool_execution, on_disk.tool_execution
+    differs: str | None = None
+    if said.tool_name != asked.tool_name:
+        differs = f"it is about a call of {said.tool_name!r}"
+    elif said.tool_call_id != asked.tool_call_id:
+        differs = f"it is about the call {said.tool_call_id!r}, not {asked.tool_call_id!r}"
+    elif requirement.kind != on_disk.kind:
+        differs = f"it needs another kind of decision, {requirement.kind!r}"
+    elif not same_arguments(said.tool_args, asked.tool_args):
+        differs = "its arguments are not those that were shown; to change them, say so: confirm(tool_args={...})"
+    if differs is not None:
+        raise InvalidResolutionError(
+            f"the decision does not fit requirement {on_disk.id} of {asked.tool_name!r}: {differs}",
+            run_id=on_disk.run_id,
+            requirement_id=on_disk.id,
+        )
 
 
 def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[str, Any]) -> None:
     """One of several approvals has to say whose it is; the name of a process says nothing."""
     if requirement.approvals_needed > 1 and decision["type"] == "confirm" and by is None:
         raise nameless_error(requirement)
-
-
-def _is_edited(requirement: RunRequirement, on_disk: RunRequirement) -> bool:
-    """Whether somebody assigned other arguments to the object, which says nothing of who wants them to run."""
-    shown = (asked_arguments(on_disk), on_disk.tool_execution.tool_args)
-    return requirement.tool_execution.tool_args not in shown
 
 
 def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
@@ -188,26 +233,40 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
 
 
 def _input_values(definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they are kept, and what the tool gets where its validation makes something else of them."""
+    with no_fork:
+        from haltpoint.tools.shown_arguments import shown_answers
     try:
-        return definition.check_user_input(on_disk.tool_execution.tool_args, values)
+        checked = definition.check_user_input(on_disk.tool_execution.tool_args, values)
+        shown = shown_answers(definition, checked)
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
         raise
+    return {"values": checked} if shown is None else {"values": checked, "shown": shown}
 
 
-def _counterpart(requirement: RunRequirement, stored: AgentRunOutput) -> RunRequirement:
-    """The run's requirement of the same id, else the one that the call of the same id waits for."""
+def _counterpart(requirement: RunRequirement, run_id: str, stored: Iterable[RunRequirement]) -> RunRequirement:
+    """The run's requirement of the same id; of one that has no id from a run, the one that its call waits for."""
     call_id = requirement.tool_execution.tool_call_id
-    of_call = [item for item in stored.requirements if item.tool_execution.tool_call_id == call_id]
-    for candidate in stored.requirements:
+    if requirement.run_id is not None and requirement.run_id != run_id:
+        raise InvalidResolutionError(
+            f"requirement {requirement.id} is of run {requirement.run_id}, not of run {run_id}; pass requirements of "
+            "this run's own output",
+            run_id=run_id,
+            requirement_id=requirement.id,
+        )
+    of_call: list[RunRequirement] = []
+    for candidate in stored:
         if candidate.id == requirement.id:
             return candidate
-    if of_call:
-        return of_call[-1]
+        if candidate.tool_execution.tool_call_id == call_id:
+            of_call.append(candidate)
+    if of_call and requirement.has_own_id:
+        is_open = [item for item in of_call if item.decision is None and not item.is_expired]
+        return (is_open or of_call)[-1]
     raise InvalidResolutionError(
-        f"run {stored.run_id} has no requirement {requirement.id} and no tool call {call_id}; "
-        "pass requirements of this run's own output",
-        run_id=stored.run_id,
+        f"run {run_id} has no requirement {requirement.id}; pass requirements of this run's own output",
+        run_id=run_id,
         requirement_id=requirement.id,
     )
 
@@ -223,7 +282,9 @@ async def _commit(
     bridge = LoopBridge.current()
     text = _text_of(decision, requirement)
     by = requirement.draft_by or this_process()
-    ticket = database.native.decide(bridge.completions, run_id, requirement_id, text, by, known)
+    ticket = database.native.decide(
+        bridge.completions, run_id, requirement_id, text, by, known, requirement.expected_digest
+    )
     try:
         with concerning(run_id):
             # A cancelled caller does not take the decision back: it may be on disk already.
@@ -261,16 +322,27 @@ def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRe
     async def wait(requirement: RunRequirement) -> RunRequirement:
         if requirement.decision is not None or requirement.is_expired:
             return requirement
-        decision = requirement.draft_decision()
-        if decision is not None:
-            _check_name(requirement, requirement.draft_by, decision)
-            await check_changed_arguments(database, requirement, decision, {})
-            await _commit(database, _run_of(requirement), requirement, requirement.id, decision)
+        if requirement.draft_decision() is not None:
+            await _commit_alone(database, requirement)
         else:
             await _until_decided(database, requirement)
         return requirement
 
     return wait
+
+
+async def _commit_alone(database: Database, requirement: RunRequirement) -> None:
+    """Put a draft on disk, once it is held against what the run asks for."""
+    bridge, run_id = LoopBridge.current(), _run_of(requirement)
+    snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    stored = [RunRequirement.from_dict(data) for data in json.loads(snapshot.requirements_json())]
+    checked = _checked(requirement, run_id, stored, {})
+    if checked is None:
+        await _refresh(database, run_id, requirement, requirement.id, snapshot)
+        return
+    _, on_disk, decision = checked
+    decision = await with_changed_arguments(database, on_disk, decision, {})
+    await _commit(database, run_id, requirement, on_disk.id, decision, snapshot)
 
 
 async def _until_decided(database: Database, requirement: RunRequirement) -> None:

@@ -23,6 +23,7 @@ class DriveOptions(NamedTuple):
         attempts: how often a model request is tried at most.
         response_format: `str`, or a pydantic model class.
         trace: called with a line for each thing that happens.
+        allow_changed_tools: run calls of tools that have changed since people decided on them.
     """
 
     model: Model
@@ -32,3 +33,4 @@ class DriveOptions(NamedTuple):
     attempts: int = 1
     response_format: Any = str
     trace: Callable[[str], None] | None = None
+    allow_changed_tools: bool = False

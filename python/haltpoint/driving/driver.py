@@ -24,11 +24,13 @@ from haltpoint.driving.running_call import RunningCall
 from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
+from haltpoint.driving.toolbox import check_ready
 from haltpoint.driving.user_code import this_task
 from haltpoint.exception_text import message_of, storable, traceback_text
-from haltpoint.exceptions import ModelError
+from haltpoint.exceptions import HaltpointError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
+from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.context import ToolCallContext
 from haltpoint.tools.reconcile import NotStarted, Unknown
 
@@ -174,7 +176,26 @@ class RunDriver:
             return
         if notice.kind == "cancel_requested":
             self._mark_cancelled("cancelled by another process")
-        self._feed(self._session.notify_outsider, notice)
+        if self._can_act_on(notice):
+            self._feed(self._session.notify_outsider, notice)
+
+    def _can_act_on(self, notice: OutsiderNotice) -> bool:
+        """Whether this process has what the call needs that the notice lets run, if it does.
+
+        Where it has not, the call stays undecided for this driver. The next one that has the tool runs it.
+        """
+        try:
+            call = self._session.call_decided_by(notice)
+            if call is not None:
+                allow_changed = self._options.allow_changed_tools
+                check_ready([call], self._options.tools, self.run_id, allow_changed=allow_changed)
+        except (ToolChangedError, ToolNotAvailableError) as error:
+            _log.warning("%s", error)
+            return False
+        except HaltpointError as error:
+            self._fail(error)
+            return False
+        return True
 
     # Stopping
 
@@ -347,21 +368,23 @@ class RunDriver:
     # Tools
 
     def _start_tool(self, start: StartTool) -> None:
-        call_id, name, args = start.call_id, start.name, start.args
+        call_id, name = start.call_id, start.name
         if self._options.trace is not None:
-            self._options.trace(f"running {name}({args})")
+            self._options.trace(f"running {name}({start.args})")
         definition = self._options.tools[name]
         context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt)
         self._session.pass_fault_point("before_tool")
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
         call = self._calls[call_id] = RunningCall(context, definition.is_async)
         is_held = functools.partial(self._is_held, call)
-        call.task = self._context.copy().run(tool_task, self._run_tool(call, definition, args), is_held)
+        call.task = self._context.copy().run(tool_task, self._run_tool(call, definition, start), is_held)
         call.task.add_done_callback(functools.partial(self._tool_ended, call))
 
-    async def _run_tool(self, call: RunningCall, definition: ToolDefinition, args: str) -> None:
+    async def _run_tool(self, call: RunningCall, definition: ToolDefinition, start: StartTool) -> None:
+        allow_changed = self._options.allow_changed_tools
+        arguments = functools.partial(bind_journaled, definition, start, allow_changed=allow_changed)
         try:
-            outcome = await run_tool(definition, args, call.context)
+            outcome = await run_tool(definition, arguments, call.context)
         except KeyboardInterrupt as error:
             self.stop_program(error)
             self._give_up(call, self._cancel_reason)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from haltpoint.run.drafts import live_requirements
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from haltpoint.task import Task
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["KnownRun", "driven_here", "driver_of", "known_requirements", "known_run", "remember_run"]
+__all__ = ["KnownRun", "drafted_requirements", "driven_here", "driver_of", "known_run", "remember_run"]
 
 # Users resolve requirements on the objects they were handed and continue by id alone, often after dropping the
 # output: the latest unfinished runs are therefore held; older ones only as long as the user holds their output or task.
@@ -96,8 +98,9 @@ def known_run(run_id: str) -> KnownRun | None:
         return _held.get(run_id)
 
 
-def known_requirements(run_id: str) -> list[RunRequirement]:
-    """Return the requirements of an unfinished run as they were handed out here last, while somebody holds them."""
+def drafted_requirements(run_id: str) -> list[RunRequirement]:
+    """Return the requirement objects of a run that this process has handed out and that may hold a person's word."""
     with _lock:
         content = _contents.get(run_id)
-    return [] if content is None else list(content.requirements)
+    held = [] if content is None else list(content.requirements)
+    return [*held, *(item for item in live_requirements(run_id) if all(item is not other for other in held))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -14,6 +15,7 @@ from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 if TYPE_CHECKING:
     from haltpoint.models.base import ModelReply, ToolCall
     from haltpoint.tools.definition import ToolDefinition
+    from haltpoint.tools.shown_arguments import ShownArguments
 
 __all__ = ["ACCEPTED", "PlannedCall", "PlannedReply", "Verdict", "plan_reply"]
 
@@ -24,6 +26,7 @@ class PlannedCall(NamedTuple):
     id: str | None
     name: str
     args: str
+    shown: str | None = None
     module: str | None = None
     digest: str | None = None
     repeatable: bool = False
@@ -110,18 +113,43 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
         arguments = check_arguments(definition, call.args)
+        answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
+        asks = definition.pause if answer is None or answer.ask else None
+        shown = _shown(definition, arguments.data, asks)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=_without_surrogates(str(error)))
-    answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
     return _described(
         definition,
         call_id,
         arguments.text,
-        asks=definition.pause if answer is None or answer.ask else None,
+        shown=None if shown is None else _shown_text(shown, arguments.data),
+        asks=asks,
         rules=_asking_rules(definition, answer),
-        fields=_form(definition, arguments.data),
+        fields=_form(definition, arguments.data if shown is None else shown.shown),
         answers_are_result=definition.dynamic_user_input,
     )
+
+
+def _shown(definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None) -> ShownArguments | None:
+    """What people are shown of the arguments; None for a call that nobody is asked about."""
+    if asks is None or definition.dynamic_user_input:
+        return None
+    with no_fork:
+        from haltpoint.tools.shown_arguments import shown_arguments
+    return shown_arguments(definition, arguments)
+
+
+def _shown_text(shown: ShownArguments, arguments: Mapping[str, Any]) -> str | None:
+    """The same as the engine takes it; None where it is what the model said."""
+    if not shown.defaulted and _in_order(shown.shown) == _in_order(shown.given) == _in_order(arguments):
+        return None
+    text = {"args": shown.shown, "given": shown.given, "defaulted": shown.defaulted}
+    return json_text(text)
+
+
+def _in_order(arguments: Mapping[str, Any]) -> str:
+    # Compared as text: to Python, True equals 1.
+    return json.dumps(arguments, sort_keys=True)
 
 
 def _described(
@@ -129,6 +157,7 @@ def _described(
     call_id: str | None,
     args: str,
     *,
+    shown: str | None = None,
     asks: str | None = None,
     fields: str | None = None,
     answers_are_result: bool = False,
@@ -139,6 +168,7 @@ def _described(
         id=call_id,
         name=definition.name,
         args=args,
+        shown=shown,
         module=definition.module,
         digest=definition.digest,
         repeatable=definition.repeatable,

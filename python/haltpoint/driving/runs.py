@@ -19,12 +19,13 @@ from haltpoint.driving.drive_options import DriveOptions
 from haltpoint.driving.driver import RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
 from haltpoint.driving.hand_back import HandBack
-from haltpoint.driving.live import KnownRun, driven_here, known_requirements, known_run, remember_run
+from haltpoint.driving.live import KnownRun, drafted_requirements, driven_here, known_run, remember_run
 from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
+from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
-from haltpoint.driving.toolbox import check_unchanged, offered_tools, tool_specs, tools_at_hand
+from haltpoint.driving.toolbox import check_ready, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exceptions import HaltpointError, RunNotFoundError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.output import AgentRunOutput
@@ -151,7 +152,7 @@ async def _continue_run(
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
     # Users may have decided on the objects that they were handed in this process.
-    drafts = known_requirements(run_id) if requirements is None else requirements
+    drafts = drafted_requirements(run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
@@ -276,9 +277,11 @@ async def _take_up(
             ended = opened.snapshot()
             opened.close()
             return _handed_out(call, _output(call, task, ended), tools, task)
+        calls = opened.calls_to_run(call.on_in_doubt)
         try:
-            check_unchanged(opened.needed_tools(), tools, run_id, allow_changed=allow_changed_tools)
-        except HaltpointError:
+            # Validators are other people's code, and may be slow.
+            await in_thread(lambda: check_ready(calls, tools, run_id, allow_changed=allow_changed_tools))
+        except BaseException:
             opened.close()
             raise
         return await _drive(
@@ -288,6 +291,7 @@ async def _take_up(
             opened,
             notices,
             lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
+            allow_changed_tools=allow_changed_tools,
         )
 
 
@@ -307,8 +311,10 @@ async def _drive(
     begin: Callable[[], Handed],
     *,
     is_new: bool = False,
+    allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
-    driver = RunDriver(session, LoopBridge.current(), _drive_options(call, task, tools))
+    options = _drive_options(call, task, tools, allow_changed_tools=allow_changed_tools)
+    driver = RunDriver(session, LoopBridge.current(), options)
     hand_back = HandBack() if call.work is None else call.work.hand_back
     try:
         async with observed(
@@ -332,7 +338,9 @@ async def _drive(
     return output
 
 
-def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) -> DriveOptions:
+def _drive_options(
+    call: Call, task: Task, tools: Mapping[str, ToolDefinition], *, allow_changed_tools: bool
+) -> DriveOptions:
     return DriveOptions(
         model=call.model,
         tools=tools,
@@ -341,6 +349,7 @@ def _drive_options(call: Call, task: Task, tools: Mapping[str, ToolDefinition]) 
         attempts=call.attempts,
         response_format=task.response_format,
         trace=call.trace,
+        allow_changed_tools=allow_changed_tools,
     )
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from haltpoint.driving.threads import in_thread
 from haltpoint.driving.user_code import is_taken_apart, this_task
 from haltpoint.exception_text import exception_text, message_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.logs import log_failure, logger
-from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.context import ToolCallContext, tool_call_scope
 from haltpoint.tools.results import render_result
 
 if TYPE_CHECKING:
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["ToolOutcome", "run_tool"]
+__all__ = ["Arguments", "ToolOutcome", "run_tool"]
+
+Arguments: TypeAlias = "Callable[[], dict[str, Any]]"
 
 _FIRST_RETRY_DELAY = 0.1
 _LONGEST_RETRY_DELAY = 5.0
@@ -45,28 +46,33 @@ class ToolOutcome(NamedTuple):
     error: BaseException | None = None
 
 
-async def run_tool(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
+async def run_tool(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
     """Run a tool and return its outcome; whatever the tool raises is the outcome.
 
     A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may
     be repeated.
 
+    Args:
+        definition: the tool.
+        arguments: makes the keyword arguments of one attempt.
+        context: what the tool sees of its call.
+
     Raises:
         asyncio.CancelledError: the calling task was cancelled, or an async tool cancelled itself.
         KeyboardInterrupt: the tool raised it: the program is to stop.
     """
-    outcome = await _attempt(definition, arguments_json, context)
+    outcome = await _attempt(definition, arguments, context)
     for retry in range(definition.max_retries):
         if not outcome.is_error or isinstance(outcome.error, ToolArgumentsError) or context.cancelled:
             break
         await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
         context = context.next_attempt()
-        outcome = await _attempt(definition, arguments_json, context)
+        outcome = await _attempt(definition, arguments, context)
     return outcome
 
 
-async def _attempt(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
-    call = _called(definition, arguments_json, context)
+async def _attempt(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
+    call = _called(definition, arguments, context)
     if definition.timeout is None:
         return await call
     try:
@@ -75,8 +81,8 @@ async def _attempt(definition: ToolDefinition, arguments_json: str, context: Too
         return ToolOutcome(_timeout_message(definition, has_ended=passed.has_ended), is_error=True)
 
 
-async def _called(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome:
-    call = functools.partial(_call, definition, arguments_json, context)
+async def _called(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
+    call = functools.partial(_call, definition, arguments, context)
     with tool_call_scope(context):
         task = this_task()
         try:
@@ -91,11 +97,11 @@ async def _called(definition: ToolDefinition, arguments_json: str, context: Tool
             return _failed(definition, context, error)
 
 
-def _call(definition: ToolDefinition, arguments_json: str, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
+def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
     """Call the tool's function; return its outcome, or what is to be awaited for it."""
     try:
         # Bound anew for each attempt: a tool may change what it was given.
-        value = definition.function(**bind_journaled(definition, arguments_json))
+        value = definition.function(**arguments())
         return value if inspect.isawaitable(value) else ToolOutcome(render_result(value))
     except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
         return _failed(definition, context, error)

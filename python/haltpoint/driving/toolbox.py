@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.exceptions import ToolChangedError, ToolNotAvailableError
+from haltpoint.exceptions import ToolArgumentsError, ToolChangedError, ToolNotAvailableError
+from haltpoint.logs import logger
 from haltpoint.models.base import ToolSpec
+from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.registry import registered_tool
 from haltpoint.tools.resolve import resolve_tools
 
 if TYPE_CHECKING:
+    from haltpoint._engine import CallToRun
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["check_unchanged", "offered_tools", "tool_specs", "tools_at_hand"]
+__all__ = ["check_ready", "offered_tools", "tool_specs", "tools_at_hand"]
+
+
+_log = logger("runs")
 
 
 def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
@@ -46,16 +52,14 @@ def tools_at_hand(
     """Return the tools to continue a run with.
 
     A tool that the run was started with is looked for among those given now, then those that this process started the
-    run with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it.
+    run with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it. The run
+    goes on without one that is not to be found, as long as no call needs it: see `check_ready`.
 
     Args:
         offered: name and module of the tools that the run was started with.
         given: what the agent, the task and the caller bring.
         remembered: the tools that this process knows the run to work with.
-        run_id: for the error.
-
-    Raises:
-        ToolNotAvailableError: one of the tools is not to be found.
+        run_id: for the log.
     """
     tools = resolve_tools(given)
     for item in offered:
@@ -64,41 +68,57 @@ def tools_at_hand(
             continue
         definition = remembered.get(name) or registered_tool(name, module)
         if definition is None:
-            raise _not_available(name, module, run_id)
-        tools[name] = definition
+            _log.warning("run %s goes on without the tool %r of module %r, which this process lacks", run_id, name, module)
+        else:
+            tools[name] = definition
     return tools
 
 
-def check_unchanged(
-    needed: Iterable[tuple[str, str | None, str | None]],
+def check_ready(
+    calls: Iterable[CallToRun],
     tools: Mapping[str, ToolDefinition],
     run_id: str,
     *,
     allow_changed: bool = False,
 ) -> None:
-    """Check that the tools of unfinished calls are the ones that the calls were made for.
+    """Check that calls can run as they were planned, and as people decided.
 
     Args:
-        needed: name, module and schema digest of each tool.
+        calls: the calls that are about to run.
         tools: the tools at hand.
         run_id: for the errors.
-        allow_changed: take a tool whose parameters are others now.
+        allow_changed: take a tool that has changed since.
 
     Raises:
         ToolNotAvailableError: a tool is not at hand.
-        ToolChangedError: its parameters are others now.
+        ToolChangedError: a tool has other parameters now, or would get something else than what people were shown.
     """
-    for name, module, digest in needed:
-        definition = tools.get(name)
+    for call in calls:
+        definition = tools.get(call.name)
         if definition is None:
-            raise _not_available(name, module or "?", run_id)
-        if digest is not None and definition.digest != digest and not allow_changed:
+            raise _not_available(call.name, call.module or "?", run_id)
+        if allow_changed:
+            continue
+        if call.digest is not None and definition.digest != call.digest:
             raise ToolChangedError(
-                f"run {run_id} waits with a call of {name!r} whose parameters have changed since; continue it with the "
-                "tool as it was, or pass allow_changed_tools=True to run the call with the present one",
+                f"run {run_id} waits with a call of {call.name!r} whose parameters have changed since; continue it "
+                "with the tool as it was, or pass allow_changed_tools=True to run the call with the present one",
                 run_id=run_id,
-                tool_name=name,
+                tool_name=call.name,
             )
+        if call.approved is not None:
+            _check_shown(definition, call, run_id)
+
+
+def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str) -> None:
+    try:
+        bind_journaled(definition, call)
+    except ToolChangedError as error:
+        error.run_id = run_id
+        raise
+    except ToolArgumentsError:
+        # About what a person filled in where no code was at hand: the model is told once the call runs.
+        return
 
 
 def _not_available(name: str, module: str, run_id: str) -> ToolNotAvailableError:

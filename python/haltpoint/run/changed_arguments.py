@@ -12,11 +12,11 @@ from haltpoint.forking import no_fork
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["asked_arguments", "changed_arguments"]
+__all__ = ["changed_arguments", "same_arguments"]
 
 
 def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[str, Any] | None:
-    """Return the arguments as JSON data of their own, or None where they are those that the model asked for.
+    """Return the arguments as JSON data of their own, or None where they are those that are shown.
 
     Raises:
         InvalidResolutionError: they are no mapping, or hold what JSON can't.
@@ -32,18 +32,22 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
         changed: dict[str, Any] = json.loads(json_text(dict(cast("Mapping[str, Any]", tool_args))))
     except NotJsonError as error:
         raise _unusable(requirement, f"can't be used: the object {error}") from error
-    return None if _in_order(changed) == _in_order(asked_arguments(requirement)) else changed
+    execution, decided = requirement.tool_execution, requirement.decision
+    # Who leaves a parameter out that has its default keeps the value that is shown.
+    changed = {**{name: execution.tool_args[name] for name in execution.defaulted}, **changed}
+    if decided is not None and decided.get("tool_args") is not None:
+        # What is shown now is what somebody changed: it is the decision that says whether this is the same.
+        return changed
+    return None if same_arguments(changed, execution.tool_args) else changed
 
 
-def asked_arguments(requirement: RequirementState) -> dict[str, Any]:
-    """Return the arguments that the model asked for, whatever became of them."""
-    execution = requirement.tool_execution
-    return execution.tool_args if execution.original_tool_args is None else execution.original_tool_args
+def same_arguments(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two calls have the same arguments as JSON data; to Python alone, True equals 1."""
+    return _in_order(first) == _in_order(second)
 
 
-def _in_order(arguments: dict[str, Any]) -> str:
-    # Compared as text: to Python, True equals 1.
-    return json.dumps(arguments, sort_keys=True)
+def _in_order(arguments: Mapping[str, Any]) -> str:
+    return json.dumps(arguments, sort_keys=True, default=repr)
 
 
 def _unusable(requirement: RequirementState, problem: str) -> InvalidResolutionError:

@@ -4,6 +4,8 @@ A decision is one of `{"type": "confirm"}` (with `tool_args` where a person chan
 it answers later calls, too),
 `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
+Where the tool's validation makes something else of a person's values, `shown_args` of a confirmation and `shown` of an
+input hold what the tool gets.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ __all__ = [
     "result_decision",
     "same_decision",
     "unfilled_fields",
+    "yes_or_no",
 ]
 
 Decision: TypeAlias = "dict[str, Any]"
@@ -70,12 +73,32 @@ def confirm_decision(tool_args: dict[str, Any] | None, remember: dict[str, Any] 
 
 
 def confirmation_decision(execution: ToolExecution) -> Decision | None:
-    """Return the word on a call that needs confirmation, or None before there is one."""
-    if execution.confirmed is None:
+    """Return the word on a call that needs confirmation, or None before there is one.
+
+    Raises:
+        InvalidResolutionError: it is neither yes nor no.
+    """
+    confirmed = yes_or_no("confirmed", execution.confirmed, execution.tool_name)
+    if confirmed is None:
         return None
-    if execution.confirmed:
-        return {"type": "confirm"}
-    return {"type": "reject", "note": execution.confirmation_note}
+    return {"type": "confirm"} if confirmed else {"type": "reject", "note": execution.confirmation_note}
+
+
+def yes_or_no(field_name: str, value: object, tool_name: str) -> bool | None:
+    """Return a person's word: True, False, or None before there is one.
+
+    Nothing else counts. Text such as "false" is what a form or a query string makes of a no, and Python takes it for a
+    yes.
+
+    Raises:
+        InvalidResolutionError: it is something else.
+    """
+    if value is None or value is True or value is False:
+        return value
+    raise InvalidResolutionError(
+        f"{field_name} of the call of {tool_name!r} must be True, False or None, got {value!r:.80}",
+        field_name=field_name,
+    )
 
 
 def result_decision(execution: ToolExecution) -> Decision | None:
@@ -102,7 +125,8 @@ def input_decision(execution: ToolExecution, open_fields: Collection[str], *, ma
         InvalidResolutionError: a value is missing, or of the wrong type.
     """
     unfilled = unfilled_fields(execution)
-    if not execution.answered and (unfilled or not open_fields):
+    answered = yes_or_no("answered", execution.answered, execution.tool_name)
+    if not answered and (unfilled or not open_fields):
         return None
     if unfilled and not may_stay_empty:
         raise _missing_value(execution, unfilled[0])
@@ -191,9 +215,13 @@ def _input_differs(execution: ToolExecution, values: Mapping[str, Any]) -> bool:
 def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.confirmed = True
     execution.confirmation_note = None
-    if decision.get("tool_args") is not None and execution.original_tool_args is None:
-        execution.original_tool_args = execution.tool_args
-        execution.tool_args = dict(decision["tool_args"])
+    if decision.get("tool_args") is not None:
+        changed = decision.get("shown_args") or decision["tool_args"]
+        execution.defaulted = [
+            name for name in execution.defaulted if changed.get(name) == execution.tool_args.get(name)
+        ]
+        execution.tool_args = dict(changed)
+        execution.changed_by_person = True
 
 
 def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
@@ -204,6 +232,7 @@ def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None
 def _apply_input(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.answered = True
     values = decision["values"]
+    execution.changed_by_person = bool(values)
     for field in execution.user_input_schema or ():
         if field["name"] in values:
             field["value"] = values[field["name"]]
@@ -247,9 +276,22 @@ def describe_decision(decision: Mapping[str, Any]) -> str:
 
 
 def same_decision(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two decisions say the same; a note that is absent and one that is None are alike."""
+    """Whether two decisions say the same; a note that is absent and one that is None are alike.
 
-    def said(decision: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in decision.items() if value is not None}
+    Changed arguments may be those that a person gave, or what the tool makes of them.
+    """
+    if _said(first) != _said(second):
+        return False
+    return any(given in _changed(second) for given in _changed(first))
 
-    return said(first) == said(second)
+
+def _said(decision: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in decision.items() if value is not None and key not in _ARGUMENTS}
+
+
+def _changed(decision: Mapping[str, Any]) -> list[Any]:
+    given = decision.get("tool_args")
+    return [given, decision.get("shown_args") or given]
+
+
+_ARGUMENTS = ("tool_args", "shown_args", "shown")

@@ -31,11 +31,15 @@ class RequirementState:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         self.tool_execution = tool_execution
+        # A requirement that was made up here has an id that no run knows: its call says which one is meant.
+        self.has_own_id = not id
         self.id = id or _new_id()
         self.run_id = run_id
         self.kind: RequirementKind = kind or kind_of(tool_execution)
         self.created_at = created_at or datetime.now(timezone.utc)
         self.details = details
+        self.digest: str | None = None
+        self.expected_digest: str | None = None
         self.expires_at: datetime | None = None
         self.expired_at: datetime | None = None
         self.approvals: list[dict[str, Any]] = []

@@ -22,6 +22,7 @@ from haltpoint.run.decisions import (
     result_decision,
     same_decision,
 )
+from haltpoint.run.drafts import drop_kept, keep_draft, note_requirement
 from haltpoint.run.remembering import RememberScope, memory_of
 from haltpoint.run.requirement_data import merged_execution
 from haltpoint.run.requirement_errors import conflict_error, expired_error, no_field_error, wrong_kind_error
@@ -45,7 +46,9 @@ class RunRequirement(RequirementState):
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
     `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision, without
-    blanks around it. A name that is blank, and a note that is no text, raise `InvalidResolutionError`.
+    blanks around it. A name that is blank, and a note that is no text, raise `InvalidResolutionError`. Each takes
+    `expected_digest=`, too: the `digest` of what the person was shown. Where the requirement has another one by the
+    time of the commit, the decision is refused with `InvalidResolutionError`, and the requirement stays open.
 
     Attributes:
         id: id of the requirement.
@@ -56,6 +59,9 @@ class RunRequirement(RequirementState):
         decision: the committed decision as JSON data, or None before there is one.
         decided_by: who made the committed decision.
         decided_at: when it was made (aware, UTC).
+        digest: SHA-256, in hexadecimal digits, of what confirming would run now: the run, the requirement, the tool with
+            its parameters, and the arguments. None for a requirement that no database told.
+        expected_digest: what the draft's `expected_digest=` said.
         details: JSON data or None. For a recovery: what is known of the interrupted call; for a confirmation: why the
             tool's own rule could not tell whether one is needed (`rule_failure`).
         expires_at: until when it can be decided (aware, UTC); None for as long as it takes.
@@ -84,6 +90,7 @@ class RunRequirement(RequirementState):
         remember: RememberScope | None = None,
         remember_args: bool = False,
         by: str | None = None,
+        expected_digest: str | None = None,
     ) -> None:
         """Let the call run, with the arguments shown or with others; and later calls of the tool, where they are meant.
 
@@ -95,6 +102,7 @@ class RunRequirement(RequirementState):
                 and parameters stay the same.
             remember_args: only later calls with the same arguments.
             by: who decides.
+            expected_digest: the digest of what the person was shown.
 
         Raises:
             ValueError: this requirement is not a confirmation.
@@ -106,9 +114,9 @@ class RunRequirement(RequirementState):
         self._check_kind("confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
         memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
-        self._decide(confirm_decision(changed, memory), by)
+        self._decide(confirm_decision(changed, memory), by, expected_digest)
 
-    def reject(self, note: str | None = None, *, by: str | None = None) -> None:
+    def reject(self, note: str | None = None, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Keep the call from running; the model is told so, with the note.
 
         Raises:
@@ -116,14 +124,15 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "reject()")
-        self._decide({"type": "reject", "note": note}, by)
+        self._decide({"type": "reject", "note": note}, by, expected_digest)
 
-    def answer(self, values: Mapping[str, Any], *, by: str | None = None) -> None:
+    def answer(self, values: Mapping[str, Any], *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Fill in fields and say that the input is given.
 
         Args:
             values: the values by the fields' names; fields that are not named stay as they are.
             by: who decides.
+            expected_digest: the digest of what the person was shown.
 
         Raises:
             ValueError: this requirement asks for no input.
@@ -141,11 +150,12 @@ class RunRequirement(RequirementState):
         for name, value in values.items():
             fields[name]["value"] = value
         self.tool_execution.answered = True
-        self.draft_by = by
+        self.draft_by, self.expected_digest = by, expected_digest
+        keep_draft(self)
         # Held against a committed decision at once, as the other kinds are.
         self.draft_decision()
 
-    def set_external_execution_result(self, result: Any, *, by: str | None = None) -> None:
+    def set_external_execution_result(self, result: Any, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Set what the call returned: a str as it is, any other value (None, too) as JSON.
 
         Raises:
@@ -154,9 +164,9 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it has another result already.
         """
         self._check_kind("external_tool", "set_external_execution_result()")
-        self._decide({"type": "result", "content": text_of(result)}, by)
+        self._decide({"type": "result", "content": text_of(result)}, by, expected_digest)
 
-    def retry(self, *, by: str | None = None) -> None:
+    def retry(self, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Run the interrupted call once more, though it may have taken effect already.
 
         Raises:
@@ -164,9 +174,9 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "retry()")
-        self._decide({"type": "retry"}, by)
+        self._decide({"type": "retry"}, by, expected_digest)
 
-    def supply(self, result: Any, *, by: str | None = None) -> None:
+    def supply(self, result: Any, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Give the result of the interrupted call, which then is not run again.
 
         Raises:
@@ -175,9 +185,9 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "supply()")
-        self._decide({"type": "supply", "content": text_of(result)}, by)
+        self._decide({"type": "supply", "content": text_of(result)}, by, expected_digest)
 
-    def skip(self, note: str | None = None, *, by: str | None = None) -> None:
+    def skip(self, note: str | None = None, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Go on without the interrupted call; the model is told that its outcome is unknown, with the note.
 
         Raises:
@@ -185,7 +195,7 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "skip()")
-        self._decide({"type": "skip", "note": note}, by)
+        self._decide({"type": "skip", "note": note}, by, expected_digest)
 
     def draft_decision(self) -> Decision | None:
         """Return the decision that the present state amounts to, as JSON data, or None when there is none.
@@ -242,6 +252,7 @@ class RunRequirement(RequirementState):
     def take_terms(self, data: Mapping[str, Any]) -> None:
         """Take over what the engine tells beside the decision: how long it waits, who has confirmed, and so on."""
         restore_terms(self, data)
+        self.digest = data.get("digest", self.digest)
         if self.is_expired:
             self.drop_draft()
 
@@ -251,7 +262,8 @@ class RunRequirement(RequirementState):
         execution.confirmed = execution.confirmation_note = execution.answered = None
         if self.kind in ("external_tool", "recovery"):
             execution.result = None
-        self._recovery, self._confirmation, self.draft_by = None, {}, None
+        self._recovery, self._confirmation, self.draft_by, self.expected_digest = None, {}, None, None
+        drop_kept(self)
 
     # Data
 
@@ -275,11 +287,13 @@ class RunRequirement(RequirementState):
             "tool_execution": execution,
             "decision": deepcopy(self.decision),
             "details": deepcopy(self.details),
+            "digest": self.digest,
             **terms_data(self),
             "open_fields": list(self._open_fields),
             "recovery_draft": deepcopy(self._recovery),
             "confirmation_draft": deepcopy(self._confirmation),
             "draft_by": self.draft_by,
+            "expected_digest": self.expected_digest,
         }
 
     @classmethod
@@ -305,9 +319,11 @@ class RunRequirement(RequirementState):
             details=data.get("details"),
         )
         restore_terms(requirement, data)
+        requirement.digest = data.get("digest")
         requirement._restore(data)
         if waiter is not None:
             requirement._waiter = waiter
+            note_requirement(requirement)
         return requirement
 
     def __repr__(self) -> str:
@@ -334,6 +350,7 @@ class RunRequirement(RequirementState):
         self._recovery = None
         self._confirmation = {}
         self._committed_result = self.tool_execution.result
+        drop_kept(self)
 
     def _restore(self, data: Mapping[str, Any]) -> None:
         open_fields: Iterable[str] | None = data.get("open_fields")
@@ -342,6 +359,7 @@ class RunRequirement(RequirementState):
         self._recovery = data.get("recovery_draft")
         self._confirmation = dict(data.get("confirmation_draft") or {})
         self.draft_by = data.get("draft_by")
+        self.expected_digest = data.get("expected_digest")
         decision: Decision | None = data.get("decision")
         if decision is None:
             return
@@ -380,7 +398,7 @@ class RunRequirement(RequirementState):
             error.requirement_id = self.id
             raise
 
-    def _decide(self, decision: Decision, by: str | None) -> None:
+    def _decide(self, decision: Decision, by: str | None, expected_digest: str | None) -> None:
         by = checked_name(self, by)
         checked_note(self, decision.get("note"))
         if self.is_expired:
@@ -396,7 +414,8 @@ class RunRequirement(RequirementState):
         # What goes beyond yes or no shows in the call once it is committed.
         self._confirmation = {key: decision[key] for key in ("tool_args", "remember") if key in decision}
         apply_decision(self.tool_execution, {key: decision[key] for key in decision.keys() - self._confirmation.keys()})
-        self.draft_by = by
+        self.draft_by, self.expected_digest = by, expected_digest
+        keep_draft(self)
 
     def _check_kind(self, kind: RequirementKind, what: str) -> None:
         if self.kind != kind:

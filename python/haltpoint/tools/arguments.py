@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.forking import no_fork
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["CheckedArguments", "argument_problems", "bind_arguments", "bind_journaled", "check_arguments"]
+__all__ = ["CheckedArguments", "JournaledCall", "argument_problems", "bind_arguments", "bind_journaled", "check_arguments"]
 
 
 class CheckedArguments(NamedTuple):
@@ -68,9 +68,46 @@ def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
     return _bound(definition, _read_object(definition, arguments).data)
 
 
-def bind_journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
-    """Do the same for JSON text out of the journal, which was checked before it was written."""
-    return _bound(definition, json.loads(text))
+class JournaledCall(Protocol):
+    """The arguments of a call as the engine hands them over: `StartTool`, `CallToRun`."""
+
+    @property
+    def args(self) -> str:
+        """What the tool validates, as JSON text."""
+        ...
+
+    @property
+    def approved(self) -> str | None:
+        """Those of the shown values that the tool must get, as JSON text; None where nobody was asked."""
+        ...
+
+    @property
+    def defaulted(self) -> list[str]:
+        """The parameters that the model left out, of those that people are shown."""
+        ...
+
+
+def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_changed: bool = False) -> dict[str, Any]:
+    """Return the keyword arguments of a call out of the journal.
+
+    Args:
+        definition: the tool.
+        call: what the journal holds.
+        allow_changed: take what the tool as it is now makes of the arguments, whatever people were shown.
+
+    Raises:
+        ToolArgumentsError: an argument is missing or invalid.
+        ToolChangedError: the tool would get something else than what people were shown.
+    """
+    given: dict[str, Any] = json.loads(call.args)
+    if call.approved is None:
+        return _bound(definition, given)
+    if allow_changed:
+        return _bound(definition, {name: value for name, value in given.items() if name not in call.defaulted})
+    # Loads what shows objects to people, which a call that nobody is asked about does not need.
+    with no_fork:
+        from .shown_arguments import ApprovedArguments, bind_approved
+    return bind_approved(definition, ApprovedArguments(given, json.loads(call.approved), tuple(call.defaulted)))
 
 
 def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class ToolParameter(NamedTuple):
         description: what the docstring or the annotation says about it, if anything.
         required: whether the function has no default for it.
         default: that default, if there is one and it is plain JSON data; else NO_DEFAULT.
+        default_value: that default as it is; None where there is none.
         adapter: validates its values.
     """
 
@@ -42,6 +43,7 @@ class ToolParameter(NamedTuple):
     description: str | None
     required: bool
     default: Any
+    default_value: Any
     adapter: Adapter
 
 
@@ -94,12 +96,14 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
 
 
 def _tool_parameter(parameter: inspect.Parameter, hint: Any, adapter: Adapter, schema: dict[str, Any]) -> ToolParameter:
+    is_required = parameter.default is inspect.Parameter.empty
     return ToolParameter(
         name=parameter.name,
         type_name=type_name(hint),
         description=schema.get("description"),
-        required=parameter.default is inspect.Parameter.empty,
+        required=is_required,
         default=schema.get("default", NO_DEFAULT),
+        default_value=None if is_required else parameter.default,
         adapter=adapter,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -20,7 +21,9 @@ class ToolExecution:
     Attributes:
         tool_call_id: id of the call within its run.
         tool_name: the name that the model called.
-        tool_args: the arguments that the call runs with: the model's, unless a person changed them.
+        tool_args: the arguments that the call runs with: for each parameter of a call that asks a person, the value that
+            the tool gets, defaults and conversions included. A default without a JSON form is shown by its type, as in
+            "<Connection>".
         result: the text that the model is given for this call. Assign it to answer an external call.
         tool_call_error: whether the result reports a failure.
         requires_confirmation: whether a person must confirm the call before it runs.
@@ -32,7 +35,9 @@ class ToolExecution:
         external_execution_required: whether the call is run outside of haltpoint.
         created_at: when the model asked for the call, in seconds since the epoch.
         stop_after_tool_call: whether the run ends with this call's result.
-        original_tool_args: the arguments as the model gave them, where a person changed them; else None.
+        original_tool_args: the arguments as the model gave them.
+        defaulted: the parameters that the model left out and that have their defaults.
+        changed_by_person: whether a person gave or changed arguments.
     """
 
     tool_call_id: str
@@ -50,6 +55,12 @@ class ToolExecution:
     created_at: int = 0
     stop_after_tool_call: bool = False
     original_tool_args: dict[str, Any] | None = None
+    defaulted: list[str] = field(default_factory=list[str])
+    changed_by_person: bool = False
+
+    def __post_init__(self) -> None:
+        if self.original_tool_args is None:
+            self.original_tool_args = deepcopy(self.tool_args)
 
     @property
     def is_paused(self) -> bool:
@@ -77,9 +88,8 @@ class ToolExecution:
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         data["result"] = self.result_text()
         data["tool_args"] = dict(self.tool_args)
-        if self.original_tool_args is None:
-            # As the engine tells it: only where a person changed something.
-            del data["original_tool_args"]
+        data["original_tool_args"] = dict(self.original_tool_args or {})
+        data["defaulted"] = list(self.defaulted)
         data["user_input_schema"] = _copy_schema(self.user_input_schema)
         return data
 
@@ -88,6 +98,7 @@ class ToolExecution:
         """Read what `to_dict` returns. Keys that it does not know are left aside."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         known["tool_args"] = dict(data.get("tool_args") or {})
+        known["defaulted"] = list(data.get("defaulted") or ())
         known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
         return cls(**known)
 

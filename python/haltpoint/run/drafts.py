@@ -1,0 +1,65 @@
+"""The requirement objects of this process that may hold a draft.
+
+People decide on whatever object they have at hand, of an output or of a list, and continue the run by its id. What they
+said must count, also where nothing else in the program holds the object any more.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["drop_kept", "keep_draft", "live_requirements", "note_requirement"]
+
+# A bound against programs that draft and never continue. A draft beyond it counts while its object is held elsewhere.
+_MOST_KEPT = 1024
+
+_lock = threading.Lock()
+# By identity: objects of one requirement are equal, and each may hold another draft.
+_live: WeakValueDictionary[int, RunRequirement] = WeakValueDictionary()
+_kept: OrderedDict[int, RunRequirement] = OrderedDict()
+
+
+def _start_afresh() -> None:
+    # A fork may have caught the lock in the hands of another thread.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
+
+
+def note_requirement(requirement: RunRequirement) -> None:
+    """Remember an object that belongs to a run, for as long as it lives."""
+    with _lock:
+        _live[id(requirement)] = requirement
+
+
+def keep_draft(requirement: RunRequirement) -> None:
+    """Hold an object on which somebody has decided, until the decision is committed or dropped."""
+    with _lock:
+        if id(requirement) not in _live:
+            # Read from data: it counts where it is handed over.
+            return
+        _kept[id(requirement)] = requirement
+        if len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+
+
+def drop_kept(requirement: RunRequirement) -> None:
+    """Hold an object no longer."""
+    with _lock:
+        _kept.pop(id(requirement), None)
+
+
+def live_requirements(run_id: str) -> list[RunRequirement]:
+    """Return the objects of a run's requirements that are alive and count."""
+    with _lock:
+        objects = list(_live.values())
+    return [item for item in objects if item.run_id == run_id and not item.is_abandoned]

@@ -1,0 +1,153 @@
+"""Arguments that a person puts in the place of those that were shown: what of them is new, and whether it fits.
+
+What was shown and left as it is passes: it was validated when the call was planned, and is once more where the call
+runs. What is new is checked here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.exceptions import ToolArgumentsError
+
+from .schema_check import BrokenSchemaError, schema_problems
+from .shown_arguments import default_form, shown_value
+
+if TYPE_CHECKING:
+    from .definition import ToolDefinition
+    from .schema import ToolParameter
+
+__all__ = ["EditedArguments", "edited_by_schema", "edited_by_tool"]
+
+
+@dataclass
+class EditedArguments:
+    """The arguments of a call with what a person changed.
+
+    Attributes:
+        given: what the tool validates where the call runs. What was left as it is stands here as it was shown; the
+            engine knows what it came from.
+        shown: the values that the tool gets.
+        problems: what does not fit: which argument, where it is one, and why not.
+    """
+
+    given: dict[str, Any] = field(default_factory=dict[str, Any])
+    shown: dict[str, Any] = field(default_factory=dict[str, Any])
+    problems: list[tuple[str | None, str]] = field(default_factory=list[tuple["str | None", str]])
+
+    def keep(self, name: str, value: Any) -> None:
+        """Take a value as it was shown."""
+        self.given[name] = self.shown[name] = value
+
+    def refuse(self, name: str | None, problem: str) -> None:
+        """Note that an argument does not fit."""
+        self.problems.append((name, problem))
+
+
+def edited_by_tool(
+    definition: ToolDefinition, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
+) -> EditedArguments:
+    """Return the arguments that a person wants, checked by the tool itself.
+
+    Args:
+        definition: the tool.
+        shown: the arguments that the person was shown.
+        defaulted: those of them that the model left out.
+        wanted: all arguments that the person wants.
+    """
+    edited = EditedArguments()
+    known = [parameter.name for parameter in definition.inputs]
+    for parameter in definition.inputs:
+        _edit(edited, definition, parameter, shown, defaulted, wanted)
+    for name in wanted:
+        if name not in known:
+            edited.refuse(
+                name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}"
+            )
+    return edited
+
+
+def _edit(
+    edited: EditedArguments,
+    definition: ToolDefinition,
+    parameter: ToolParameter,
+    shown: Mapping[str, Any],
+    defaulted: Collection[str],
+    wanted: Mapping[str, Any],
+) -> None:
+    name = parameter.name
+    if _is_kept(name, shown, defaulted, wanted):
+        edited.keep(name, shown[name])
+    elif name in wanted:
+        try:
+            # Taken as it stands: "5" is no int.
+            edited.shown[name], edited.given[name] = shown_value(definition, parameter, wanted[name], strict=True)
+        except ToolArgumentsError as error:
+            edited.refuse(name, _problem_of(error))
+    elif parameter.required:
+        edited.refuse(name, f"{name}: missing, expected {parameter.type_name}")
+    else:
+        form, is_pinned = default_form(parameter)
+        if is_pinned:
+            edited.keep(name, form)
+        else:
+            edited.refuse(name, f"{name}: missing, and its default {form} can't be shown; give a value")
+
+
+def _problem_of(error: ToolArgumentsError) -> str:
+    _, _, problems = str(error).partition("\n- ")
+    return problems or str(error)
+
+
+def _is_kept(name: str, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]) -> bool:
+    if name not in wanted:
+        return name in defaulted
+    return name in shown and _text(shown[name]) == _text(wanted[name])
+
+
+def _text(value: Any) -> str:
+    # Compared as text: to Python, True equals 1.
+    return json.dumps(value, sort_keys=True)
+
+
+def edited_by_schema(
+    schema: Mapping[str, Any] | None, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
+) -> EditedArguments:
+    """Return the arguments that a person wants, checked by the tool's JSON schema where there is one.
+
+    The rest of the arguments is as in `edited_by_tool`.
+    """
+    edited = EditedArguments()
+    new: dict[str, Any] = {}
+    for name in dict.fromkeys((*shown, *wanted)):
+        if _is_kept(name, shown, defaulted, wanted):
+            edited.keep(name, shown[name])
+        elif name in wanted:
+            new[name] = wanted[name]
+            edited.keep(name, wanted[name])
+        else:
+            _leave_out(edited, name, schema or {})
+    if schema is not None and new:
+        edited.problems.extend(_schema_problems(schema, new))
+    return edited
+
+
+def _leave_out(edited: EditedArguments, name: str, schema: Mapping[str, Any]) -> None:
+    """Take the default of an argument that the model gave and the person left out."""
+    described = schema.get("properties", {}).get(name, {})
+    if "default" in described:
+        edited.keep(name, described["default"])
+    else:
+        edited.refuse(name, f"{name}: missing; give a value")
+
+
+def _schema_problems(schema: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
+    try:
+        return schema_problems({**schema, "required": []}, new)
+    except BrokenSchemaError as error:
+        advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
+        return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]

@@ -1,0 +1,269 @@
+"""The arguments of a call that asks people: what they are shown, and that the tool gets just that.
+
+What the model said is validated when the call is planned, and people are shown what came of it, with the defaults of
+parameters that the model left out. Where the call runs, the same is validated once more. Whatever then differs from
+what was shown keeps the call from running.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
+from haltpoint.run.timestamps import parse_time
+
+from .json_form import dump_json
+from .plain_form import plain_form
+from .validation import InvalidValueError, validated, validated_parameter
+
+if TYPE_CHECKING:
+    from .definition import ToolDefinition
+    from .schema import ToolParameter
+
+__all__ = ["ApprovedArguments", "ShownArguments", "bind_approved", "default_form", "is_same_json", "shown_answers", "shown_arguments", "shown_value"]
+
+_PLAIN_SCALARS = (str, int, float, bool, type(None))
+
+
+class ShownArguments(NamedTuple):
+    """The arguments of a call as people are shown them.
+
+    Attributes:
+        shown: the value that the tool gets for each parameter, as JSON data. One without a JSON form is shown by its
+            type, as in "<Connection>".
+        given: what the tool validates where the call runs, as JSON data. Parameters whose default is shown by its type
+            are not in it.
+        defaulted: the parameters that the model left out.
+    """
+
+    shown: dict[str, Any]
+    given: dict[str, Any]
+    defaulted: tuple[str, ...]
+
+
+class ApprovedArguments(NamedTuple):
+    """The arguments of a call that people decided on.
+
+    Attributes:
+        given: as in `ShownArguments`, with what people gave.
+        approved: those of the shown values that the tool must get.
+        defaulted: as in `ShownArguments`, without those that people gave.
+    """
+
+    given: dict[str, Any]
+    approved: dict[str, Any]
+    defaulted: tuple[str, ...]
+
+
+def shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
+    """Return what people are shown of a call with these arguments, which must be valid.
+
+    Raises:
+        ToolArgumentsError: a validator does not accept what it accepted before.
+    """
+    shown: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    defaulted: list[str] = []
+    for parameter in definition.inputs:
+        name = parameter.name
+        # The model's guess at what a person is asked for is not used.
+        if name in arguments and name not in definition.user_input_fields:
+            shown[name], given[name] = shown_value(definition, parameter, arguments[name])
+        elif not parameter.required:
+            defaulted.append(name)
+            shown[name], is_pinned = default_form(parameter)
+            if is_pinned:
+                given[name] = shown[name]
+    return ShownArguments(shown, given, tuple(defaulted))
+
+
+def shown_value(
+    definition: ToolDefinition, parameter: ToolParameter, value: Any, *, strict: bool = False
+) -> tuple[Any, Any]:
+    """Return what people are shown of a value, and what the tool validates where the call runs.
+
+    That is the value itself, completed by what its type's own defaults added, so that these stay the same, too.
+
+    Raises:
+        ToolArgumentsError: the value is not valid.
+    """
+    strict = strict or definition.strict
+    try:
+        form = plain_form(validated_parameter(parameter, value, strict=strict)).data
+        completed = _completed(value, form)
+        if is_same_json(completed, value):
+            return form, value
+        again = plain_form(validated_parameter(parameter, completed, strict=strict)).data
+    except InvalidValueError as error:
+        raise _invalid(definition, str(error)) from error
+    return (form, completed) if is_same_json(again, form) else (form, value)
+
+
+def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the tool gets for a person's answers, which must be valid; None where it gets just these."""
+    parameters = {parameter.name: parameter for parameter in definition.inputs}
+    shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
+    return None if is_same_json(shown, dict(values)) else shown
+
+
+def _completed(value: Any, form: Any) -> Any:
+    """Return the value with the members that only its form has."""
+    if isinstance(value, dict) and isinstance(form, dict):
+        members, formed = cast("dict[str, Any]", value), cast("dict[str, Any]", form)
+        own = {name: _completed(item, formed[name]) if name in formed else item for name, item in members.items()}
+        return {**own, **{name: item for name, item in formed.items() if name not in own}}
+    if isinstance(value, list) and isinstance(form, list):
+        items, forms = cast("list[Any]", value), cast("list[Any]", form)
+        if len(items) == len(forms):
+            return [_completed(item, formed) for item, formed in zip(items, forms, strict=True)]
+    return value
+
+
+def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
+    """Return what people are shown of a parameter's default, and whether that reads back as the same default."""
+    default = parameter.default_value
+    if _is_plain(default):
+        return deepcopy(default), True
+    form = plain_form(default)
+    if form.is_whole and _reads_back(parameter, form.data, default):
+        return form.data, True
+    return f"<{type(default).__qualname__}>", False
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is its own JSON form. Subclasses, such as enumerations of text, are not."""
+    if type(value) in _PLAIN_SCALARS:
+        return plain_form(value).data == value
+    if type(value) is list:
+        return all(_is_plain(item) for item in cast("list[object]", value))
+    if type(value) is dict:
+        items = cast("dict[object, object]", value).items()
+        return all(type(key) is str and _is_plain(item) for key, item in items)
+    return False
+
+
+def _reads_back(parameter: ToolParameter, data: Any, default: object) -> bool:
+    try:
+        read = validated(parameter.adapter, data)
+        return type(read) is type(default) and bool(read == default)
+    except Exception:  # noqa: BLE001 - validators and comparisons of users' types may raise anything: then it does not
+        return False
+
+
+# Where the call runs
+
+
+def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> dict[str, Any]:
+    """Return the keyword arguments to call the tool with: those that were shown.
+
+    Raises:
+        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid.
+        ToolChangedError: the tool as it is now would get something else than what was shown.
+    """
+    bound: dict[str, Any] = {}
+    problems: list[str] = []
+    for parameter in definition.inputs:
+        try:
+            bound.update(_bound(definition, parameter, arguments))
+        except InvalidValueError as error:
+            if parameter.name in arguments.approved:
+                raise _changed(definition, str(error)) from error
+            problems.append(str(error))
+    if problems:
+        raise _invalid(definition, *problems)
+    for name, shown in arguments.approved.items():
+        if name in bound:
+            form = plain_form(bound[name]).data
+            if not is_same_json(form, shown):
+                raise _changed(definition, f"{name} was shown as {_short(shown)} and would be {_short(form)}")
+        elif name not in arguments.defaulted:
+            raise _changed(definition, f"it has no parameter {name}")
+    return bound
+
+
+def _bound(
+    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments
+) -> dict[str, Any]:
+    name = parameter.name
+    if name in arguments.given:
+        value = arguments.given[name]
+        if name in arguments.defaulted:
+            return {name: _pinned(definition, parameter, value)}
+        return {name: validated_parameter(parameter, value, strict=definition.strict)}
+    if name in arguments.defaulted:
+        shown, _ = default_form(parameter)
+        if parameter.required or shown != arguments.approved.get(name):
+            raise _changed(definition, f"the default of {name} is of another type")
+        return {}
+    if parameter.required:
+        raise InvalidValueError(f"{name}: missing, expected {parameter.type_name}")
+    return {}
+
+
+def _pinned(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
+    """The default as it was when the call was planned, whatever it is now."""
+    if not parameter.required and _is_plain(parameter.default_value):
+        return deepcopy(value)
+    try:
+        return validated_parameter(parameter, value)
+    except InvalidValueError as error:
+        raise _changed(definition, str(error)) from error
+
+
+def is_same_json(first: Any, second: Any) -> bool:
+    """Whether two values of JSON data are the same, in whatever way they write a number or a time.
+
+    True and 1 are not the same, and neither are 5 and "five"; 1.5 and "1.50" are, and so are two ways to write a time.
+    """
+    if isinstance(first, dict) and isinstance(second, dict):
+        one, other = cast("dict[str, Any]", first), cast("dict[str, Any]", second)
+        return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
+    if isinstance(first, list) and isinstance(second, list):
+        items, others = cast("list[Any]", first), cast("list[Any]", second)
+        return len(items) == len(others) and all(map(is_same_json, items, others))
+    if type(first) is type(second) and first == second:
+        return True
+    if isinstance(first, str) and isinstance(second, str):
+        return _is_same_time(first, second)
+    number = _number(first)
+    return number is not None and number == _number(second)
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(value if isinstance(value, str) else dump_json(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def _is_same_time(first: str, second: str) -> bool:
+    try:
+        return parse_time(first) == parse_time(second)
+    except ValueError:
+        return False
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _invalid(definition: ToolDefinition, *problems: str) -> ToolArgumentsError:
+    lines = "\n".join(f"- {problem}" for problem in problems)
+    return ToolArgumentsError(f"The arguments of {definition.name} are not valid:\n{lines}", tool_name=definition.name)
+
+
+def _changed(definition: ToolDefinition, difference: str) -> ToolChangedError:
+    return ToolChangedError(
+        f"the tool {definition.name!r} has changed since a person decided on a call of it: {difference}; the call was "
+        "not run. Continue the run with the tool as it was, or pass allow_changed_tools=True to run the call with the "
+        "tool as it is",
+        tool_name=definition.name,
+    )
