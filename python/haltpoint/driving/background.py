@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from haltpoint.driving.calling_thread import CallingThread
+from haltpoint.exceptions import TooManyThreadsError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -47,8 +48,13 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
+        TooManyThreadsError: the operating system gives no thread for the loop.
     """
-    loop = _background_loop()
+    try:
+        loop = _background_loop()
+    except TooManyThreadsError:
+        coroutine.close()
+        raise
     if _is_running_in_this_thread(loop):
         coroutine.close()
         raise RuntimeError(
@@ -133,5 +139,12 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 
 def _start_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="haltpoint-loop", daemon=True).start()
+    try:
+        threading.Thread(target=loop.run_forever, name="haltpoint-loop", daemon=True).start()
+    except RuntimeError as error:
+        loop.close()
+        raise TooManyThreadsError(
+            f"the operating system refuses to start the thread that synchronous methods need ({error}): allow this "
+            "process more threads"
+        ) from error
     return loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haltpoint.driving.threads import PlainCall, hand_to_thread
+from haltpoint.exceptions import ForkedProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +34,7 @@ class CallingThread:
         self._calls: deque[PlainCall[Any]] = deque()
         self._news: SimpleQueue[None] = SimpleQueue()
         self._has_left = False
+        self._process = os.getpid()
 
     # On the event loop.
 
@@ -66,8 +69,10 @@ class CallingThread:
         Raises:
             KeyboardInterrupt: Ctrl-C, within a function or between two. It may be followed by another `serve`, which
                 misses nothing.
+            ForkedProcessError: a function forked the process, and this is the child.
         """
         while not is_over():
+            self._check_process()
             if self._calls:
                 self._run_first()
             else:
@@ -77,6 +82,13 @@ class CallingThread:
         """Wait no longer: what is still asked for is called in other threads."""
         self._has_left = True
         self._hand_over()
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise ForkedProcessError(
+                "this process was forked within a function that haltpoint called back, and the call goes on in its "
+                "parent: end the child where it was forked, with os._exit"
+            )
 
     def _run_first(self) -> None:
         # Taken out once it has its outcome: Ctrl-C may come anywhere.
@@ -121,7 +133,7 @@ def _without_running_loop(function: Callable[[], _Result]) -> _Result:
 @contextmanager
 def _no_running_loop() -> Generator[None]:
     """Hide the event loop that runs in this thread, which a synchronous method holds up: asyncio.run works then."""
-    loop = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
+    loop = asyncio._get_running_loop()
     if loop is None:
         yield
         return

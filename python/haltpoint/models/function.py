@@ -16,8 +16,8 @@ ReplyFunction: TypeAlias = "Callable[[ModelRequest], Answer | Awaitable[Answer]]
 class FunctionModel:
     """A model that answers with what a function returns.
 
-    A plain function is called on the event loop and holds it until it returns: give an async function for
-    anything that waits.
+    A plain function is called on the event loop and holds it until it returns, and no synchronous method of haltpoint
+    works in it: give an async function for anything that waits.
 
     Args:
         function: takes the ModelRequest, returns a ModelReply or a str (the text of one); plain or async

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import os
 import threading
 from typing import Any
 
 import pytest
 
-from haltpoint import Agent, RunRequirement, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ForkedProcessError, RunRequirement, ScriptedModel, SqliteDatabase, tool
 from support.callbacks import FORMS, KINDS, called_back, in_form
 from support.replies import wants, wants_all
 from support.running import asynchronous, until
@@ -327,6 +328,24 @@ def test_a_plain_function_that_returns_an_awaitable_is_awaited(form: str, db: Sq
         return decide(requirement)
 
     assert in_form(form, acting(db), hitl_handler=ask).output == "finished"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_that_returns_from_a_function_is_told_that_the_call_is_its_parents(db: SqliteDatabase) -> None:
+    children: list[int] = []
+
+    def fork(requirement: RunRequirement) -> None:
+        child = os.fork()
+        if child:
+            children.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            requirement.confirm()
+
+    here = os.getpid()
+    try:
+        answer = acting(db).do("Act.", hitl_handler=fork)
+    except ForkedProcessError:
+        os._exit(3 if os.getpid() != here else 4)
+    assert (answer, children) == ("finished", [3])
 
 
 def test_many_threads_call_back_in_themselves(db: SqliteDatabase) -> None:

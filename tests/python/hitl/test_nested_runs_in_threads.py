@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, TooManyThreadsError, tool
-from haltpoint.driving import threads
+from haltpoint.driving import background, threads
 from support.callbacks import called_back
 from support.replies import wants
 from support.running import asynchronous, until
@@ -155,7 +155,7 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
-        if thread.name == "haltpoint-call":
+        if thread.name.startswith("haltpoint-"):
             raise RuntimeError("can't start new thread")
         start(thread)
 
@@ -228,3 +228,16 @@ async def test_a_call_for_which_no_thread_becomes_free_fails_instead_of_hanging(
         await asyncio.wait_for(threads.in_thread(_leaf), _PATIENCE)
     leave.set()
     await holding
+
+
+def test_a_synchronous_method_whose_loop_gets_no_thread_says_so(
+    no_more_threads: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_loop", None)
+    no_more_threads()
+    with InMemoryDatabase() as db:
+        agent = _agent(db, _leaf)
+        with pytest.raises(TooManyThreadsError, match="synchronous methods"):
+            agent.do("Work.")
+        monkeypatch.undo()
+        assert agent.do("Work.") == "finished"
