@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
 from haltpoint.run.decisions import Decision, RequirementKind, describe_decision
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
 
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["HOW_TO_RESOLVE", "conflict_error", "expired_error", "nameless_error", "no_field_error", "wrong_kind_error"]
+__all__ = [
+    "HOW_TO_RESOLVE",
+    "checked_mapping",
+    "conflict_error",
+    "expired_error",
+    "nameless_error",
+    "no_field_error",
+    "wrong_kind_error",
+]
 
 HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "confirmation": "call confirm() or reject(note)",
@@ -76,6 +85,21 @@ def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
         run_id=requirement.run_id,
         requirement_id=requirement.id,
         field_name="by",
+    )
+
+
+def checked_mapping(requirement: RequirementState, values: object) -> Mapping[str, Any]:
+    """Return the values of fields, which must be a mapping.
+
+    Raises:
+        InvalidResolutionError: they are something else.
+    """
+    if isinstance(values, Mapping):
+        return cast("Mapping[str, Any]", values)
+    raise InvalidResolutionError(
+        f"answer() takes the values by the names of the fields, such as {{'name': 'value'}}, got {type(values).__name__}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
     )
 
 

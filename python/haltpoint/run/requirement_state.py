@@ -47,8 +47,12 @@ class RequirementState:
         self.decided_by: str | None = None
         self._draft_by: str | None = None
         self.decided_at: datetime | None = None
+        # Where the code of the call's tool stood when the model asked for it.
+        self.tool_module: str | None = None
         # Fields that a person is asked to fill: once they all have values, the input counts as given.
         self._open_fields: list[str] = unfilled_fields(tool_execution)
+        # Fields that were answered with None, which an empty field does not show.
+        self._emptied: list[str] = []
         # A draft of retry or skip, which leave no trace in the tool call's own state.
         self._recovery: Decision | None = None
         # What a drafted confirmation says beyond yes, such as changed arguments.
@@ -65,6 +69,11 @@ class RequirementState:
     @user_input_schema.setter
     def user_input_schema(self, schema: list[dict[str, Any]] | None) -> None:
         self.tool_execution.user_input_schema = schema
+
+    @property
+    def open_fields(self) -> tuple[str, ...]:
+        """The names of the fields that had no value when the person was asked."""
+        return tuple(self._open_fields)
 
     @property
     def is_external_tool_execution(self) -> bool:

@@ -37,6 +37,10 @@ def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
         else:
             problems.append(problem)
     _raise_problems(definition, problems)
+    for parameter in definition.inputs:
+        # Where the person leaves it empty, the function's own default applies, and no guess of the model's.
+        if parameter.name in definition.user_input_fields and not parameter.required:
+            given.pop(parameter.name, None)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
     return CheckedArguments(given, text if len(given) == count else dump_json(given))
