@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.texts import json_text
-from haltpoint.run.changed_arguments import asked_arguments
 from haltpoint.run.answers import is_dynamic
+from haltpoint.run.changed_arguments import asked_arguments
 from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a person filled into a form: read from the form, checked by the tool where its code is at hand, else by the form."""
+"""What a person filled into a form: checked by the tool where its code is at hand, else by what the form says."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def checked_values(
     form = execution.user_input_schema or []
     # Checking loads a validator, which a requirement that is only looked at does not need.
     with no_fork:
-        from haltpoint.tools.user_values import check_form_values, check_user_input, fits_form
+        from haltpoint.tools.input_form import fits_form
+        from haltpoint.tools.user_values import check_form_values, check_user_input
     tool = _tool_at_hand(requirement)
     try:
         if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):

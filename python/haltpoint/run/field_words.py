@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 __all__ = [
     "base_schema",
@@ -138,7 +138,8 @@ def choice_words(values: Iterable[Any]) -> str:
 def _type_words(schema: Mapping[str, Any]) -> str:
     kind: Any = schema.get("type")
     if isinstance(kind, list):
-        return " or ".join(_TYPE_WORDS.get(item, str(item)) for item in kind if item != "null")
+        kinds = cast("list[str]", kind)
+        return " or ".join(_TYPE_WORDS.get(item, item) for item in kinds if item != "null")
     if kind == "string" and schema.get("format") in _FORMAT_WORDS:
         return _FORMAT_WORDS[schema["format"]]
     if kind == "array" and schema.get("items"):

@@ -97,7 +97,8 @@ def checked_mapping(requirement: RequirementState, values: object) -> Mapping[st
     if isinstance(values, Mapping):
         return cast("Mapping[str, Any]", values)
     raise InvalidResolutionError(
-        f"answer() takes the values by the names of the fields, such as {{'name': 'value'}}, got {type(values).__name__}",
+        "answer() takes a mapping from the names of the fields to their values, such as {'city': 'Oslo'}, "
+        f"got {type(values).__name__}",
         run_id=requirement.run_id,
         requirement_id=requirement.id,
     )

@@ -136,7 +136,7 @@ class ToolDefinition:
         out.
         """
         with no_fork:
-            from .user_values import user_input_schema
+            from .input_form import user_input_schema
         return user_input_schema(self, arguments)
 
     def check_user_input(self, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,20 +38,24 @@ def field_schema(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> dict[str, Any]:
     """Return the schema of what stands at a place within a value, as far as it can be told; else an empty one."""
-    here: Any = schema
+    here = dict(schema)
+    nothing: dict[str, Any] = {}
     for step in path:
-        here = next((found for found in _steps(schema, here, step) if isinstance(found, dict)), {})
+        here = next(_steps(schema, here, step), nothing)
     return here if "$ref" not in here else _referred(schema, here)
 
 
-def _steps(root: Mapping[str, Any], schema: Mapping[str, Any], step: str | int) -> Iterator[Any]:
+def _steps(root: Mapping[str, Any], schema: Mapping[str, Any], step: str | int) -> Iterator[dict[str, Any]]:
+    """Yield the schemas that may hold for what stands one step further."""
     if "$ref" in schema:
         yield from _steps(root, _referred(root, schema), step)
     if isinstance(step, int):
         prefix = schema.get("prefixItems", ())
-        yield prefix[step] if step < len(prefix) else schema.get("items")
+        found: Any = prefix[step] if step < len(prefix) else schema.get("items")
     else:
-        yield schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+        found = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+    if isinstance(found, dict):
+        yield cast("dict[str, Any]", found)
     for key in ("anyOf", "oneOf", "allOf"):
         for branch in schema.get(key, ()):
             yield from _steps(root, branch, step)
@@ -82,8 +86,10 @@ class _Inlining:
     def _inlined(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         target = _target(schema)
         rest = {key: self._value(key, value) for key, value in schema.items() if key != "$ref"}
+        if target is None:
+            return rest
         if target not in self._definitions:
-            return rest if target is None else {"$ref": schema["$ref"], **rest}
+            return {"$ref": schema["$ref"], **rest}
         if target in self._kept:
             self._keep(target)
             return {"$ref": f"#/$defs/{target}", **rest}
@@ -110,7 +116,7 @@ class _Inlining:
         if self._nodes > _MOST_NODES and self._kept != frozenset(self._definitions):
             raise _TooLargeError
         if isinstance(value, list):
-            return [self._any(item) for item in cast("list[Any]", value)]
+            return [self._any(item) for item in cast("list[object]", value)]
         return self._inlined(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
 
 
@@ -146,7 +152,7 @@ def _reached(name: str, direct: Mapping[str, frozenset[str]]) -> set[str]:
 
 def _references(schema: Any) -> Iterator[str]:
     if isinstance(schema, list):
-        for item in cast("list[Any]", schema):
+        for item in cast("list[object]", schema):
             yield from _references(item)
     elif isinstance(schema, dict):
         members = cast("dict[str, Any]", schema)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.forking import no_fork
 from haltpoint.run.field_words import choice_words, expected_words
 
 from .field_schema import schema_at
 from .formats import FORMATS
-from .value_problems import ValueProblem, best_branch, constraint_words, missing_words, named_problem
+from .value_problems import (
+    Path,
+    ValueProblem,
+    best_branch,
+    constraint_words,
+    missing_words,
+    named_problem,
+    unknown_words,
+)
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -72,19 +80,27 @@ def _validator(schema: Mapping[str, Any]) -> Any:
 
 @cache
 def _validator_class() -> tuple[Any, Any]:
-    from jsonschema import Draft202012Validator, FormatChecker
-    from jsonschema.validators import extend
+    from jsonschema import Draft202012Validator, FormatChecker, validators
 
     formats = FormatChecker(formats=())
     for name, fits in FORMATS.items():
         formats.checks(name)(_of_text(fits))
-    # To JSON Schema 5.0 is an integer, and to Python it is none.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    # A set takes an item twice, as its type does.
-    return extend(Draft202012Validator, {"uniqueItems": lambda *_: ()}, type_checker=types), formats
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extend: Any = cast("Any", validators).extend
+    return extend(Draft202012Validator, {"uniqueItems": _never_fails}, type_checker=types), formats
 
 
-def _of_text(fits: Any) -> Any:
+def _is_integer(_checker: object, value: object) -> bool:
+    """To JSON Schema 5.0 is an integer, and to Python it is none."""
+    return type(value) is int
+
+
+def _never_fails(*_: object) -> tuple[()]:
+    """A set takes an item twice, as its type does."""
+    return ()
+
+
+def _of_text(fits: Callable[[str], bool]) -> Callable[[object], bool]:
     return lambda value: not isinstance(value, str) or fits(value)
 
 
@@ -98,31 +114,30 @@ def _problems(errors: Iterator[ValidationError]) -> Iterator[ValueProblem]:
                 yield problem
 
 
+class _Found(NamedTuple):
+    """What jsonschema found: which keyword of which schema is not met, by what."""
+
+    path: Path
+    keyword: str
+    wanted: Any
+    given: Any
+    schema: Mapping[str, Any]
+    branches: list[list[ValueProblem]]
+
+
 def _problems_of(error: ValidationError) -> list[ValueProblem]:
-    path = tuple(error.absolute_path)
-    keyword: Any = error.validator
-    wanted, given, schema = error.validator_value, error.instance, error.schema
-    if keyword == "required":
-        missing = [name for name in wanted if name not in given]
-        return [ValueProblem((*path, name), "required", missing_words(schema_at(schema, [name]))) for name in missing]
-    if keyword == "additionalProperties":
-        known = schema.get("properties", {})
-        words = f"there is no such field; the fields are: {', '.join(known) or 'none'}"
-        extra = [name for name in given if name not in known]
-        return [ValueProblem((*path, name), "additionalProperties", words) for name in extra]
-    tag = schema.get("discriminator", {}).get("propertyName")
-    if keyword == "oneOf" and isinstance(given, dict) and tag is not None and tag not in given:
-        return [ValueProblem((*path, tag), "required", missing_words({}))]
-    if keyword in ("anyOf", "oneOf") and error.context:
-        return best_branch(_branches(error), path, given)
-    if keyword == "format":
-        return [ValueProblem(path, "format", expected_words({"type": "string", "format": wanted}), given)]
-    if keyword == "type":
-        return [ValueProblem(path, "type", expected_words(schema), given)]
-    if keyword in ("enum", "const"):
-        choices = wanted if keyword == "enum" else [wanted]
-        return [ValueProblem(path, "enum", choice_words(choices), given)]
-    return [ValueProblem(path, str(keyword), constraint_words(str(keyword), wanted), given)]
+    found = _Found(
+        tuple(error.absolute_path),
+        str(error.validator),
+        error.validator_value,
+        error.instance,
+        error.schema if isinstance(error.schema, Mapping) else {},
+        _branches(error),
+    )
+    special = _SPECIAL.get(found.keyword)
+    if special is not None:
+        return special(found)
+    return [ValueProblem(found.path, found.keyword, constraint_words(found.keyword, found.wanted), found.given)]
 
 
 def _branches(error: ValidationError) -> list[list[ValueProblem]]:
@@ -130,3 +145,55 @@ def _branches(error: ValidationError) -> list[list[ValueProblem]]:
     for inner in error.context or ():
         branches.setdefault(inner.schema_path[0], []).extend(_problems(iter([inner])))
     return list(branches.values())
+
+
+def _missing(found: _Found) -> list[ValueProblem]:
+    missing = [name for name in found.wanted if name not in found.given]
+    words = {name: missing_words(schema_at(found.schema, [name])) for name in missing}
+    return [ValueProblem((*found.path, name), found.keyword, words[name]) for name in missing]
+
+
+def _unknown(found: _Found) -> list[ValueProblem]:
+    known = found.schema.get("properties", {})
+    words = unknown_words(found.schema)
+    return [ValueProblem((*found.path, name), found.keyword, words) for name in found.given if name not in known]
+
+
+def _no_branch(found: _Found) -> list[ValueProblem]:
+    tag = found.schema.get("discriminator", {}).get("propertyName")
+    if tag is not None and _lacks(found.given, tag):
+        return [ValueProblem((*found.path, tag), "required", missing_words({}))]
+    if not found.branches:
+        words = "must fit one of several schemas, and fits more than one"
+        return [ValueProblem(found.path, found.keyword, words, found.given)]
+    return best_branch(found.branches, found.path, found.given)
+
+
+def _lacks(value: object, name: str) -> bool:
+    return isinstance(value, dict) and name not in value
+
+
+def _other_type(found: _Found) -> list[ValueProblem]:
+    return [ValueProblem(found.path, "type", expected_words(found.schema), found.given)]
+
+
+def _other_format(found: _Found) -> list[ValueProblem]:
+    words = expected_words({"type": "string", "format": found.wanted})
+    return [ValueProblem(found.path, "format", words, found.given)]
+
+
+def _no_choice(found: _Found) -> list[ValueProblem]:
+    choices = found.wanted if found.keyword == "enum" else [found.wanted]
+    return [ValueProblem(found.path, "enum", choice_words(choices), found.given)]
+
+
+_SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
+    "required": _missing,
+    "additionalProperties": _unknown,
+    "anyOf": _no_branch,
+    "oneOf": _no_branch,
+    "type": _other_type,
+    "format": _other_format,
+    "enum": _no_choice,
+    "const": _no_choice,
+}

@@ -1,108 +1,26 @@
-"""The values that a person gives for a tool call: the form to fill in, and what comes back."""
+"""The values that a person gives for a tool call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
-
-from pydantic_core import PydanticSerializationError, ValidationError
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.forking import no_fork
-from haltpoint.run.field_words import base_schema, example_of, expected_words, is_required, schema_of, takes_null
+from haltpoint.run.field_words import is_required, schema_of, takes_null
 
-from .callables import model_parameters
-from .defaults import NO_DEFAULT
-from .field_schema import field_schema
-from .json_form import NotJsonError, dump_json, json_text, parse_json
-from .validation import InvalidValueError, validated
-from .value_problems import ValueProblem, missing_words, named_problem, problems_of
+from .input_form import input_field
+from .json_form import dump_json
+from .value_problems import ValueProblem, missing_words, named_problem
+from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
-    from .plain_types import Adapter
-    from .schema import ToolParameter
 
-__all__ = ["check_form_values", "check_user_input", "convert_field_value", "fits_form", "user_input_schema"]
+__all__ = ["check_form_values", "check_user_input", "convert_field_value"]
 
 _Field: TypeAlias = Mapping[str, Any]
-# Returns the value that is kept for what was given; raises _RefusedError where there is none.
-_Reader: TypeAlias = "Callable[[object], Any]"
 
 _MOST_PROBLEMS = 10
-# How people say yes and no, besides true and false.
-_BOOLEANS: dict[Any, bool] = {
-    **dict.fromkeys(("true", "yes", "y", "on", "t", "1", 1), True),
-    **dict.fromkeys(("false", "no", "n", "off", "f", "0", 0), False),
-}
-
-
-class _RefusedError(Exception):
-    """A value does not fit."""
-
-    def __init__(self, problems: Sequence[ValueProblem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-
-# The form
-
-
-def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Do what `ToolDefinition.user_input_schema` says."""
-    form: list[dict[str, Any]] = []
-    for parameter in definition.inputs:
-        value = _presented_value(definition, parameter, arguments)
-        # An optional parameter that the model left out is nobody's to fill: shown empty, it would look like a question.
-        if value is not None or parameter.name in definition.user_input_fields:
-            form.append({**_field(definition, parameter), "value": value})
-    return form
-
-
-def _field(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
-    schema = field_schema(definition.parameters, parameter.name)
-    field = {
-        "name": parameter.name,
-        "field_type": parameter.type_name,
-        "description": parameter.description,
-        "json_schema": schema,
-        "required": parameter.required and not takes_null(schema),
-    }
-    default = _default(definition, parameter)
-    return field if default is NO_DEFAULT else {**field, "default": default}
-
-
-def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
-    """The default as JSON data that stands for no other value; NO_DEFAULT where there is none."""
-    if parameter.required or parameter.default is not NO_DEFAULT:
-        return parameter.default
-    default = next(item.default for item in model_parameters(definition.function) if item.name == parameter.name)
-    try:
-        data = parameter.adapter.dump_python(default, mode="json")
-        json_text(data)
-        return data if validated(parameter.adapter, data) == default else NO_DEFAULT
-    except (InvalidValueError, TypeError, ValueError):
-        return NO_DEFAULT
-
-
-def _presented_value(definition: ToolDefinition, parameter: ToolParameter, arguments: Mapping[str, Any]) -> Any:
-    if parameter.name in definition.user_input_fields:
-        return None
-    if parameter.name in arguments:
-        return arguments[parameter.name]
-    return None if parameter.default is NO_DEFAULT else parameter.default
-
-
-def fits_form(definition: ToolDefinition, form: Sequence[_Field]) -> bool:
-    """Whether a form asks for the values that a tool takes, so that the tool can check them."""
-    known = {parameter.name for parameter in definition.inputs}
-    return all(
-        field["name"] in known and field.get("json_schema") == field_schema(definition.parameters, field["name"])
-        for field in form
-    )
-
-
-# What comes back
 
 
 def check_user_input(
@@ -110,7 +28,7 @@ def check_user_input(
 ) -> dict[str, Any]:
     """Do what `ToolDefinition.check_user_input` says; with `in_part` of the fields that have values only."""
     parameters = {parameter.name: parameter for parameter in definition.inputs}
-    fields = [_field(definition, parameter) for parameter in definition.inputs]
+    fields = [input_field(definition, parameter) for parameter in definition.inputs]
 
     def is_open(name: str) -> bool:
         return name in definition.user_input_fields
@@ -123,7 +41,7 @@ def check_user_input(
     checking = _Checking(
         definition.name,
         fields,
-        lambda field: _adapted(definition, parameters[field["name"]], field["json_schema"]),
+        lambda field: tool_reader(definition, parameters[field["name"]], field["json_schema"]),
         may_leave_out=lambda field: is_open(field["name"]) or arguments.get(field["name"]) is None,
     )
     return checking.checked(values, [field for field in fields if is_asked(field)])
@@ -148,7 +66,7 @@ def check_form_values(
     checking = _Checking(
         tool_name,
         fields,
-        lambda field: _by_schema(schema_of(field)),
+        lambda field: schema_reader(schema_of(field)),
         may_leave_out=lambda field: field["name"] in open_fields,
     )
     checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
@@ -163,7 +81,7 @@ class _Checking:
         self,
         tool_name: str,
         fields: Sequence[_Field],
-        reader: Callable[[_Field], _Reader],
+        reader: Callable[[_Field], ValueReader],
         *,
         may_leave_out: Callable[[_Field], bool],
     ) -> None:
@@ -199,7 +117,7 @@ class _Checking:
     def _take(self, checked: dict[str, Any], field: _Field, value: object) -> None:
         try:
             checked[field["name"]] = self._reader(field)(value)
-        except _RefusedError as error:
+        except RefusedValueError as error:
             is_secret = _is_secret(schema_of(field))
             self._problems.extend(
                 named_problem(problem, field["name"], is_secret=is_secret) for problem in error.problems
@@ -221,7 +139,7 @@ class _Checking:
             return True
         try:
             return bool(self._reader(field)(default) == default)
-        except _RefusedError:
+        except RefusedValueError:
             return False
 
     def _refusal(self) -> InvalidResolutionError:
@@ -234,9 +152,6 @@ class _Checking:
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:
     return '"writeOnly":true' in dump_json(schema)
-
-
-# One value
 
 
 def convert_field_value(value: object, field_type: str, *, field_name: str) -> Any:
@@ -254,133 +169,3 @@ def convert_field_value(value: object, field_type: str, *, field_name: str) -> A
     field = {"name": field_name, "field_type": field_type}
     given = {} if value is None else {field_name: value}
     return check_form_values("get_user_input", [field], given, [field_name], is_dynamic=True).get(field_name)
-
-
-def _by_schema(schema: Mapping[str, Any]) -> _Reader:
-    """Return what reads values where the tool's code is not at hand."""
-
-    def read(value: object) -> Any:
-        # Loads jsonschema, which takes its time, and a value of a field that takes all needs none of it.
-        with no_fork:
-            from .schema_check import BrokenSchemaError, value_problems
-        candidates = _readable(value)
-        refusals: list[list[ValueProblem]] = []
-        for candidate in candidates:
-            try:
-                problems = value_problems(schema, candidate)
-            except BrokenSchemaError:
-                # The tool itself checks the value where the call runs.
-                return value
-            if not problems:
-                return candidate
-            refusals.append(problems)
-        raise _RefusedError(_advised(_most_telling(refusals), value, schema))
-
-    return read
-
-
-def _adapted(definition: ToolDefinition, parameter: ToolParameter, schema: Mapping[str, Any]) -> _Reader:
-    """Return what reads values with the tool's own validation: the JSON data closest to the value that it takes."""
-
-    def problems_with(candidate: object, *, strict: bool) -> list[ValueProblem]:
-        try:
-            validated(parameter.adapter, candidate, strict=strict)
-        except ValidationError as error:
-            return problems_of(error, candidate, schema)
-        except InvalidValueError as error:
-            return [ValueProblem((), "validator", str(error))]
-        return []
-
-    def read(value: object) -> Any:
-        _check_date(value, schema)
-        candidates = _readable(value, with_words=not definition.strict)
-        refusals: list[list[ValueProblem]] = []
-        for candidate in candidates:
-            if not problems_with(candidate, strict=True):
-                return candidate
-        for candidate in candidates:
-            problems = problems_with(candidate, strict=definition.strict)
-            if not problems:
-                return _normalised(parameter.adapter, candidate)
-            refusals.append(problems)
-        raise _RefusedError(_advised(_most_telling(refusals), value, schema))
-
-    return read
-
-
-def _normalised(adapter: Adapter, value: object) -> Any:
-    """Return the JSON form of what a scalar was converted to, 1000 for "1_000", where it stands for the same.
-
-    Containers stay as they are and are converted when the tool is called: their types may hide values, such as a
-    password, when they are written out.
-    """
-    if isinstance(value, (dict, list)):
-        return cast("Any", value)
-    try:
-        plain = adapter.dump_python(validated(adapter, value), mode="json")
-        json_text(plain)
-    except (NotJsonError, PydanticSerializationError) as error:
-        raise _RefusedError([ValueProblem((), "json", f"must have a JSON form: {error}", value)]) from error
-    # A validator may make another value of each that it is given: then the one that was given is kept.
-    return plain if _same(adapter, plain, value) else value
-
-
-def _same(adapter: Adapter, first: object, second: object) -> bool:
-    try:
-        return bool(validated(adapter, first) == validated(adapter, second))
-    except (InvalidValueError, ValidationError):
-        return False
-
-
-def _check_date(value: object, schema: Mapping[str, Any]) -> None:
-    """Refuse digits for a date: 20240229 is read as seconds since 1970, which no person means."""
-    wanted = base_schema(schema).get("format")
-    if isinstance(value, str) and wanted in ("date", "date-time") and value.strip().lstrip("+-").isdecimal():
-        words = expected_words({"type": "string", "format": wanted})
-        raise _RefusedError([ValueProblem((), "format", words, value)])
-
-
-def _readable(value: object, *, with_words: bool = True) -> list[object]:
-    try:
-        json_text(value)
-    except NotJsonError as error:
-        raise _RefusedError([ValueProblem((), "json", f"must be JSON data, and it {error}")]) from error
-    return list(_readings(value, with_words=with_words))
-
-
-def _readings(value: object, *, with_words: bool) -> Iterator[object]:
-    """Yield what a value may mean, the most literal meaning first."""
-    yield value
-    if isinstance(value, str):
-        try:
-            parsed = parse_json(value)
-            json_text(parsed)
-        except NotJsonError:
-            pass
-        else:
-            yield parsed
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield dump_json(value)
-        if isinstance(value, float) and value.is_integer():
-            yield int(value)
-    said = value.strip().lower() if isinstance(value, str) else value
-    if with_words and isinstance(said, (str, int)) and said in _BOOLEANS:
-        yield _BOOLEANS[said]
-
-
-def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:
-    """Of what is wrong with each reading, that with the one which is of the right kind, if any is."""
-    of_kind = (problems for problems in refusals if not all(item.is_kind and not item.path for item in problems))
-    return next(of_kind, refusals[0])
-
-
-def _advised(problems: list[ValueProblem], value: object, schema: Mapping[str, Any]) -> list[ValueProblem]:
-    """Say how a list or an object is typed to whoever typed another text."""
-    wanted = base_schema(schema)
-    if not (isinstance(value, str) and wanted.get("type") in ("array", "object")):
-        return problems
-    example = dump_json(example_of(wanted))
-    return [
-        item if item.path or not item.is_kind else item._replace(words=f"{item.words}, as JSON text such as {example}")
-        for item in problems
-    ]

@@ -192,7 +192,7 @@ def fails(value: str) -> str:
 
 
 def test_a_validator_that_fails_refuses_the_value() -> None:
-    with pytest.raises(InvalidResolutionError, match="field: .*OSError: the validator's own trouble"):
+    with pytest.raises(InvalidResolutionError, match=r"field: .*OSError: the validator's own trouble"):
         answer(Annotated[str, AfterValidator(fails)], "a")
 
 

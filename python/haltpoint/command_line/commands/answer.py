@@ -31,8 +31,8 @@ def command(identifier: str, pairs: tuple[str, ...], values: str | None, by: str
     """Fill in the fields that a tool call asks a person for.
 
     Each value is converted to its field's type: `haltpoint answer 9572 city=Oslo breakfast=yes`. A field that is not
-    named keeps the value that it has, or takes its default. `cc=` leaves a field empty that may stay empty. ID is the requirement's id or the beginning of it, or that of its run where only
-    one thing is open in the run.
+    named keeps the value that it has, or takes its default. `cc=` leaves a field empty that may stay empty. ID is the
+    requirement's id or the beginning of it, or that of its run where only one thing is open in the run.
     """
     if values is None and not pairs:
         raise click.UsageError("no values are given: name the fields, as in city=Oslo")
