@@ -161,7 +161,7 @@ def _checked(
         )
     definition = tools.get(shown.tool_name)
     if decision["type"] == "input":
-        decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
+        decision = {**decision, "values": _input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
 
@@ -195,14 +195,15 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
 
 
 def _input_values(
-    definition: ToolDefinition | None, on_disk: RunRequirement, values: Mapping[str, Any]
+    definition: ToolDefinition | None, requirement: RunRequirement, on_disk: RunRequirement, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    if definition is None or definition.dynamic_user_input:
-        # By the form on disk: the one that came as data may be another.
-        return checked_values(on_disk, values)
     try:
+        if definition is None or definition.dynamic_user_input:
+            # By the form on disk: the one that came as data may be another.
+            return checked_values(on_disk, values)
         return definition.check_user_input(on_disk.tool_execution.tool_args, values)
     except InvalidResolutionError as error:
+        requirement.mark_refused()
         error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
         raise
 

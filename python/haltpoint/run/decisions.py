@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.run.answers import given_values
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -25,7 +24,7 @@ __all__ = [
     "confirmation_decision",
     "contradicts",
     "describe_decision",
-    "input_decision",
+    "is_answered",
     "is_undecided",
     "kind_of",
     "result_decision",
@@ -86,27 +85,9 @@ def result_decision(execution: ToolExecution) -> Decision | None:
     return None if content is None else {"type": "result", "content": content}
 
 
-def input_decision(
-    execution: ToolExecution,
-    open_fields: Collection[str],
-    emptied: Collection[str],
-    check: Callable[[dict[str, Any]], dict[str, Any]],
-) -> Decision | None:
-    """Return what a person gave as input, or None while fields are open and `answered` is not set.
-
-    Args:
-        execution: the call.
-        open_fields: the names of the fields that had no value when the person was asked.
-        emptied: the names of the fields that were answered with None.
-        check: returns the values that were given as they are kept.
-
-    Raises:
-        InvalidResolutionError: a value is missing, or does not fit.
-    """
-    all_filled = bool(open_fields) and not unfilled_fields(execution)
-    if not (execution.answered or all_filled):
-        return None
-    return {"type": "input", "values": check(given_values(execution, open_fields, emptied))}
+def is_answered(execution: ToolExecution, open_fields: Collection[str]) -> bool:
+    """Whether the fields count as filled in: somebody said so, or each that was open has a value."""
+    return bool(execution.answered) or (bool(open_fields) and not unfilled_fields(execution))
 
 
 def apply_decision(execution: ToolExecution, decision: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from haltpoint.exceptions import HaltpointError
+from haltpoint.exceptions import HaltpointError, InvalidResolutionError
 from haltpoint.forking import no_fork
 from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import changed_arguments
@@ -18,7 +18,7 @@ from haltpoint.run.decisions import (
     confirm_decision,
     confirmation_decision,
     contradicts,
-    input_decision,
+    is_answered,
     is_undecided,
     result_decision,
     same_decision,
@@ -401,9 +401,13 @@ class RunRequirement(RequirementState):
         return decision
 
     def _drafted_input(self) -> Decision | None:
-        return input_decision(
-            self.tool_execution, self._open_fields, self._emptied, lambda values: checked_values(self, values)
-        )
+        if not is_answered(self.tool_execution, self._open_fields):
+            return None
+        try:
+            return {"type": "input", "values": checked_values(self, self._given_values())}
+        except InvalidResolutionError:
+            self.mark_refused()
+            raise
 
     def _checked_in_part(self, values: dict[str, Any]) -> dict[str, Any]:
         return checked_values(self, values, in_part=True)
