@@ -13,7 +13,7 @@ from haltpoint.run.field_words import base_schema, example_of, expected_words
 from .json_form import NotJsonError, dump_json, json_text, parse_json
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
-from .value_problems import ValueProblem
+from .value_problems import NOT_GIVEN, ValueProblem
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
@@ -62,7 +62,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
             if not problems:
                 return candidate
             refusals.append(problems)
-        raise RefusedValueError(_advised(_most_telling(refusals), value, schema))
+        raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
 
@@ -91,7 +91,7 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
             if not problems:
                 return _normalised(parameter.adapter, candidate)
             refusals.append(problems)
-        raise RefusedValueError(_advised(_most_telling(refusals), value, schema))
+        raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
 
@@ -162,13 +162,15 @@ def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:
     return next(of_kind, refusals[0])
 
 
-def _advised(problems: list[ValueProblem], value: object, schema: Mapping[str, Any]) -> list[ValueProblem]:
-    """Say how a list or an object is typed to whoever typed another text."""
+def _told(problems: Sequence[ValueProblem], value: object, schema: Mapping[str, Any]) -> list[ValueProblem]:
+    """Say what was given as it was given, and how a list or an object is typed to whoever typed another text."""
+    advice = ""
     wanted = base_schema(schema)
-    if not (isinstance(value, str) and wanted.get("type") in ("array", "object")):
-        return problems
-    example = dump_json(example_of(wanted))
-    return [
-        item if item.path or not item.is_kind else item._replace(words=f"{item.words}, as JSON text such as {example}")
-        for item in problems
-    ]
+    if isinstance(value, str) and wanted.get("type") in ("array", "object"):
+        advice = f", as JSON text such as {dump_json(example_of(wanted))}"
+    return [problem if problem.path else _told_of_all(problem, value, advice) for problem in problems]
+
+
+def _told_of_all(problem: ValueProblem, value: object, advice: str) -> ValueProblem:
+    words = f"{problem.words}{advice}" if problem.is_kind else problem.words
+    return problem._replace(words=words, given=problem.given if problem.given is NOT_GIVEN else value)
