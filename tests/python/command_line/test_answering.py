@@ -92,3 +92,11 @@ def test_a_wrong_answer_at_the_terminal_is_explained_and_asked_for_again(cli: Co
     terminal.close()
     assert terminal.exitstatus == 0
     assert finish_booking(cli.db_file, run_id) == "Ritz 2 double 29.02. True A 7 None None"
+
+
+def test_what_only_the_code_of_the_tool_refuses_is_told_to_the_model_and_never_runs(cli: CommandLine) -> None:
+    run_id = start_booking(cli.db_file)
+    assert cli("answer", run_id, *pairs(nights="13")).code == 0
+    told = finish_booking(cli.db_file, run_id)
+    assert told is not None
+    assert "must be another number than 13" in told

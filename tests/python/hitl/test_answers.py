@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -21,8 +22,11 @@ from haltpoint import (
     UserControlFlowTools,
     tool,
 )
+from support.answering import ANSWERING
+from support.programs import run_program
 from support.replies import wants
 from support.running import asynchronous
+from support.travel import FILLED_IN, finish_booking, start_booking
 
 
 class Address(BaseModel):
@@ -326,3 +330,19 @@ def test_fields_that_a_model_asked_for_are_checked_as_well(field_type: str, give
         requirement.answer({"answer": given})
     requirement.answer({})
     assert agent.continue_run(run_id=output.run_id) == "The user answered: {}. Not given: answer, more"
+
+
+# The tool's own validators, from process to process
+
+
+def test_a_process_that_has_imported_the_tool_checks_with_its_validators(db_file: Path) -> None:
+    run_id = start_booking(db_file)
+
+    def answered(values: dict[str, Any]) -> Any:
+        return run_program(ANSWERING, str(db_file), json.dumps(values), cwd=db_file.parent).last
+
+    refused = answered({**FILLED_IN, "nights": 13})
+    assert "nights: must be another number than 13, got 13" in refused["refused"]
+    assert (refused["field_name"], refused["is_open"]) == ("nights", True)
+    assert answered({**FILLED_IN, "nights": 12})["decision"]["values"]["nights"] == 12
+    assert finish_booking(db_file, run_id) == "Ritz 12 double 29.02. True A 7 None warm"

@@ -6,12 +6,19 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
 from support.replies import wants
 
 __all__ = ["FILLED_IN", "REFUSED", "book", "finish_booking", "start_booking"]
+
+
+def lucky(number: int) -> int:
+    """Refuse 13, which no schema says."""
+    if number == 13:
+        raise ValueError("must be another number than 13")
+    return number
 
 
 class Address(BaseModel):
@@ -24,7 +31,7 @@ class Address(BaseModel):
 @tool(requires_user_input=True, user_input_fields=["nights", "room", "day", "breakfast", "address", "cc", "tone"])
 def book(
     hotel: str,
-    nights: Annotated[int, Field(ge=1)],
+    nights: Annotated[int, Field(ge=1), AfterValidator(lucky)],
     room: Literal["single", "double"],
     day: date,
     breakfast: bool,

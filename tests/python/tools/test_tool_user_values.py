@@ -197,7 +197,7 @@ def test_a_validator_that_fails_refuses_the_value() -> None:
 
 
 def test_a_refused_list_says_how_to_write_one() -> None:
-    with pytest.raises(InvalidResolutionError, match="must be a list of text, as JSON text such as"):
+    with pytest.raises(InvalidResolutionError, match="must be a list of texts, as JSON text such as"):
         answer(list[str], "a, b")
 
 
