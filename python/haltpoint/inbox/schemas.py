@@ -111,7 +111,7 @@ _REQUIREMENT = _object(
         "user_input_schema": {
             "type": ["array", "null"],
             "items": _OBJECT,
-            "description": "The fields to fill in: name, field_type, description, json_schema, required, value, default.",
+            "description": "The fields: name, field_type, description, json_schema, required, value, default.",
         },
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,

@@ -86,6 +86,6 @@ def _tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:
         from haltpoint.tools.registry import registered_tool
     known = None if requirement.run_id is None else known_run(requirement.run_id)
     found = None if known is None else known.tools.get(name)
-    if found is None and requirement.tool_module is not None:
+    if found is None and isinstance(requirement.tool_module, str):
         found = registered_tool(name, requirement.tool_module)
     return found

@@ -27,7 +27,7 @@ __all__ = [
 
 HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "confirmation": "call confirm() or reject(note)",
-    "user_input": "fill user_input_schema and set tool_execution.answered = True",
+    "user_input": "call answer({...}), or fill user_input_schema and set tool_execution.answered = True",
     "external_tool": "call set_external_execution_result(result) or assign tool_execution.result",
     "recovery": "call retry(), supply(result) or skip(note)",
 }

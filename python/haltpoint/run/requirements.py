@@ -145,13 +145,13 @@ class RunRequirement(RequirementState):
             if name not in fields:
                 raise no_field_error(self, name, fields)
         before = {name: field.get("value") for name, field in fields.items()}
-        emptied, answered = self._emptied, self.tool_execution.answered
+        emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
         try:
             self._fill_in(fields, values)
             # Held against a committed decision at once, as the other kinds are.
             self.draft_decision()
         except HaltpointError:
-            self._emptied, self.tool_execution.answered = emptied, answered
+            self._emptied, self._refused, self.tool_execution.answered = emptied, refused, answered
             for name, field in fields.items():
                 field["value"] = before[name]
             raise

@@ -132,7 +132,9 @@ def _readable(value: object, *, with_words: bool = True) -> list[object]:
     try:
         json_text(value)
     except NotJsonError as error:
-        raise RefusedValueError([ValueProblem((), "json", f"must be JSON data, and it {error}")]) from error
+        raise RefusedValueError(
+            [ValueProblem((), "json", f"must be JSON data such as text, a number, a list or a dict; it {error}")]
+        ) from error
     return list(_readings(value, with_words=with_words))
 
 
