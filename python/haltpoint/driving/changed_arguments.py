@@ -10,6 +10,7 @@ from haltpoint.bridge import LoopBridge
 from haltpoint.driving.live import known_run
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.forking import no_fork
+from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.tools.registry import registered_tool
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ async def with_changed_arguments(
     arguments: dict[str, Any] | None = decision.get("tool_args")
     if arguments is None or requirement.run_id is None:
         return dict(decision)
+    approved = _as_approved(requirement, arguments)
+    if approved is not None:
+        return {**decision, **approved}
     with no_fork:
         from haltpoint.tools.edited_arguments import edited_by_schema, edited_by_tool
     execution = requirement.tool_execution
@@ -62,6 +66,18 @@ async def with_changed_arguments(
         )
     changed = {**decision, "tool_args": edited.given}
     return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
+
+
+def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments just as the first of several approvers changed them, where these are meant."""
+    if not requirement.approvals:
+        return None
+    first = requirement.approvals[0]
+    said = {name: first["decision"][name] for name in ("tool_args", "shown_args") if name in first["decision"]}
+    if "tool_args" not in said:
+        return None
+    is_meant = any(same_arguments(arguments, known) for known in (first["tool_args"], said["tool_args"]))
+    return said if is_meant else None
 
 
 def _at_hand(

@@ -24,6 +24,7 @@ from haltpoint.exceptions import (
 )
 from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
+from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.decisions import same_decision
 from haltpoint.run.requirement_errors import expired_error, nameless_error
@@ -175,6 +176,8 @@ def _checked(
             values do not fit.
     """
     on_disk = _counterpart(requirement, run_id, stored)
+    # What went through other hands may have lost what its fields take, or say something else of it.
+    requirement.take_form(on_disk.user_input_schema or ())
     decision = requirement.draft_decision()
     if decision is None or (on_disk.decision is not None and same_decision(decision, on_disk.decision)):
         return None
@@ -185,8 +188,8 @@ def _checked(
     if on_disk.decision is None:
         _check_same_call(requirement, on_disk)
     definition = tools.get(on_disk.tool_execution.tool_name)
-    if decision["type"] == "input" and definition is not None and not definition.dynamic_user_input:
-        decision = {**decision, **_input_values(definition, on_disk, decision["values"])}
+    if decision["type"] == "input":
+        decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
 
@@ -239,14 +242,20 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     return text
 
 
-def _input_values(definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]) -> dict[str, Any]:
+def _input_values(
+    definition: ToolDefinition | None, requirement: RunRequirement, on_disk: RunRequirement, values: Mapping[str, Any]
+) -> dict[str, Any]:
     """The values as they are kept, and what the tool gets where its validation makes something else of them."""
-    with no_fork:
-        from haltpoint.tools.shown_arguments import shown_answers
     try:
+        if definition is None or definition.dynamic_user_input:
+            # By the form on disk: the one that came as data may be another.
+            return {"values": checked_values(on_disk, values)}
+        with no_fork:
+            from haltpoint.tools.shown_arguments import shown_answers
         checked = definition.check_user_input(on_disk.tool_execution.tool_args, values)
         shown = shown_answers(definition, checked)
     except InvalidResolutionError as error:
+        requirement.mark_refused()
         error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
         raise
     return {"values": checked} if shown is None else {"values": checked, "shown": shown}

@@ -108,7 +108,11 @@ _REQUIREMENT = _object(
         "tool_name": _TEXT,
         "tool_args": _OBJECT,
         "original_tool_args": _OBJECT_OR_NULL,
-        "user_input_schema": {"type": ["array", "null"], "items": _OBJECT},
+        "user_input_schema": {
+            "type": ["array", "null"],
+            "items": _OBJECT,
+            "description": "The fields: name, field_type, description, json_schema, required, value, default.",
+        },
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},
