@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.exceptions import InvalidOutputError
+from haltpoint.forking import no_fork
+from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.tools.tools import ToolExecution
@@ -44,7 +46,7 @@ class RunContent:
             return output
         if isinstance(output, self._response_format):
             return output
-        return self._validated(output)
+        return self._read(self.view.text("output_json") or to_json_text(output))
 
     @cached_property
     def requirements(self) -> list[RunRequirement]:
@@ -61,9 +63,11 @@ class RunContent:
         }
         return [waiting.get(item["tool_call_id"]) or ToolExecution.from_dict(item) for item in self.view.items("tools")]
 
-    def _validated(self, output: Any) -> Any:
+    def _read(self, text: str) -> Any:
+        with no_fork:
+            from haltpoint.run.agent.answers import read_answer
         try:
-            return self._response_format.model_validate(output)
+            return read_answer(self._response_format, text)
         except ValueError as error:
             run_id = self.view.text("run_id")
             raise InvalidOutputError(
