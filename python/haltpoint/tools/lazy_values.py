@@ -77,7 +77,7 @@ class _Walk:
             self._check_container(value, hint, path)
         elif issubclass(kind, _UNCHANGEABLE):
             return self._rebuilt(value, hint, path)
-        elif names := json_names(kind):
+        elif (names := json_names(kind)) is not None:
             self._seen.add(id(value))
             self._check_fields(value, names, path)
         return value

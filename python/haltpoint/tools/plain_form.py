@@ -182,9 +182,10 @@ class _Walk:
             return [self.form(item) for item in value.remaining]
         if getattr(kind, "__pydantic_root_model__", False):
             return self.form(value.root)
-        if hasattr(kind, "__pydantic_fields__") or dataclasses.is_dataclass(kind):
-            return self._object(_items(kind, value))
-        raise NotJsonError("has no JSON form")
+        names = json_names(kind)
+        if names is None:
+            raise NotJsonError("has no JSON form")
+        return self._object(_items(value, names))
 
     def _object(self, items: Iterable[tuple[str, object]]) -> Any:
         pairs = [(name, self.form(item)) for name, item in items]
@@ -212,20 +213,22 @@ class _Walk:
         return f"<{self._text(_QUALNAME.__get__(kind))}>"
 
 
-def json_names(kind: Any) -> dict[str, str]:
-    """Return the fields of a model or dataclass, each with the name that validation takes for it."""
+def json_names(kind: Any) -> dict[str, str] | None:
+    """Return the fields of a model or dataclass, each with the name that validation takes for it; None for others."""
     fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
     if fields is None:
-        return {field.name: field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
+        return (
+            {field.name: field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
+        )
     config: Mapping[str, Any] = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
     if config.get("validate_by_alias") is False:
         return {name: name for name in fields}
     return {name: _alias(field) or name for name, field in fields.items()}
 
 
-def _items(kind: Any, value: Any) -> Iterator[tuple[str, object]]:
+def _items(value: Any, names: Mapping[str, str]) -> Iterator[tuple[str, object]]:
     """Yield what a model or dataclass holds, under the names of its JSON."""
-    for name, json_name in json_names(kind).items():
+    for name, json_name in names.items():
         try:
             item = object.__getattribute__(value, name)
         except AttributeError:  # a model that was constructed without it

@@ -131,7 +131,7 @@ def _filled_in_object(said: dict[str, Any], value: Any, again: Any) -> dict[str,
             key: _filled_in(item, values.get(key, _NOTHING), others.get(key, _NOTHING)) for key, item in said.items()
         }
     filled = dict(said)
-    for name, json_name in json_names(type(value)).items():
+    for name, json_name in (json_names(type(value)) or {}).items():
         item, other = getattr(value, name, _NOTHING), getattr(again, name, _NOTHING)
         key = json_name if json_name in said else name
         if key in said:
