@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haltpoint.driving.planning import ACCEPTED, Verdict
 from haltpoint.exception_text import exception_text
 from haltpoint.forking import no_fork
-from haltpoint.json_value import to_json_text
+from haltpoint.tools.json_form import NotJsonError, dump_exact, parse_exact
+from haltpoint.tools.validation import is_validation_error
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["MOST_CORRECTIONS", "AnyJson", "format_instructions", "judge"]
 
@@ -41,31 +44,28 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
     """
     if response_format is str:
         return ACCEPTED
-    if response_format is AnyJson:
-        return _judge_json(_without_fence(text or ""), corrections)
-    with no_fork:
-        from pydantic import ValidationError
+    answer = _without_fence(text or "")
+    name = "the answer" if response_format is AnyJson else response_format.__name__
     try:
-        instance = response_format.model_validate_json(_without_fence(text or ""))
-    except ValidationError as error:
-        return _refusal(error, response_format.__name__, corrections)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - its validators may raise anything: the answer did not pass them
-        return _refused(f"it could not be checked ({exception_text(error)})", response_format.__name__, corrections)
-    return Verdict(output=instance.model_dump_json())
-
-
-def _refusal(error: Any, name: str, corrections: int) -> Verdict:
-    problems = "; ".join(_problem(detail) for detail in error.errors(include_url=False)[:10])
-    return _refused(problems, name, corrections)
-
-
-def _judge_json(text: str, corrections: int) -> Verdict:
-    try:
-        return Verdict(output=to_json_text(json.loads(text)))
+        return Verdict(output=_stored(answer, response_format))
     except ValueError as error:
-        return _refused(str(error), "the answer", corrections)
+        return _refused(_problems(error), name, corrections)
+
+
+def _stored(answer: str, response_format: Any) -> str:
+    if response_format is AnyJson:
+        return dump_exact(parse_exact(answer))
+    # Pydantic imports parts of itself for it.
+    with no_fork:
+        from haltpoint.run.agent.answers import stored_answer
+
+        return stored_answer(response_format, answer)
+
+
+def _problems(error: ValueError) -> str:
+    if is_validation_error(error):
+        return "; ".join(_problem(detail) for detail in error.errors(include_url=False)[:10])
+    return f"it {error}" if isinstance(error, NotJsonError) else str(error)
 
 
 def _refused(problems: str, name: str, corrections: int) -> Verdict:
@@ -76,7 +76,7 @@ def _refused(problems: str, name: str, corrections: int) -> Verdict:
     return Verdict(refused=_utf8(reason), gave_up=_utf8(message))
 
 
-def _problem(detail: dict[str, Any]) -> str:
+def _problem(detail: ErrorDetails) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     return f"{place}: {detail['msg']}" if place else str(detail["msg"])
 

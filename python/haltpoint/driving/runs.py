@@ -416,6 +416,7 @@ def _output(call: Call, task: Task, snapshot: Snapshot) -> AgentRunOutput:
     known: dict[str, Any] = {"run_id": snapshot.run_id, "status": snapshot.status}
     if snapshot.output_json is not None:
         known["output"] = json.loads(snapshot.output_json)
+        known["output_json"] = snapshot.output_json
     return AgentRunOutput.from_view_text(
         snapshot.view_json,
         known,

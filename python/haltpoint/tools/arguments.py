@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.forking import no_fork
 
-from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
+from .json_form import NotJsonError, dump_json, json_text, parse_exact, parse_json, shown
 from .validation import InvalidValueError, validated_parameter
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _raise_problems(definition: ToolDefinition, problems: list[str]) -> None:
 def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
     """Return the arguments as JSON data that nobody else holds, and as text."""
     try:
-        value, text = _read(arguments)
+        value, text = _read(definition, arguments)
     except NotJsonError as error:
         raise ToolArgumentsError(
             f"The arguments of {definition.name} can't be used: the object {error}.",
@@ -190,16 +190,48 @@ def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] 
     return CheckedArguments(cast("dict[str, Any]", value), text)
 
 
-def _read(arguments: object) -> tuple[Any, str]:
-    if arguments is None:
+def _read(definition: ToolDefinition, arguments: object) -> tuple[Any, str]:
+    decimals = [parameter for parameter in definition.inputs if parameter.decimals is not None]
+    value = _json_value(arguments, exact=bool(decimals))
+    if value is None:
         return {}, "{}"
+    if decimals:
+        value = _with_digits(definition, decimals, value)
+    text = json_text(value)
+    is_own = isinstance(arguments, str) and not decimals
+    return value if is_own else parse_json(text), text
+
+
+def _json_value(arguments: object, *, exact: bool) -> Any:
+    if arguments is None:
+        return None
     if isinstance(arguments, str):
-        value = parse_json(arguments) if arguments and not arguments.isspace() else None
-        return ({}, "{}") if value is None else (value, json_text(value))
+        parse = parse_exact if exact else parse_json
+        return parse(arguments) if arguments and not arguments.isspace() else None
     if isinstance(arguments, Mapping):
-        text = json_text(dict(cast("Mapping[object, object]", arguments)))
-        return parse_json(text), text
+        return dict(cast("Mapping[object, object]", arguments))
     raise NotJsonError(f"is a value of type {type(arguments).__name__}, not JSON")
+
+
+def _with_digits(definition: ToolDefinition, decimals: Iterable[ToolParameter], arguments: object) -> Any:
+    if not isinstance(arguments, dict):
+        return arguments
+    given = cast("dict[str, Any]", arguments)
+    for parameter in decimals:
+        value = given.get(parameter.name)
+        exact = value if parameter.decimals is None else parameter.decimals.as_text(value)
+        # A validator of the type may work on numbers alone; it gets a number then.
+        if exact != value and (_fits(definition, parameter, exact) or not _fits(definition, parameter, value)):
+            given[parameter.name] = exact
+    return given
+
+
+def _fits(definition: ToolDefinition, parameter: ToolParameter, value: object) -> bool:
+    try:
+        validated_parameter(parameter, value, strict=definition.strict)
+    except InvalidValueError:
+        return False
+    return True
 
 
 def _check_requested_fields(definition: ToolDefinition, arguments: Mapping[str, Any]) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "LARGEST_INTEGER",
     "MAX_DEPTH",
     "SMALLEST_INTEGER",
     "NotJsonError",
+    "WrittenFloat",
     "check_text",
+    "dump_exact",
     "dump_json",
     "json_text",
+    "parse_exact",
     "parse_json",
     "shown",
 ]
@@ -35,14 +41,41 @@ class NotJsonError(ValueError):
     """The value has no JSON form, or none that every reader understands alike. The message completes "it ..."."""
 
 
+class WrittenFloat(float):
+    """A number out of a JSON text, which was written in another way than its float is.
+
+    Attributes:
+        text: the number as it was written, with digits that the float may not have.
+    """
+
+    __slots__ = ("text",)
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Return the number that the text stands for."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
 def parse_json(text: str) -> Any:
     """Return the value of a JSON text; of a name that occurs twice in an object, the last value.
 
     Raises:
         NotJsonError: the text is not JSON, or holds NaN or an infinity.
     """
+    return _parsed(text, _decode)
+
+
+def parse_exact(text: str) -> Any:
+    """Do the same, with a `WrittenFloat` for each number that is not written as its float is: 1.10, 1.0, 1e400."""
+    return _parsed(text, _decode_exactly)
+
+
+def _parsed(text: str, decode: Callable[[str], Any]) -> Any:
     try:
-        return _decode(text)
+        return decode(text)
     except NotJsonError:
         raise
     except ValueError as error:
@@ -55,8 +88,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise NotJsonError(f"holds {name}, which JSON does not know")
 
 
+def _read_exactly(text: str) -> float:
+    number = float(text)
+    # Readers write the float 1.0 as 1, and small and large ones with an exponent or without.
+    is_plain = repr(number) == text and "e" not in text and not text.endswith(".0")
+    return number if is_plain else WrittenFloat(text)
+
+
 # Made once: `json.loads` and `json.dumps` make a new one for each text that they treat in another way than the usual.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decode_exactly = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_exactly).decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -76,6 +117,34 @@ def dump_json(value: object) -> str:
     """Return the compact JSON text of a value that is known to have one."""
     # The encoder takes ten times as long over a number as Python does.
     return int.__repr__(value) if type(value) is int else _encode(value)
+
+
+def dump_exact(value: object) -> str:
+    """Return the compact JSON text of a value of `parse_exact`, with each number as it was written.
+
+    Raises:
+        NotJsonError: it is nested too deep, or holds a number of which no float can be made, or half of a surrogate
+            pair.
+    """
+    try:
+        text = _dump_exactly(value)
+    except RecursionError as error:
+        raise NotJsonError(f"is nested deeper than {MAX_DEPTH} levels") from error
+    check_text(text)
+    return text
+
+
+def _dump_exactly(value: object) -> str:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        return "{" + ",".join(f"{_encode(name)}:{_dump_exactly(member)}" for name, member in members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dump_exactly, cast("list[object]", value))) + "]"
+    if not isinstance(value, WrittenFloat):
+        return dump_json(value)
+    if not math.isfinite(value):
+        raise NotJsonError(f"holds {value.text}, a number that is too large for a float")
+    return value.text
 
 
 def check_text(text: str) -> None:

@@ -16,9 +16,10 @@ from typing import Any, Final, NamedTuple
 
 from haltpoint.forking import no_fork
 
+from .checked_items import CheckedItems
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json
 
-__all__ = ["HIDDEN", "PlainForm", "plain_form"]
+__all__ = ["HIDDEN", "PlainForm", "json_names", "plain_form"]
 
 HIDDEN: Final = "**********"
 """Stands for a secret, such as a pydantic `SecretStr`."""
@@ -128,7 +129,7 @@ class _Walk:
         self._around: set[int] = set()
 
     def form(self, value: object) -> Any:
-        kind = type(value)
+        kind: type[Any] = type(value)
         if value is None or kind is bool:
             return value
         try:
@@ -136,7 +137,7 @@ class _Walk:
         except Exception:  # noqa: BLE001 - objects of users' code may raise anything when they are read
             return self._type_name(kind)
 
-    def _form(self, kind: type, value: Any) -> Any:
+    def _form(self, kind: type[Any], value: Any) -> Any:
         # Types are asked, not their objects: `isinstance` believes what an object says of itself.
         if issubclass(kind, Enum):
             return self.form(value.value)
@@ -149,7 +150,7 @@ class _Walk:
                 return write(value)
         return self._written(kind, value)
 
-    def _written(self, kind: type, value: object) -> Any:
+    def _written(self, kind: type[Any], value: object) -> Any:
         base: Any
         for base in kind.__mro__:
             name = f"{base.__module__}.{base.__qualname__}"
@@ -160,7 +161,7 @@ class _Walk:
                 return HIDDEN
         return self._container(kind, value)
 
-    def _container(self, kind: type, value: Any) -> Any:
+    def _container(self, kind: type[Any], value: Any) -> Any:
         around, key = self._around, id(value)
         if key in around or len(around) == MAX_DEPTH:
             raise NotJsonError(f"is cyclic, or nested deeper than {MAX_DEPTH} levels")
@@ -176,14 +177,15 @@ class _Walk:
         finally:
             around.discard(key)
 
-    def _record(self, kind: type, value: Any) -> Any:
-        fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
-        if fields is not None:
-            is_root = getattr(kind, "__pydantic_root_model__", False)
-            return self.form(value.root) if is_root else self._object(_model_items(kind, value, fields))
-        if dataclasses.is_dataclass(kind):
-            return self._object((field.name, getattr(value, field.name)) for field in dataclasses.fields(kind))
-        raise NotJsonError("has no JSON form")
+    def _record(self, kind: type[Any], value: Any) -> Any:
+        if kind is CheckedItems:
+            return [self.form(item) for item in value.remaining]
+        if getattr(kind, "__pydantic_root_model__", False):
+            return self.form(value.root)
+        names = json_names(kind)
+        if names is None:
+            raise NotJsonError("has no JSON form")
+        return self._object(_items(value, names))
 
     def _object(self, items: Iterable[tuple[str, object]]) -> Any:
         pairs = [(name, self.form(item)) for name, item in items]
@@ -205,22 +207,33 @@ class _Walk:
             return text.encode(errors="backslashreplace").decode()
         return text
 
-    def _type_name(self, kind: type) -> str:
+    def _type_name(self, kind: type[Any]) -> str:
         self.is_whole = False
         # Read past the metaclass, which may have a `__qualname__` of its own.
         return f"<{self._text(_QUALNAME.__get__(kind))}>"
 
 
-def _model_items(kind: Any, value: Any, fields: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Yield the fields of a pydantic model or dataclass under the names that its JSON has, and what else it holds."""
+def json_names(kind: Any) -> dict[str, str] | None:
+    """Return the fields of a model or dataclass, each with the name that validation takes for it; None for others."""
+    fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
+    if fields is None:
+        return (
+            {field.name: field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
+        )
     config: Mapping[str, Any] = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
-    by_alias = config.get("validate_by_alias") is not False
-    for name, field in fields.items():
+    if config.get("validate_by_alias") is False:
+        return {name: name for name in fields}
+    return {name: _alias(field) or name for name, field in fields.items()}
+
+
+def _items(value: Any, names: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+    """Yield what a model or dataclass holds, under the names of its JSON."""
+    for name, json_name in names.items():
         try:
             item = object.__getattribute__(value, name)
-        except AttributeError:  # the model was constructed without it
+        except AttributeError:  # a model that was constructed without it
             continue
-        yield (_alias(field) or name) if by_alias else name, item
+        yield json_name, item
     yield from (getattr(value, "__pydantic_extra__", None) or {}).items()
 
 

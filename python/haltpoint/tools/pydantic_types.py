@@ -5,22 +5,30 @@ This module loads pydantic. Tools of plain types do without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError, SchemaError
 
+from .decimals import DECIMAL, DecimalPlaces
 from .defaults import NO_DEFAULT, plain_default
+from .lazy_values import EagerAdapter
 
-__all__ = ["adapter_of", "property_schemas"]
+if TYPE_CHECKING:
+    from .plain_types import Adapter
+
+__all__ = ["adapter_of", "decimal_places", "eager", "property_schemas"]
 
 # Below these keys stand schemas by names of the user's choice, one of which may well be "title" ...
 _SCHEMAS_BY_NAME = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
 # ... and below these stand values, not schemas.
 _VALUES = frozenset({"default", "const", "enum", "examples", "required", "discriminator"})
+
+# Below these keys of a core schema stand values, not schemas.
+_NO_CORE_SCHEMAS = frozenset({"default", "expected", "metadata", "serialization"})
 
 
 def adapter_of(tool: str, parameter: str, hint: Any) -> TypeAdapter[Any]:
@@ -67,6 +75,51 @@ def property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tup
         raise TypeError(f"tool {tool!r} has a parameter without a JSON schema: {error}") from error
     properties = {name: _without_titles(schemas[name, "validation"]) for name in adapters}
     return properties, _without_titles(shared).get("$defs", {})
+
+
+def eager(adapter: TypeAdapter[Any], hint: Any) -> Adapter:
+    """Return an adapter that checks at once what pydantic would check late."""
+    return EagerAdapter(adapter, hint) if _mentions(adapter.core_schema, "generator") else adapter
+
+
+class _MarkedSchema(GenerateJsonSchema):
+    """Pydantic's generator, which also marks the places of decimals."""
+
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = _ArgumentSchema.ignored_warning_kinds
+
+    def generate_inner(self, schema: Any) -> dict[str, Any]:
+        found = super().generate_inner(schema)
+        return {**found, DECIMAL: True} if _is_decimal(schema) else found
+
+
+def _is_decimal(core_schema: Any) -> bool:
+    """Whether a schema is that of a decimal, or a validator's around it."""
+    while "schema" in core_schema and core_schema["type"].startswith("function-"):
+        core_schema = core_schema["schema"]
+    return bool(core_schema["type"] == "decimal")
+
+
+def decimal_places(adapter: TypeAdapter[Any]) -> DecimalPlaces | None:
+    """Return where the values of a type hold decimals, None if they hold none."""
+    if not _mentions(adapter.core_schema, "decimal"):
+        return None
+    schema = adapter.json_schema(schema_generator=_MarkedSchema)
+    return DecimalPlaces(schema, schema.get("$defs", {}))
+
+
+def _mentions(core_schema: object, kind: str) -> bool:
+    """Return whether a type is made of types of that kind, by the names of pydantic's core."""
+    pending = [core_schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            members = cast("dict[str, object]", part)
+            if members.get("type") == kind:
+                return True
+            pending.extend(member for key, member in members.items() if key not in _NO_CORE_SCHEMAS)
+        elif isinstance(part, (list, tuple)):
+            pending.extend(cast("Iterable[object]", part))
+    return False
 
 
 def _without_titles(schema: Any) -> Any:

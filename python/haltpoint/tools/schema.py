@@ -12,7 +12,8 @@ import sys
 import types
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, NamedTuple, Optional, cast, get_type_hints
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, cast, get_type_hints
 
 from haltpoint.forking import no_fork
 
@@ -21,6 +22,9 @@ from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
 from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
+
+if TYPE_CHECKING:
+    from .decimals import DecimalPlaces
 
 __all__ = ["ToolParameter", "ToolSchema", "build_schema", "tool_digest"]
 
@@ -36,6 +40,7 @@ class ToolParameter(NamedTuple):
         default: that default, if there is one and it is plain JSON data; else NO_DEFAULT.
         default_value: that default as it is; None where there is none.
         adapter: validates its values.
+        decimals: where its values hold decimals, if they do.
     """
 
     name: str
@@ -45,6 +50,7 @@ class ToolParameter(NamedTuple):
     default: Any
     default_value: Any
     adapter: Adapter
+    decimals: DecimalPlaces | None = None
 
 
 class ToolSchema(NamedTuple):
@@ -79,23 +85,39 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
     documentation = read_documentation(function)
     signature = model_parameters(function)
     hints = {item.name: _hint(name, function, item) for item in signature}
-    adapters, properties, definitions = _understood(name, hints)
+    types = _understood(name, hints)
+    properties = types.properties
     for item in signature:
         _complete(properties[item.name], item, documentation.parameters.get(item.name))
     required = [item.name for item in signature if _is_required(item, optional)]
-    json_schema = _object_schema(properties, required, definitions)
+    json_schema = _object_schema(properties, required, types.definitions)
     return ToolSchema(
         name=name,
         description=documentation.description,
-        parameters=tuple(
-            _tool_parameter(item, hints[item.name], adapters[item.name], properties[item.name]) for item in signature
-        ),
+        parameters=tuple(_tool_parameter(item, hints[item.name], types) for item in signature),
         json_schema=json_schema,
         digest=tool_digest(name, json_schema),
     )
 
 
-def _tool_parameter(parameter: inspect.Parameter, hint: Any, adapter: Adapter, schema: dict[str, Any]) -> ToolParameter:
+class _Types(NamedTuple):
+    """What is known of the types of all parameters, by the parameters' names.
+
+    Attributes:
+        adapters: what validates the values of each.
+        properties: the JSON schema of each.
+        definitions: the schemas that those refer to.
+        decimals: where the values of each hold decimals, if they do.
+    """
+
+    adapters: Mapping[str, Adapter]
+    properties: dict[str, dict[str, Any]]
+    definitions: Mapping[str, Any] = MappingProxyType({})
+    decimals: Mapping[str, DecimalPlaces | None] = MappingProxyType({})
+
+
+def _tool_parameter(parameter: inspect.Parameter, hint: Any, types: _Types) -> ToolParameter:
+    schema = types.properties[parameter.name]
     is_required = parameter.default is inspect.Parameter.empty
     return ToolParameter(
         name=parameter.name,
@@ -104,7 +126,8 @@ def _tool_parameter(parameter: inspect.Parameter, hint: Any, adapter: Adapter, s
         required=is_required,
         default=schema.get("default", NO_DEFAULT),
         default_value=None if is_required else parameter.default,
-        adapter=adapter,
+        adapter=types.adapters[parameter.name],
+        decimals=types.decimals.get(parameter.name),
     )
 
 
@@ -162,22 +185,25 @@ def _without_descriptions(schema: Any) -> Any:
     return kept
 
 
-def _understood(tool: str, hints: Mapping[str, Any]) -> tuple[Mapping[str, Adapter], dict[str, Any], dict[str, Any]]:
-    """Return what validates each parameter, the schema of each, and the definitions that the schemas share."""
+def _understood(tool: str, hints: Mapping[str, Any]) -> _Types:
     plain = {name: found for name, hint in hints.items() if (found := plain_type(hint)) is not None}
     if len(plain) == len(hints):
         return _plainly_understood(plain)
     with no_fork:
-        from .pydantic_types import adapter_of, property_schemas
+        from .pydantic_types import adapter_of, decimal_places, eager, property_schemas
     adapters = {name: adapter_of(tool, name, hint) for name, hint in hints.items()}
-    return adapters, *property_schemas(tool, adapters)
+    properties, definitions = property_schemas(tool, adapters)
+    return _Types(
+        adapters={name: eager(adapter, hints[name]) for name, adapter in adapters.items()},
+        properties=properties,
+        definitions=definitions,
+        decimals={name: decimal_places(adapter) for name, adapter in adapters.items()},
+    )
 
 
-def _plainly_understood(
-    plain: Mapping[str, PlainType],
-) -> tuple[Mapping[str, Adapter], dict[str, Any], dict[str, Any]]:
+def _plainly_understood(plain: Mapping[str, PlainType]) -> _Types:
     adapters = {name: PlainAdapter(found.core) for name, found in plain.items()}
-    return adapters, {name: deepcopy(found.json) for name, found in plain.items()}, {}
+    return _Types(adapters, {name: deepcopy(found.json) for name, found in plain.items()})
 
 
 def _hint(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .plain_types import Adapter
     from .schema import ToolParameter
 
-__all__ = ["InvalidValueError", "validated", "validated_parameter"]
+__all__ = ["InvalidValueError", "is_validation_error", "refusal_of", "validated", "validated_parameter"]
 
 _PROBLEMS_SHOWN = 3
 
@@ -36,11 +36,18 @@ def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     """
     try:
         return adapter.validate_json(dump_json(value), strict=strict or None)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) or _is_validation_error(error):
-            raise
-        # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-        raise InvalidValueError(f"{shown(value)} could not be checked ({exception_text(error)})") from error
+        raise refusal_of(error, value) from error
+
+
+def refusal_of(error: BaseException, value: object) -> ValueError:
+    """Return what says that `value` does not fit: the error itself if it is a ValidationError, else another."""
+    if is_validation_error(error):
+        return error
+    # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
+    return InvalidValueError(f"{shown(value)} could not be checked ({exception_text(error)})")
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:
@@ -54,13 +61,14 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
     except ValueError as error:
         problem = (
             "; ".join(_problems(parameter, value, error))
-            if _is_validation_error(error)
+            if is_validation_error(error)
             else f"{parameter.name}: {error}"
         )
         raise InvalidValueError(problem) from error
 
 
-def _is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
+def is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
+    """Return whether pydantic refused a value."""
     # Loaded by whatever raises it, and slow to load.
     with no_fork:
         from pydantic_core import ValidationError

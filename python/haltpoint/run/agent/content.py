@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from haltpoint.copying import deep_twin, is_named
 from haltpoint.exceptions import InvalidOutputError
+from haltpoint.forking import no_fork
+from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.terms import terms_data
@@ -65,7 +67,7 @@ class RunContent:
             return output
         if isinstance(output, self._response_format):
             return output
-        return self._validated(output)
+        return self._read(self.view.text("output_json") or to_json_text(output))
 
     @cached_property
     def requirements(self) -> list[RunRequirement]:
@@ -92,9 +94,11 @@ class RunContent:
         # They share their calls with the requirements.
         vars(self).pop("tools", None)
 
-    def _validated(self, output: Any) -> Any:
+    def _read(self, text: str) -> Any:
+        with no_fork:
+            from haltpoint.run.agent.answers import read_answer
         try:
-            return self._response_format.model_validate(output)
+            return read_answer(self._response_format, text)
         except ValueError as error:
             run_id = self.view.text("run_id")
             raise InvalidOutputError(
