@@ -144,7 +144,11 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
         | DecisionError::Fields { requirement_id, .. } => &**requirement_id,
     };
     let attributes = [("requirement_id", requirement_id)].into_py_dict(py)?;
-    make(py, "InvalidResolutionError", &error.to_string(), attributes)
+    let class = match error {
+        DecisionError::Nowhere { .. } => "RequirementNotFoundError",
+        _ => "InvalidResolutionError",
+    };
+    make(py, class, &error.to_string(), attributes)
 }
 
 fn make(py: Python<'_>, class: &str, message: &str, attributes: Bound<'_, PyDict>) -> PyResult<PyErr> {
