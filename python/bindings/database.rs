@@ -7,8 +7,8 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
+use haltpoint_engine::store::OutsiderRecord;
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{ApprovalFilter, OutsiderRecord, RequirementFilter, RunFilter};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -16,8 +16,7 @@ use crate::clock;
 use crate::completions::Completions;
 use crate::delivering::{deliver, deliver_opened};
 use crate::errors::{Damage, exception};
-use crate::inputs::requirement_kind;
-use crate::listing::{PyRunRow, run_status};
+use crate::listing::{ApprovalParts, RequirementParts, RunParts, approval_filter, requirement_filter, run_filter};
 use crate::opening::{read_audit_key, sqlite_options};
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
@@ -222,10 +221,25 @@ impl PyDatabase {
         self.read_now(py, move |store| session::export(store, &run_id))
     }
 
-    /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first; then, as exceptions,
-    /// those that cannot be read.
+    /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first: all, or at most `limit`.
     #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
     fn runs(
+        &self,
+        status: Option<&str>,
+        agent_name: Option<String>,
+        session_id: Option<String>,
+        user_id: Option<String>,
+        id_prefix: Option<String>,
+        before: Option<String>,
+        limit: Option<u32>,
+    ) -> PyResult<RunParts> {
+        let filter = run_filter(status, agent_name, session_id, user_id, id_prefix, before)?;
+        Ok(self.list_runs(filter, limit))
+    }
+
+    /// How many runs there are of those that `runs` lists.
+    #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
+    fn count_runs(
         &self,
         py: Python<'_>,
         status: Option<&str>,
@@ -234,57 +248,69 @@ impl PyDatabase {
         user_id: Option<String>,
         id_prefix: Option<String>,
         before: Option<String>,
-        limit: u32,
-    ) -> PyResult<(Vec<PyRunRow>, Damage)> {
-        let filter = RunFilter {
-            id_prefix: id_prefix.map(Into::into),
-            status: status.map(run_status).transpose()?,
-            agent_name: agent_name.map(Into::into),
-            session_id: session_id.map(Into::into),
-            user_id: user_id.map(Into::into),
-            before: before.map(Into::into),
-            limit,
-        };
-        self.list_runs(py, filter)
+    ) -> PyResult<u64> {
+        let filter = run_filter(status, agent_name, session_id, user_id, id_prefix, before)?;
+        self.read_now(py, move |store| Ok(store.count_runs(&filter)?))
     }
 
-    /// Requirements as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
-    #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
+    /// Requirements as JSON, of the set "all", "open" or "decided", in its order: all, or at most `limit`.
     fn requirements(
+        &self,
+        run_id: Option<String>,
+        kind: Option<&str>,
+        which: &str,
+        id_prefix: Option<String>,
+        before: Option<String>,
+        limit: Option<u32>,
+    ) -> PyResult<RequirementParts> {
+        let filter = requirement_filter(run_id, kind, which, id_prefix, before)?;
+        Ok(self.list_requirements(filter, limit))
+    }
+
+    /// How many requirements there are of those that `requirements` lists.
+    fn count_requirements(
         &self,
         py: Python<'_>,
         run_id: Option<String>,
         kind: Option<&str>,
-        open_only: bool,
+        which: &str,
         id_prefix: Option<String>,
         before: Option<String>,
-        limit: u32,
-    ) -> PyResult<(String, Damage)> {
-        let filter = RequirementFilter {
-            id_prefix: id_prefix.map(Into::into),
-            run_id: run_id.map(Into::into),
-            kind: kind.map(requirement_kind).transpose()?,
-            open_only,
-            before: before.map(Into::into),
-            limit,
-        };
-        self.list_requirements(py, filter)
+    ) -> PyResult<u64> {
+        let filter = requirement_filter(run_id, kind, which, id_prefix, before)?;
+        self.read_now(py, move |store| Ok(store.count_requirements(&filter)?))
     }
 
-    /// Approvals that answer later calls, as JSON, a list, newest first; then, as exceptions, the runs that cannot be read.
+    /// The run of a requirement.
+    fn run_of_requirement(&self, py: Python<'_>, requirement_id: String) -> PyResult<String> {
+        let requirement_id = requirement_id.into();
+        let found = self.read_now(py, move |store| session::run_of_requirement(store, &requirement_id))?;
+        Ok(found.to_string())
+    }
+
+    /// Approvals that answer later calls, as JSON, newest first: all, or at most `limit`.
     fn approvals(
+        &self,
+        run_id: Option<String>,
+        session_id: Option<String>,
+        id_prefix: Option<String>,
+        before: Option<String>,
+        limit: Option<u32>,
+    ) -> ApprovalParts {
+        self.list_approvals(approval_filter(run_id, session_id, id_prefix, before), limit)
+    }
+
+    /// How many approvals there are of those that `approvals` lists.
+    fn count_approvals(
         &self,
         py: Python<'_>,
         run_id: Option<String>,
         session_id: Option<String>,
-        limit: u32,
-    ) -> PyResult<(String, Damage)> {
-        let filter = ApprovalFilter {
-            run_id: run_id.map(Into::into),
-            session_id: session_id.map(Into::into),
-            limit,
-        };
-        self.list_approvals(py, filter)
+        id_prefix: Option<String>,
+        before: Option<String>,
+    ) -> PyResult<u64> {
+        let filter = approval_filter(run_id, session_id, id_prefix, before);
+        self.read_now(py, move |store| Ok(store.count_approvals(&filter)?))
     }
 
     /// Revokes a remembered approval, waiting for the disk. False: that was done before.

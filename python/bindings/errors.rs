@@ -148,7 +148,11 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
     if matches!(error, DecisionError::OtherDigest { .. }) {
         attributes.set_item("field_name", "expected_digest")?;
     }
-    make(py, "InvalidResolutionError", &error.to_string(), attributes)
+    let class = match error {
+        DecisionError::Nowhere { .. } => "RequirementNotFoundError",
+        _ => "InvalidResolutionError",
+    };
+    make(py, class, &error.to_string(), attributes)
 }
 
 fn make(py: Python<'_>, class: &str, message: &str, attributes: Bound<'_, PyDict>) -> PyResult<PyErr> {

@@ -37,6 +37,8 @@ mod _engine {
     #[pymodule_export]
     use crate::forking::{after_fork, after_fork_in_child, before_fork, learn_replies};
     #[pymodule_export]
+    use crate::listing::{ApprovalParts, RequirementParts, RunParts};
+    #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
     #[pymodule_export]
     use crate::session::{CallToRun, LongText, PySession};

@@ -1,13 +1,17 @@
 //! Lists of runs, requirements and approvals.
 
+use std::sync::{Mutex, PoisonError};
+
 use haltpoint_engine::Text;
-use haltpoint_engine::session;
-use haltpoint_engine::store::{ApprovalFilter, RequirementFilter, RunFilter, RunRow, RunStatus};
+use haltpoint_engine::session::{self, List, Part};
+use haltpoint_engine::store::{ApprovalFilter, RequirementFilter, RequirementSet, RunFilter, RunRow, RunStatus, Store};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use serde::Serialize;
 
 use crate::database::PyDatabase;
 use crate::errors::{Damage, damage};
+use crate::inputs::requirement_kind;
 
 /// Run id, agent name, session id, user id, status, and the times of creation and of the last change in microseconds.
 pub(crate) type PyRunRow = (
@@ -33,36 +37,173 @@ pub(crate) fn run_row(row: RunRow) -> PyRunRow {
     )
 }
 
-/// The status of that name.
-pub(crate) fn run_status(name: &str) -> PyResult<RunStatus> {
+pub(crate) fn run_filter(
+    status: Option<&str>,
+    agent_name: Option<String>,
+    session_id: Option<String>,
+    user_id: Option<String>,
+    id_prefix: Option<String>,
+    before: Option<String>,
+) -> PyResult<RunFilter> {
+    Ok(RunFilter {
+        id_prefix: id_prefix.map(Into::into),
+        status: status.map(run_status).transpose()?,
+        agent_name: agent_name.map(Into::into),
+        session_id: session_id.map(Into::into),
+        user_id: user_id.map(Into::into),
+        before: before.map(Into::into),
+        ..RunFilter::default()
+    })
+}
+
+fn run_status(name: &str) -> PyResult<RunStatus> {
     RunStatus::parse(name).ok_or_else(|| PyValueError::new_err(format!("no run has the status {name:?}")))
 }
 
-impl PyDatabase {
-    /// The runs that the filter lets through, newest first; then those that cannot be read.
-    pub(crate) fn list_runs(&self, py: Python<'_>, filter: RunFilter) -> PyResult<(Vec<PyRunRow>, Damage)> {
-        let rows = self.read_now(py, move |store| Ok(store.runs(&filter)?))?;
-        let (mut readable, mut damaged) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row {
-                Ok(row) => readable.push(run_row(row)),
-                Err(error) => damaged.push(error),
+pub(crate) fn requirement_filter(
+    run_id: Option<String>,
+    kind: Option<&str>,
+    set: &str,
+    id_prefix: Option<String>,
+    before: Option<String>,
+) -> PyResult<RequirementFilter> {
+    Ok(RequirementFilter {
+        id_prefix: id_prefix.map(Into::into),
+        run_id: run_id.map(Into::into),
+        kind: kind.map(requirement_kind).transpose()?,
+        set: requirement_set(set)?,
+        before: before.map(Into::into),
+        ..RequirementFilter::default()
+    })
+}
+
+fn requirement_set(name: &str) -> PyResult<RequirementSet> {
+    match name {
+        "all" => Ok(RequirementSet::All),
+        "open" => Ok(RequirementSet::Open),
+        "decided" => Ok(RequirementSet::Decided),
+        _ => Err(PyValueError::new_err(format!(
+            "there is no set of requirements {name:?}"
+        ))),
+    }
+}
+
+pub(crate) fn approval_filter(
+    run_id: Option<String>,
+    session_id: Option<String>,
+    id_prefix: Option<String>,
+    before: Option<String>,
+) -> ApprovalFilter {
+    ApprovalFilter {
+        id_prefix: id_prefix.map(Into::into),
+        run_id: run_id.map(Into::into),
+        session_id: session_id.map(Into::into),
+        before: before.map(Into::into),
+        ..ApprovalFilter::default()
+    }
+}
+
+/// A list under way. Between two parts of it the reading thread serves others, and Ctrl-C is heard.
+struct Reading<L> {
+    database: PyDatabase,
+    /// `None` once it is over, or could not be read.
+    list: Mutex<Option<L>>,
+}
+
+impl<L: List> Reading<L> {
+    fn new(database: &PyDatabase, list: L) -> Self {
+        let database = database.again();
+        let list = Mutex::new(Some(list));
+        Self { database, list }
+    }
+
+    /// The next part that holds something.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Part<L::Item>>> {
+        let lock = || self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = lock().take();
+        while let Some(mut list) = under_way.filter(|list| !list.is_over()) {
+            py.check_signals()?;
+            let read = move |store: &mut dyn Store| list.read(store).map(|part| (list, part));
+            let (list, part) = self.database.read_now(py, read)?;
+            if !part.items.is_empty() || !part.damaged.is_empty() {
+                *lock() = Some(list);
+                return Ok(Some(part));
             }
+            under_way = Some(list);
         }
-        Ok((readable, damage(py, damaged)))
+        Ok(None)
     }
 
-    /// Requirements as JSON, newest first; then the runs that cannot be read.
-    pub(crate) fn list_requirements(&self, py: Python<'_>, filter: RequirementFilter) -> PyResult<(String, Damage)> {
-        let found = self.read_now(py, move |store| session::requirements(store, &filter))?;
-        let text = serde_json::to_string(&found.views).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok((text, damage(py, found.damaged)))
+    /// As [`Reading::next`], as a JSON list and exceptions.
+    fn next_json(&self, py: Python<'_>) -> PyResult<Option<(String, Damage)>>
+    where
+        L::Item: Serialize,
+    {
+        let Some(part) = self.next(py)? else { return Ok(None) };
+        let text = serde_json::to_string(&part.items).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Some((text, damage(py, part.damaged))))
+    }
+}
+
+/// Runs in parts, newest first; with each part, those that cannot be read.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct RunParts(Reading<session::RunList>);
+
+#[pymethods]
+impl RunParts {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
     }
 
-    /// Approvals that answer later calls, as JSON, newest first; then the runs that cannot be read.
-    pub(crate) fn list_approvals(&self, py: Python<'_>, filter: ApprovalFilter) -> PyResult<(String, Damage)> {
-        let found = self.read_now(py, move |store| session::approvals(store, &filter))?;
-        let text = serde_json::to_string(&found.standing).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok((text, damage(py, found.damaged)))
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<(Vec<PyRunRow>, Damage)>> {
+        let part = self.0.next(py)?;
+        Ok(part.map(|part| (part.items.into_iter().map(run_row).collect(), damage(py, part.damaged))))
+    }
+}
+
+/// Requirements in parts, as JSON lists; with each part, the runs that cannot be read.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct RequirementParts(Reading<session::RequirementList>);
+
+#[pymethods]
+impl RequirementParts {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<(String, Damage)>> {
+        self.0.next_json(py)
+    }
+}
+
+/// Remembered approvals in parts, as JSON lists; with each part, the runs that cannot be read.
+#[pyclass(frozen, module = "haltpoint._engine")]
+pub(crate) struct ApprovalParts(Reading<session::ApprovalList>);
+
+#[pymethods]
+impl ApprovalParts {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<(String, Damage)>> {
+        self.0.next_json(py)
+    }
+}
+
+impl PyDatabase {
+    /// The runs that the filter lets through, newest first.
+    pub(crate) fn list_runs(&self, filter: RunFilter, limit: Option<u32>) -> RunParts {
+        RunParts(Reading::new(self, session::RunList::new(filter, limit)))
+    }
+
+    /// The requirements that the filter lets through.
+    pub(crate) fn list_requirements(&self, filter: RequirementFilter, limit: Option<u32>) -> RequirementParts {
+        RequirementParts(Reading::new(self, session::RequirementList::new(filter, limit)))
+    }
+
+    /// The approvals that answer later calls, newest first.
+    pub(crate) fn list_approvals(&self, filter: ApprovalFilter, limit: Option<u32>) -> ApprovalParts {
+        ApprovalParts(Reading::new(self, session::ApprovalList::new(filter, limit)))
     }
 }

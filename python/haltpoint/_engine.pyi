@@ -7,6 +7,7 @@ from haltpoint.exceptions import DamagedRunError
 from haltpoint.models.messages import MessageRecord
 
 __all__ = [
+    "ApprovalParts",
     "CallToRun",
     "Completions",
     "Conversation",
@@ -22,6 +23,8 @@ __all__ = [
     "RecalledMemory",
     "ReconcileTool",
     "RequestModel",
+    "RequirementParts",
+    "RunParts",
     "Session",
     "Snapshot",
     "StartTool",
@@ -210,6 +213,21 @@ class Snapshot:
     def view_json(self) -> str: ...
 
 @final
+class RunParts:
+    def __iter__(self) -> RunParts: ...
+    def __next__(self) -> tuple[list[_RunRow], list[DamagedRunError]]: ...
+
+@final
+class RequirementParts:
+    def __iter__(self) -> RequirementParts: ...
+    def __next__(self) -> tuple[str, list[DamagedRunError]]: ...
+
+@final
+class ApprovalParts:
+    def __iter__(self) -> ApprovalParts: ...
+    def __next__(self) -> tuple[str, list[DamagedRunError]]: ...
+
+@final
 class Session:
     @property
     def run_id(self) -> str: ...
@@ -283,20 +301,50 @@ class Database:
         user_id: str | None,
         id_prefix: str | None,
         before: str | None,
-        limit: int,
-    ) -> tuple[list[_RunRow], list[DamagedRunError]]: ...
+        limit: int | None,
+    ) -> RunParts: ...
+    def count_runs(
+        self,
+        status: str | None,
+        agent_name: str | None,
+        session_id: str | None,
+        user_id: str | None,
+        id_prefix: str | None,
+        before: str | None,
+    ) -> int: ...
     def requirements(
         self,
         run_id: str | None,
         kind: str | None,
-        open_only: bool,
+        which: Literal["all", "open", "decided"],
         id_prefix: str | None,
         before: str | None,
-        limit: int,
-    ) -> tuple[str, list[DamagedRunError]]: ...
+        limit: int | None,
+    ) -> RequirementParts: ...
+    def count_requirements(
+        self,
+        run_id: str | None,
+        kind: str | None,
+        which: Literal["all", "open", "decided"],
+        id_prefix: str | None,
+        before: str | None,
+    ) -> int: ...
+    def run_of_requirement(self, requirement_id: str) -> str: ...
     def approvals(
-        self, run_id: str | None, session_id: str | None, limit: int
-    ) -> tuple[str, list[DamagedRunError]]: ...
+        self,
+        run_id: str | None,
+        session_id: str | None,
+        id_prefix: str | None,
+        before: str | None,
+        limit: int | None,
+    ) -> ApprovalParts: ...
+    def count_approvals(
+        self,
+        run_id: str | None,
+        session_id: str | None,
+        id_prefix: str | None,
+        before: str | None,
+    ) -> int: ...
     def revoke(self, requirement_id: str, by: str | None) -> bool: ...
     def expire_due(self, run_id: str | None) -> tuple[int, list[DamagedRunError]]: ...
     def data_version(self) -> int: ...

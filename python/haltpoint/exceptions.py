@@ -37,6 +37,7 @@ __all__ = [
     "NotificationWarning",
     "RequirementConflictError",
     "RequirementExpiredError",
+    "RequirementNotFoundError",
     "RunBusyError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
@@ -158,6 +159,10 @@ class InvalidResolutionError(HaltpointError, ValueError):
         super().__init__(message, run_id=run_id)
         self.requirement_id = requirement_id
         self.field_name = field_name
+
+
+class RequirementNotFoundError(InvalidResolutionError):
+    """The database holds no requirement of this id."""
 
 
 class RunBusyError(HaltpointError, RuntimeError):
@@ -378,6 +383,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     RequirementConflictError,
     RequirementExpiredError,
     InvalidResolutionError,
+    RequirementNotFoundError,
     RunBusyError,
     LeaseLostError,
     ForkedProcessError,

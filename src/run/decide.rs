@@ -24,7 +24,9 @@ pub enum DecisionError {
         requirement_id: Text,
     },
     /// The database has no such requirement.
-    #[error("no requirement {requirement_id} in this database")]
+    #[error(
+        "this database has no requirement {requirement_id}; database.requirements(open_only=False) lists those that it has"
+    )]
     Nowhere {
         /// The id asked for.
         requirement_id: Text,

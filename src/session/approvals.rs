@@ -1,21 +1,20 @@
 //! Approvals that answer later calls, too: found again when a reply is planned, listed, revoked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::journal::{PlannedCall, Remembered, memory_key};
 use crate::requirement::{RememberScope, RequirementKind};
-use crate::run::{DecisionError, Run};
+use crate::run::Run;
 use crate::store::handle::StoreHandle;
 use crate::store::{
-    Append, ApprovalFilter, ApprovalQuery, Author, Committed, Operation, RequirementFilter, RequirementRow, Store,
-    StoreError,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, Operation, RequirementRow, Store, StoreError,
 };
 use crate::{Json, Text, Timestamp};
 
-use super::inbox::readable;
+use super::inbox::run_of_requirement;
+use super::lists::{Index, IndexedList};
 use super::outside::{Then, load};
 use super::{EngineError, Session};
 
@@ -110,33 +109,24 @@ fn confirmed(
         .and_then(|source| source.approval_of(&row.requirement_id, key, asking)))
 }
 
-/// A list of remembered approvals, as far as it can be read.
-#[derive(Debug, Default)]
-pub struct FoundApprovals {
-    /// Those that can be read, newest first.
-    pub standing: Vec<StandingApproval>,
-    /// The runs that cannot be, each once, with what is wrong: [`StoreError::Damaged`].
-    pub damaged: Vec<StoreError>,
-}
+/// Remembered approvals that still answer later calls, newest first.
+pub type ApprovalList = IndexedList<ApprovalFilter>;
 
-/// The remembered approvals that the filter lets through.
-///
-/// # Errors
-/// What the store ran into.
-pub fn approvals(store: &mut dyn Store, filter: &ApprovalFilter) -> Result<FoundApprovals, EngineError> {
-    let mut runs: HashMap<Text, Option<Run>> = HashMap::new();
-    let mut found = FoundApprovals::default();
-    for row in store.approvals(filter)? {
-        if !runs.contains_key(&row.run_id) {
-            let run = readable(store, &row.run_id, &mut found.damaged)?;
-            runs.insert(row.run_id.clone(), run);
+impl Index for ApprovalFilter {
+    type Item = StandingApproval;
+
+    fn next_rows(&mut self, store: &mut dyn Store, limit: u32) -> Result<Vec<RequirementRow>, StoreError> {
+        self.limit = limit;
+        let rows = store.approvals(self)?;
+        if let Some(last) = rows.last() {
+            self.before = Some(last.requirement_id.clone());
         }
-        let run = runs.get(&row.run_id).and_then(Option::as_ref);
-        found
-            .standing
-            .extend(run.and_then(|run| standing(run, &row.requirement_id)));
+        Ok(rows)
     }
-    Ok(found)
+
+    fn item(&self, run: &Run, requirement_id: &str) -> Option<StandingApproval> {
+        standing(run, requirement_id)
+    }
 }
 
 fn standing(run: &Run, requirement_id: &str) -> Option<StandingApproval> {
@@ -162,26 +152,12 @@ pub fn revoke(store: &StoreHandle, requirement_id: Text, by: Option<Text>, at: T
     store.read(Box::new(move |store| {
         let run_id = store
             .map_err(EngineError::from)
-            .and_then(|store| run_of(store, &requirement_id));
+            .and_then(|store| run_of_requirement(store, &requirement_id));
         match run_id {
             Ok(run_id) => revoke_in(&handle, run_id, requirement_id, by, at, then),
             Err(error) => then(Err(error)),
         }
     }));
-}
-
-fn run_of(store: &mut dyn Store, requirement_id: &Text) -> Result<Text, EngineError> {
-    let filter = RequirementFilter {
-        id_prefix: Some(requirement_id.clone()),
-        limit: 2,
-        ..RequirementFilter::default()
-    };
-    let found = store.requirements(&filter)?.into_iter();
-    let mut exact = found.filter(|row| row.requirement_id == *requirement_id);
-    exact.next().map(|row| row.run_id).ok_or_else(|| {
-        let requirement_id = requirement_id.clone();
-        DecisionError::Nowhere { requirement_id }.into()
-    })
 }
 
 fn revoke_in(

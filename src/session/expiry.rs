@@ -1,5 +1,7 @@
 //! Ending the wait for what nobody decided in time.
 
+use std::collections::HashSet;
+
 use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContinued};
 use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
@@ -16,14 +18,21 @@ use super::outside::{Then, append_outside, load};
 /// How many requirements are looked for at once.
 const PAGE: u32 = 256;
 
-/// The requirements whose time is over and that nobody decided: of one run, or of all that are not stopped.
+/// Some of the requirements whose time is over and that nobody decided, of one run or of all that are not stopped: none of `except`, which
+/// were looked at before.
 ///
 /// # Errors
 /// What the store ran into.
-pub fn overdue(store: &mut dyn Store, run_id: Option<Text>, now: Timestamp) -> Result<Vec<RequirementRow>, StoreError> {
+pub fn overdue(
+    store: &mut dyn Store,
+    run_id: Option<Text>,
+    except: HashSet<Text>,
+    now: Timestamp,
+) -> Result<Vec<RequirementRow>, StoreError> {
     store.overdue(&OverdueFilter {
         run_id,
         now,
+        except,
         limit: PAGE,
     })
 }

@@ -22,34 +22,50 @@ pub struct RunFilter {
     pub user_id: Option<Text>,
     /// Older than this run only.
     pub before: Option<Text>,
-    /// At most so many.
+    /// At most so many; does not matter for counting.
     pub limit: u32,
 }
 
-/// Which requirements to list, newest first.
+/// Which requirements a list is about, and in which order they come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequirementSet {
+    /// All of them, newest first.
+    #[default]
+    All,
+    /// Those without a decision, of runs that are not stopped, newest first.
+    Open,
+    /// Those with a decision, the last decided first. What expired has none.
+    Decided,
+}
+
+/// Which requirements to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequirementFilter {
+    /// This one only.
+    pub requirement_id: Option<Text>,
     /// With an id that begins so only.
     pub id_prefix: Option<Text>,
     /// Of this run only.
     pub run_id: Option<Text>,
     /// Of this kind only.
     pub kind: Option<RequirementKind>,
-    /// Only those without a decision, of runs that are not stopped.
-    pub open_only: bool,
-    /// Older than this requirement only.
+    /// Of this set only, in its order.
+    pub set: RequirementSet,
+    /// Behind this requirement only, in the order of the list.
     pub before: Option<Text>,
-    /// At most so many.
+    /// At most so many; does not matter for counting.
     pub limit: u32,
 }
 
-/// Which requirements' time is over.
+/// Which requirements' time is over, of runs that this store can write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverdueFilter {
     /// Of this run only, whatever its status; else of all runs that are not stopped.
     pub run_id: Option<Text>,
     /// Over at this time.
     pub now: Timestamp,
+    /// None of these requirements.
+    pub except: HashSet<Text>,
     /// At most so many.
     pub limit: u32,
 }
@@ -57,11 +73,15 @@ pub struct OverdueFilter {
 /// Which remembered approvals to list, newest first: those that still answer later calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApprovalFilter {
+    /// Of requirements with an id that begins so only.
+    pub id_prefix: Option<Text>,
     /// Given in this run only.
     pub run_id: Option<Text>,
     /// Given in runs of this session only.
     pub session_id: Option<Text>,
-    /// At most so many.
+    /// Of requirements older than this one only.
+    pub before: Option<Text>,
+    /// At most so many; does not matter for counting.
     pub limit: u32,
 }
 

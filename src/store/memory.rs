@@ -18,7 +18,6 @@ use super::{
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
-use filters::passes;
 use run::MemoryRun;
 
 /// Journals in memory.
@@ -70,11 +69,6 @@ impl MemoryStore {
     #[must_use]
     pub fn with_audit_key(self, key: Option<AuditKey>) -> Self {
         Self { key, ..self }
-    }
-
-    /// The place that a list ends before; `None` when the run it is to end before does not exist.
-    fn end(&self, before: Option<&Text>) -> Option<usize> {
-        before.map_or(Some(self.runs.len()), |run_id| self.places.get(run_id).copied())
     }
 
     fn lease(&self, run: &MemoryRun) -> Option<Lease> {
@@ -167,15 +161,12 @@ impl Store for MemoryStore {
     }
 
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError> {
-        let Some(end) = self.end(filter.before.as_ref()) else {
-            return Ok(Vec::new());
-        };
-        let rows = self.runs[..end]
-            .iter()
-            .rev()
-            .map(|run| &run.row)
-            .filter(|row| passes(row, filter));
-        Ok(rows.take(filter.limit as usize).cloned().map(Ok).collect())
+        let rows = self.passing_runs(filter).take(filter.limit as usize);
+        Ok(rows.cloned().map(Ok).collect())
+    }
+
+    fn count_runs(&mut self, filter: &RunFilter) -> Result<u64, StoreError> {
+        Ok(self.passing_runs(filter).count() as u64)
     }
 
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
@@ -190,31 +181,21 @@ impl Store for MemoryStore {
     }
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        let position = |id: &Text| self.requirements.iter().position(|(row, _)| row.requirement_id == *id);
-        let end = match &filter.before {
-            None => Some(self.requirements.len()),
-            Some(before) => position(before),
-        };
-        let rows = self.requirements[..end.unwrap_or_default()].iter().rev();
-        let passing = rows.filter(|(row, kind)| self.requirement_passes(row, *kind, filter));
-        Ok(passing
-            .take(filter.limit as usize)
-            .map(|(row, _)| row.clone())
-            .collect())
+        let rows = self.passing_requirements(filter).into_iter();
+        Ok(rows.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn count_requirements(&mut self, filter: &RequirementFilter) -> Result<u64, StoreError> {
+        Ok(self.passing_requirements(filter).len() as u64)
     }
 
     fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        let is_meant = |row: &RequirementRow| {
-            let Ok(run) = self.run(&row.run_id) else { return false };
-            let of_run = filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id);
-            let of_session = filter.session_id.is_none() || filter.session_id == run.row.session_id;
-            let is_over = run.row.status == RunStatus::Completed;
-            let can_answer = |(scope, _)| scope == RememberScope::Session || !is_over;
-            of_run && of_session && run.standing(&row.requirement_id).is_some_and(can_answer)
-        };
-        let rows = self.requirements.iter().rev().map(|(row, _)| row);
-        let meant = rows.filter(|row| is_meant(row));
-        Ok(meant.take(filter.limit as usize).cloned().collect())
+        let rows = self.passing_approvals(filter).take(filter.limit as usize);
+        Ok(rows.cloned().collect())
+    }
+
+    fn count_approvals(&mut self, filter: &ApprovalFilter) -> Result<u64, StoreError> {
+        Ok(self.passing_approvals(filter).count() as u64)
     }
 
     fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
@@ -232,17 +213,8 @@ impl Store for MemoryStore {
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        let mut due: Vec<_> = self
-            .requirements
-            .iter()
-            .filter_map(|(row, _)| Some((self.overdue_since(row, filter)?, row)))
-            .collect();
-        due.sort_by_key(|(since, _)| *since);
-        Ok(due
-            .into_iter()
-            .take(filter.limit as usize)
-            .map(|(_, row)| row.clone())
-            .collect())
+        let rows = self.overdue_requirements(filter).into_iter();
+        Ok(rows.take(filter.limit as usize).cloned().collect())
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -18,7 +18,9 @@ mod rules;
 pub mod sqlite;
 
 pub use error::StoreError;
-pub use filter::{ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RunFilter};
+pub use filter::{
+    ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
+};
 pub use late_cancel::{CancelWish, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
 pub use row::{OutboxClaim, OutboxRow, OutsiderRecord, RequirementRow, RunRow, RunStatus, StoredRun};
@@ -112,6 +114,12 @@ pub trait Store: Send {
     /// What the store ran into.
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, StoreError>;
 
+    /// How many runs the filter lets through, those that cannot be read among them.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn count_runs(&mut self, filter: &RunFilter) -> Result<u64, StoreError>;
+
     /// Runs that a worker can go on with, oldest first within each agent: queued ones, orphans, and paused ones with nothing
     /// left to decide.
     ///
@@ -119,17 +127,31 @@ pub trait Store: Send {
     /// What the store ran into.
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError>;
 
-    /// The requirements that the filter lets through, newest first. An unknown `before` lets nothing through.
+    /// The requirements that the filter lets through, in the order of its set. A `before` that is not in the set's order lets nothing
+    /// through.
     ///
     /// # Errors
     /// What the store ran into.
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError>;
 
-    /// The requirements whose approvals are remembered and still answer later calls, newest first.
+    /// How many requirements the filter lets through, those of runs that cannot be read among them.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn count_requirements(&mut self, filter: &RequirementFilter) -> Result<u64, StoreError>;
+
+    /// The requirements whose approvals are remembered and still answer later calls, newest first. An unknown `before` lets nothing
+    /// through.
     ///
     /// # Errors
     /// What the store ran into.
     fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError>;
+
+    /// How many remembered approvals the filter lets through, those of runs that cannot be read among them.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn count_approvals(&mut self, filter: &ApprovalFilter) -> Result<u64, StoreError>;
 
     /// The requirements whose remembered approvals may answer a call, newest first. What the index says has to be held against
     /// the journals that it leads to.
@@ -138,7 +160,8 @@ pub trait Store: Send {
     /// What the store ran into.
     fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError>;
 
-    /// The requirements without a decision whose time is over, the longest over first.
+    /// The requirements without a decision whose time is over, the longest over first. Runs of another audit key are left out: nothing
+    /// can be written to them.
     ///
     /// # Errors
     /// What the store ran into.

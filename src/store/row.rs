@@ -98,7 +98,7 @@ pub struct OutsiderRecord {
 }
 
 /// A requirement as the index knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequirementRow {
     /// The requirement.
     pub requirement_id: Text,

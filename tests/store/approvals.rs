@@ -50,6 +50,7 @@ fn listed(store: &mut dyn Store, run_id: Option<&str>, session_id: Option<&str>)
         run_id: run_id.map(Text::from),
         session_id: session_id.map(Text::from),
         limit: 9,
+        ..ApprovalFilter::default()
     };
     let rows = store.approvals(&filter).unwrap();
     rows.into_iter().map(|row| row.run_id).collect()

@@ -1,11 +1,14 @@
 //! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
 
+use std::collections::HashSet;
+
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RunStatus, Store,
+    ApprovalFilter, ApprovalQuery, Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RequirementFilter,
+    RequirementSet, RunFilter, RunStatus, Store,
 };
 
 use crate::support::{
@@ -141,6 +144,41 @@ fn late_cancel(random: &mut Random) -> LateCancel {
     }
 }
 
+/// Each list has as many rows as are counted, and goes on behind each of them.
+fn assert_same_lists(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
+    for set in [RequirementSet::All, RequirementSet::Open, RequirementSet::Decided] {
+        let mut filter = RequirementFilter {
+            set,
+            limit: 99,
+            ..RequirementFilter::default()
+        };
+        let rows = left.requirements(&filter).unwrap();
+        assert_eq!(Ok(&rows), right.requirements(&filter).as_ref(), "{set:?} {context}");
+        for behind in 0..=rows.len() {
+            filter.before = behind.checked_sub(1).map(|place| rows[place].requirement_id.clone());
+            for store in [&mut *left, &mut *right] {
+                let left = rows.len() - behind;
+                assert_eq!(store.count_requirements(&filter), Ok(left as u64), "{set:?} {context}");
+                assert_eq!(
+                    store.requirements(&filter).as_deref(),
+                    Ok(&rows[behind..]),
+                    "{set:?} {context}"
+                );
+            }
+        }
+    }
+    let filter = RunFilter {
+        status: Some(RunStatus::Paused),
+        limit: 99,
+        ..RunFilter::default()
+    };
+    let paused = left.runs(&filter).unwrap();
+    assert_eq!(Ok(&paused), right.runs(&filter).as_ref(), "{context}");
+    for store in [&mut *left, &mut *right] {
+        assert_eq!(store.count_runs(&filter), Ok(paused.len() as u64), "{context}");
+    }
+}
+
 fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
     for run_id in RUNS {
         assert_eq!(left.load(run_id), right.load(run_id), "{context}");
@@ -148,17 +186,19 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         // The index of requirements is written along in one of them, and computed from the journal in the other.
         assert_eq!(left.raw(run_id), right.raw(run_id), "{context}");
     }
+    assert_same_lists(left, right, context);
     let due = OverdueFilter {
         run_id: None,
         now: at(5),
+        except: HashSet::new(),
         limit: 99,
     };
     assert_eq!(left.overdue(&due), right.overdue(&due), "{context}");
     for session_id in ["s", "t"] {
         let filter = ApprovalFilter {
-            run_id: None,
             session_id: Some(session_id.into()),
             limit: 99,
+            ..ApprovalFilter::default()
         };
         assert_eq!(left.approvals(&filter), right.approvals(&filter), "{context}");
         let query = ApprovalQuery {

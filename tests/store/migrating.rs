@@ -1,9 +1,13 @@
 //! Files of earlier schemas are brought to the present one and keep what they hold.
 
+use std::collections::HashSet;
+
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::session::verify;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{ApprovalFilter, OverdueFilter, RequirementFilter, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{
+    ApprovalFilter, OverdueFilter, RequirementFilter, RequirementSet, RunStatus, Store, StoreError,
+};
 
 use crate::support::{TestFile, appended, at, beside, decided_by, execute, kinds, remembered, revoked, say};
 
@@ -44,7 +48,7 @@ fn what_a_run_of_the_first_schema_waits_for_never_expires_and_needs_one_person()
     let file = file_of(FIRST);
     let mut store = open(&file);
     let filter = RequirementFilter {
-        open_only: true,
+        set: RequirementSet::Open,
         limit: 9,
         ..RequirementFilter::default()
     };
@@ -52,6 +56,7 @@ fn what_a_run_of_the_first_schema_waits_for_never_expires_and_needs_one_person()
     let due = OverdueFilter {
         run_id: None,
         now: at(i64::MAX),
+        except: HashSet::new(),
         limit: 9,
     };
     assert_eq!(store.overdue(&due).unwrap(), []);

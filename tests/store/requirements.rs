@@ -1,10 +1,12 @@
 //! Requirements that expire, and those that several people must confirm: what every store keeps and refuses.
 
+use std::collections::HashSet;
+
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::{
-    Author, Committed, Operation, OverdueFilter, RequirementFilter, RunStatus, Store, StoreError,
+    Author, Committed, Operation, OverdueFilter, RequirementFilter, RequirementSet, RunStatus, Store, StoreError,
 };
 
 use crate::support::{
@@ -42,7 +44,7 @@ fn with(store: &mut dyn Store, terms: Terms) {
 
 fn is_open(store: &mut dyn Store) -> bool {
     let filter = RequirementFilter {
-        open_only: true,
+        set: RequirementSet::Open,
         limit: 9,
         ..RequirementFilter::default()
     };
@@ -53,6 +55,7 @@ fn due(store: &mut dyn Store, run_id: Option<&str>, now: i64) -> Vec<Text> {
     let filter = OverdueFilter {
         run_id: run_id.map(Text::from),
         now: at(now),
+        except: HashSet::new(),
         limit: 9,
     };
     let rows = store.overdue(&filter).unwrap();

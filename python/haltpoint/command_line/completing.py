@@ -17,21 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["complete_approval", "complete_requirement", "complete_run"]
 
-_MOST = 50
-
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the newest runs whose id begins so."""
+    """Return the runs whose id begins so."""
     return _looked_up(ctx, lambda db_file: _runs(db_file, incomplete))
 
 
 def complete_requirement(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the newest open requirements whose id begins so."""
+    """Return the open requirements whose id begins so."""
     return _looked_up(ctx, lambda db_file: _requirements(db_file, incomplete))
 
 
 def complete_approval(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the newest remembered approvals whose requirement's id begins so."""
+    """Return the remembered approvals whose requirement's id begins so."""
     return _looked_up(ctx, lambda db_file: _approvals(db_file, incomplete))
 
 
@@ -48,7 +46,7 @@ def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = database.runs(id_prefix=incomplete, limit=_MOST, on_damaged=pass_over)
+        found = database.runs(id_prefix=incomplete, on_damaged=pass_over)
         return [CompletionItem(run.run_id, help=visible(f"{run.status} {run.agent_name or ''}")) for run in found]
 
 
@@ -57,7 +55,7 @@ def _requirements(db_file: Path, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = database.requirements(id_prefix=incomplete, limit=_MOST, on_damaged=pass_over)
+        found = database.requirements(id_prefix=incomplete, on_damaged=pass_over)
         return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]
 
 
@@ -65,5 +63,5 @@ def _approvals(db_file: Path, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = [item for item in database.remembered(limit=_MOST) if item.requirement_id.startswith(incomplete)]
+        found = database.remembered(id_prefix=incomplete, on_damaged=pass_over)
         return [CompletionItem(item.requirement_id, help=visible(f"{item.tool_name}, {item.scope}")) for item in found]

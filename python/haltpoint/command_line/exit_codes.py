@@ -10,6 +10,7 @@ from haltpoint.exceptions import (
     LeaseLostError,
     RequirementConflictError,
     RequirementExpiredError,
+    RequirementNotFoundError,
     RunBusyError,
     RunNotFoundError,
     ToolResultError,
@@ -45,6 +46,7 @@ MEANINGS = {
 # The first that fits counts.
 _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
     (RunNotFoundError, ExitCode.NOT_FOUND),
+    (RequirementNotFoundError, ExitCode.NOT_FOUND),
     (RequirementConflictError, ExitCode.CONFLICT),
     (RequirementExpiredError, ExitCode.CONFLICT),
     (InvalidResolutionError, ExitCode.USAGE),

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["find_approval", "find_requirement", "find_run", "find_run_id", "short_requirement_id", "short_run_id"]
+__all__ = [
+    "find_approval",
+    "find_requirement",
+    "find_requirement_id",
+    "find_run",
+    "find_run_id",
+    "short_requirement_id",
+    "short_run_id",
+]
 
 # Enough to tell that more were found than are named.
 _MOST_NAMED = 5
@@ -84,6 +92,21 @@ def find_requirement(database: Database, prefix: str) -> RunRequirement:
     if runs:
         return _only_requirement(database, runs[0])
     raise CommandError(f"no requirement's and no run's id begins with {prefix}", ExitCode.NOT_FOUND)
+
+
+def find_requirement_id(database: Database, prefix: str) -> str:
+    """Return the whole id of the requirement whose id begins so.
+
+    Raises:
+        CommandError: there is none, or more than one.
+    """
+    prefix = _checked(prefix)
+    found = database.requirements(id_prefix=prefix, open_only=False, limit=_MOST_NAMED + 1, on_damaged=raise_damage)
+    if not found:
+        raise CommandError(f"no requirement's id begins with {prefix}", ExitCode.NOT_FOUND)
+    if len(found) > 1:
+        raise _ambiguous(prefix, [_named(item) for item in found])
+    return found[0].id
 
 
 def find_approval(database: Database, prefix: str) -> str:

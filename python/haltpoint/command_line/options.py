@@ -11,6 +11,7 @@ from haltpoint.command_line.completing import complete_requirement, complete_run
 from haltpoint.db.limits import MOST_LISTED
 
 __all__ = [
+    "before_option",
     "by_option",
     "database_option",
     "json_option",
@@ -58,6 +59,12 @@ limit_option = click.option(
     show_default=True,
     metavar="N",
     help="How many at most.",
+)
+before_option = click.option(
+    "--before",
+    metavar="ID",
+    shell_complete=complete_requirement,
+    help="Only those older than this one: the next page.",
 )
 requirement_argument = click.argument("identifier", metavar="ID", shell_complete=complete_requirement)
 run_argument = click.argument("run_id", metavar="RUN_ID", shell_complete=complete_run)

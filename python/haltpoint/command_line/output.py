@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["Column", "Output", "Styled", "json_text"]
+__all__ = ["Column", "Output", "Styled", "json_text", "words_of"]
 
 # Below this width, in characters, the cells of a row stand one below the other.
 _NARROW = 72
@@ -74,7 +74,7 @@ class Output:
         if self.is_terminal:
             self._console.print(_text(parts), soft_wrap=True)
         else:
-            _write("".join(visible(_words(part)) for part in parts))
+            _write("".join(visible(words_of(part)) for part in parts))
 
     def wrapped(self, indent: int, *parts: Part) -> None:
         """Print text that keeps its indent, in columns, where it is too long for one line of a terminal."""
@@ -96,15 +96,16 @@ class Output:
 
     def fields(self, *parts: Part) -> None:
         """Print one line of fields with a tab between them."""
-        _write("\t".join(visible(_words(part)) for part in parts))
+        _write("\t".join(visible(words_of(part)) for part in parts))
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Part]], *, nothing: str) -> None:
         """Print rows, or `nothing` at a terminal where there are none."""
-        rows = list(rows)
         if not self.is_terminal:
             for row in rows:
                 self.fields(*row)
-        elif not rows:
+            return
+        rows = list(rows)
+        if not rows:
             self.line(Styled(nothing, "dim"))
         elif self._console.width < _NARROW:
             self._stacked(columns, rows)
@@ -159,7 +160,8 @@ def _write(line: str) -> None:
         raise OutputError(error) from error
 
 
-def _words(part: Part) -> str:
+def words_of(part: Part) -> str:
+    """Return the text of a part, without its style."""
     return part.text if isinstance(part, Styled) else part
 
 
@@ -172,7 +174,7 @@ def _text(parts: Iterable[Part]) -> Text:
 
     text = Text(overflow="fold")
     for part in parts:
-        text.append(visible(_words(part)), part.style if isinstance(part, Styled) else None)
+        text.append(visible(words_of(part)), part.style if isinstance(part, Styled) else None)
     return text
 
 

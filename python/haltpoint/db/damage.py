@@ -25,10 +25,16 @@ def raise_damage(error: DamagedRunError) -> NoReturn:
     raise error
 
 
-def tell_of(damaged: Iterable[DamagedRunError], on_damaged: OnDamaged | None) -> None:
-    """Hand each error over, or give a warning for it where there is nobody to hand it to."""
+def tell_of(damaged: Iterable[DamagedRunError], on_damaged: OnDamaged | None, caller: int = _CALLER) -> None:
+    """Hand each error over, or give a warning for it where there is nobody to hand it to.
+
+    Args:
+        damaged: the errors.
+        on_damaged: whom they are handed to.
+        caller: how far up the stack the warning's reader looks.
+    """
     for error in damaged:
         if on_damaged is None:
-            warnings.warn(DamagedRunWarning(str(error), run_id=error.run_id), stacklevel=_CALLER)
+            warnings.warn(DamagedRunWarning(str(error), run_id=error.run_id), stacklevel=caller)
         else:
             on_damaged(error)

@@ -10,7 +10,17 @@ from haltpoint import _engine
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.closing import Closing
 from haltpoint.db.file_guard import guard_file
-from haltpoint.db.inbox import expire_overdue, journal_of, load_run, open_requirements, select_runs
+from haltpoint.db.inbox import (
+    RequirementSet,
+    count_requirements,
+    count_runs,
+    expire_overdue,
+    find_requirement,
+    journal_of,
+    list_requirements,
+    list_runs,
+    load_run,
+)
 from haltpoint.db.remembering import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
@@ -114,7 +124,7 @@ class Database(ApprovalMemory):
         session_id: str | None = None,
         user_id: str | None = None,
         id_prefix: str | None = None,
-        limit: int = 100,
+        limit: int | None = None,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[AgentRunOutput[Any]]:
@@ -126,7 +136,7 @@ class Database(ApprovalMemory):
             session_id: only runs of this session.
             user_id: only runs for this user.
             id_prefix: only runs whose id begins so.
-            limit: how many at most.
+            limit: how many at most; None for all.
             before: only runs older than the one of this id: the last one of the page before.
             on_damaged: called for each run whose row can't be read, with a DamagedRunError; by default a
                 DamagedRunWarning tells of it. A run whose journal can't be read is in the list, and raises a
@@ -137,7 +147,41 @@ class Database(ApprovalMemory):
                 can't be stored.
             StoreError: the database can't be read.
         """
-        return select_runs(self, status, agent_name, session_id, user_id, id_prefix, limit, before, on_damaged)
+        return list_runs(self, status, agent_name, session_id, user_id, id_prefix, limit, before, on_damaged)
+
+    def count_runs(
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_name: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Return how many runs `runs` lists with the same arguments, without reading them.
+
+        Runs that can't be read count, too.
+
+        Raises:
+            ValueError: there is no such status, or a text can't be stored.
+            StoreError: the database can't be read.
+        """
+        return count_runs(self, status, agent_name, session_id, user_id, id_prefix, before)
+
+    def requirement(self, requirement_id: str) -> RunRequirement:
+        """Return one requirement, decided or not. It can be decided as those of `requirements`.
+
+        Args:
+            requirement_id: its whole id; `requirements(id_prefix=...)` finds one by the beginning.
+
+        Raises:
+            RequirementNotFoundError: there is no such requirement.
+            DamagedRunError: its run can't be read.
+            ValueError: the text can't be stored.
+            StoreError: the database can't be read.
+        """
+        return find_requirement(self, requirement_id)
 
     def requirements(
         self,
@@ -146,7 +190,7 @@ class Database(ApprovalMemory):
         kind: RequirementKind | None = None,
         open_only: bool = True,
         id_prefix: str | None = None,
-        limit: int = 100,
+        limit: int | None = None,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[RunRequirement]:
@@ -157,7 +201,7 @@ class Database(ApprovalMemory):
             kind: only requirements of this kind.
             open_only: leave out what is decided, and what belongs to runs that are stopped.
             id_prefix: only requirements whose id begins so.
-            limit: how many at most.
+            limit: how many at most; None for all.
             before: only requirements older than the one of this id: the last one of the page before.
             on_damaged: called for each run whose requirements can't be read, with a DamagedRunError; by default a
                 DamagedRunWarning tells of it. What other runs wait for is returned all the same.
@@ -168,7 +212,26 @@ class Database(ApprovalMemory):
                 can't be stored.
             StoreError: the database can't be read.
         """
-        return open_requirements(self, run_id, kind, open_only, id_prefix, limit, before, on_damaged)
+        return list_requirements(self, run_id, kind, _set(open_only), id_prefix, limit, before, on_damaged)
+
+    def count_requirements(
+        self,
+        *,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        open_only: bool = True,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Return how many requirements `requirements` lists with the same arguments, without reading them.
+
+        Requirements of runs that can't be read count, too.
+
+        Raises:
+            ValueError: there is no such kind, or a text can't be stored.
+            StoreError: the database can't be read.
+        """
+        return count_requirements(self, run_id, kind, _set(open_only), id_prefix, before)
 
     def expire_due(self, run_id: str | None = None) -> int:
         """Write that nobody decided in time what is due, and end the runs whose tools say so.
@@ -220,7 +283,7 @@ class Database(ApprovalMemory):
         session_id: str | None = None,
         user_id: str | None = None,
         id_prefix: str | None = None,
-        limit: int = 100,
+        limit: int | None = None,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[AgentRunOutput[Any]]:
@@ -238,6 +301,32 @@ class Database(ApprovalMemory):
             )
         )
 
+    async def count_runs_async(
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_name: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Do what `count_runs` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.count_runs(
+                status=status,
+                agent_name=agent_name,
+                session_id=session_id,
+                user_id=user_id,
+                id_prefix=id_prefix,
+                before=before,
+            )
+        )
+
+    async def requirement_async(self, requirement_id: str) -> RunRequirement:
+        """Do what `requirement` does without holding up the event loop."""
+        return await in_thread(lambda: self.requirement(requirement_id))
+
     async def requirements_async(
         self,
         *,
@@ -245,7 +334,7 @@ class Database(ApprovalMemory):
         kind: RequirementKind | None = None,
         open_only: bool = True,
         id_prefix: str | None = None,
-        limit: int = 100,
+        limit: int | None = None,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[RunRequirement]:
@@ -259,6 +348,26 @@ class Database(ApprovalMemory):
                 limit=limit,
                 before=before,
                 on_damaged=on_damaged,
+            )
+        )
+
+    async def count_requirements_async(
+        self,
+        *,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        open_only: bool = True,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Do what `count_requirements` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.count_requirements(
+                run_id=run_id,
+                kind=kind,
+                open_only=open_only,
+                id_prefix=id_prefix,
+                before=before,
             )
         )
 
@@ -436,6 +545,10 @@ class InMemoryDatabase(Database):
 
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         return _engine.Database.in_memory(audit_key)
+
+
+def _set(open_only: bool) -> RequirementSet:
+    return "open" if open_only else "all"
 
 
 def open_databases() -> Iterator[Database]:

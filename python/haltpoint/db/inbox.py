@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.limits import checked_limit
+from haltpoint.exceptions import DamagedRunError
 from haltpoint.forking import no_fork
 from haltpoint.run.base import RunStatus
 
@@ -17,7 +18,20 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["expire_overdue", "journal_of", "load_run", "open_requirements", "select_runs"]
+__all__ = [
+    "RequirementSet",
+    "check_texts",
+    "count_requirements",
+    "count_runs",
+    "expire_overdue",
+    "find_requirement",
+    "journal_of",
+    "list_requirements",
+    "list_runs",
+    "load_run",
+]
+
+RequirementSet: TypeAlias = Literal["all", "open", "decided"]
 
 
 def load_run(database: Database, run_id: str) -> AgentRunOutput[Any]:
@@ -34,50 +48,105 @@ def _current(database: Database, run_id: str) -> _engine.Snapshot:
     return database.native.look_up(run_id)
 
 
-def select_runs(
+def list_runs(
     database: Database,
     status: RunStatus | str | None,
     agent_name: str | None,
     session_id: str | None,
     user_id: str | None,
     id_prefix: str | None,
-    limit: int,
+    limit: int | None,
     before: str | None,
     on_damaged: OnDamaged | None,
 ) -> list[AgentRunOutput[Any]]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
-    _check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
+    check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
+    at_most = checked_limit(limit)
     # A run that can't be read tells so itself, once something of it is asked for.
     database.native.expire_due(None)
-    rows, damaged = database.native.runs(
-        wanted, agent_name, session_id, user_id, id_prefix, before, checked_limit(limit)
-    )
-    tell_of(damaged, on_damaged)
-    return [_listed(database, *row) for row in rows]
+    found: list[AgentRunOutput] = []
+    for rows, damaged in database.native.runs(wanted, agent_name, session_id, user_id, id_prefix, before, at_most):
+        tell_of(damaged, on_damaged)
+        found += [_listed(database, *row) for row in rows]
+    return found
 
 
-def open_requirements(
+def count_runs(
+    database: Database,
+    status: RunStatus | str | None,
+    agent_name: str | None,
+    session_id: str | None,
+    user_id: str | None,
+    id_prefix: str | None,
+    before: str | None,
+) -> int:
+    """Do what `Database.count_runs` says."""
+    wanted = None if status is None else RunStatus(status).value
+    check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
+    database.native.expire_due(None)
+    return database.native.count_runs(wanted, agent_name, session_id, user_id, id_prefix, before)
+
+
+def list_requirements(
     database: Database,
     run_id: str | None,
     kind: str | None,
-    open_only: bool,
+    which: RequirementSet,
     id_prefix: str | None,
-    limit: int,
+    limit: int | None,
     before: str | None,
     on_damaged: OnDamaged | None,
 ) -> list[RunRequirement]:
-    """Do what `Database.requirements` says."""
+    """Return the requirements of a set, in its order: newest first, or what was decided last.
+
+    Args:
+        database: where they are.
+        run_id: only those of this run, which has to be readable.
+        kind: only those of this kind.
+        which: the set.
+        id_prefix: only those whose id begins so.
+        limit: how many at most; None for all.
+        before: only those behind the one of this id, in the order of the set.
+        on_damaged: called for each run that can't be read; by default a DamagedRunWarning tells of it.
+    """
     with no_fork:
         from haltpoint.driving.decisions import waiter_for
         from haltpoint.run.requirements import RunRequirement
-    _check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
+    check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
+    at_most, waiter = checked_limit(limit), waiter_for(database)
     # What can't be read is told of below, if it is asked for.
     database.native.expire_due(run_id)
-    text, damaged = database.native.requirements(run_id, kind, open_only, id_prefix, before, checked_limit(limit))
-    tell_of(damaged, on_damaged if run_id is None else raise_damage)
-    waiter = waiter_for(database)
-    return [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
+    found: list[RunRequirement] = []
+    for text, damaged in database.native.requirements(run_id, kind, which, id_prefix, before, at_most):
+        tell_of(damaged, on_damaged if run_id is None else raise_damage)
+        found += [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
+    return found
+
+
+def count_requirements(
+    database: Database,
+    run_id: str | None,
+    kind: str | None,
+    which: RequirementSet,
+    id_prefix: str | None,
+    before: str | None,
+) -> int:
+    """Return how many requirements of a set there are, without reading them: those that can't be read count, too."""
+    check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
+    database.native.expire_due(run_id)
+    return database.native.count_requirements(run_id, kind, which, id_prefix, before)
+
+
+def find_requirement(database: Database, requirement_id: str) -> RunRequirement:
+    """Do what `Database.requirement` says."""
+    check_texts(requirement_id=requirement_id)
+    run = load_run(database, database.native.run_of_requirement(requirement_id))
+    found = next((item for item in run.requirements if item.id == requirement_id), None)
+    if found is None:
+        problem = f"the index leads from requirement {requirement_id} to run {run.run_id}, whose journal lacks it"
+        raise DamagedRunError(f"{problem}: haltpoint check tells what is damaged", run_id=run.run_id)
+    return found
 
 
 def expire_overdue(database: Database, run_id: str | None) -> int:
@@ -94,7 +163,8 @@ def journal_of(database: Database, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _check_texts(**texts: object) -> None:
+def check_texts(**texts: object) -> None:
+    """Refuse what no text in a database can be, by the name of the condition."""
     for name, text in texts.items():
         if text is not None and not isinstance(text, str):
             raise TypeError(f"{name} must be a str or None, got {text!r}")

@@ -8,12 +8,12 @@ __all__ = ["MOST_LISTED", "checked_limit"]
 MOST_LISTED = 2**32 - 1
 
 
-def checked_limit(limit: int) -> int:
-    """Return the limit.
+def checked_limit(limit: int | None) -> int | None:
+    """Return the limit; None is for no limit.
 
     Raises:
         ValueError: it is below 1, or beyond what the engine counts up to.
     """
-    if not 1 <= limit <= MOST_LISTED:
+    if limit is not None and not 1 <= limit <= MOST_LISTED:
         raise ValueError(f"limit must be from 1 to {MOST_LISTED}, got {limit}")
     return limit

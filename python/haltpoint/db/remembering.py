@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
+from haltpoint.db.inbox import check_texts
 from haltpoint.db.limits import checked_limit
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ApprovalMemory", "RememberedApproval"]
 
+# To whoever called the method of the database that calls `tell_of`.
+_CALLER = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -55,14 +58,6 @@ def _approval(data: dict[str, Any]) -> RememberedApproval:
     return RememberedApproval(**data, at=at)
 
 
-def _standing(
-    native: _engine.Database, run_id: str | None, session_id: str | None, limit: int, on_damaged: OnDamaged | None
-) -> list[RememberedApproval]:
-    text, damaged = native.approvals(run_id, session_id, limit)
-    tell_of(damaged, on_damaged if run_id is None else raise_damage)
-    return [_approval(data) for data in json.loads(text)]
-
-
 class ApprovalMemory:
     """What a database knows of approvals that answer later calls."""
 
@@ -76,7 +71,9 @@ class ApprovalMemory:
         *,
         session_id: str | None = None,
         run_id: str | None = None,
-        limit: int = 100,
+        id_prefix: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[RememberedApproval]:
         """Return the approvals that still answer later calls, newest first: see `RunRequirement.confirm(remember=...)`.
@@ -84,16 +81,42 @@ class ApprovalMemory:
         Args:
             session_id: only those that were given in runs of this session.
             run_id: only those that were given in this run.
-            limit: how many at most.
+            id_prefix: only those of requirements whose id begins so.
+            limit: how many at most; None for all.
+            before: only those of requirements older than the one of this id: the last one of the page before.
             on_damaged: called with each run that can't be read, which the list leaves out; without it, a
                 `DamagedRunWarning` tells of it. One that was asked for by `run_id` is an error.
 
         Raises:
-            ValueError: `limit` is not from 1 to 4294967295.
+            ValueError: `limit` is not from 1 to 4294967295, or a text can't be stored.
             DamagedRunError: the run that was asked for can't be read.
             StoreError: the database can't be read.
         """
-        return _standing(self.native, run_id, session_id, checked_limit(limit), on_damaged)
+        check_texts(session_id=session_id, run_id=run_id, id_prefix=id_prefix, before=before)
+        found: list[RememberedApproval] = []
+        for text, damaged in self.native.approvals(run_id, session_id, id_prefix, before, checked_limit(limit)):
+            tell_of(damaged, on_damaged if run_id is None else raise_damage, caller=_CALLER)
+            found += [_approval(data) for data in json.loads(text)]
+        return found
+
+    def count_remembered(
+        self,
+        *,
+        session_id: str | None = None,
+        run_id: str | None = None,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Return how many approvals `remembered` lists with the same arguments, without reading their runs.
+
+        Approvals in runs that can't be read count, too.
+
+        Raises:
+            ValueError: a text can't be stored.
+            StoreError: the database can't be read.
+        """
+        check_texts(session_id=session_id, run_id=run_id, id_prefix=id_prefix, before=before)
+        return self.native.count_approvals(run_id, session_id, id_prefix, before)
 
     def revoke(self, requirement_id: str, *, by: str | None = None) -> bool:
         """End that an approval answers later calls: those that are asked for from now on are asked about again.
@@ -120,12 +143,34 @@ class ApprovalMemory:
         *,
         session_id: str | None = None,
         run_id: str | None = None,
-        limit: int = 100,
+        id_prefix: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
         on_damaged: OnDamaged | None = None,
     ) -> list[RememberedApproval]:
         """Do what `remembered` does without holding up the event loop."""
         return await in_thread(
-            lambda: self.remembered(session_id=session_id, run_id=run_id, limit=limit, on_damaged=on_damaged)
+            lambda: self.remembered(
+                session_id=session_id,
+                run_id=run_id,
+                id_prefix=id_prefix,
+                limit=limit,
+                before=before,
+                on_damaged=on_damaged,
+            )
+        )
+
+    async def count_remembered_async(
+        self,
+        *,
+        session_id: str | None = None,
+        run_id: str | None = None,
+        id_prefix: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Do what `count_remembered` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.count_remembered(session_id=session_id, run_id=run_id, id_prefix=id_prefix, before=before)
         )
 
     async def revoke_async(self, requirement_id: str, *, by: str | None = None) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from haltpoint.command_line.records import requirement_record, run_record, run_row
 from haltpoint.command_line.story import told
+from haltpoint.db.remembering import RememberedApproval
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.bodies import read_json
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from haltpoint.exceptions import DamagedRunError
 
 __all__ = ["api_routes", "problem_response"]
+
+_Item = TypeVar("_Item")
+
+# What says which page of a list is meant, and not what is listed.
+_OF_PAGE = ("limit", "before")
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -81,10 +87,9 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _requirements(site: Site, request: Request) -> dict[str, Any]:
-    conditions = _conditions(request, "requirements")
-    damaged: list[DamagedRunError] = []
-    found = await site.database.requirements_async(**conditions, on_damaged=damaged.append)
-    return _listed([requirement_record(item) for item in found], damaged)
+    conditions, database = _conditions(request, "requirements"), site.database
+    page = _Page(database.requirements, database.count_requirements, requirement_record, "id")
+    return await in_thread(lambda: page.read(conditions))
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
@@ -117,23 +122,44 @@ async def _revoke(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _remembered(site: Site, request: Request) -> dict[str, Any]:
-    conditions = _conditions(request, "remembered")
-    damaged: list[DamagedRunError] = []
-    found = await site.database.remembered_async(**conditions, on_damaged=damaged.append)
-    return _listed([item.to_dict() for item in found], damaged)
+    conditions, database = _conditions(request, "remembered"), site.database
+    page = _Page(database.remembered, database.count_remembered, RememberedApproval.to_dict, "requirement_id")
+    return await in_thread(lambda: page.read(conditions))
 
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:
-    conditions = _conditions(request, "runs")
-    damaged: list[DamagedRunError] = []
-    rows = await in_thread(
-        lambda: [run_row(run) for run in site.database.runs(**conditions, on_damaged=damaged.append)]
-    )
-    return _listed(rows, damaged)
+    conditions, database = _conditions(request, "runs"), site.database
+    page = _Page(database.runs, database.count_runs, run_row, "run_id")
+    return await in_thread(lambda: page.read(conditions))
 
 
-def _listed(items: list[dict[str, Any]], damaged: list[DamagedRunError]) -> dict[str, Any]:
-    return {"items": items, "damaged": [{"run_id": error.run_id, "problem": str(error)} for error in damaged]}
+class _Page(NamedTuple, Generic[_Item]):
+    """A page of a list.
+
+    Attributes:
+        select: returns what fits conditions.
+        count: returns how much fits conditions.
+        record: returns an item as JSON data.
+        id_name: where its id is in that.
+    """
+
+    select: Callable[..., list[_Item]]
+    count: Callable[..., int]
+    record: Callable[[_Item], dict[str, Any]]
+    id_name: str
+
+    def read(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the page with what lies before and behind it: `total`, and in `next` where the next one begins."""
+        damaged: list[DamagedRunError] = []
+        limit: int = conditions["limit"]
+        found = self.select(**{**conditions, "limit": limit + 1}, on_damaged=damaged.append)
+        items = [self.record(item) for item in found[:limit]]
+        return {
+            "items": items,
+            "damaged": [{"run_id": error.run_id, "problem": str(error)} for error in damaged],
+            "total": self.count(**{name: value for name, value in conditions.items() if name not in _OF_PAGE}),
+            "next": items[-1][self.id_name] if len(found) > limit else None,
+        }
 
 
 async def _run(site: Site, request: Request) -> dict[str, Any]:

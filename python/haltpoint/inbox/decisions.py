@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.db.damage import raise_damage
-from haltpoint.exceptions import HaltpointError
+from haltpoint.exceptions import HaltpointError, RequirementNotFoundError
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 
 if TYPE_CHECKING:
@@ -25,13 +24,10 @@ async def find_requirement(database: Database, requirement_id: str) -> RunRequir
         RefusedError: there is none.
         DamagedRunError: its run can't be read.
     """
-    found = await database.requirements_async(
-        id_prefix=requirement_id, open_only=False, limit=2, on_damaged=raise_damage
-    )
-    for requirement in found:
-        if requirement.id == requirement_id:
-            return requirement
-    raise RefusedError(404, "not_found", f"there is no requirement {requirement_id}")
+    try:
+        return await database.requirement_async(requirement_id)
+    except RequirementNotFoundError as error:
+        raise RefusedError(404, "not_found", f"there is no requirement {requirement_id}") from error
 
 
 async def decide(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> RunRequirement:

@@ -35,6 +35,7 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "run_id": _ID,
         "session_id": _NAME,
         "limit": _LIMIT,
+        "before": _ID,
     },
 }
 
@@ -96,7 +97,7 @@ def _list(what: str, schema: str) -> dict[str, Any]:
         "operationId": f"list_{what}",
         "summary": f"List {what}.",
         "parameters": parameters,
-        "responses": _responses(_items(schema, damaged=True), "400", "401", "422", "503"),
+        "responses": _responses(_page(schema), "400", "401", "422", "503"),
     }
 
 
@@ -143,13 +144,34 @@ def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": _ID}
 
 
-def _items(schema: str, *, damaged: bool = False) -> dict[str, Any]:
-    lists = {"items": schema} | ({"damaged": "DamagedRun"} if damaged else {})
-    return {
-        "type": "object",
-        "properties": {name: {"type": "array", "items": _reference(item)} for name, item in lists.items()},
-        "required": list(lists),
-    }
+def _items(schema: str) -> dict[str, Any]:
+    return _object({"items": _array(schema)})
+
+
+def _page(schema: str) -> dict[str, Any]:
+    return _object(
+        {
+            "items": _array(schema),
+            "damaged": _array("DamagedRun"),
+            "total": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "How many there are on all pages. What can't be read counts, too.",
+            },
+            "next": {
+                "type": ["string", "null"],
+                "description": "The `before` of the next page; null where this is the last one.",
+            },
+        }
+    )
+
+
+def _array(schema: str) -> dict[str, Any]:
+    return {"type": "array", "items": _reference(schema)}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _reference(schema: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from starlette.routing import Route
 
 from haltpoint.command_line.records import run_row
+from haltpoint.db.inbox import count_requirements, list_requirements
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import DamagedRunError, HaltpointError
 from haltpoint.inbox.posting import form_routes
@@ -19,7 +20,6 @@ from haltpoint.run.decisions import RequirementKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["page_routes"]
 
 _PAGE = 50
-# The database lists by when something was asked; what was asked about the same time is ordered by when it was decided.
 _HISTORY_PAGE = 200
 _KINDS = get_args(RequirementKind)
 
@@ -66,9 +65,10 @@ async def _inbox(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
     damaged: list[DamagedRunError] = []
     found = await site.database.requirements_async(kind=kind, limit=_PAGE + 1, before=before, on_damaged=damaged.append)
-    runs = await in_thread(lambda: _runs_of(site.database, found))
-    values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "older": _older(found, _PAGE)}
-    return rendered(request, "inbox.html", {**values, "damaged": damaged})
+    total = await site.database.count_requirements_async(kind=kind)
+    runs = await in_thread(lambda: _runs_of(site.database, found[:_PAGE]))
+    values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "damaged": damaged}
+    return rendered(request, "inbox.html", {**values, "total": total, "older": _older(found, _PAGE), "before": before})
 
 
 def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, AgentRunOutput | None]:
@@ -86,17 +86,15 @@ def _readable_run(database: Database, run_id: str | None) -> AgentRunOutput | No
 async def _history(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
     damaged: list[DamagedRunError] = []
-    found = await site.database.requirements_async(
-        open_only=False, limit=_HISTORY_PAGE + 1, before=before, on_damaged=damaged.append
-    )
-    decided = [item for item in found[:_HISTORY_PAGE] if item.decision is not None]
-    decided.sort(key=_decided_at, reverse=True)
-    values = {"requirements": decided, "older": _older(found, _HISTORY_PAGE), "damaged": damaged}
-    return rendered(request, "history.html", values)
+    found, total = await in_thread(lambda: _decided(site.database, before, damaged.append))
+    values = {"requirements": found[:_HISTORY_PAGE], "total": total, "damaged": damaged}
+    return rendered(request, "history.html", {**values, "older": _older(found, _HISTORY_PAGE), "before": before})
 
 
-def _decided_at(requirement: RunRequirement) -> datetime:
-    return requirement.decided_at or requirement.created_at
+def _decided(database: Database, before: str | None, on_damaged: OnDamaged) -> tuple[list[RunRequirement], int]:
+    """What was decided last, and how much was decided in all."""
+    found = list_requirements(database, None, None, "decided", None, _HISTORY_PAGE + 1, before, on_damaged)
+    return found, count_requirements(database, None, None, "decided", None, None)
 
 
 async def _runs(site: Site, request: Request) -> Response:
@@ -104,10 +102,12 @@ async def _runs(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
     damaged: list[DamagedRunError] = []
     found = await in_thread(lambda: _run_rows(site.database, status, before, damaged.append))
-    # One that can't be read takes its place on the page, too.
-    older = found[:_PAGE][-1]["run_id"] if found and len(found) + len(damaged) > _PAGE else None
-    values = {"runs": found[:_PAGE], "status": status, "statuses": [item.value for item in RunStatus], "older": older}
-    return rendered(request, "runs.html", {**values, "damaged": damaged})
+    total = await site.database.count_runs_async(status=status)
+    older = found[_PAGE - 1]["run_id"] if len(found) > _PAGE else None
+    values = {"runs": found[:_PAGE], "status": status, "statuses": [item.value for item in RunStatus]}
+    return rendered(
+        request, "runs.html", {**values, "total": total, "older": older, "before": before, "damaged": damaged}
+    )
 
 
 def _run_rows(

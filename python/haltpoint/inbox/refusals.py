@@ -10,6 +10,7 @@ from haltpoint.exceptions import (
     InvalidResolutionError,
     LeaseLostError,
     RequirementConflictError,
+    RequirementNotFoundError,
     RunBusyError,
     RunNotFoundError,
     ToolResultError,
@@ -23,6 +24,7 @@ __all__ = ["RefusedError", "refusal_of"]
 # The first that fits counts.
 _STATUSES: tuple[tuple[type[HaltpointError], int], ...] = (
     (RunNotFoundError, 404),
+    (RequirementNotFoundError, 404),
     (RequirementConflictError, 409),
     (InvalidResolutionError, 422),
     (ToolResultError, 422),

@@ -139,6 +139,10 @@ impl Store for SharedMemory {
         lock(&self.0).runs(filter)
     }
 
+    fn count_runs(&mut self, filter: &RunFilter) -> Result<u64, StoreError> {
+        lock(&self.0).count_runs(filter)
+    }
+
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
         lock(&self.0).due(filter)
     }
@@ -147,8 +151,16 @@ impl Store for SharedMemory {
         lock(&self.0).requirements(filter)
     }
 
+    fn count_requirements(&mut self, filter: &RequirementFilter) -> Result<u64, StoreError> {
+        lock(&self.0).count_requirements(filter)
+    }
+
     fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).approvals(filter)
+    }
+
+    fn count_approvals(&mut self, filter: &ApprovalFilter) -> Result<u64, StoreError> {
+        lock(&self.0).count_approvals(filter)
     }
 
     fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {

@@ -1,9 +1,9 @@
 //! The index over approvals that answer later calls, too.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use crate::Text;
+use super::list::{after_prefix, count, requirement_rows};
 use crate::journal::{ApprovalRevoked, RequirementDecided};
 use crate::requirement::RememberScope;
 use crate::store::{ApprovalFilter, ApprovalQuery, RequirementRow};
@@ -53,40 +53,75 @@ pub(super) fn is_revoked(connection: &Connection, place: i64) -> rusqlite::Resul
     Ok(found.unwrap_or(false))
 }
 
-const SELECT: &str = "
-SELECT q.requirement_id, r.run_id FROM remembered m JOIN requirements q ON q.place = m.requirement JOIN runs r ON r.run = m.run
+const SELECT: &str = "SELECT q.requirement_id, r.run_id";
+
+const STANDING: &str = "
+FROM remembered m JOIN requirements q ON q.place = m.requirement JOIN runs r ON r.run = m.run
 WHERE m.revoked IS NULL";
 
 /// One that is for its own run only answers nothing once that is completed.
 const CAN_ANSWER: &str = "(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')";
 
 pub(super) fn approvals(connection: &Connection, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, Fault> {
-    let values = params![filter.limit, filter.run_id, filter.session_id];
-    rows(connection, &sql_of(filter), values)
+    let sql = format!("{SELECT}{} ORDER BY m.requirement DESC LIMIT ?6", sql_of(filter));
+    let id_end = after_prefix(filter.id_prefix.as_ref());
+    let ApprovalFilter {
+        run_id,
+        session_id,
+        id_prefix,
+        before,
+        limit,
+    } = filter;
+    requirement_rows(
+        connection,
+        &sql,
+        params![run_id, session_id, id_prefix, id_end, before, limit],
+    )
+}
+
+pub(super) fn count_approvals(connection: &Connection, filter: &ApprovalFilter) -> Result<u64, Fault> {
+    let sql = format!("SELECT count(*){}", sql_of(filter));
+    let id_end = after_prefix(filter.id_prefix.as_ref());
+    let ApprovalFilter {
+        run_id,
+        session_id,
+        id_prefix,
+        before,
+        ..
+    } = filter;
+    count(connection, &sql, params![run_id, session_id, id_prefix, id_end, before])
 }
 
 /// A condition that is not asked for keeps no index from being used.
 fn sql_of(filter: &ApprovalFilter) -> String {
     let of_run = match filter.run_id {
-        Some(_) => "m.run = (SELECT run FROM runs WHERE run_id = ?2)",
-        None => "?2 IS NULL",
+        Some(_) => "m.run = (SELECT run FROM runs WHERE run_id = ?1)",
+        None => "?1 IS NULL",
     };
     let of_session = match filter.session_id {
-        Some(_) => "r.session_id = ?3",
-        None => "?3 IS NULL",
+        Some(_) => "r.session_id = ?2",
+        None => "?2 IS NULL",
     };
-    format!("{SELECT} AND {CAN_ANSWER} AND {of_run} AND {of_session} ORDER BY m.requirement DESC LIMIT ?1")
+    let of_prefix = match filter.id_prefix {
+        Some(_) => "q.requirement_id >= ?3 AND q.requirement_id < ?4",
+        None => "?3 IS NULL AND ?4 IS NULL",
+    };
+    let before = match filter.before {
+        Some(_) => "m.requirement < (SELECT place FROM requirements WHERE requirement_id = ?5)",
+        None => "?5 IS NULL",
+    };
+    format!("{STANDING} AND {CAN_ANSWER} AND {of_run} AND {of_session} AND {of_prefix} AND {before}")
 }
 
 pub(super) fn approvals_for(connection: &Connection, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, Fault> {
     let sql = sql_for();
-    rows(connection, &sql, params![query.run_id, query.session_id, query.key])
+    requirement_rows(connection, &sql, params![query.run_id, query.session_id, query.key])
 }
 
 /// Each half has an index of its own, which SQLite would not find behind an OR.
 fn sql_for() -> String {
     format!(
-        "{SELECT} AND m.requirement IN (\
+        "{SELECT}{STANDING} AND m.requirement IN (\
          SELECT requirement FROM remembered WHERE revoked IS NULL AND key = ?3 \
          AND run = (SELECT run FROM runs WHERE run_id = ?1) \
          UNION ALL \
@@ -94,18 +129,6 @@ fn sql_for() -> String {
          AND session_id = ?2 AND session_id IS NOT NULL) \
          ORDER BY m.requirement DESC"
     )
-}
-
-fn rows(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<RequirementRow>, Fault> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let read = |row: &Row<'_>| {
-        Ok(RequirementRow {
-            requirement_id: row.get::<_, Text>(0)?,
-            run_id: row.get(1)?,
-        })
-    };
-    let found = statement.query_map(values, read)?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 #[cfg(test)]

@@ -294,6 +294,10 @@ impl Store for SqliteStore {
         self.read(|connection| list::runs(connection, filter))
     }
 
+    fn count_runs(&mut self, filter: &RunFilter) -> Result<u64, StoreError> {
+        self.read(|connection| list::count_runs(connection, filter))
+    }
+
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
         self.read_in(|connection, surroundings| due::due(connection, filter, surroundings.liveness))
     }
@@ -302,8 +306,16 @@ impl Store for SqliteStore {
         self.read(|connection| list::requirements(connection, filter))
     }
 
+    fn count_requirements(&mut self, filter: &RequirementFilter) -> Result<u64, StoreError> {
+        self.read(|connection| list::count_requirements(connection, filter))
+    }
+
     fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
         self.read(|connection| memory::approvals(connection, filter))
+    }
+
+    fn count_approvals(&mut self, filter: &ApprovalFilter) -> Result<u64, StoreError> {
+        self.read(|connection| memory::count_approvals(connection, filter))
     }
 
     fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
@@ -311,7 +323,7 @@ impl Store for SqliteStore {
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        self.read(|connection| list::overdue(connection, filter))
+        self.read_in(|connection, surroundings| list::overdue(connection, filter, surroundings.key))
     }
 
     fn claim_outbox(&mut self, claim: &OutboxClaim, now: Timestamp) -> Result<Option<i64>, StoreError> {

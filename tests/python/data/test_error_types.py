@@ -50,6 +50,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "UnresolvedRequirementsError": ValueError,
     "RequirementConflictError": ValueError,
     "InvalidResolutionError": ValueError,
+    "RequirementNotFoundError": ValueError,
     "RunBusyError": RuntimeError,
     "LeaseLostError": RuntimeError,
     "ForkedProcessError": RuntimeError,

@@ -17,13 +17,18 @@ def _waiting(inbox: Inbox) -> dict[str, Any]:
     return item
 
 
+def _whole(items: list[Any]) -> dict[str, Any]:
+    """A list of which all is on the first page."""
+    return {"items": items, "damaged": [], "total": len(items), "next": None}
+
+
 def test_what_waits_is_listed_as_the_command_line_lists_it(inbox: Inbox, cli: CommandLine) -> None:
-    assert inbox.get("/api/requirements").json == {"items": cli("inbox", "--json").records, "damaged": []}
+    assert inbox.get("/api/requirements").json == _whole(cli("inbox", "--json").records)
 
 
 def test_runs_are_listed_as_the_command_line_lists_them(inbox: Inbox, cli: CommandLine) -> None:
-    assert inbox.get("/api/runs?status=PAUSED").json == {"items": cli("runs", "--json").records, "damaged": []}
-    assert inbox.get("/api/runs?status=ERROR").json == {"items": [], "damaged": []}
+    assert inbox.get("/api/runs?status=PAUSED").json == _whole(cli("runs", "--json").records)
+    assert inbox.get("/api/runs?status=ERROR").json == _whole([])
 
 
 def test_a_run_is_told_as_the_command_line_tells_it(inbox: Inbox, cli: CommandLine, painting: str) -> None:
@@ -36,7 +41,7 @@ def test_a_decision_is_on_disk_when_the_answer_comes_under_the_name_of_the_serve
     item = _waiting(inbox)
     answer = inbox.decide(item["id"], {"type": "confirm", "tool_args": {"color": "blue"}})
     assert (answer.status, answer.json["decided_by"]) == (200, "ann")
-    assert inbox.get("/api/requirements").json == {"items": [], "damaged": []}
+    assert inbox.get("/api/requirements").json == _whole([])
     (record,) = cli("audit", painting, "--json").record["records"]
     assert (record["by"], record["changed_args"]) == ("ann", {"color": "blue"})
     (of_api,) = inbox.get(f"/api/runs/{painting}/audit").json["items"]

@@ -45,13 +45,25 @@ def test_the_api_lists_the_others_and_names_it(cli: CommandLine, delivery: str, 
 def test_the_pages_show_the_others_and_name_it(cli: CommandLine, delivery: str, painting: str) -> None:
     with Inbox(cli) as inbox:
         cookie = {"Cookie": inbox.ask("GET", f"/?token={inbox.token}").headers["Set-Cookie"].partition(";")[0]}
-        for path in ("/", "/runs", "/history"):
+        for path in ("/", "/runs"):
             page = inbox.ask("GET", path, headers=cookie)
             assert page.status == 200 and f"run {painting} cannot be read" in _text(page.text), path
         assert "deliver" in inbox.ask("GET", "/", headers=cookie).text
         refused = inbox.ask("GET", f"/runs/{painting}", headers=cookie)
         assert refused.status == 503 and "haltpoint check" in refused.text
         assert inbox.ask("GET", f"/runs/{delivery}", headers=cookie).status == 200
+
+
+def test_what_was_decided_in_it_is_missed_on_the_page_of_history(cli: CommandLine, start: StartRun) -> None:
+    for _ in range(2):
+        run_id = start(DELIVER)
+        assert cli("result", run_id, "left at the door").code == 0
+    tamper("sql", cli.db_file, _BY_JOURNAL.format(run_id))
+    with Inbox(cli) as inbox:
+        cookie = {"Cookie": inbox.ask("GET", f"/?token={inbox.token}").headers["Set-Cookie"].partition(";")[0]}
+        page = inbox.ask("GET", "/history", headers=cookie)
+        assert page.status == 200 and f"run {run_id} cannot be read" in _text(page.text)
+        assert "Result given" in page.text
 
 
 def test_a_decision_on_it_is_refused(cli: CommandLine, delivery: str, painting: str, start: StartRun) -> None:

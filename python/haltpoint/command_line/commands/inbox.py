@@ -11,9 +11,15 @@ from haltpoint.command_line.calls import call_text, shortened
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.damage import DamagedRuns, tell_on_standard_error
 from haltpoint.command_line.database import opened
-from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
+from haltpoint.command_line.identifiers import (
+    find_requirement_id,
+    find_run_id,
+    short_requirement_id,
+    short_run_id,
+)
 from haltpoint.command_line.listing import Listing, Row, print_list
 from haltpoint.command_line.options import (
+    before_option,
     by_option,
     database_option,
     json_option,
@@ -21,12 +27,14 @@ from haltpoint.command_line.options import (
     watch_option,
 )
 from haltpoint.command_line.output import Column, Output, Part
+from haltpoint.command_line.paging import paged
 from haltpoint.command_line.records import requirement_record
 from haltpoint.command_line.times import age
 from haltpoint.run.decisions import RequirementKind
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from haltpoint.db.database import Database
@@ -49,6 +57,7 @@ _MOST_OF_CALL = 300
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only what this run waits for.")
 @click.option("--kind", type=click.Choice(get_args(RequirementKind)), help="Only of this kind.")
 @click.option("--interactive", "-i", is_flag=True, help="Ask for a decision on one after the other.")
+@before_option
 @limit_option
 @watch_option
 @by_option
@@ -58,6 +67,7 @@ def command(
     run_id: str | None,
     kind: RequirementKind | None,
     interactive: bool,
+    before: str | None,
     limit: int,
     watch: bool,
     by: str,
@@ -73,25 +83,32 @@ def command(
     """
     if interactive and as_json:
         raise click.UsageError("-i asks at a terminal and --json answers a program: give one of them")
+    if interactive and before is not None:
+        raise click.UsageError("-i asks about all that waits, newest first: leave --before out")
     with opened(db_file) as database:
-        output = Output(as_json=as_json)
+        output, damaged = Output(as_json=as_json), DamagedRuns()
         run = None if run_id is None else find_run_id(database, run_id)
 
-        damaged = DamagedRuns()
-
-        def page(before: str | None) -> list[RunRequirement]:
-            return database.requirements(run_id=run, kind=kind, limit=limit, before=before, on_damaged=damaged)
+        def page(most: int, behind: str | None) -> list[RunRequirement]:
+            return database.requirements(run_id=run, kind=kind, limit=most, before=behind, on_damaged=damaged)
 
         if interactive:
             # Asking needs a Unix terminal, which listing does not.
             from haltpoint.command_line.asking.walk import walk
 
-            walk(database, page, output, by=by, watch=watch)
+            walk(database, lambda behind: page(limit, behind), output, by=by, watch=watch)
             for told in {str(error): error for error in damaged.taken()}.values():
                 tell_on_standard_error(told, as_json=False)
             return
-        listing = Listing(_COLUMNS, lambda: [_row(item, database, output) for item in page(None)], _NOTHING, damaged)
-        print_list(listing, database, output, watch=watch)
+        first = None if before is None else find_requirement_id(database, before)
+
+        def read() -> Iterator[Row]:
+            return (_row(item, database, output) for item in paged(page, lambda item: item.id, limit, first))
+
+        def count(behind: str | None) -> int:
+            return database.count_requirements(run_id=run, kind=kind, before=behind)
+
+        print_list(Listing(_COLUMNS, read, count, limit, _NOTHING, damaged), database, output, watch=watch)
 
 
 def _row(requirement: RunRequirement, database: Database, output: Output) -> Row:

@@ -11,14 +11,21 @@ from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.damage import DamagedRuns
 from haltpoint.command_line.database import opened
 from haltpoint.command_line.escaping import visible
-from haltpoint.command_line.identifiers import find_run_id, short_requirement_id, short_run_id
+from haltpoint.command_line.identifiers import (
+    find_requirement_id,
+    find_run_id,
+    short_requirement_id,
+    short_run_id,
+)
 from haltpoint.command_line.listing import Listing, Row, print_list
-from haltpoint.command_line.options import database_option, json_option, limit_option, watch_option
+from haltpoint.command_line.options import before_option, database_option, json_option, limit_option, watch_option
 from haltpoint.command_line.output import Column, Output, Part
+from haltpoint.command_line.paging import paged
 from haltpoint.command_line.times import age
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from haltpoint.db.database import Database
@@ -40,25 +47,43 @@ _MOST_OF_CALL = 300
 @haltpoint_command("remembered")
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only what was approved in this run.")
 @click.option("--session", "session_id", metavar="ID", help="Only what was approved in runs of this session.")
+@before_option
 @limit_option
 @watch_option
 @database_option
 @json_option
-def command(run_id: str | None, session_id: str | None, limit: int, watch: bool, db_file: Path, as_json: bool) -> None:
+def command(
+    run_id: str | None,
+    session_id: str | None,
+    before: str | None,
+    limit: int,
+    watch: bool,
+    db_file: Path,
+    as_json: bool,
+) -> None:
     """List the approvals that let later calls run without asking, newest first.
 
     They were given with approve --remember; haltpoint revoke ends one. Through a pipe: id, time, "run" or "session",
     the id of that, who approved, and the calls, with a tab between them. With --json: one JSON object a line.
     """
     with opened(db_file) as database:
-        output = Output(as_json=as_json)
-        given_in, damaged = None if run_id is None else find_run_id(database, run_id), DamagedRuns()
+        output, damaged = Output(as_json=as_json), DamagedRuns()
+        given_in = None if run_id is None else find_run_id(database, run_id)
+        first = None if before is None else find_requirement_id(database, before)
 
-        def read() -> list[Row]:
-            found = database.remembered(run_id=given_in, session_id=session_id, limit=limit, on_damaged=damaged)
-            return [Row(item.requirement_id, item.to_dict(), _cells(item, database, output)) for item in found]
+        def page(most: int, behind: str | None) -> list[RememberedApproval]:
+            return database.remembered(
+                run_id=given_in, session_id=session_id, limit=most, before=behind, on_damaged=damaged
+            )
 
-        print_list(Listing(_COLUMNS, read, _NOTHING, damaged), database, output, watch=watch)
+        def read() -> Iterator[Row]:
+            found = paged(page, lambda item: item.requirement_id, limit, first)
+            return (Row(item.requirement_id, item.to_dict(), _cells(item, database, output)) for item in found)
+
+        def count(behind: str | None) -> int:
+            return database.count_remembered(run_id=given_in, session_id=session_id, before=behind)
+
+        print_list(Listing(_COLUMNS, read, count, limit, _NOTHING, damaged), database, output, watch=watch)
 
 
 def _cells(approval: RememberedApproval, database: Database, output: Output) -> list[Part]:

@@ -16,15 +16,18 @@ from haltpoint.command_line.identifiers import find_run_id, short_run_id
 from haltpoint.command_line.listing import Listing, Row, print_list
 from haltpoint.command_line.options import database_option, json_option, limit_option, watch_option
 from haltpoint.command_line.output import Column, Output, Part, Styled
+from haltpoint.command_line.paging import paged
 from haltpoint.command_line.records import run_row
 from haltpoint.command_line.times import age
 from haltpoint.run.base import RunStatus
 from haltpoint.run.timestamps import parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
 
 __all__ = ["command"]
 
@@ -52,23 +55,28 @@ _MOST_OF_TASK = 200
 @watch_option
 @database_option
 @json_option
-def command(before: str | None, watch: bool, db_file: Path, as_json: bool, **conditions: Any) -> None:
+def command(before: str | None, limit: int, watch: bool, db_file: Path, as_json: bool, **conditions: Any) -> None:
     """List runs, newest first.
 
     Through a pipe: id, status, time of the last change, agent and task, with a tab between them. With --json: one JSON
     object a line.
     """
     with opened(db_file) as database:
-        output = Output(as_json=as_json)
-        conditions["before"] = None if before is None else find_run_id(database, before)
+        output, damaged = Output(as_json=as_json), DamagedRuns()
+        first = None if before is None else find_run_id(database, before)
 
-        damaged = DamagedRuns()
+        def page(most: int, behind: str | None) -> list[AgentRunOutput]:
+            return database.runs(**conditions, limit=most, before=behind, on_damaged=damaged)
 
-        def read() -> list[Row]:
-            found = [run_row(run) for run in database.runs(**conditions, on_damaged=damaged)]
-            return [Row(record["run_id"], record, _cells(record, database, output)) for record in found]
+        def read() -> Iterator[Row]:
+            found = paged(page, lambda run: run.run_id, limit, first)
+            return (Row(run.run_id, record := run_row(run), _cells(record, database, output)) for run in found)
 
-        print_list(Listing(_COLUMNS, read, "there are no runs", damaged), database, output, watch=watch)
+        def count(behind: str | None) -> int:
+            return database.count_runs(**conditions, before=behind)
+
+        listing = Listing(_COLUMNS, read, count, limit, "there are no runs", damaged)
+        print_list(listing, database, output, watch=watch)
 
 
 def _cells(record: dict[str, Any], database: Database, output: Output) -> list[Part]:
