@@ -19,8 +19,8 @@ pub(crate) use decisions::{
 pub(crate) use expectations::{again, interrupt, reconcile, request_model, start};
 pub(crate) use journal::Journal;
 pub(crate) use plans::{
-    Declared, as_json, asks_for_answers, asks_user, calls, confirm, external, plain, refused, says_and_calls, text,
-    unknown,
+    Declared, as_json, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, external, plain, refused,
+    says_and_calls, text, unknown,
 };
 
 use haltpoint_engine::journal::{Entry, FORMAT, Record, RunStarted};
