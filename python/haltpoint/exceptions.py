@@ -27,6 +27,7 @@ __all__ = [
     "AuditKeyError",
     "DamagedRunError",
     "DamagedRunWarning",
+    "EventLoopError",
     "ForkedProcessError",
     "HaltpointError",
     "InvalidOutputError",
@@ -195,6 +196,10 @@ class ForkedProcessError(HaltpointError, RuntimeError):
     """A forked child can't use something of its parent's, such as an open database; the message says what to do."""
 
 
+class EventLoopError(HaltpointError, RuntimeError):
+    """haltpoint can't work with the program's event loop or threads; the message says what to do."""
+
+
 class StoreError(HaltpointError, RuntimeError):
     """The database can't be opened, is full, is not one of haltpoint, or is of a newer schema.
 
@@ -361,6 +366,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     RunBusyError,
     LeaseLostError,
     ForkedProcessError,
+    EventLoopError,
     StoreError,
     DamagedRunError,
     AuditKeyError,

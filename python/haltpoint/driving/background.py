@@ -13,6 +13,8 @@ import threading
 from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from haltpoint.event_loops import check_threads
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -41,8 +43,13 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
+        EventLoopError: gevent has replaced threads.
     """
-    loop = _background_loop()
+    try:
+        loop = _background_loop()
+    except BaseException:
+        coroutine.close()
+        raise
     if _is_running_in_this_thread(loop):
         coroutine.close()
         raise RuntimeError(
@@ -112,6 +119,7 @@ def _background_loop() -> asyncio.AbstractEventLoop:
     global _loop  # noqa: PLW0603
     with _lock:
         if _loop is None:
+            check_threads()
             _loop = _start_loop()
         return _loop
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
+from haltpoint.event_loops import running_loop
+
 __all__ = ["in_thread"]
 
 _Result = TypeVar("_Result")
@@ -25,7 +27,7 @@ _MOST_THREADS = 256
 
 async def in_thread(call: Callable[[], _Result]) -> _Result:
     """Call a plain function in one of the threads, in the caller's context, and return its result."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     future: asyncio.Future[_Result] = loop.create_future()
     _threads.submit(_Call(functools.partial(contextvars.copy_context().run, call), future, loop))
     return await future

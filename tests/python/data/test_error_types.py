@@ -51,6 +51,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "InvalidResolutionError": ValueError,
     "RunBusyError": RuntimeError,
     "LeaseLostError": RuntimeError,
+    "EventLoopError": RuntimeError,
     "ForkedProcessError": RuntimeError,
     "StoreError": RuntimeError,
     "DamagedRunError": RuntimeError,
