@@ -15,6 +15,7 @@ from haltpoint.db.remembering import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
+from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,16 +76,20 @@ class Database(ApprovalMemory):
         Args:
             run_id: the run.
             interrupt: cancel running async tools for real.
-            by: who cancels, which the journal keeps.
+            by: who cancels, which the journal keeps: a name as for decisions.
+
+        Raises:
+            InvalidResolutionError: `by` is not a name.
         """
-        return not self._closed and self.native.cancel(run_id, interrupt, by or "cancel_run")
+        by = checked_author(by, f"cancelling run {run_id}") or "cancel_run"
+        return not self._closed and self.native.cancel(run_id, interrupt, by)
 
     def requeue(self, run_id: str, *, by: str | None = None) -> bool:
         """Let workers go on with a run that failed, was cancelled or was set aside: its status is QUEUED from then on.
 
         Args:
             run_id: the run.
-            by: who says so, which the journal keeps.
+            by: who says so, which the journal keeps: a name as for decisions.
 
         Returns:
             Whether there is something to go on with: not in a completed run, nor in one that waits for people alone.
@@ -92,9 +97,10 @@ class Database(ApprovalMemory):
         Raises:
             RunNotFoundError: there is no such run.
             RunBusyError: somebody drives it.
+            InvalidResolutionError: `by` is not a name.
             StoreError: it can't be written.
         """
-        return _engine.WorkQueue(self.native).requeue(run_id, by)
+        return _engine.WorkQueue(self.native).requeue(run_id, checked_author(by, f"continuing run {run_id}"))
 
     def run(self, run_id: str) -> AgentRunOutput:
         """Return a run as it stands on disk; no agent's code is needed for it.

@@ -44,8 +44,10 @@ class RunRequirement(RequirementState):
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
-    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision, without
-    blanks around it. A name that is blank, and a note that is no text, raise `InvalidResolutionError`.
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision. A
+    name is kept in Unicode's form NFKC, with single spaces, and without characters that can't be seen; upper and lower
+    case count. One that is blank, longer than 512 bytes or holds control characters, and a note that is no text, raise
+    `InvalidResolutionError`.
 
     Attributes:
         id: id of the requirement.
