@@ -35,6 +35,9 @@ __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 # Names a place at which the process dies, for tests: see docs/fault-points.md.
 _FAULT_VARIABLE = "HALTPOINT_FAULT"
 
+_FILE_VARIABLE = "HALTPOINT_DB"
+_DEFAULT_FILE = "haltpoint.db"
+
 _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 
 no_fork.hold(_engine)
@@ -332,7 +335,8 @@ class SqliteDatabase(Database):
     UnsafeDatabaseAccessWarning for it. Other processes may open the file with whatever they like.
 
     Args:
-        db_file: path of the file; it is created, readable by its owner only. The directory must exist.
+        db_file: path of the file; it is created, readable by its owner only. The directory must exist. By default the
+            value of HALTPOINT_DB, as for the command line; without that, haltpoint.db in the current directory.
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
@@ -352,7 +356,7 @@ class SqliteDatabase(Database):
 
     def __init__(
         self,
-        db_file: str | os.PathLike[str] = "haltpoint.db",
+        db_file: str | os.PathLike[str] | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
         *,
@@ -363,7 +367,7 @@ class SqliteDatabase(Database):
     ) -> None:
         if not lease_seconds > 0:
             raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
-        self.db_file = os.fspath(db_file)
+        self.db_file = os.fspath(db_file if db_file is not None else os.environ.get(_FILE_VARIABLE) or _DEFAULT_FILE)
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)
