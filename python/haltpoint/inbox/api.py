@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.responses import Response
 from starlette.routing import Route
 
-from haltpoint.command_line.records import requirement_record, run_record, run_row
+from haltpoint.command_line.records import run_record, run_row
 from haltpoint.command_line.story import told
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError
@@ -84,18 +84,18 @@ async def _requirements(site: Site, request: Request) -> dict[str, Any]:
     conditions = _conditions(request, "requirements")
     damaged: list[DamagedRunError] = []
     found = await site.database.requirements_async(**conditions, on_damaged=damaged.append)
-    return _listed([requirement_record(item) for item in found], damaged)
+    return _listed([item.to_dict() for item in found], damaged)
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
-    return requirement_record(await find_requirement(site.database, request.path_params["requirement_id"]))
+    return (await find_requirement(site.database, request.path_params["requirement_id"])).to_dict()
 
 
 async def _decide(site: Site, request: Request) -> dict[str, Any]:
     asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
-    return requirement_record(await decide(requirement, asked, request.state.visitor.name))
+    return (await decide(requirement, asked, request.state.visitor.name)).to_dict()
 
 
 async def _order(site: Site, request: Request) -> Any:
@@ -167,7 +167,7 @@ def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
             "error_details": run.error_details,
             "usage": run.usage.to_dict(),
         },
-        "requirements": [requirement_record(item) for item in run.requirements],
+        "requirements": [item.to_dict() for item in run.requirements],
         "timeline": [
             {
                 "seq": event.seq,
