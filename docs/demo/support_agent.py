@@ -67,7 +67,7 @@ def _tell(request: ModelRequest) -> ModelReply:
 
 def _sum_up(request: ModelRequest) -> str:
     result = "She has her money back" if _is_refunded(request) else "The refund was declined, and not paid"
-    is_sent = request.messages[-1].content.startswith("sent")
+    is_sent = (request.messages[-1].content or "").startswith("sent")
     mail = "The e-mail is sent" if is_sent else "Whether the e-mail went out, nobody knows"
     return f"{result}. It is in her file. {mail}."
 

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from weakref import WeakValueDictionary
 
+from haltpoint.copying import deep_twin, is_named
 from haltpoint.forking import no_fork
+from haltpoint.generics import OutputT_co
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from typing_extensions import TypeVar
 
     from haltpoint.run.agent.content import RunContent
     from haltpoint.run.agent.output import AgentRunOutput
 
-    ResponseFormat: TypeAlias = type[str | BaseModel]
+    _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
-__all__ = ["Task", "known_format", "response_format_data"]
+__all__ = ["Task", "format_or_text", "known_format", "response_format_data"]
 
 # Response formats that tasks of this process have used, by module and name: a run that is continued finds its own
 # again here, without anything being imported for it.
 _FORMATS: WeakValueDictionary[tuple[str, str], type[Any]] = WeakValueDictionary()
 
 
-class Task:
+class Task(Generic[OutputT_co]):
     """A task for an agent, and the state of its latest run.
+
+    To type checkers `Task` is one that is answered in text; with `response_format=Report` it is a `Task[Report]`, and
+    `Task[Any]` stands for all.
+
+    A copy shares the tools, a pickled task has those that pickle finds by name; both show the run as it stood, as data.
 
     Args:
         description: what to do, in words for the model.
@@ -39,17 +47,39 @@ class Task:
         TypeError: an argument is of another type; the message says which.
     """
 
+    @overload
+    def __init__(
+        self: Task[str],
+        description: str,
+        *,
+        tools: Iterable[Any] | None = None,
+        response_format: type[str] = str,
+        context: Any = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Task[_ModelT],
+        description: str,
+        *,
+        tools: Iterable[Any] | None = None,
+        response_format: type[_ModelT],
+        context: Any = None,
+    ) -> None: ...
+
     def __init__(
         self,
         description: str,
         *,
         tools: Iterable[Any] | None = None,
-        response_format: ResponseFormat = str,
+        response_format: type[Any] = str,
         context: Any = None,
     ) -> None:
         self.description = _checked_description(description)
-        self.tools = _checked_tools(tools)
-        self.response_format: ResponseFormat = _checked_format(response_format)
+        self._tools = _checked_tools(tools)
+        # Names of tools that could not come along when the task was pickled.
+        self._left_behind: tuple[str, ...] = ()
+        self.response_format: type[OutputT_co] = _checked_format(response_format)
         self.context = context
         self.context_text()  # Data without a text form is refused here, not when a run is under way.
         self._run_id: str | None = None
@@ -72,6 +102,21 @@ class Task:
         is_list = isinstance(self.context, (list, tuple))
         parts: Iterable[Any] = self.context if is_list else [self.context]
         return "\n\n".join(_text(part) for part in parts)
+
+    @property
+    def tools(self) -> list[Any]:
+        """The tools for this task, besides the agent's own."""
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Iterable[Any] | None) -> None:
+        self._tools = _checked_tools(tools)
+        self._left_behind = ()
+
+    @property
+    def left_behind(self) -> tuple[str, ...]:
+        """The tools that could not come along when the task was pickled, until `tools` is assigned."""
+        return self._left_behind
 
     @property
     def run_id(self) -> str | None:
@@ -99,9 +144,10 @@ class Task:
         return self._status is RunStatus.completed
 
     @property
-    def response(self) -> Any:
+    def response(self) -> OutputT_co | None:
         """The run's output: text, or an instance of `response_format`; None before it is completed."""
-        return None if self._content is None else self._content.output
+        answer: OutputT_co | None = None if self._content is None else self._content.output
+        return answer
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
@@ -131,14 +177,15 @@ class Task:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], output: AgentRunOutput | None = None) -> Task:
+    def from_dict(cls, data: Mapping[str, Any], output: AgentRunOutput[Any] | None = None) -> Task[Any]:
         """Return a task of the words that `to_dict` wrote down; tools and classes are not part of data.
 
         Args:
             data: what `to_dict` returns.
             output: the run to show the state of.
         """
-        task = cls(data["description"], context=data.get("context"))
+        kind = cast("type[Task[str]]", cls)
+        task = kind(data["description"], context=data.get("context"))
         task._format_data = deepcopy(data.get("response_format"))
         if output is not None:
             task._update(output)
@@ -150,6 +197,35 @@ class Task:
         status = "" if self._status is None else f", run_id={self._run_id!r}, status={self._status}"
         return f"Task({shown!r}{status})"
 
+    # Copies
+
+    def __copy__(self) -> Task[OutputT_co]:
+        return deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Task[OutputT_co]:
+        shared: dict[str, Any] = {"_tools": list(self._tools), "_database": self._database}
+        state = {name: value for name, value in vars(self).items() if name not in shared}
+        return deep_twin(self, memo, state, shared)
+
+    def __getstate__(self) -> dict[str, Any]:
+        lost = [_tool_name(item) for item in self._tools if not is_named(item)]
+        state = {
+            **vars(self),
+            "_tools": [item for item in self._tools if is_named(item)],
+            "_left_behind": (*self._left_behind, *lost),
+            "_database": None,
+        }
+        if not is_named(self.response_format):
+            state["response_format"], state["_format_data"] = None, response_format_data(self.response_format)
+        # Of Task[Report](...): for type checkers alone.
+        state.pop("__orig_class__", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["response_format"] is None:
+            self.response_format = format_or_text(state["_format_data"])
+
     # For the agent
 
     def _attach(self, run_id: str, database: Any) -> None:
@@ -159,7 +235,7 @@ class Task:
         self._status = RunStatus.running
         self._content = None
 
-    def _update(self, output: AgentRunOutput) -> None:
+    def _update(self, output: AgentRunOutput[Any]) -> None:
         """Show the state of a run that has stopped."""
         self._run_id = output.run_id
         self._status = output.status
@@ -169,6 +245,15 @@ class Task:
 def known_format(data: Mapping[str, Any]) -> Any:
     """Return the response format of that `module` and `name` that a task of this process has used, or None."""
     return _FORMATS.get((data["module"], data["name"]))
+
+
+def _tool_name(item: object) -> str:
+    return str(getattr(item, "__qualname__", type(item).__qualname__))
+
+
+def format_or_text(data: Mapping[str, Any]) -> Any:
+    """Return what `known_format` does, or `str`."""
+    return known_format(data) or str
 
 
 def _checked_description(description: object) -> str:
@@ -186,7 +271,7 @@ def _checked_tools(tools: Any) -> list[Any]:
     raise TypeError(f"Task(tools=...) must be a list of tools, got {kind}")
 
 
-def _checked_format(response_format: Any) -> ResponseFormat:
+def _checked_format(response_format: Any) -> type[Any]:
     # Known by its method, so that pydantic is not loaded for tasks that are answered in text.
     if response_format is str or (isinstance(response_format, type) and hasattr(response_format, "model_json_schema")):
         if response_format is not str:

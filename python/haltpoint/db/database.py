@@ -105,7 +105,7 @@ class Database(ApprovalMemory):
         """
         return _engine.WorkQueue(self.native).requeue(run_id, checked_author(by, f"continuing run {run_id}"))
 
-    def run(self, run_id: str) -> AgentRunOutput:
+    def run(self, run_id: str) -> AgentRunOutput[Any]:
         """Return a run as it stands on disk; no agent's code is needed for it.
 
         Raises:
@@ -126,7 +126,7 @@ class Database(ApprovalMemory):
         limit: int = 100,
         before: str | None = None,
         on_damaged: OnDamaged | None = None,
-    ) -> list[AgentRunOutput]:
+    ) -> list[AgentRunOutput[Any]]:
         """Return runs, newest first.
 
         Args:
@@ -217,17 +217,59 @@ class Database(ApprovalMemory):
         """
         return self.native.data_version()
 
-    async def run_async(self, run_id: str) -> AgentRunOutput:
+    async def run_async(self, run_id: str) -> AgentRunOutput[Any]:
         """Do what `run` does without holding up the event loop."""
         return await in_thread(lambda: self.run(run_id))
 
-    async def runs_async(self, **conditions: Any) -> list[AgentRunOutput]:
-        """Do what `runs` does, with the same arguments, without holding up the event loop."""
-        return await in_thread(lambda: self.runs(**conditions))
+    async def runs_async(
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_name: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        id_prefix: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        on_damaged: OnDamaged | None = None,
+    ) -> list[AgentRunOutput[Any]]:
+        """Do what `runs` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.runs(
+                status=status,
+                agent_name=agent_name,
+                session_id=session_id,
+                user_id=user_id,
+                id_prefix=id_prefix,
+                limit=limit,
+                before=before,
+                on_damaged=on_damaged,
+            )
+        )
 
-    async def requirements_async(self, **conditions: Any) -> list[RunRequirement]:
-        """Do what `requirements` does, with the same arguments, without holding up the event loop."""
-        return await in_thread(lambda: self.requirements(**conditions))
+    async def requirements_async(
+        self,
+        *,
+        run_id: str | None = None,
+        kind: RequirementKind | None = None,
+        open_only: bool = True,
+        id_prefix: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        on_damaged: OnDamaged | None = None,
+    ) -> list[RunRequirement]:
+        """Do what `requirements` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.requirements(
+                run_id=run_id,
+                kind=kind,
+                open_only=open_only,
+                id_prefix=id_prefix,
+                limit=limit,
+                before=before,
+                on_damaged=on_damaged,
+            )
+        )
 
     async def expire_due_async(self, run_id: str | None = None) -> int:
         """Do what `expire_due` does without holding up the event loop."""

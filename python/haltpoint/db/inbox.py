@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["expire_overdue", "journal_of", "load_run", "open_requirements", "select_runs"]
 
 
-def load_run(database: Database, run_id: str) -> AgentRunOutput:
+def load_run(database: Database, run_id: str) -> AgentRunOutput[Any]:
     """Do what `Database.run` says."""
     return _output(database, _current(database, run_id))
 
@@ -44,7 +44,7 @@ def select_runs(
     limit: int,
     before: str | None,
     on_damaged: OnDamaged | None,
-) -> list[AgentRunOutput]:
+) -> list[AgentRunOutput[Any]]:
     """Do what `Database.runs` says."""
     wanted = None if status is None else RunStatus(status).value
     _check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
@@ -110,7 +110,7 @@ def _is_storable(text: str) -> bool:
     return True
 
 
-def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput:
+def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput[Any]:
     with no_fork:
         from haltpoint.driving.decisions import waiter_for
         from haltpoint.run.agent.output import AgentRunOutput
@@ -129,7 +129,7 @@ def _listed(
     status: str,
     created_at: int,
     updated_at: int,
-) -> AgentRunOutput:
+) -> AgentRunOutput[Any]:
     """A run of a list: what the list does not say is read when it is asked for."""
     with no_fork:
         from haltpoint.driving.decisions import waiter_for

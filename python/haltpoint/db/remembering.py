@@ -118,9 +118,18 @@ class ApprovalMemory:
         by = checked_author(by, f"revoking the approval {requirement_id}") or this_process()
         return self.native.revoke(requirement_id, by)
 
-    async def remembered_async(self, **conditions: Any) -> list[RememberedApproval]:
-        """Do what `remembered` does, with the same arguments, without holding up the event loop."""
-        return await in_thread(lambda: self.remembered(**conditions))
+    async def remembered_async(
+        self,
+        *,
+        session_id: str | None = None,
+        run_id: str | None = None,
+        limit: int = 100,
+        on_damaged: OnDamaged | None = None,
+    ) -> list[RememberedApproval]:
+        """Do what `remembered` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.remembered(session_id=session_id, run_id=run_id, limit=limit, on_damaged=on_damaged)
+        )
 
     async def revoke_async(self, requirement_id: str, *, by: str | None = None) -> bool:
         """Do what `revoke` does without holding up the event loop."""

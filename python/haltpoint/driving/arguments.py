@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from haltpoint.db.database import Database
-from haltpoint.exceptions import UnfinishedRunError
+from haltpoint.exceptions import ToolNotAvailableError, UnfinishedRunError
 from haltpoint.forking import no_fork
 from haltpoint.models.base import Model
 from haltpoint.task import Task
@@ -68,19 +68,27 @@ def checked_run_id(run_id: object) -> str:
     raise TypeError(f"run_id must be a str such as output.run_id, got {run_id!r}")
 
 
-def fresh_task(task: object) -> Task:
+def fresh_task(task: object) -> Task[Any]:
     """Return `task`, which must be a Task without a run that waits to be continued.
 
     Raises:
         TypeError: it is no Task.
+        ToolNotAvailableError: it was pickled, and has lost tools.
         UnfinishedRunError: its run is not finished.
     """
     if not isinstance(task, Task):
         raise TypeError(f"task must be a Task, a str or a list of them, got {task!r}")
-    if task.status is not None and not task.is_completed:
-        raise UnfinishedRunError(
-            f"the task has run {task.run_id}, which is {task.status.value}: continue it with "
-            "continue_run_async(task=task), or make a new Task to start over",
-            run_id=task.run_id,
+    given: Task[Any] = cast("Any", task)
+    if given.left_behind:
+        raise ToolNotAvailableError(
+            f"the task was pickled, and {', '.join(given.left_behind)} could not come along, since pickle finds only "
+            "functions that a module holds by their name: assign task.tools = [...] before you start a run of it",
+            tool_name=given.left_behind[0],
         )
-    return task
+    if given.status is not None and not given.is_completed:
+        raise UnfinishedRunError(
+            f"the task has run {given.run_id}, which is {given.status.value}: continue it with "
+            "continue_run_async(task=task), or make a new Task to start over",
+            run_id=given.run_id,
+        )
+    return given

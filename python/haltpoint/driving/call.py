@@ -87,7 +87,7 @@ class Call(NamedTuple):
     handlers: Handlers
     timeout: float | None
     on_run: Callable[[str], None]
-    on_output: Callable[[AgentRunOutput], None]
+    on_output: Callable[[AgentRunOutput[Any]], None]
     trace: Callable[[str], None] | None
     listeners: Listeners = NOBODY
     work: Work | None = None

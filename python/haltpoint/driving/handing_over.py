@@ -1,41 +1,31 @@
-"""What an agent has to do with workers: hand runs over, take them up, and wait for people meanwhile."""
+"""What an agent has to do with workers: hand runs over to them, and take them up for one."""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from haltpoint.driving.arguments import checked_database, checked_run_id, fresh_task
+from haltpoint.driving.arguments import checked_database, fresh_task
 from haltpoint.driving.background import run_blocking
+from haltpoint.driving.calling import Calling
 from haltpoint.driving.decisions import Handlers
 from haltpoint.driving.queueing import submit_run
 from haltpoint.driving.runs import continue_run
-from haltpoint.driving.telling import warn_not_completed
-from haltpoint.driving.waiting import failure_on_disk, until_decided, until_free
-from haltpoint.exceptions import RunBusyError
+from haltpoint.generics import FailureT_co
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Self
 
     from haltpoint.db.database import Database
-    from haltpoint.driving.call import Call, Identity, Work
+    from haltpoint.driving.call import Work
     from haltpoint.run.agent.output import AgentRunOutput
 
 __all__ = ["HandingOver"]
 
 
-class HandingOver:
+class HandingOver(Calling[FailureT_co]):
     """The part of `haltpoint.Agent` that has to do with workers."""
-
-    name: str | None
-    db: Database
-    mode: Literal["raise", "return_false"]
-    tool_call_limit: int
-    _identity: Identity
-    _has_own_memory: bool
 
     def on_database(self, db: Database) -> Self:
         """Return a copy of this agent whose runs are kept in `db`."""
@@ -46,7 +36,7 @@ class HandingOver:
         agent._identity = who._replace(session_id=who.session_id or db.session_id, user_id=who.user_id or db.user_id)
         return agent
 
-    async def submit_async(self, task: Task | str) -> str:
+    async def submit_async(self, task: Task[Any] | str) -> str:
         """Put a run on disk for a worker to take up, and return its id at once. Its status is QUEUED until then.
 
         A worker takes it that has an agent of the same name. The model that it asks is that agent's.
@@ -66,59 +56,11 @@ class HandingOver:
         call = self._call(None, debug=False, retry=1, timeout=None, handlers=Handlers())
         return await submit_run(call, Task(task) if isinstance(task, str) else fresh_task(task))
 
-    def submit(self, task: Task | str) -> str:
+    def submit(self, task: Task[Any] | str) -> str:
         """Do what `submit_async` does, and wait for the disk; works where an event loop runs, too."""
         return run_blocking(self.submit_async(task))
 
-    async def wait_and_continue_async(self, run_id: str, *, return_output: bool = False, **options: Any) -> Any:
-        """Wait until people have decided all that a run asks for, and continue it, until it no longer pauses.
-
-        Where somebody else continues it first, such as a worker, this waits for what comes of it. A cancelled run of
-        which something is undecided is returned as it is: no inbox asks anybody for it before the run goes on.
-
-        Args:
-            run_id: the run.
-            return_output: return the `AgentRunOutput` instead of the content alone.
-            options: what else `continue_run_async` takes.
-
-        Returns:
-            What `continue_run_async` does: None, with a warning, for a run that is cancelled.
-
-        Raises:
-            RunNotFoundError: the database has no such run.
-            RequirementExpiredError: nobody decided in time, and the tool says that the run ends then.
-            HaltpointError: what `continue_run_async` raises, but for RunBusyError; also where the run failed elsewhere.
-        """
-        checked_run_id(run_id)
-        ended = None
-        while ended is None:
-            ended = await until_decided(self.db, run_id)
-            if ended is None:
-                ended = await self._continued(run_id, options)
-        if ended.is_error and self.mode == "raise":
-            raise await failure_on_disk(self.db, run_id, self.tool_call_limit)
-        return ended if return_output else self._content(ended)
-
-    async def _continued(self, run_id: str, options: Mapping[str, Any]) -> AgentRunOutput | None:
-        """Continue a run; None where it waits once more, for people or for a driver."""
-        try:
-            output: AgentRunOutput = await self.continue_run_async(run_id=run_id, return_output=True, **options)
-        except RunBusyError:
-            return await until_free(self.db, run_id)
-        return None if output.is_paused else output
-
-    def _content(self, output: AgentRunOutput) -> Any:
-        if output.is_error:
-            return False
-        if not output.is_complete:
-            warn_not_completed(output, has_file=not self._has_own_memory)
-        return output.output
-
-    def wait_and_continue(self, run_id: str, *, return_output: bool = False, **options: Any) -> Any:
-        """Do what `wait_and_continue_async` does, and wait for it; works where an event loop runs, too."""
-        return run_blocking(self.wait_and_continue_async(run_id, return_output=return_output, **options))
-
-    async def take_up_async(self, run_id: str, work: Work) -> AgentRunOutput:
+    async def take_up_async(self, run_id: str, work: Work) -> AgentRunOutput[Any]:
         """Drive a run, where it is work for a worker; else return it as it stands.
 
         Raises:
@@ -129,12 +71,3 @@ class HandingOver:
         """
         call = self._call(None, debug=False, retry=1, timeout=None, handlers=Handlers())
         return await continue_run(call._replace(work=work), run_id, None, None)
-
-    # What the agent brings.
-
-    def _call(self, model: None, *, debug: bool, retry: int, timeout: None, handlers: Handlers) -> Call:
-        raise NotImplementedError
-
-    async def continue_run_async(self, *args: Any, **options: Any) -> Any:
-        """Continue a run; see `haltpoint.Agent`."""
-        raise NotImplementedError

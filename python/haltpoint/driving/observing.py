@@ -33,7 +33,7 @@ class Listeners(NamedTuple):
         on_event: called with each event of each run that is driven here.
     """
 
-    on_pause: Callable[[AgentRunOutput], Any] | None = None
+    on_pause: Callable[[AgentRunOutput[Any]], Any] | None = None
     on_event: Callable[[RunEvent], Any] | None = None
 
     async def paused(self, output: AgentRunOutput) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haltpoint._engine import WorkQueue, new_run_id
 from haltpoint.bridge import LoopBridge
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["submit_run"]
 
 
-async def submit_run(call: Call, task: Task) -> str:
+async def submit_run(call: Call, task: Task[Any]) -> str:
     """Put a run of a task on disk, for a worker to take up, and return its id."""
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Any, cast
 
 from haltpoint.exceptions import RunNotCompletedWarning
 from haltpoint.run.agent.output import AgentRunOutput
@@ -32,8 +32,12 @@ def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
 
 def print_result(result: object) -> None:
     """Print a run's content to standard output."""
-    shown: Any = result.output if isinstance(result, AgentRunOutput) and result.is_complete else result
+    shown = _content(cast("Any", result)) if isinstance(result, AgentRunOutput) else result
     sys.stdout.write(f"{shown}\n")
+
+
+def _content(output: AgentRunOutput[Any]) -> object:
+    return output.output if output.is_complete else output
 
 
 def print_trace(line: str) -> None:

@@ -3,24 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from haltpoint.driving.arguments import checked_timeout
 from haltpoint.driving.failures import failure_of
 from haltpoint.driving.threads import in_thread
+from haltpoint.exceptions import RunTimeoutError
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from haltpoint.db.database import Database
     from haltpoint.exceptions import HaltpointError
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["failure_on_disk", "until_decided", "until_free"]
+__all__ = ["WaitLimit", "failure_on_disk", "until_decided", "until_free"]
+
+_Result = TypeVar("_Result")
 
 # How long others' commits may go unnoticed, in seconds.
 _LOOK_EVERY = 0.2
+
+
+class WaitLimit:
+    """The time that a call may take which waits for people and drives a run in turn.
+
+    Attributes:
+        timeout: that time, in seconds; None for no limit.
+    """
+
+    def __init__(self, run_id: str, timeout: float | None) -> None:
+        self.timeout = None if timeout is None else checked_timeout(timeout)
+        self._run_id = run_id
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+
+    def rest(self) -> float | None:
+        """Return how much of the time is left, in seconds; None where there is no limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    async def within(self, waiting: Coroutine[Any, Any, _Result]) -> _Result:
+        """Await something that drives nothing.
+
+        Raises:
+            RunTimeoutError: the time is over.
+        """
+        try:
+            return await asyncio.wait_for(waiting, self.rest())
+        except asyncio.TimeoutError as error:
+            raise RunTimeoutError(
+                f"run {self._run_id} could not go on within {self.timeout:g} seconds: it waits for people or for the "
+                f"process that drives it, and stays as it is; call wait_and_continue_async({self._run_id!r}) again",
+                run_id=self._run_id,
+                timeout=self.timeout,
+            ) from error
 
 
 async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:

@@ -321,6 +321,10 @@ class RunRequirement(RequirementState):
     def __hash__(self) -> int:
         return hash((self.run_id, self.id))
 
+    def __copy__(self) -> RunRequirement:
+        # What is drafted on a copy is no draft on the original.
+        return deepcopy(self)
+
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself: it must not drag the run's driver along.
         return {name: value for name, value in vars(self).items() if name != "_waiter"}

@@ -124,3 +124,17 @@ def _decorated_function(function: object) -> AnyFunction:
             f"{function.__qualname__} and hand an instance to the agent"
         )
     return cast("AnyFunction", function)
+
+
+def _signature() -> inspect.Signature:
+    """What `tool` takes, for `help` and editors that read it from the running program."""
+    function = inspect.Parameter("function", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    options = [
+        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
+        for option in fields(ToolOptions)
+        if option.name in _OPTION_NAMES
+    ]
+    return inspect.Signature([function, *options])
+
+
+vars(tool)["__signature__"] = _signature()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haltpoint.driving.decisions import this_process
 from haltpoint.driving.failures import RUN_FAILURES
@@ -57,7 +57,7 @@ class Attempt:
         is_driven: whether the run was driven here; what others made of it is theirs to report.
     """
 
-    agent: Agent
+    agent: Agent[Any]
     run_id: str
     work: Work
     deferred: Deferred

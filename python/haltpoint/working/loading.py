@@ -39,7 +39,7 @@ def _imports(trace: TracebackType) -> bool:
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
-def load_agents(target: str) -> list[Agent]:
+def load_agents(target: str) -> list[Agent[Any]]:
     """Import `module:attribute` and return the agent, or the agents, that it names.
 
     Modules are looked for in the current directory first.
@@ -54,7 +54,7 @@ def load_agents(target: str) -> list[Agent]:
     found: object = _attribute(_module(module_name), path, target)
     kind = type(found).__name__
     listed = cast("Sequence[object]", found if isinstance(found, (list, tuple)) else [found])
-    agents = [agent for agent in listed if isinstance(agent, Agent)]
+    agents: list[Agent[Any]] = [agent for agent in listed if isinstance(agent, Agent)]
     if agents and len(agents) == len(listed):
         return agents
     raise NoAgentsError(f"{target} is no Agent and no list of them, but a {kind}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haltpoint._engine import WorkQueue
 from haltpoint.driving.arguments import positive
@@ -55,7 +55,7 @@ class Worker:
 
     def __init__(
         self,
-        agents: Iterable[Agent],
+        agents: Iterable[Agent[Any]],
         *,
         concurrency: int = 4,
         max_recoveries: int = 3,
@@ -190,8 +190,8 @@ class Worker:
         self._report(Progress("stopped"))
 
 
-def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
-    found: dict[str, Agent] = {}
+def _by_name(agents: Iterable[Agent[Any]]) -> dict[str, Agent[Any]]:
+    found: dict[str, Agent[Any]] = {}
     for agent in agents:
         if agent.name is None:
             raise ValueError("a worker knows an agent's runs by its name: give each agent one, Agent(name=...)")
@@ -203,7 +203,7 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
     return found
 
 
-def _common_database(agents: Iterable[Agent]) -> Database:
+def _common_database(agents: Iterable[Agent[Any]]) -> Database:
     first, *others = (agent.db for agent in agents)
     if any(other is not first for other in others):
         raise ValueError("all agents of a worker need the same database object: agent.on_database(db)")

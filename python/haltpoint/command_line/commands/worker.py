@@ -114,7 +114,7 @@ def command(
         asyncio.run(_work(worker))
 
 
-def _database(agents: Iterable[Agent], db_file: Path) -> SqliteDatabase:
+def _database(agents: Iterable[Agent[Any]], db_file: Path) -> SqliteDatabase:
     """The file as one of the agents has it open, if one has: opening it with other settings would be refused."""
     from haltpoint.db.database import SqliteDatabase
 
@@ -141,7 +141,7 @@ def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -
         raise CommandError(str(error), ExitCode.USAGE) from error
 
 
-def _agents(target: str) -> list[Agent]:
+def _agents(target: str) -> list[Agent[Any]]:
     from haltpoint.working.loading import ModuleFailedError, NoAgentsError, load_agents
 
     try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.copying import deep_twin, is_named
 from haltpoint.exceptions import InvalidOutputError
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.tools.tools import ToolExecution
+from haltpoint.task import format_or_text
 
 if TYPE_CHECKING:
     from haltpoint.run.agent.view import RunView
@@ -31,6 +33,24 @@ class RunContent:
         self.view = view
         self._response_format = response_format
         self._waiter = waiter
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunContent:
+        return deep_twin(self, memo, vars(self), {"_waiter": None})
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As data: awaiting one of the requirements would need the database.
+        state = {**vars(self), "_waiter": None}
+        if not is_named(self._response_format):
+            named = {"module": self._response_format.__module__, "name": self._response_format.__name__}
+            state.update(_response_format=None, _format_name=named)
+            state.pop("output", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["_response_format"] is None:
+            # The answer of a class that is not known here is plain JSON data.
+            self._response_format = format_or_text(state["_format_name"])
 
     @cached_property
     def output(self) -> Any:

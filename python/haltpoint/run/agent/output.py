@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
+from haltpoint.generics import OutputT, OutputT_co
 from haltpoint.json_value import to_json_text, to_json_value
 from haltpoint.models.messages import Message
 from haltpoint.run.agent.caching import cached_property
@@ -35,21 +36,22 @@ _PLAIN_KEYS = (
 )
 
 
-class AgentRunOutput:
-    """A run as it stood when its call returned.
+class AgentRunOutput(Generic[OutputT_co]):
+    """A run as it stood when its call returned; of a `Task[Report]` it is an `AgentRunOutput[Report]`.
 
-    Objects within are made when they are first asked for, and stay the same from then on.
+    Objects within are made when they are first asked for, and stay the same from then on. A copy, or an output that was
+    pickled, is data: it shows the run as it stood, drafts included, and its requirements can't be awaited.
     """
 
-    def __init__(self, view: RunView, *, task: Task | None = None, waiter: Waiter | None = None) -> None:
+    def __init__(self, view: RunView, *, task: Task[OutputT_co] | None = None, waiter: Waiter | None = None) -> None:
         self._view = view
         self._given_task = task
         self._content = RunContent(view, str if task is None else task.response_format, waiter)
 
     @classmethod
     def from_view(
-        cls, view: Mapping[str, Any], *, task: Task | None = None, waiter: Waiter | None = None
-    ) -> AgentRunOutput:
+        cls, view: Mapping[str, Any], *, task: Task[OutputT] | None = None, waiter: Waiter | None = None
+    ) -> AgentRunOutput[OutputT]:
         """Return the output of a run that the engine tells of.
 
         Args:
@@ -57,7 +59,8 @@ class AgentRunOutput:
             task: the task that the run was started with, when it is at hand.
             waiter: what awaiting one of the requirements calls.
         """
-        return cls(RunView(view), task=task, waiter=waiter)
+        kind = cast("type[AgentRunOutput[OutputT]]", cls)
+        return kind(RunView(view), task=task, waiter=waiter)
 
     @classmethod
     def from_view_text(
@@ -66,9 +69,9 @@ class AgentRunOutput:
         known: Mapping[str, Any],
         *,
         requirements: Callable[[], str] | None = None,
-        task: Task | None = None,
+        task: Task[OutputT] | None = None,
         waiter: Waiter | None = None,
-    ) -> AgentRunOutput:
+    ) -> AgentRunOutput[OutputT]:
         """Return the same, from text that is parsed only when it holds something that is asked for.
 
         Args:
@@ -79,10 +82,11 @@ class AgentRunOutput:
             waiter: what awaiting one of the requirements calls.
         """
         parts = {} if requirements is None else {"requirements": requirements}
-        return cls(RunView(known, source, parts), task=task, waiter=waiter)
+        kind = cast("type[AgentRunOutput[OutputT]]", cls)
+        return kind(RunView(known, source, parts), task=task, waiter=waiter)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> AgentRunOutput:
+    def from_dict(cls, data: Mapping[str, Any]) -> AgentRunOutput[Any]:
         """Read what `to_dict` returns."""
         view = deepcopy(dict(data))
         for key in ("created_at", "updated_at"):
@@ -138,7 +142,7 @@ class AgentRunOutput:
         return self._view.seconds("updated_at")
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> Task[OutputT_co]:
         """The task that the run was started with, or one of the same words when that is not at hand."""
         return self._given_task or Task.from_dict(self._view.get("task"), self)
 
@@ -185,13 +189,14 @@ class AgentRunOutput:
         return self._view.text("error_details")
 
     @cached_property
-    def output(self) -> Any:
+    def output(self) -> OutputT_co | None:
         """The answer: text, or an instance of the task's `response_format`; None before the run is completed.
 
         Raises:
             InvalidOutputError: the stored answer does not fit the class as it is today.
         """
-        return self._content.output
+        output: OutputT_co | None = self._content.output
+        return output
 
     # What it waits for
 
@@ -276,6 +281,13 @@ class AgentRunOutput:
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
         return to_json_text(self.to_dict())
+
+    def __copy__(self) -> AgentRunOutput[OutputT_co]:
+        return deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The answer is the content's, which knows whether its class can come along.
+        return {name: value for name, value in vars(self).items() if name not in ("output", "__orig_class__")}
 
     def __repr__(self) -> str:
         reason = f", pause_reason={self.pause_reason!r}" if self.is_paused else ""

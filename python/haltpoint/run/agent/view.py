@@ -60,6 +60,15 @@ class RunView:
         items: list[dict[str, Any]] | None = self.get(key)
         return items or []
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy can't fetch what is not there yet.
+        if self._source is not None:
+            self._parse(self._source)
+        return {"_known": self._known}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._known, self._source, self._parts = state["_known"], None, _NO_PARTS
+
     def _parse(self, source: str | Callable[[], str]) -> None:
         text = source if isinstance(source, str) else source()
         # What was given as known may say more than text can: an output that is an object already.
