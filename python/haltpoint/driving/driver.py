@@ -24,7 +24,7 @@ from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
 from haltpoint.exceptions import ModelError
 from haltpoint.models.base import MessageLog, ModelRequest
-from haltpoint.tools.context import ToolCallContext
+from haltpoint.tools.context import RunFacts, ToolCallContext
 from haltpoint.tools.reconcile import NotStarted, Unknown
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class RunDriver:
         self._log = MessageLog()
         self._request: asyncio.Task[None] | None = None
         self._calls: dict[str, RunningCall] = {}
+        self._facts: RunFacts | None = None
         self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         # The caller's: what a tool or a model sets in its own context reaches no other.
@@ -308,7 +309,9 @@ class RunDriver:
         if self._options.trace is not None:
             self._options.trace(f"running {name}({args})")
         definition = self._options.tools[name]
-        context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt)
+        if self._facts is None:
+            self._facts = RunFacts(self._session.started_json())
+        context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt, self._facts)
         self._session.pass_fault_point("before_tool")
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
         call = self._calls[call_id] = RunningCall(context, definition.is_async)
