@@ -161,6 +161,11 @@ fn field_name(field: &Map<String, Value>) -> &str {
     field.get("name").and_then(Value::as_str).unwrap_or("")
 }
 
+/// Whether a field must have a value; one that says nothing about it must.
+fn is_required(field: &Map<String, Value>) -> bool {
+    field.get("required") != Some(&Value::Bool(false))
+}
+
 fn check_fields(fields: Option<&Json>, may_stay_empty: bool, values: &BTreeMap<Text, Value>) -> Result<(), String> {
     let shown = shown_fields(fields);
     let names: Vec<&str> = shown.iter().map(field_name).collect();
@@ -169,7 +174,8 @@ fn check_fields(fields: Option<&Json>, may_stay_empty: bool, values: &BTreeMap<T
     }
     let missing = shown.iter().find(|field| {
         let unfilled = field.get("value").is_none_or(Value::is_null);
-        unfilled && !may_stay_empty && values.get(field_name(field)).is_none_or(Value::is_null)
+        let needed = !may_stay_empty && is_required(field);
+        unfilled && needed && values.get(field_name(field)).is_none_or(Value::is_null)
     });
     missing.map_or(Ok(()), |field| {
         Err(format!("the field {:?} has no value", field_name(field)))

@@ -70,6 +70,9 @@ pub struct RequirementView {
     id: Text,
     run_id: Text,
     kind: RequirementKind,
+    /// Where the code of the call's tool stood when the model asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_module: Option<Text>,
     created_at: String,
     decided_by: Option<Text>,
     decided_at: Option<String>,
@@ -207,6 +210,7 @@ impl Run {
             id: requirement.id.clone(),
             run_id: self.run_id().clone(),
             kind: requirement.kind,
+            tool_module: call.plan.tool.as_ref().map(|tool| tool.module.clone()),
             created_at: iso(requirement.opened_at),
             decided_by: decided.and_then(|decided| decided.by.clone()),
             decided_at: decided.map(|decided| iso(decided.at)),

@@ -6,7 +6,7 @@ use haltpoint_engine::run::DecisionError;
 use serde_json::json;
 
 use crate::scenario::{
-    Scenario, answers, asks_for_answers, asks_user, calls, confirm, confirmed, external, plain, rejected,
+    Scenario, answers, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, confirmed, external, plain, rejected,
     rejected_because, request_model, result, retried, start, supplied,
 };
 
@@ -225,6 +225,21 @@ fn a_field_left_to_the_person_must_have_a_value() {
         let error = refusal(&scenario, "pay", decision);
         assert!(error.to_string().contains("\"to\" has no value"), "{error}");
     }
+}
+
+#[test]
+fn a_field_that_its_form_says_is_not_required_may_stay_empty() {
+    let scenario = Scenario::new().replies(calls([asks_user_for_more("pay")]));
+    let id = scenario.open_requirement("pay").id.clone();
+    for decision in [
+        answers([("to", json!("Ada"))]),
+        answers([("to", json!("Ada")), ("cc", json!(null))]),
+    ] {
+        let entry = scenario.run().decision_entry(&id, decision, None).unwrap();
+        assert!(matches!(entry, Entry::RequirementDecided(_)));
+    }
+    let error = refusal(&scenario, "pay", answers([("cc", json!("Eve"))]));
+    assert!(error.to_string().contains("\"to\" has no value"), "{error}");
 }
 
 #[test]

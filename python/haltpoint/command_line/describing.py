@@ -141,6 +141,12 @@ def _value_lines(name: str, value: object) -> Iterator[str]:
 
 
 def _field_line(field: Mapping[str, Any]) -> str:
-    value = "(to be filled in)" if field.get("value") is None else visible_json(field["value"])
+    value = _unfilled(field) if field.get("value") is None else visible_json(field["value"])
     description = f"   {visible(field['description'])}" if field.get("description") else ""
     return f"  {visible(field['name'])} ({visible(field.get('field_type') or 'str')}) = {value}{description}"
+
+
+def _unfilled(field: Mapping[str, Any]) -> str:
+    if field.get("default") is not None:
+        return f"(to be filled in; {visible_json(field['default'])} if left empty)"
+    return "(to be filled in)" if field.get("required", True) else "(may stay empty)"

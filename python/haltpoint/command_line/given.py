@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-__all__ = ["json_object", "text"]
+from haltpoint.run.answers import is_dynamic
+from haltpoint.run.field_words import is_required, schema_of, takes_null
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["json_object", "text", "typed_values"]
 
 
 def text(given: str) -> str:
@@ -23,6 +31,30 @@ def text(given: str) -> str:
         return sys.stdin.read().removesuffix("\n")
     except UnicodeDecodeError as error:
         raise click.UsageError(f"standard input is no {error.encoding} text") from error
+
+
+def typed_values(requirement: RunRequirement, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values for fields that a person typed as text, as `requirement.answer` takes them.
+
+    Empty text leaves a field empty that may be; null gives no value to one that takes none.
+
+    Args:
+        requirement: what asks for them.
+        typed: what was typed, by the names of the fields.
+    """
+    fields = {field["name"]: field for field in requirement.user_input_schema or ()}
+    values: dict[str, Any] = {}
+    for name, text_typed in typed.items():
+        field = fields.get(name, {})
+        if text_typed or is_required(field, is_dynamic=is_dynamic(requirement.tool_execution)):
+            values[name] = None if text_typed.strip() == "null" and _takes_null(field) else text_typed
+        elif field.get("value") is not None:
+            values[name] = None
+    return values
+
+
+def _takes_null(field: Mapping[str, Any]) -> bool:
+    return takes_null(schema_of(field))
 
 
 def json_object(given: str, option: str) -> dict[str, Any]:

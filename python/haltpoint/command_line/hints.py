@@ -31,12 +31,19 @@ _ALIKE = ("approve {id} --args {args}", "reject {id} --note TEXT")
 def commands_for(requirement: RunRequirement) -> list[str]:
     """Return the command lines that decide on a requirement."""
     # A model may name fields of its own: what is copied into a shell must stay one word there.
-    fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in unfilled_fields(requirement.tool_execution))
+    fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in _fields_to_fill(requirement))
     short = short_requirement_id(requirement.id)
     changed = approved_changes(requirement)
     if changed is not None:
         return [f"haltpoint {command.format(id=short, args=_quoted(changed))}" for command in _ALIKE]
     return [f"haltpoint {command.format(id=short, fields=fields)}" for command in _COMMANDS[requirement.kind]]
+
+
+def _fields_to_fill(requirement: RunRequirement) -> list[str]:
+    """The fields that lack a value; less those that may stay empty, where others may not."""
+    unfilled = unfilled_fields(requirement.tool_execution)
+    required = [field["name"] for field in requirement.user_input_schema or () if field.get("required", True)]
+    return [name for name in unfilled if name in required] or unfilled
 
 
 def _quoted(arguments: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from haltpoint.exceptions import (
     UnresolvedRequirementsError,
 )
 from haltpoint.json_value import to_json_text
+from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import asked_arguments
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
@@ -141,6 +142,8 @@ def _checked(
     requirement: RunRequirement, stored: AgentRunOutput, tools: Mapping[str, ToolDefinition]
 ) -> tuple[RunRequirement, RunRequirement, dict[str, Any]] | None:
     on_disk = _counterpart(requirement, stored)
+    # What went through other hands may have lost what its fields take, or say something else of it.
+    requirement.take_form(on_disk.user_input_schema or ())
     decision = requirement.draft_decision()
     if decision is None or decision == on_disk.decision:
         return None
@@ -157,8 +160,8 @@ def _checked(
             requirement_id=on_disk.id,
         )
     definition = tools.get(shown.tool_name)
-    if decision["type"] == "input" and definition is not None and not definition.dynamic_user_input:
-        decision = {**decision, "values": _input_values(definition, on_disk, decision["values"])}
+    if decision["type"] == "input":
+        decision = {**decision, "values": _input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
 
@@ -191,10 +194,16 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     return text
 
 
-def _input_values(definition: ToolDefinition, on_disk: RunRequirement, values: Mapping[str, Any]) -> dict[str, Any]:
+def _input_values(
+    definition: ToolDefinition | None, requirement: RunRequirement, on_disk: RunRequirement, values: Mapping[str, Any]
+) -> dict[str, Any]:
     try:
+        if definition is None or definition.dynamic_user_input:
+            # By the form on disk: the one that came as data may be another.
+            return checked_values(on_disk, values)
         return definition.check_user_input(on_disk.tool_execution.tool_args, values)
     except InvalidResolutionError as error:
+        requirement.mark_refused()
         error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
         raise
 

@@ -124,7 +124,7 @@ async def continue_run(
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
     # Users may have decided on the objects that they were handed in this process.
-    drafts = known_requirements(run_id) if requirements is None else requirements
+    drafts = _drafts_here(call, run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
@@ -136,6 +136,11 @@ async def continue_run(
         await _ask_handlers(call, _output(call, task, snapshot), tools, snapshot)
     output = await _take_up(call, output, tools, snapshot=snapshot, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools)
+
+
+def _drafts_here(call: Call, run_id: str) -> list[RunRequirement]:
+    """The requirements that were handed out here; where there are handlers, they ask again for what was refused."""
+    return [item for item in known_requirements(run_id) if not (call.handlers and item.is_refused)]
 
 
 async def _current(database: Database, snapshot: Snapshot) -> Snapshot:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.texts import json_text
+from haltpoint.run.answers import is_dynamic
 from haltpoint.run.changed_arguments import asked_arguments
-from haltpoint.run.field_words import BOOLEANS, NUMBERS, TEXTS, base_type, type_words
+from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
@@ -22,8 +23,6 @@ Widget = Literal["text", "long_text", "number", "choice", "json"]
 
 # What others approved, as the form showed it: JSON.
 APPROVED_FIELD = "approved"
-# The tool whose fields a model asks for: any of them may stay empty.
-_DYNAMIC_INPUT_TOOL = "get_user_input"
 _LINE = 60
 
 
@@ -68,9 +67,12 @@ def input_fields(requirement: RunRequirement, given: Mapping[str, str]) -> list[
         requirement: of kind user_input.
         given: what the person typed before, by the names in the form.
     """
-    is_dynamic = requirement.tool_execution.tool_name == _DYNAMIC_INPUT_TOOL
+    dynamic = is_dynamic(requirement.tool_execution)
     fields = enumerate(requirement.user_input_schema or ())
-    return [_input_field(place, field, given, is_required=not is_dynamic) for place, field in fields]
+    return [
+        _input_field(place, field, given, must_be_filled=is_required(field, is_dynamic=dynamic))
+        for place, field in fields
+    ]
 
 
 def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
@@ -163,18 +165,20 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str], *, is_required: bool) -> Field:
+def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str], *, must_be_filled: bool) -> Field:
     form_name = f"value-{place}"
-    type_name: str = field.get("field_type") or "str"
     value = given.get(form_name, _as_typed(field.get("value")))
     description: str = field.get("description") or ""
-    widget = _widget(type_name)
-    return Field(field["name"], form_name, _type_words(type_name), widget, value, description, is_required)
+    words = _field_words(field, must_be_filled=must_be_filled)
+    return Field(field["name"], form_name, words, _widget(schema_of(field)), value, description, must_be_filled)
 
 
-def _type_words(type_name: str) -> str:
-    words = type_words(type_name)
-    return words if base_type(type_name) == type_name.strip() else f"{words}, may stay empty"
+def _field_words(field: Mapping[str, Any], *, must_be_filled: bool) -> str:
+    schema = schema_of(field)
+    words = schema_words(schema) if schema else field.get("field_type") or "text"
+    if field.get("default") is not None:
+        return f"{words}, {json_text(field['default'])} if left empty"
+    return words if must_be_filled else f"{words}, may stay empty"
 
 
 def _as_typed(value: Any) -> str:
@@ -183,13 +187,13 @@ def _as_typed(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def _widget(type_name: str) -> Widget:
-    base = base_type(type_name).lower()
-    if base in BOOLEANS:
+def _widget(schema: Mapping[str, Any]) -> Widget:
+    base = base_schema(schema)
+    if base.get("type") == "boolean":
         return "choice"
-    if base in NUMBERS:
+    if base.get("type") in ("integer", "number"):
         return "number"
-    return "text" if base in TEXTS else "long_text"
+    return "text" if base.get("type") == "string" or "enum" in base or "const" in base else "long_text"
 
 
 def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:

@@ -123,7 +123,11 @@ _REQUIREMENT = _object(
         "tool_execution": _TOOL_EXECUTION,
         "confirmation": {"type": ["boolean", "null"], "description": "Whether it was confirmed."},
         "confirmation_note": _TEXT_OR_NULL,
-        "user_input_schema": {"type": ["array", "null"], "items": _OBJECT},
+        "user_input_schema": {
+            "type": ["array", "null"],
+            "items": _OBJECT,
+            "description": "The fields: name, field_type, description, json_schema, required, value, default.",
+        },
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},

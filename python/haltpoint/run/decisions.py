@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.forking import no_fork
-from haltpoint.run.field_words import type_words
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -25,9 +23,8 @@ __all__ = [
     "confirm_decision",
     "confirmation_decision",
     "contradicts",
-    "converted_value",
     "describe_decision",
-    "input_decision",
+    "is_answered",
     "is_undecided",
     "kind_of",
     "result_decision",
@@ -88,57 +85,9 @@ def result_decision(execution: ToolExecution) -> Decision | None:
     return None if content is None else {"type": "result", "content": content}
 
 
-def input_decision(execution: ToolExecution, open_fields: Collection[str], *, may_stay_empty: bool) -> Decision | None:
-    """Return what a person gave as input, or None while fields are open and `answered` is not set.
-
-    Fields that the model filled are part of it only where a person changed them.
-
-    Args:
-        execution: the call.
-        open_fields: the names of the fields that had no value when the person was asked.
-        may_stay_empty: whether fields may be left without a value.
-
-    Raises:
-        InvalidResolutionError: a value is missing, or of the wrong type.
-    """
-    unfilled = unfilled_fields(execution)
-    if not execution.answered and (unfilled or not open_fields):
-        return None
-    if unfilled and not may_stay_empty:
-        raise _missing_value(execution, unfilled[0])
-    return {"type": "input", "values": _given_values(execution, open_fields)}
-
-
-def _given_values(execution: ToolExecution, open_fields: Collection[str]) -> dict[str, Any]:
-    return {
-        field["name"]: converted_value(field)
-        for field in execution.user_input_schema or ()
-        if field["name"] in open_fields or field.get("value") != execution.tool_args.get(field["name"])
-    }
-
-
-def converted_value(field: Mapping[str, Any]) -> Any:
-    """Return the value of an input field in its declared type, as JSON data, or None when it has none.
-
-    Raises:
-        InvalidResolutionError: the value does not fit the type.
-    """
-    if field.get("value") is None:
-        return None
-    # Conversion loads pydantic, which a requirement that is only looked at does not need.
-    with no_fork:
-        from haltpoint.tools.user_values import convert_field_value
-    field_type = field.get("field_type") or "str"
-    return convert_field_value(field["value"], field_type, field_name=field["name"])
-
-
-def _missing_value(execution: ToolExecution, name: str) -> InvalidResolutionError:
-    # Read by who fills in a form as well as by who writes code.
-    types = {field["name"]: field.get("field_type") or "str" for field in execution.user_input_schema or ()}
-    return InvalidResolutionError(
-        f"{name!r} is missing ({type_words(types[name])}): {execution.tool_name!r} needs a value for it",
-        field_name=name,
-    )
+def is_answered(execution: ToolExecution, open_fields: Collection[str]) -> bool:
+    """Whether the fields count as filled in: somebody said so, or each that was open has a value."""
+    return bool(execution.answered) or (bool(open_fields) and not unfilled_fields(execution))
 
 
 def apply_decision(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
@@ -159,13 +108,19 @@ def is_undecided(execution: ToolExecution, decision: Mapping[str, Any]) -> bool:
             return False
 
 
-def contradicts(execution: ToolExecution, decision: Mapping[str, Any], committed_result: object) -> bool:
+def contradicts(
+    execution: ToolExecution,
+    decision: Mapping[str, Any],
+    committed_result: object,
+    check: Callable[[dict[str, Any]], dict[str, Any]],
+) -> bool:
     """Whether a call was changed to something else than the decision that was committed on it.
 
     Args:
         execution: the call as it is now.
         decision: the committed decision.
         committed_result: the call's result at the time of the commit.
+        check: returns values that were given for fields as they are kept.
     """
     match decision["type"]:
         case "confirm" | "reject":
@@ -173,19 +128,25 @@ def contradicts(execution: ToolExecution, decision: Mapping[str, Any], committed
             said = {key: decision[key] for key in decision.keys() & {"type", "note"}}
             return drafted is not None and not same_decision(drafted, said)
         case "input":
-            return _input_differs(execution, decision["values"])
+            return _input_differs(execution, decision["values"], check)
         case "result" | "supply":
             return bool(execution.result != committed_result)
         case _:
             return False
 
 
-def _input_differs(execution: ToolExecution, values: Mapping[str, Any]) -> bool:
-    return any(
-        converted_value(field) not in (None, values[field["name"]])
+def _input_differs(
+    execution: ToolExecution, values: Mapping[str, Any], check: Callable[[dict[str, Any]], dict[str, Any]]
+) -> bool:
+    others = {
+        field["name"]: field["value"]
         for field in execution.user_input_schema or ()
-        if field["name"] in values
-    )
+        if field["name"] in values and field.get("value") not in (None, values[field["name"]])
+    }
+    try:
+        return any(value != values[name] for name, value in check(others).items()) if others else False
+    except InvalidResolutionError:
+        return True
 
 
 def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> None:

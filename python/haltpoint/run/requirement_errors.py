@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
 from haltpoint.run.decisions import Decision, RequirementKind, describe_decision
@@ -14,11 +15,19 @@ if TYPE_CHECKING:
 
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["HOW_TO_RESOLVE", "conflict_error", "expired_error", "nameless_error", "no_field_error", "wrong_kind_error"]
+__all__ = [
+    "HOW_TO_RESOLVE",
+    "checked_mapping",
+    "conflict_error",
+    "expired_error",
+    "nameless_error",
+    "no_field_error",
+    "wrong_kind_error",
+]
 
 HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "confirmation": "call confirm() or reject(note)",
-    "user_input": "fill user_input_schema and set tool_execution.answered = True",
+    "user_input": "call answer({...}), or fill user_input_schema and set tool_execution.answered = True",
     "external_tool": "call set_external_execution_result(result) or assign tool_execution.result",
     "recovery": "call retry(), supply(result) or skip(note)",
 }
@@ -76,6 +85,22 @@ def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
         run_id=requirement.run_id,
         requirement_id=requirement.id,
         field_name="by",
+    )
+
+
+def checked_mapping(requirement: RequirementState, values: object) -> Mapping[str, Any]:
+    """Return the values of fields, which must be a mapping.
+
+    Raises:
+        InvalidResolutionError: they are something else.
+    """
+    if isinstance(values, Mapping):
+        return cast("Mapping[str, Any]", values)
+    raise InvalidResolutionError(
+        "answer() takes a mapping from the names of the fields to their values, such as {'city': 'Oslo'}, "
+        f"got {type(values).__name__}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.forking import no_fork
-from haltpoint.run.decisions import Decision, RequirementKind, kind_of, unfilled_fields
+from haltpoint.run.answers import given_values
+from haltpoint.run.decisions import Decision, RequirementKind, is_answered, kind_of, unfilled_fields
 from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
 from haltpoint.run.said import checked_name
 
@@ -47,8 +49,14 @@ class RequirementState:
         self.decided_by: str | None = None
         self._draft_by: str | None = None
         self.decided_at: datetime | None = None
+        # Where the code of the call's tool stood when the model asked for it.
+        self.tool_module: str | None = None
         # Fields that a person is asked to fill: once they all have values, the input counts as given.
         self._open_fields: list[str] = unfilled_fields(tool_execution)
+        # Fields that were answered with None, which an empty field does not show.
+        self._emptied: list[str] = []
+        # What was given last that was refused.
+        self._refused: dict[str, Any] | None = None
         # A draft of retry or skip, which leave no trace in the tool call's own state.
         self._recovery: Decision | None = None
         # What a drafted confirmation says beyond yes, such as changed arguments.
@@ -65,6 +73,11 @@ class RequirementState:
     @user_input_schema.setter
     def user_input_schema(self, schema: list[dict[str, Any]] | None) -> None:
         self.tool_execution.user_input_schema = schema
+
+    @property
+    def open_fields(self) -> tuple[str, ...]:
+        """The names of the fields that had no value when the person was asked."""
+        return tuple(self._open_fields)
 
     @property
     def is_external_tool_execution(self) -> bool:
@@ -139,6 +152,18 @@ class RequirementState:
         return self.expired_at is not None
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the values of the fields were refused and nobody has changed them since."""
+        return self._refused is not None and self._refused == self._given_values()
+
+    def mark_refused(self) -> None:
+        """Note that the values of the fields do not fit, so that the question stands until somebody changes them."""
+        self._refused = deepcopy(self._given_values())
+
+    def _given_values(self) -> dict[str, Any]:
+        return given_values(self.tool_execution, self._open_fields, self._emptied)
+
+    @property
     def is_resolved(self) -> bool:
         """Whether nothing is waited for: there is a decision, committed or drafted, or it is too late for one."""
         if self.decision is not None or self.is_expired:
@@ -146,8 +171,7 @@ class RequirementState:
         if self.kind == "confirmation":
             return self.confirmation is not None
         if self.kind == "user_input":
-            all_filled = bool(self._open_fields) and not unfilled_fields(self.tool_execution)
-            return bool(self.tool_execution.answered) or all_filled
+            return is_answered(self.tool_execution, self._open_fields) and not self.is_refused
         return self.has_result or self._recovery is not None
 
 

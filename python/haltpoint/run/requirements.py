@@ -7,8 +7,9 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.exceptions import HaltpointError, InvalidResolutionError
 from haltpoint.forking import no_fork
+from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import changed_arguments
 from haltpoint.run.decisions import (
     Decision,
@@ -17,14 +18,20 @@ from haltpoint.run.decisions import (
     confirm_decision,
     confirmation_decision,
     contradicts,
-    input_decision,
+    is_answered,
     is_undecided,
     result_decision,
     same_decision,
 )
 from haltpoint.run.remembering import RememberScope, memory_of
 from haltpoint.run.requirement_data import merged_execution
-from haltpoint.run.requirement_errors import conflict_error, expired_error, no_field_error, wrong_kind_error
+from haltpoint.run.requirement_errors import (
+    checked_mapping,
+    conflict_error,
+    expired_error,
+    no_field_error,
+    wrong_kind_error,
+)
 from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
@@ -34,8 +41,6 @@ from haltpoint.run.tools.tools import text_of
 __all__ = ["RunRequirement", "Waiter"]
 
 Waiter: TypeAlias = "Callable[[RunRequirement], Awaitable[RunRequirement]]"
-
-_DYNAMIC_INPUT_TOOL = "get_user_input"
 
 
 class RunRequirement(RequirementState):
@@ -119,13 +124,18 @@ class RunRequirement(RequirementState):
     def answer(self, values: Mapping[str, Any], *, by: str | None = None) -> None:
         """Fill in fields and say that the input is given.
 
+        The values are checked at once: by the tool, where this process has its code, else by the JSON schemas of the
+        fields. Values that are refused leave the requirement as it was.
+
         Args:
-            values: the values by the fields' names; fields that are not named stay as they are.
+            values: the values by the fields' names. Fields that are not named stay as they are; one that is empty takes
+                its default. None is a value where the field takes it.
             by: who decides.
 
         Raises:
             ValueError: this requirement asks for no input.
-            InvalidResolutionError: there is no such field.
+            InvalidResolutionError: there is no such field, a value is missing, or one does not fit; `field_name` is the
+                path of the first problem, such as "address.code".
             RequirementConflictError: it was answered otherwise.
         """
         self._check_kind("user_input", "answer()")
@@ -133,15 +143,29 @@ class RunRequirement(RequirementState):
             raise expired_error(self)
         by = checked_name(self, by)
         fields = {field["name"]: field for field in self.user_input_schema or ()}
-        for name in values:
+        for name in checked_mapping(self, values):
             if name not in fields:
                 raise no_field_error(self, name, fields)
+        before = {name: field.get("value") for name, field in fields.items()}
+        emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
+        try:
+            self._fill_in(fields, values)
+            # Held against a committed decision at once, as the other kinds are.
+            self.draft_decision()
+        except HaltpointError:
+            self._emptied, self._refused, self.tool_execution.answered = emptied, refused, answered
+            for name, field in fields.items():
+                field["value"] = before[name]
+            raise
+        self.draft_by = by
+
+    def _fill_in(self, fields: Mapping[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             fields[name]["value"] = value
+        self._emptied = [
+            name for name in fields if (name in values or name in self._emptied) and values.get(name) is None
+        ]
         self.tool_execution.answered = True
-        self.draft_by = by
-        # Held against a committed decision at once, as the other kinds are.
-        self.draft_decision()
 
     def set_external_execution_result(self, result: Any, *, by: str | None = None) -> None:
         """Set what the call returned: a str as it is, any other value (None, too) as JSON.
@@ -197,7 +221,7 @@ class RunRequirement(RequirementState):
         """
         if self.decision is None:
             return None if self.is_expired else self._drafted()
-        if contradicts(self.tool_execution, self.decision, self._committed_result):
+        if contradicts(self.tool_execution, self.decision, self._committed_result, self._checked_in_part):
             raise conflict_error(self, self.decision)
         return deepcopy(self.decision)
 
@@ -237,6 +261,13 @@ class RunRequirement(RequirementState):
             )
         return self._waiter(self).__await__()
 
+    def take_form(self, form: Iterable[Mapping[str, Any]]) -> None:
+        """Take over what a form says of its fields, all but their values."""
+        known = {field["name"]: field for field in form}
+        for field in self.user_input_schema or ():
+            said = known.get(field["name"], {})
+            field.update({key: value for key, value in said.items() if key != "value"})
+
     def take_terms(self, data: Mapping[str, Any]) -> None:
         """Take over what the engine tells beside the decision: how long it waits, who has confirmed, and so on."""
         restore_terms(self, data)
@@ -249,7 +280,7 @@ class RunRequirement(RequirementState):
         execution.confirmed = execution.confirmation_note = execution.answered = None
         if self.kind in ("external_tool", "recovery"):
             execution.result = None
-        self._recovery, self._confirmation, self.draft_by = None, {}, None
+        self._recovery, self._confirmation, self._emptied, self.draft_by = None, {}, [], None
 
     # Data
 
@@ -274,7 +305,9 @@ class RunRequirement(RequirementState):
             "decision": deepcopy(self.decision),
             "details": deepcopy(self.details),
             **terms_data(self),
+            "tool_module": self.tool_module,
             "open_fields": list(self._open_fields),
+            "emptied_fields": list(self._emptied),
             "recovery_draft": deepcopy(self._recovery),
             "confirmation_draft": deepcopy(self._confirmation),
             "draft_by": self.draft_by,
@@ -335,12 +368,15 @@ class RunRequirement(RequirementState):
         self.decided_at = at
         self._recovery = None
         self._confirmation = {}
+        self._emptied = []
         self._committed_result = self.tool_execution.result
 
     def _restore(self, data: Mapping[str, Any]) -> None:
         open_fields: Iterable[str] | None = data.get("open_fields")
         if open_fields is not None:
             self._open_fields = list(open_fields)
+        self._emptied = list(data.get("emptied_fields") or ())
+        self.tool_module = data.get("tool_module")
         self._recovery = data.get("recovery_draft")
         self._confirmation = dict(data.get("confirmation_draft") or {})
         self.draft_by = data.get("draft_by")
@@ -371,16 +407,16 @@ class RunRequirement(RequirementState):
         return decision
 
     def _drafted_input(self) -> Decision | None:
+        if not is_answered(self.tool_execution, self._open_fields):
+            return None
         try:
-            return input_decision(
-                self.tool_execution,
-                self._open_fields,
-                may_stay_empty=self.tool_execution.tool_name == _DYNAMIC_INPUT_TOOL,
-            )
-        except InvalidResolutionError as error:
-            error.run_id = self.run_id
-            error.requirement_id = self.id
+            return {"type": "input", "values": checked_values(self, self._given_values())}
+        except InvalidResolutionError:
+            self.mark_refused()
             raise
+
+    def _checked_in_part(self, values: dict[str, Any]) -> dict[str, Any]:
+        return checked_values(self, values, in_part=True)
 
     def _decide(self, decision: Decision, by: str | None) -> None:
         by = checked_name(self, by)

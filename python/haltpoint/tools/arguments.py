@@ -37,9 +37,18 @@ def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
         else:
             problems.append(problem)
     _raise_problems(definition, problems)
+    if definition.user_input_fields:
+        _take_out_guesses(definition, given)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
     return CheckedArguments(given, text if len(given) == count else dump_json(given))
+
+
+def _take_out_guesses(definition: ToolDefinition, given: dict[str, Any]) -> None:
+    """Where a person leaves a field empty, the function's own default applies, and no guess of the model's."""
+    for parameter in definition.inputs:
+        if parameter.name in definition.user_input_fields and not parameter.required:
+            given.pop(parameter.name, None)
 
 
 def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:

@@ -134,13 +134,15 @@ class ToolDefinition:
         return bind_arguments(self, arguments)
 
     def user_input_schema(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the form that a person fills in: name, field_type, description and value of each parameter.
+        """Return the form that a person fills in: one dict for each parameter.
 
-        The value is the model's, else the default; for the fields that the person gives it is None, also when the
-        model made a guess. Other parameters without a value are left out.
+        It has the keys name, field_type, description, json_schema (which stands by itself), required, value, and
+        default where there is one that has a JSON form. The value is the model's, else the default; for the fields
+        that the person gives it is None, also when the model made a guess. Other parameters without a value are left
+        out.
         """
         with no_fork:
-            from .user_values import user_input_schema
+            from .input_form import user_input_schema
         return user_input_schema(self, arguments)
 
     def check_user_input(self, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +151,8 @@ class ToolDefinition:
         Args:
             arguments: what `parse_arguments` returned.
             values: the value of each field of the form by the field's name. Text is converted: "5" for an int, JSON
-                text for a list.
+                text for a list. None is a value where the parameter takes it; else it leaves the field empty, as a
+                field does that is not named: then its default applies.
 
         Raises:
             InvalidResolutionError: a value is missing or does not fit, or the tool has no such field.

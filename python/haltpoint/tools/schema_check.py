@@ -1,18 +1,32 @@
-"""Checking arguments against a JSON schema, where the tool's code is not at hand."""
+"""Checking values against a JSON schema, where the tool's code is not at hand."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.forking import no_fork
+from haltpoint.run.field_words import choice_words, expected_words
+
+from .field_schema import schema_at
+from .formats import FORMATS
+from .value_problems import (
+    Path,
+    ValueProblem,
+    best_branch,
+    constraint_words,
+    missing_words,
+    named_problem,
+    unknown_words,
+)
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["BrokenSchemaError", "schema_problems"]
+__all__ = ["BrokenSchemaError", "schema_problems", "value_problems"]
 
 _MOST_PROBLEMS = 10
 
@@ -27,30 +41,159 @@ def schema_problems(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
+    return [_of_argument(problem) for problem in value_problems(schema, arguments)]
+
+
+def _of_argument(problem: ValueProblem) -> tuple[str | None, str]:
+    name, *rest = problem.path or ("arguments",)
+    _, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=False)
+    return (str(name) if problem.path else None), text
+
+
+def value_problems(schema: Mapping[str, Any], value: object) -> list[ValueProblem]:
+    """Return what is wrong with a value, at most ten things.
+
+    Raises:
+        BrokenSchemaError: nothing can be checked with the schema.
+    """
     # Loading it takes longer than all of haltpoint, and most decisions change nothing.
     with no_fork:
-        from jsonschema import Draft202012Validator
         from jsonschema.exceptions import SchemaError
-        from referencing import Registry
         from referencing.exceptions import Unresolvable
-    # An empty registry: what a schema in a database refers to is never fetched from elsewhere.
-    registry: Registry[Any] = Registry()
     try:
-        Draft202012Validator.check_schema(schema)
-        validator: Any = Draft202012Validator(schema, registry=registry)
-        errors: Iterator[ValidationError] = validator.iter_errors(arguments)
-        return [_problem(error, schema, arguments) for error in islice(errors, _MOST_PROBLEMS)]
+        return list(islice(_problems(_validator(schema).iter_errors(value)), _MOST_PROBLEMS))
     except SchemaError as error:
-        raise BrokenSchemaError(f"it is no JSON schema: {error.message}") from error
+        raise BrokenSchemaError(f"it is not a JSON schema: {error.message}") from error
     except (Unresolvable, re.error, RecursionError) as error:
         raise BrokenSchemaError(f"it can't be followed: {error}") from error
 
 
-def _problem(error: ValidationError, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[str | None, str]:
-    if error.absolute_path:
-        place = ".".join(map(str, error.absolute_path))
-        return str(error.absolute_path[0]), f"{place}: {error.message}"
-    if error.validator == "required":
-        return next((name for name in schema.get("required", ()) if name not in arguments), None), error.message
-    known = schema.get("properties", {})
-    return next((name for name in arguments if name not in known), None), error.message
+def _validator(schema: Mapping[str, Any]) -> Any:
+    from referencing import Registry
+
+    kind, formats = _validator_class()
+    kind.check_schema(schema)
+    # An empty registry: what a schema in a database refers to is never fetched from elsewhere.
+    registry: Registry[Any] = Registry()
+    return kind(schema, registry=registry, format_checker=formats)
+
+
+@cache
+def _validator_class() -> tuple[Any, Any]:
+    from jsonschema import Draft202012Validator, FormatChecker, validators
+
+    formats = FormatChecker(formats=())
+    for name, fits in FORMATS.items():
+        formats.checks(name)(_of_text(fits))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extend: Any = cast("Any", validators).extend
+    return extend(Draft202012Validator, {"uniqueItems": _never_fails}, type_checker=types), formats
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    """To JSON Schema 5.0 is an integer, and to Python it is none."""
+    return type(value) is int
+
+
+def _never_fails(*_: object) -> tuple[()]:
+    """A set takes an item twice, as its type does."""
+    return ()
+
+
+def _of_text(fits: Callable[[str], bool]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or fits(value)
+
+
+def _problems(errors: Iterator[ValidationError]) -> Iterator[ValueProblem]:
+    """Say each thing once: of a property that is missing, jsonschema tells as often as properties are."""
+    seen: set[tuple[Any, ...]] = set()
+    for error in errors:
+        for problem in _problems_of(error):
+            if (problem.path, problem.keyword) not in seen:
+                seen.add((problem.path, problem.keyword))
+                yield problem
+
+
+class _Found(NamedTuple):
+    """What jsonschema found: which keyword of which schema is not met, by what."""
+
+    path: Path
+    keyword: str
+    wanted: Any
+    given: Any
+    schema: Mapping[str, Any]
+    branches: list[list[ValueProblem]]
+
+
+def _problems_of(error: ValidationError) -> list[ValueProblem]:
+    found = _Found(
+        tuple(error.absolute_path),
+        str(error.validator),
+        error.validator_value,
+        error.instance,
+        error.schema if isinstance(error.schema, Mapping) else {},
+        _branches(error),
+    )
+    special = _SPECIAL.get(found.keyword)
+    if special is not None:
+        return special(found)
+    return [ValueProblem(found.path, found.keyword, constraint_words(found.keyword, found.wanted), found.given)]
+
+
+def _branches(error: ValidationError) -> list[list[ValueProblem]]:
+    branches: dict[Any, list[ValueProblem]] = {}
+    for inner in error.context or ():
+        branches.setdefault(inner.schema_path[0], []).extend(_problems(iter([inner])))
+    return list(branches.values())
+
+
+def _missing(found: _Found) -> list[ValueProblem]:
+    missing = [name for name in found.wanted if name not in found.given]
+    words = {name: missing_words(schema_at(found.schema, [name])) for name in missing}
+    return [ValueProblem((*found.path, name), found.keyword, words[name]) for name in missing]
+
+
+def _unknown(found: _Found) -> list[ValueProblem]:
+    known = found.schema.get("properties", {})
+    words = unknown_words(found.schema)
+    return [ValueProblem((*found.path, name), found.keyword, words) for name in found.given if name not in known]
+
+
+def _no_branch(found: _Found) -> list[ValueProblem]:
+    tag = found.schema.get("discriminator", {}).get("propertyName")
+    if tag is not None and _lacks(found.given, tag):
+        return [ValueProblem((*found.path, tag), "required", missing_words({}))]
+    if not found.branches:
+        words = "must fit one of several schemas, and fits more than one"
+        return [ValueProblem(found.path, found.keyword, words, found.given)]
+    return best_branch(found.branches, found.path, found.given)
+
+
+def _lacks(value: object, name: str) -> bool:
+    return isinstance(value, dict) and name not in value
+
+
+def _other_type(found: _Found) -> list[ValueProblem]:
+    return [ValueProblem(found.path, "type", expected_words(found.schema), found.given)]
+
+
+def _other_format(found: _Found) -> list[ValueProblem]:
+    words = expected_words({"type": "string", "format": found.wanted})
+    return [ValueProblem(found.path, "format", words, found.given)]
+
+
+def _no_choice(found: _Found) -> list[ValueProblem]:
+    choices = found.wanted if found.keyword == "enum" else [found.wanted]
+    return [ValueProblem(found.path, "enum", choice_words(choices), found.given)]
+
+
+_SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
+    "required": _missing,
+    "additionalProperties": _unknown,
+    "anyOf": _no_branch,
+    "oneOf": _no_branch,
+    "type": _other_type,
+    "format": _other_format,
+    "enum": _no_choice,
+    "const": _no_choice,
+}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from haltpoint.run.field_words import schema_of
+
 from .callables import AnyFunction
 from .decorator import mark_tool
 from .options import ToolOptions
@@ -113,10 +115,13 @@ def requested_field_problems(arguments: Mapping[str, Any]) -> list[str]:
 def dynamic_user_input_schema(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the form that the arguments of a `get_user_input` call ask for, with no values yet.
 
+    Each field may stay empty: the model is told which ones did.
+
     Args:
         arguments: what `ToolDefinition.parse_arguments` returned for the call.
     """
-    return [_form_field(field).to_dict() for field in arguments["fields"]]
+    form = [_form_field(field).to_dict() for field in arguments["fields"]]
+    return [{**field, "json_schema": schema_of(field), "required": False} for field in form]
 
 
 def _form_field(field: Mapping[str, Any]) -> UserInputField:

@@ -1,127 +1,161 @@
-"""The values that a person gives for a tool call: the form to fill in, and what comes back."""
+"""The values that a person gives for a tool call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
-
-from pydantic_core import PydanticSerializationError, ValidationError
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.forking import no_fork
+from haltpoint.run.field_words import is_required, schema_of, takes_null
 
-from .defaults import NO_DEFAULT
-from .json_form import NotJsonError, dump_json, json_text, parse_json, shown
-from .validation import InvalidValueError, validated, validated_parameter
+from .input_form import input_field
+from .json_form import dump_json
+from .value_problems import ValueProblem, missing_words, named_problem
+from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
-    from .plain_types import Adapter
-    from .schema import ToolParameter
 
-__all__ = ["check_user_input", "convert_field_value", "user_input_schema"]
+__all__ = ["check_form_values", "check_user_input", "convert_field_value"]
 
-# How models and people name the types of a form's fields.
-_BASIC_TYPES: dict[str, Any] = {
-    "str": str,
-    "string": str,
-    "text": str,
-    "int": int,
-    "integer": int,
-    "float": float,
-    "number": int | float,
-    "bool": bool,
-    "boolean": bool,
-    "list": list[Any],
-    "array": list[Any],
-    "dict": dict[str, Any],
-    "object": dict[str, Any],
-}
+_Field: TypeAlias = Mapping[str, Any]
 
-
-# All the ways in which a value can fail to become one of the declared type.
-_REFUSALS = (InvalidValueError, NotJsonError, PydanticSerializationError, ValidationError)
-
-
-def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Do what `ToolDefinition.user_input_schema` says."""
-    form: list[dict[str, Any]] = []
-    for parameter in definition.inputs:
-        value = _presented_value(definition, parameter, arguments)
-        # An optional parameter that the model left out is nobody's to fill: shown empty, it would look like a question.
-        if value is not None or parameter.name in definition.user_input_fields:
-            form.append(_form_field(parameter, value))
-    return form
-
-
-def _form_field(parameter: ToolParameter, value: Any) -> dict[str, Any]:
-    return {
-        "name": parameter.name,
-        "field_type": parameter.type_name,
-        "description": parameter.description,
-        "value": value,
-    }
-
-
-def _presented_value(definition: ToolDefinition, parameter: ToolParameter, arguments: Mapping[str, Any]) -> Any:
-    if parameter.name in definition.user_input_fields:
-        return None
-    if parameter.name in arguments:
-        return arguments[parameter.name]
-    return None if parameter.default is NO_DEFAULT else parameter.default
+_MOST_PROBLEMS = 10
 
 
 def check_user_input(
-    definition: ToolDefinition, arguments: Mapping[str, Any], values: Mapping[str, Any]
+    definition: ToolDefinition, arguments: Mapping[str, Any], values: Mapping[str, Any], *, in_part: bool = False
 ) -> dict[str, Any]:
-    """Do what `ToolDefinition.check_user_input` says."""
+    """Do what `ToolDefinition.check_user_input` says; with `in_part` of the fields that have values only."""
     parameters = {parameter.name: parameter for parameter in definition.inputs}
-    for name in values:
-        if name not in parameters:
-            raise InvalidResolutionError(
-                f"{definition.name} has no field {name!r}; its fields are: {', '.join(parameters)}",
-                field_name=name,
+    fields = [input_field(definition, parameter) for parameter in definition.inputs]
+
+    def is_open(name: str) -> bool:
+        return name in definition.user_input_fields
+
+    def is_asked(field: _Field) -> bool:
+        name = field["name"]
+        is_needed = is_open(name) or (field["required"] and name not in arguments)
+        return name in values or (is_needed and not in_part)
+
+    checking = _Checking(
+        definition.name,
+        fields,
+        lambda field: tool_reader(definition, parameters[field["name"]], field["json_schema"]),
+        may_leave_out=lambda field: is_open(field["name"]) or arguments.get(field["name"]) is None,
+    )
+    return checking.checked(values, [field for field in fields if is_asked(field)])
+
+
+def check_form_values(
+    tool_name: str, form: Sequence[_Field], values: Mapping[str, Any], open_fields: Sequence[str], *, is_dynamic: bool
+) -> dict[str, Any]:
+    """Return a person's values converted to what the form asks for, by the JSON schemas of its fields.
+
+    Args:
+        tool_name: for the error.
+        form: the fields.
+        values: the value of each field, by its name. A field that takes null may be given None.
+        open_fields: the names of the fields that had no value when the person was asked.
+        is_dynamic: whether a model asked for the fields.
+
+    Raises:
+        InvalidResolutionError: a value is missing or does not fit, or the form has no such field.
+    """
+    fields = [{**field, "required": is_required(field, is_dynamic=is_dynamic)} for field in form]
+    checking = _Checking(
+        tool_name,
+        fields,
+        lambda field: schema_reader(schema_of(field)),
+        may_leave_out=lambda field: field["name"] in open_fields,
+    )
+    checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
+    # A model that asked is told which fields stayed empty.
+    return {**dict.fromkeys(open_fields), **checked} if is_dynamic else checked
+
+
+class _Checking:
+    """Checks the values of a form, all of them before it refuses any."""
+
+    def __init__(
+        self,
+        tool_name: str,
+        fields: Sequence[_Field],
+        reader: Callable[[_Field], ValueReader],
+        *,
+        may_leave_out: Callable[[_Field], bool],
+    ) -> None:
+        self._tool_name = tool_name
+        self._fields = fields
+        self._reader = reader
+        self._may_leave_out = may_leave_out
+        self._problems: list[tuple[str, str]] = []
+
+    def checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
+        self._check_names(values)
+        checked: dict[str, Any] = {}
+        for field in asked:
+            name = field["name"]
+            if values.get(name) is not None:
+                self._take(checked, field, values[name])
+            elif name in values and takes_null(schema_of(field)):
+                checked[name] = None
+            else:
+                self._leave_empty(checked, field)
+        if self._problems:
+            raise self._refusal()
+        return checked
+
+    def _check_names(self, values: Mapping[str, Any]) -> None:
+        names = [field["name"] for field in self._fields]
+        for name in values:
+            if name not in names:
+                raise InvalidResolutionError(
+                    f"{self._tool_name} has no field {name!r}; its fields are: {', '.join(names)}", field_name=name
+                )
+
+    def _take(self, checked: dict[str, Any], field: _Field, value: object) -> None:
+        try:
+            checked[field["name"]] = self._reader(field)(value)
+        except RefusedValueError as error:
+            is_secret = _is_secret(schema_of(field))
+            self._problems.extend(
+                named_problem(problem, field["name"], is_secret=is_secret) for problem in error.problems
             )
-    checked: dict[str, Any] = {}
-    for name, parameter in parameters.items():
-        value = values.get(name)
-        if value is not None:
-            checked[name] = _checked_value(definition, parameter, value)
-        elif _must_be_given(definition, parameter, arguments, values):
-            raise InvalidResolutionError(
-                f"{definition.name} needs a value for {name!r} ({parameter.type_name})",
-                field_name=name,
-            )
-    return checked
+
+    def _leave_empty(self, checked: dict[str, Any], field: _Field) -> None:
+        """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
+        name, schema = field["name"], schema_of(field)
+        if "default" in field and self._is_valid(field, field["default"]):
+            checked[name] = field["default"]
+        elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
+            problem = ValueProblem((), "required", missing_words(schema))
+            self._problems.append(named_problem(problem, name, is_secret=False))
+        elif takes_null(schema) and "default" not in field:
+            checked[name] = None
+
+    def _is_valid(self, field: _Field, default: object) -> bool:
+        if default is None:
+            return True
+        try:
+            return bool(self._reader(field)(default) == default)
+        except RefusedValueError:
+            return False
+
+    def _refusal(self) -> InvalidResolutionError:
+        lines = "; ".join(text for _, text in self._problems[:_MOST_PROBLEMS])
+        return InvalidResolutionError(
+            f"{self._tool_name} can't take this answer: {lines}. Correct it and answer again",
+            field_name=self._problems[0][0],
+        )
 
 
-def _must_be_given(
-    definition: ToolDefinition,
-    parameter: ToolParameter,
-    arguments: Mapping[str, Any],
-    values: Mapping[str, Any],
-) -> bool:
-    """Whether a field that has no value, or None for one, must have another."""
-    if parameter.name in definition.user_input_fields:
-        return True
-    if parameter.name in arguments:
-        # An emptied field does not fall back to what the model said, which the person just took out.
-        return parameter.name in values and arguments[parameter.name] is not None
-    return parameter.required
-
-
-def _checked_value(definition: ToolDefinition, parameter: ToolParameter, value: object) -> Any:
-    try:
-        converted = _converted(parameter.adapter, value, strict=definition.strict)
-        validated_parameter(parameter, converted, strict=definition.strict)
-    except _REFUSALS as error:
-        raise _invalid(parameter.name, parameter.type_name, value, error) from error
-    return converted
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    return '"writeOnly":true' in dump_json(schema)
 
 
 def convert_field_value(value: object, field_type: str, *, field_name: str) -> Any:
-    """Return a person's value for a form's field, converted to the type that the form names.
+    """Return a person's value for a field that a model asked for, converted to the type that the model named.
 
     Args:
         value: what was given. None, for a field that was left empty, stays None.
@@ -132,93 +166,6 @@ def convert_field_value(value: object, field_type: str, *, field_name: str) -> A
     Raises:
         InvalidResolutionError: the value does not fit the type, or has no JSON form.
     """
-    if value is None:
-        return None
-    try:
-        json_text(value)
-        adapter = _basic_adapter(_basic_name(field_type))
-        return value if adapter is None else _converted(adapter, value)
-    except _REFUSALS as error:
-        raise _invalid(field_name, field_type, value, error) from error
-
-
-def _basic_name(field_type: str) -> str:
-    name = field_type.strip().lower().removesuffix("| none")
-    return name.partition("[")[0].strip()
-
-
-@cache
-def _adapter(name: str) -> Adapter:
-    with no_fork:
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(_BASIC_TYPES[name])
-
-
-def _basic_adapter(name: str) -> Adapter | None:
-    return _adapter(name) if name in _BASIC_TYPES else None
-
-
-def _invalid(field_name: str, type_name: str, value: object, error: Exception) -> InvalidResolutionError:
-    problem = f"it {error}" if isinstance(error, NotJsonError) else f"got {shown(value)}"
-    advice = ""
-    if isinstance(value, str) and type_name.lower().startswith(("list", "dict", "array", "object")):
-        advice = '; as text it has to be JSON, such as ["a", "b"] or {"key": "value"}'
-    return InvalidResolutionError(
-        f"the field {field_name!r} expects {type_name}, {problem}{advice}", field_name=field_name
-    )
-
-
-def _converted(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
-    """Return the JSON data closest to `value` that the type takes.
-
-    Raises:
-        NotJsonError: the value, or what it converts to, has no JSON form.
-        PydanticSerializationError: what it converts to can't be written out.
-        ValidationError: the type takes it in no form.
-        InvalidValueError: likewise, and a validator of the type failed in a way of its own.
-    """
-    json_text(value)
-    candidates = list(_candidates(value))
-    for candidate in candidates:
-        if _fits(adapter, candidate, strict=True):
-            return candidate
-    for candidate in candidates:
-        if _fits(adapter, candidate, strict=strict):
-            return _normalised(adapter, candidate)
-    return validated(adapter, value, strict=strict)
-
-
-def _candidates(value: object) -> Iterator[object]:
-    """Yield the readings of `value`, the most literal one first."""
-    yield value
-    if isinstance(value, str):
-        try:
-            parsed = parse_json(value)
-            json_text(parsed)
-        except NotJsonError:
-            return
-        yield parsed
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield dump_json(value)
-
-
-def _fits(adapter: Adapter, value: object, *, strict: bool) -> bool:
-    try:
-        validated(adapter, value, strict=strict)
-    except (ValidationError, InvalidValueError):
-        return False
-    return True
-
-
-def _normalised(adapter: Adapter, value: object) -> Any:
-    """Return the JSON form of what a scalar was converted to: True for "yes".
-
-    Containers stay as they are and are converted when the tool is called: their types may hide values, such as a
-    password, when they are written out.
-    """
-    if isinstance(value, (dict, list)):
-        return cast("Any", value)
-    plain = adapter.dump_python(validated(adapter, value), mode="json")
-    json_text(plain)
-    return plain
+    field = {"name": field_name, "field_type": field_type}
+    given = {} if value is None else {field_name: value}
+    return check_form_values("get_user_input", [field], given, [field_name], is_dynamic=True).get(field_name)

@@ -84,6 +84,17 @@ pub(crate) fn asks_user(name: &str) -> PlannedCall {
     }
 }
 
+/// A call that asks the user for a field that may stay empty.
+pub(crate) fn asks_user_for_more(name: &str) -> PlannedCall {
+    PlannedCall {
+        fields: Some(as_json(&json!([
+            {"name": "to", "field_type": "str", "description": "Whom to pay", "value": null, "required": true},
+            {"name": "cc", "field_type": "str | None", "description": null, "value": null, "required": false},
+        ]))),
+        ..asking(name, RequirementKind::UserInput)
+    }
+}
+
 /// A call with which the model itself asks the person: the answers are its result.
 pub(crate) fn asks_for_answers(name: &str) -> PlannedCall {
     PlannedCall {

@@ -92,7 +92,7 @@ def test_one_kind_after_the_other_is_asked_for_in_its_own_way(cli: CommandLine, 
     _answer(terminal, r"name \(str\)\s+> ", "")
     _answer(terminal, r"a value is needed.*name \(str\)\s+> ", "Ann")
     _answer(terminal, r"copies \(int\)\s+> ", "two")
-    _answer(terminal, r"expects int.*copies \(int\)\s+> ", "2")
+    _answer(terminal, r"must be a whole number.*copies \(int\)\s+> ", "2")
     _answer(terminal, r"\[g\]ive the result.*uit\s+> ", "g")
     _answer(terminal, r"as the model gets it\s+> ", "left at the door")
     _answer(terminal, r"\[f\]ill in.*uit\s+> ", "f")

@@ -288,7 +288,7 @@ def test_answered_without_a_value_is_an_error_and_never_the_guess_of_the_model()
     fill(requirement, copies=1)
     requirement.tool_execution.answered = True
     assert requirement.is_resolved
-    with pytest.raises(InvalidResolutionError, match=r"'to' is missing \(text\): 'send_email'") as caught:
+    with pytest.raises(InvalidResolutionError, match=r"to: Field required \(text\)") as caught:
         requirement.draft_decision()
     assert caught.value.field_name == "to"
     assert caught.value.requirement_id == requirement.id

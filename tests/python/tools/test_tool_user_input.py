@@ -37,8 +37,22 @@ def test_requested_fields_become_an_empty_form() -> None:
         ' {"field_name": "when"}]}'
     )
     assert dynamic_user_input_schema(arguments) == [
-        {"name": "to", "field_type": "list[str]", "description": "Who?", "value": None},
-        {"name": "when", "field_type": "str", "description": None, "value": None},
+        {
+            "name": "to",
+            "field_type": "list[str]",
+            "description": "Who?",
+            "value": None,
+            "json_schema": {"type": "array", "items": {"type": "string"}},
+            "required": False,
+        },
+        {
+            "name": "when",
+            "field_type": "str",
+            "description": None,
+            "value": None,
+            "json_schema": {"type": "string"},
+            "required": False,
+        },
     ]
 
 

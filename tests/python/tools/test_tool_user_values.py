@@ -67,13 +67,24 @@ def test_the_form_has_one_field_per_parameter_and_hides_the_models_guess() -> No
             "name": "title",
             "field_type": "str",
             "description": "What it is about.",
+            "json_schema": {"type": "string"},
+            "required": True,
             "value": "Crash",
         },
-        {"name": "priority", "field_type": "int", "description": None, "value": None},
+        {
+            "name": "priority",
+            "field_type": "int",
+            "description": None,
+            "json_schema": {"type": "integer"},
+            "required": True,
+            "value": None,
+        },
         {
             "name": "assignee",
             "field_type": "str",
             "description": "Who works on it.",
+            "json_schema": {"type": "string"},
+            "required": True,
             "value": None,
         },
     ]
@@ -166,13 +177,13 @@ def test_a_secret_inside_of_a_model_is_not_masked() -> None:
     ],
 )
 def test_values_that_do_not_fit_are_refused_by_field(annotation: Any, value: Any) -> None:
-    with pytest.raises(InvalidResolutionError, match="'field'") as caught:
+    with pytest.raises(InvalidResolutionError, match="field") as caught:
         answer(annotation, value)
-    assert caught.value.field_name == "field"
+    assert (caught.value.field_name or "").split(".")[0] == "field"
 
 
 def test_a_refusal_names_the_type_and_the_value() -> None:
-    with pytest.raises(InvalidResolutionError, match=r"'field' expects int, got \"abc\""):
+    with pytest.raises(InvalidResolutionError, match=r'field: must be a whole number, got "abc"'):
         answer(int, "abc")
 
 
@@ -181,12 +192,12 @@ def fails(value: str) -> str:
 
 
 def test_a_validator_that_fails_refuses_the_value() -> None:
-    with pytest.raises(InvalidResolutionError, match="'field'"):
+    with pytest.raises(InvalidResolutionError, match=r"field: .*OSError: the validator's own trouble"):
         answer(Annotated[str, AfterValidator(fails)], "a")
 
 
 def test_a_refused_list_says_how_to_write_one() -> None:
-    with pytest.raises(InvalidResolutionError, match="as text it has to be JSON"):
+    with pytest.raises(InvalidResolutionError, match="must be a list of texts, as JSON text such as"):
         answer(list[str], "a, b")
 
 
@@ -269,7 +280,7 @@ def test_fields_of_a_form_are_converted_by_the_name_of_their_type(field_type: st
     ],
 )
 def test_fields_of_a_form_refuse_what_does_not_fit(field_type: str, value: Any) -> None:
-    with pytest.raises(InvalidResolutionError, match="'age'") as caught:
+    with pytest.raises(InvalidResolutionError, match="age: ") as caught:
         convert_field_value(value, field_type, field_name="age")
     assert caught.value.field_name == "age"
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
-from haltpoint.command_line.given import json_object
+from haltpoint.command_line.given import json_object, typed_values
 from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["command"]
 
@@ -29,17 +31,22 @@ def command(identifier: str, pairs: tuple[str, ...], values: str | None, by: str
     """Fill in the fields that a tool call asks a person for.
 
     Each value is converted to its field's type: `haltpoint answer 9572 city=Oslo breakfast=yes`. A field that is not
-    named keeps the value that it has. ID is the requirement's id or the beginning of it, or that of its run where only
-    one thing is open in the run.
+    named keeps the value that it has, or takes its default. `cc=` leaves a field empty that may stay empty. ID is the
+    requirement's id or the beginning of it, or that of its run where only one thing is open in the run.
     """
-    given = {**({} if values is None else json_object(values, "--values")), **_named(pairs)}
-    if not given:
+    if values is None and not pairs:
         raise click.UsageError("no values are given: name the fields, as in city=Oslo")
-    decide(db_file, identifier, "user_input", lambda requirement: requirement.answer(given, by=by), as_json=as_json)
+    given = {} if values is None else json_object(values, "--values")
+    typed = _named(pairs)
+
+    def answer(requirement: RunRequirement) -> None:
+        requirement.answer({**given, **typed_values(requirement, typed)}, by=by)
+
+    decide(db_file, identifier, "user_input", answer, as_json=as_json)
 
 
-def _named(pairs: Iterable[str]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
+def _named(pairs: Iterable[str]) -> dict[str, str]:
+    named: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:

@@ -27,7 +27,8 @@ class ToolExecution:
         confirmed: True or False once confirmed or rejected.
         confirmation_note: the reason given with a rejection.
         requires_user_input: whether a person must fill in fields before it runs.
-        user_input_schema: the fields, each a dict of `name`, `field_type`, `description` and `value`.
+        user_input_schema: the fields, each a dict of `name`, `field_type`, `description`, `json_schema`, `required`,
+            `value` and, where there is one, `default`.
         answered: True when the fields are filled in.
         external_execution_required: whether the call is run outside of haltpoint.
         created_at: when the model asked for the call, in seconds since the epoch.

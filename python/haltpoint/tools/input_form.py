@@ -1,0 +1,75 @@
+"""The form that a person fills in before a tool's call goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.run.field_words import takes_null
+
+from .callables import model_parameters
+from .defaults import NO_DEFAULT
+from .field_schema import field_schema
+from .json_form import json_text
+from .validation import InvalidValueError, validated
+
+if TYPE_CHECKING:
+    from .definition import ToolDefinition
+    from .schema import ToolParameter
+
+__all__ = ["fits_form", "input_field", "user_input_schema"]
+
+
+def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Do what `ToolDefinition.user_input_schema` says."""
+    form: list[dict[str, Any]] = []
+    for parameter in definition.inputs:
+        value = _presented_value(definition, parameter, arguments)
+        # An optional parameter that the model left out is nobody's to fill: shown empty, it would look like a question.
+        if value is not None or parameter.name in definition.user_input_fields:
+            form.append({**input_field(definition, parameter), "value": value})
+    return form
+
+
+def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
+    """Return what a form says of a parameter, all but its value."""
+    schema = field_schema(definition.parameters, parameter.name)
+    field = {
+        "name": parameter.name,
+        "field_type": parameter.type_name,
+        "description": parameter.description,
+        "json_schema": schema,
+        "required": parameter.required and not takes_null(schema),
+    }
+    default = _default(definition, parameter)
+    return field if default is NO_DEFAULT else {**field, "default": default}
+
+
+def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
+    """The default as JSON data that stands for no other value; NO_DEFAULT where there is none."""
+    if parameter.required or parameter.default is not NO_DEFAULT:
+        return parameter.default
+    default = next(item.default for item in model_parameters(definition.function) if item.name == parameter.name)
+    try:
+        data = parameter.adapter.dump_python(default, mode="json")
+        json_text(data)
+        return data if validated(parameter.adapter, data) == default else NO_DEFAULT
+    except (InvalidValueError, TypeError, ValueError):
+        return NO_DEFAULT
+
+
+def _presented_value(definition: ToolDefinition, parameter: ToolParameter, arguments: Mapping[str, Any]) -> Any:
+    if parameter.name in definition.user_input_fields:
+        return None
+    if parameter.name in arguments:
+        return arguments[parameter.name]
+    return None if parameter.default is NO_DEFAULT else parameter.default
+
+
+def fits_form(definition: ToolDefinition, form: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a form asks for the values that a tool takes, so that the tool can check them."""
+    known = {parameter.name for parameter in definition.inputs}
+    return all(
+        field["name"] in known and field.get("json_schema") == field_schema(definition.parameters, field["name"])
+        for field in form
+    )

@@ -1,0 +1,177 @@
+"""What pydantic says is wrong with a value, in words for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from haltpoint.run.field_words import base_schema, expected_words
+
+from .field_schema import schema_at
+from .value_problems import Path, ValueProblem, best_branch, constraint_words, missing_words, unknown_words
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails, ValidationError
+
+__all__ = ["problems_of"]
+
+# By the beginnings of their names: what the value would have to be, as a schema says it.
+_KINDS: dict[str, dict[str, Any]] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "finite_number": {"type": "number"},
+    "decimal": {"type": "number"},
+    "string": {"type": "string"},
+    "bool": {"type": "boolean"},
+    **{name: {"type": "array"} for name in ("list", "tuple", "set", "frozen_set", "iterable")},
+    **{name: {"type": "object"} for name in ("dict", "mapping", "model", "model_attributes", "dataclass")},
+    "date": {"type": "string", "format": "date"},
+    "date_from_datetime": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "datetime_from_date": {"type": "string", "format": "date-time"},
+    "time": {"type": "string", "format": "time"},
+    "time_delta": {"type": "string", "format": "duration"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "url": {"type": "string", "format": "uri"},
+    "none": {"type": "null"},
+}
+_ENDS = re.compile(r"_(type|sub_type|parsing|parsing_size|inexact|from_float|required)$")
+_BOUNDS = {
+    "greater_than_equal": ("minimum", "ge"),
+    "greater_than": ("exclusiveMinimum", "gt"),
+    "less_than_equal": ("maximum", "le"),
+    "less_than": ("exclusiveMaximum", "lt"),
+    "multiple_of": ("multipleOf", "multiple_of"),
+    "string_pattern_mismatch": ("pattern", "pattern"),
+    "string_too_short": ("minLength", "min_length"),
+    "string_too_long": ("maxLength", "max_length"),
+    "too_short": ("minItems", "min_length"),
+    "too_long": ("maxItems", "max_length"),
+}
+_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
+_SUBJECT = re.compile(r"^[A-Z]\w*(?: \w+)? should ")
+
+
+def problems_of(error: ValidationError, value: object, schema: Mapping[str, Any]) -> list[ValueProblem]:
+    """Return what pydantic found wrong with a value.
+
+    Args:
+        error: what it raised.
+        value: the value.
+        schema: the JSON schema of the type.
+    """
+    return _chosen([_located(detail, value, schema) for detail in error.errors(include_url=False)], value)
+
+
+class _Located(NamedTuple):
+    """A problem, and the union branch that it is about, if any: where the union stands, and which branch."""
+
+    problem: ValueProblem
+    union: Path | None
+    branch: str | int | None
+
+
+def _located(detail: ErrorDetails, value: object, schema: Mapping[str, Any]) -> _Located:
+    path, union, branch = _real_path(detail, value)
+    return _Located(_problem(detail, path, schema), union, branch)
+
+
+def _real_path(detail: ErrorDetails, value: object) -> tuple[Path, Path | None, str | int | None]:
+    """The way through the value: between its steps, pydantic names branches of unions and functions that are called."""
+    location = detail["loc"]
+    path: list[str | int] = []
+    union: Path | None = None
+    branch: str | int | None = None
+    here: Any = value
+    for place, step in enumerate(location):
+        is_last = place == len(location) - 1
+        if _holds(here, step) or (is_last and detail["type"] == "missing"):
+            path.append(step)
+            here = here[step] if _holds(here, step) else None
+        elif union is None:
+            union, branch = tuple(path), step
+    return tuple(path), union, branch
+
+
+def _holds(container: object, step: str | int) -> bool:
+    if isinstance(container, dict):
+        return step in container
+    return isinstance(container, list) and step in range(len(cast("list[object]", container)))
+
+
+def _problem(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    kind = detail["type"]
+    special = _SPECIAL.get(kind)
+    if special is not None:
+        return special(detail, path, schema)
+    if kind in _BOUNDS:
+        return _out_of_bounds(detail, path, schema)
+    wanted = _KINDS.get(_ENDS.sub("", kind)) if _ENDS.search(kind) else None
+    if wanted is None:
+        words = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
+        return ValueProblem(path, kind, words, detail["input"])
+    # A schema has more to say of the same type, such as what a list holds; that of a decimal allows any text.
+    more = {} if kind.startswith("decimal") else schema_at(schema, path)
+    return ValueProblem(path, "type", expected_words({**wanted, **more}), detail["input"])
+
+
+def _missing(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    return ValueProblem(path, "required", missing_words(schema_at(schema, path)))
+
+
+def _unknown(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    return ValueProblem(path, "additionalProperties", unknown_words(schema_at(schema, path[:-1])))
+
+
+def _no_choice(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    return ValueProblem(path, "enum", str(detail.get("ctx", {})["expected"]), detail["input"])
+
+
+def _no_tag(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    return ValueProblem((*path, _tag(detail)), "required", missing_words({}))
+
+
+def _other_tag(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    context = detail.get("ctx", {})
+    tags = " or ".join(str(context["expected_tags"]).rsplit(", ", 1))
+    return ValueProblem((*path, _tag(detail)), "enum", tags, context["tag"])
+
+
+def _tag(detail: ErrorDetails) -> str:
+    return str(detail.get("ctx", {})["discriminator"]).strip("'")
+
+
+def _out_of_bounds(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
+    keyword, name = _BOUNDS[detail["type"]]
+    if base_schema(schema_at(schema, path)).get("type") == "string":
+        # Of a secret text, pydantic counts the characters as items.
+        keyword = keyword.replace("Items", "Length")
+    return ValueProblem(path, keyword, constraint_words(keyword, detail.get("ctx", {})[name]), detail["input"])
+
+
+_SPECIAL: dict[str, Callable[[ErrorDetails, Path, Mapping[str, Any]], ValueProblem]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown,
+    "enum": _no_choice,
+    "literal_error": _no_choice,
+    "union_tag_not_found": _no_tag,
+    "union_tag_invalid": _other_tag,
+}
+
+
+def _chosen(found: Collection[_Located], value: object) -> list[ValueProblem]:
+    chosen = [item.problem for item in found if item.union is None]
+    for union in dict.fromkeys(item.union for item in found if item.union is not None):
+        branches: dict[str | int | None, list[ValueProblem]] = {}
+        for item in found:
+            if item.union == union:
+                branches.setdefault(item.branch, []).append(item.problem)
+        chosen.extend(best_branch(branches.values(), union, _at(value, union)))
+    return chosen
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value[step]
+    return value

@@ -1,0 +1,178 @@
+"""Reading what a person gave for one field: the value that is kept of it, or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from pydantic_core import PydanticSerializationError, ValidationError
+
+from haltpoint.forking import no_fork
+from haltpoint.run.field_words import base_schema, example_of, expected_words
+
+from .json_form import NotJsonError, dump_json, json_text, parse_json
+from .pydantic_problems import problems_of
+from .validation import InvalidValueError, validated
+from .value_problems import NOT_GIVEN, ValueProblem
+
+if TYPE_CHECKING:
+    from .definition import ToolDefinition
+    from .plain_types import Adapter
+    from .schema import ToolParameter
+
+__all__ = ["RefusedValueError", "ValueReader", "schema_reader", "tool_reader"]
+
+# Returns the value that is kept for what was given; raises RefusedValueError where there is none.
+ValueReader: TypeAlias = "Callable[[object], Any]"
+
+# How people say yes and no, besides true and false.
+_BOOLEANS: dict[Any, bool] = {
+    **dict.fromkeys(("true", "yes", "y", "on", "t", "1", 1), True),
+    **dict.fromkeys(("false", "no", "n", "off", "f", "0", 0), False),
+}
+
+
+class RefusedValueError(Exception):
+    """A value does not fit.
+
+    Attributes:
+        problems: what is wrong with it.
+    """
+
+    def __init__(self, problems: Sequence[ValueProblem]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
+    """Return what reads values where the tool's code is not at hand."""
+
+    def read(value: object) -> Any:
+        # Loads jsonschema, which takes its time, and a value of a field that takes all needs none of it.
+        with no_fork:
+            from .schema_check import BrokenSchemaError, value_problems
+        candidates = _readable(value)
+        refusals: list[list[ValueProblem]] = []
+        for candidate in candidates:
+            try:
+                problems = value_problems(schema, candidate)
+            except BrokenSchemaError:
+                # The tool itself checks the value where the call runs.
+                return value
+            if not problems:
+                return candidate
+            refusals.append(problems)
+        raise RefusedValueError(_told(_most_telling(refusals), value, schema))
+
+    return read
+
+
+def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Mapping[str, Any]) -> ValueReader:
+    """Return what reads values with the tool's own validation: the JSON data closest to the value that it takes."""
+
+    def problems_with(candidate: object, *, strict: bool) -> list[ValueProblem]:
+        try:
+            validated(parameter.adapter, candidate, strict=strict)
+        except ValidationError as error:
+            return problems_of(error, candidate, schema)
+        except InvalidValueError as error:
+            return [ValueProblem((), "validator", str(error))]
+        return []
+
+    def read(value: object) -> Any:
+        _check_date(value, schema)
+        candidates = _readable(value, with_words=not definition.strict)
+        refusals: list[list[ValueProblem]] = []
+        for candidate in candidates:
+            if not problems_with(candidate, strict=True):
+                return candidate
+        for candidate in candidates:
+            problems = problems_with(candidate, strict=definition.strict)
+            if not problems:
+                return _normalised(parameter.adapter, candidate)
+            refusals.append(problems)
+        raise RefusedValueError(_told(_most_telling(refusals), value, schema))
+
+    return read
+
+
+def _normalised(adapter: Adapter, value: object) -> Any:
+    """Return the JSON form of what a scalar was converted to, 1000 for "1_000", where it stands for the same.
+
+    Containers stay as they are and are converted when the tool is called: their types may hide values, such as a
+    password, when they are written out.
+    """
+    if isinstance(value, (dict, list)):
+        return cast("Any", value)
+    try:
+        plain = adapter.dump_python(validated(adapter, value), mode="json")
+        json_text(plain)
+    except (NotJsonError, PydanticSerializationError) as error:
+        raise RefusedValueError([ValueProblem((), "json", f"must have a JSON form: {error}", value)]) from error
+    # A validator may make another value of each that it is given: then the one that was given is kept.
+    return plain if _same(adapter, plain, value) else value
+
+
+def _same(adapter: Adapter, first: object, second: object) -> bool:
+    try:
+        return bool(validated(adapter, first) == validated(adapter, second))
+    except (InvalidValueError, ValidationError):
+        return False
+
+
+def _check_date(value: object, schema: Mapping[str, Any]) -> None:
+    """Refuse digits for a date: 20240229 is read as seconds since 1970, which no person means."""
+    wanted = base_schema(schema).get("format")
+    if isinstance(value, str) and wanted in ("date", "date-time") and value.strip().lstrip("+-").isdecimal():
+        words = expected_words({"type": "string", "format": wanted})
+        raise RefusedValueError([ValueProblem((), "format", words, value)])
+
+
+def _readable(value: object, *, with_words: bool = True) -> list[object]:
+    try:
+        json_text(value)
+    except NotJsonError as error:
+        raise RefusedValueError(
+            [ValueProblem((), "json", f"must be JSON data such as text, a number, a list or a dict; it {error}")]
+        ) from error
+    return list(_readings(value, with_words=with_words))
+
+
+def _readings(value: object, *, with_words: bool) -> Iterator[object]:
+    """Yield what a value may mean, the most literal meaning first."""
+    yield value
+    if isinstance(value, str):
+        try:
+            parsed = parse_json(value)
+            json_text(parsed)
+        except NotJsonError:
+            pass
+        else:
+            yield parsed
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield dump_json(value)
+        if isinstance(value, float) and value.is_integer():
+            yield int(value)
+    said = value.strip().lower() if isinstance(value, str) else value
+    if with_words and isinstance(said, (str, int)) and said in _BOOLEANS:
+        yield _BOOLEANS[said]
+
+
+def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:
+    """Of what is wrong with each reading, that with the one which is of the right kind, if any is."""
+    of_kind = (problems for problems in refusals if not all(item.is_kind and not item.path for item in problems))
+    return next(of_kind, refusals[0])
+
+
+def _told(problems: Sequence[ValueProblem], value: object, schema: Mapping[str, Any]) -> list[ValueProblem]:
+    """Say what was given as it was given, and how a list or an object is typed to whoever typed another text."""
+    advice = ""
+    wanted = base_schema(schema)
+    if isinstance(value, str) and wanted.get("type") in ("array", "object"):
+        advice = f", as JSON text such as {dump_json(example_of(wanted))}"
+    return [problem if problem.path else _told_of_all(problem, value, advice) for problem in problems]
+
+
+def _told_of_all(problem: ValueProblem, value: object, advice: str) -> ValueProblem:
+    words = f"{problem.words}{advice}" if problem.is_kind else problem.words
+    return problem._replace(words=words, given=problem.given if problem.given is NOT_GIVEN else value)
