@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from haltpoint._engine import Completions
+from haltpoint.event_loops import check_threads, running_loop, unwatchable_error
 from haltpoint.exceptions import ForkedProcessError
 
 __all__ = ["LoopBridge"]
@@ -36,21 +37,25 @@ class LoopBridge:
         self._receivers: dict[int, _Receiver] = {}
         self._listeners: dict[int, Callable[[Any], None]] = {}
         self._process = os.getpid()
-        loop.add_reader(self.completions.fileno(), self._drain)
+        try:
+            loop.add_reader(self.completions.fileno(), self._drain)
+        except NotImplementedError as error:
+            raise unwatchable_error(loop) from error
 
     @classmethod
     def current(cls) -> LoopBridge:
         """Return the bridge of the running event loop, made on first use.
 
         Raises:
-            RuntimeError: no event loop is running in this thread.
-            NotImplementedError: the loop can't watch file descriptors.
+            EventLoopError: no asyncio event loop runs in this thread, or it can't watch file descriptors, or gevent has
+                replaced threads.
             ForkedProcessError: the loop was used before a fork, in the parent.
         """
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         with _lock:
             bridge = _bridges.get(loop)
             if bridge is None:
+                check_threads()
                 _drop_closed_loops()
                 bridge = _bridges[loop] = cls(loop)
         bridge._check_process()

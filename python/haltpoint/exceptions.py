@@ -27,6 +27,7 @@ __all__ = [
     "AuditKeyError",
     "DamagedRunError",
     "DamagedRunWarning",
+    "EventLoopError",
     "ForkedProcessError",
     "HaltpointError",
     "InvalidOutputError",
@@ -204,6 +205,10 @@ class ForkedProcessError(HaltpointError, RuntimeError):
 
 class TooManyThreadsError(HaltpointError, RuntimeError):
     """The operating system gives this process no thread to call a plain function in; the function was not called."""
+
+
+class EventLoopError(HaltpointError, RuntimeError):
+    """haltpoint can't work with the program's event loop or threads; the message says what to do."""
 
 
 class StoreError(HaltpointError, RuntimeError):
@@ -388,6 +393,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     LeaseLostError,
     ForkedProcessError,
     TooManyThreadsError,
+    EventLoopError,
     StoreError,
     DamagedRunError,
     AuditKeyError,

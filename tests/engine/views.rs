@@ -62,6 +62,7 @@ fn a_view_has_every_field_that_users_are_told_of() {
             "id",
             "run_id",
             "kind",
+            "tool_module",
             "created_at",
             "decided_by",
             "decided_at",

@@ -15,7 +15,9 @@ from haltpoint.exceptions import HaltpointError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["complete_approval", "complete_requirement", "complete_run"]
+    from haltpoint.run.decisions import RequirementKind
+
+__all__ = ["complete_approval", "complete_requirements", "complete_run"]
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -23,9 +25,15 @@ def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return _looked_up(ctx, lambda db_file: _runs(db_file, incomplete))
 
 
-def complete_requirement(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the open requirements whose id begins so."""
-    return _looked_up(ctx, lambda db_file: _requirements(db_file, incomplete))
+def complete_requirements(
+    kind: RequirementKind | None = None,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what offers the open requirements of a kind, or of all, whose id begins so."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _looked_up(ctx, lambda db_file: _requirements(db_file, kind, incomplete))
+
+    return complete
 
 
 def complete_approval(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,12 +58,12 @@ def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(run.run_id, help=visible(f"{run.status} {run.agent_name or ''}")) for run in found]
 
 
-def _requirements(db_file: Path, incomplete: str) -> list[CompletionItem]:
+def _requirements(db_file: Path, kind: RequirementKind | None, incomplete: str) -> list[CompletionItem]:
     from haltpoint.command_line.calls import call_text
     from haltpoint.command_line.database import opened
 
     with opened(db_file) as database:
-        found = database.requirements(id_prefix=incomplete, on_damaged=pass_over)
+        found = database.requirements(kind=kind, id_prefix=incomplete, on_damaged=pass_over)
         return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]
 
 

@@ -12,6 +12,7 @@ import click
 
 from haltpoint.command_line.errors import CommandError, OutputError
 from haltpoint.command_line.exit_codes import MEANINGS, ExitCode
+from haltpoint.command_line.options import program_database_option
 from haltpoint.command_line.registry import SECTIONS, module_of, names
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ you one by one, and `approve`, `reject`, `answer`, `result` and `recover` decide
 the beginning of its id, or by its run's id where only one thing is open in that run. The decision is on disk when the
 command returns. The run goes on when a program or a worker continues it.
 
-Name the database with --db FILE or in HALTPOINT_DB; else it is haltpoint.db in the current directory. With --json, each
-command prints JSON."""
+Name the database with --db FILE, before or after the command, or in HALTPOINT_DB; else it is haltpoint.db in the
+current directory. With --json, each command prints JSON."""
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
@@ -64,6 +65,7 @@ class _Commands(click.Group):
 
 
 program = _Commands("haltpoint", help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+program_database_option(program)
 click.version_option(metadata.version("haltpoint"), message="%(prog)s %(version)s")(program)
 
 

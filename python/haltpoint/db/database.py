@@ -25,6 +25,7 @@ from haltpoint.db.remembering import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
+from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,9 @@ __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 
 # Names a place at which the process dies, for tests: see docs/fault-points.md.
 _FAULT_VARIABLE = "HALTPOINT_FAULT"
+
+_FILE_VARIABLE = "HALTPOINT_DB"
+_DEFAULT_FILE = "haltpoint.db"
 
 _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 
@@ -85,16 +89,20 @@ class Database(ApprovalMemory):
         Args:
             run_id: the run.
             interrupt: cancel running async tools for real.
-            by: who cancels, which the journal keeps.
+            by: who cancels, which the journal keeps: a name as for decisions.
+
+        Raises:
+            InvalidResolutionError: `by` is not a name.
         """
-        return not self._closed and self.native.cancel(run_id, interrupt, by or "cancel_run")
+        by = checked_author(by, f"cancelling run {run_id}") or "cancel_run"
+        return not self._closed and self.native.cancel(run_id, interrupt, by)
 
     def requeue(self, run_id: str, *, by: str | None = None) -> bool:
         """Let workers go on with a run that failed, was cancelled or was set aside: its status is QUEUED from then on.
 
         Args:
             run_id: the run.
-            by: who says so, which the journal keeps.
+            by: who says so, which the journal keeps: a name as for decisions.
 
         Returns:
             Whether there is something to go on with: not in a completed run, nor in one that waits for people alone.
@@ -102,9 +110,10 @@ class Database(ApprovalMemory):
         Raises:
             RunNotFoundError: there is no such run.
             RunBusyError: somebody drives it.
+            InvalidResolutionError: `by` is not a name.
             StoreError: it can't be written.
         """
-        return _engine.WorkQueue(self.native).requeue(run_id, by)
+        return _engine.WorkQueue(self.native).requeue(run_id, checked_author(by, f"continuing run {run_id}"))
 
     def run(self, run_id: str) -> AgentRunOutput[Any]:
         """Return a run as it stands on disk; no agent's code is needed for it.
@@ -477,7 +486,8 @@ class SqliteDatabase(Database):
     UnsafeDatabaseAccessWarning for it. Other processes may open the file with whatever they like.
 
     Args:
-        db_file: path of the file; it is created, readable by its owner only. The directory must exist.
+        db_file: path of the file; it is created, readable by its owner only. The directory must exist. By default the
+            value of HALTPOINT_DB, as for the command line; without that, haltpoint.db in the current directory.
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
@@ -497,7 +507,7 @@ class SqliteDatabase(Database):
 
     def __init__(
         self,
-        db_file: str | os.PathLike[str] = "haltpoint.db",
+        db_file: str | os.PathLike[str] | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
         *,
@@ -508,7 +518,9 @@ class SqliteDatabase(Database):
     ) -> None:
         if not lease_seconds > 0:
             raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
-        self.db_file: str = os.fspath(db_file)
+        self.db_file: str = os.fspath(
+            db_file if db_file is not None else os.environ.get(_FILE_VARIABLE) or _DEFAULT_FILE
+        )
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)

@@ -12,6 +12,7 @@ from haltpoint.db.inbox import check_texts
 from haltpoint.db.limits import checked_limit
 from haltpoint.driving.threads import in_thread
 from haltpoint.forking import no_fork
+from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from haltpoint import _engine
@@ -125,18 +126,20 @@ class ApprovalMemory:
 
         Args:
             requirement_id: the requirement that was confirmed.
-            by: who revokes, which the journal keeps; this process where nobody is named.
+            by: who revokes, which the journal keeps: a name as for decisions; this process where nobody is named.
 
         Returns:
             Whether it stood until now.
 
         Raises:
-            InvalidResolutionError: there is no such requirement, or its approval is not one that answers later calls.
+            InvalidResolutionError: there is no such requirement, its approval is not one that answers later calls, or
+                `by` is not a name.
             StoreError: it can't be written.
         """
         with no_fork:
             from haltpoint.driving.decisions import this_process
-        return self.native.revoke(requirement_id, by or this_process())
+        by = checked_author(by, f"revoking the approval {requirement_id}") or this_process()
+        return self.native.revoke(requirement_id, by)
 
     async def remembered_async(
         self,

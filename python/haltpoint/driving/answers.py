@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.driving.planning import ACCEPTED, Verdict
-from haltpoint.exception_text import exception_text
 from haltpoint.forking import no_fork
 from haltpoint.tools.json_form import NotJsonError, dump_exact, parse_exact
 from haltpoint.tools.validation import is_validation_error

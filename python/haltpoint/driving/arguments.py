@@ -9,10 +9,20 @@ from typing import Any, cast
 from haltpoint.db.database import Database
 from haltpoint.exceptions import ToolNotAvailableError, UnfinishedRunError
 from haltpoint.forking import no_fork
+from haltpoint.json_value import to_json_text
 from haltpoint.models.base import Model
 from haltpoint.task import Task
 
-__all__ = ["checked_database", "checked_run_id", "checked_timeout", "fresh_task", "positive", "resolved_model"]
+__all__ = [
+    "checked_database",
+    "checked_metadata",
+    "checked_run_id",
+    "checked_text",
+    "checked_timeout",
+    "fresh_task",
+    "positive",
+    "resolved_model",
+]
 
 
 def resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Model:
@@ -66,6 +76,33 @@ def checked_run_id(run_id: object) -> str:
     if isinstance(run_id, str):
         return run_id
     raise TypeError(f"run_id must be a str such as output.run_id, got {run_id!r}")
+
+
+def checked_text(name: str, text: object) -> str | None:
+    """Return `text`, which must be None or a str that can be stored."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str or None, got {text!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} can't be stored: {text!r} holds a lone surrogate") from error
+    return text
+
+
+def checked_metadata(metadata: object) -> dict[str, Any] | None:
+    """Return `metadata`, which must be None or a dict that JSON can hold."""
+    if metadata is None:
+        return None
+    if not isinstance(metadata, dict):
+        raise TypeError(f"metadata must be a dict or None, got {metadata!r}")
+    given = cast("dict[str, Any]", metadata)
+    try:
+        to_json_text(given).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"metadata must be JSON data: {error}") from error
+    return given
 
 
 def fresh_task(task: object) -> Task[Any]:

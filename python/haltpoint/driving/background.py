@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from haltpoint.driving.calling_thread import CallingThread
+from haltpoint.event_loops import check_threads
 from haltpoint.exceptions import TooManyThreadsError
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself.
+        EventLoopError: gevent has replaced threads.
         TooManyThreadsError: the operating system gives no thread for the loop.
     """
     try:
         loop = _background_loop()
-    except TooManyThreadsError:
+    except BaseException:
         coroutine.close()
         raise
     if _is_running_in_this_thread(loop):
@@ -133,6 +135,7 @@ def _background_loop() -> asyncio.AbstractEventLoop:
     global _loop  # noqa: PLW0603
     with _lock:
         if _loop is None:
+            check_threads()
             _loop = _start_loop()
         return _loop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
-from haltpoint.driving.arguments import positive, resolved_model
+from haltpoint.driving.arguments import checked_metadata, checked_text, positive, resolved_model
 from haltpoint.driving.call import Call, Identity
 from haltpoint.driving.failures import is_failed_run
 from haltpoint.driving.telling import print_result, print_trace, warn_not_completed
@@ -79,9 +79,9 @@ class Calling(Generic[FailureT_co]):
         """Who runs, with what the caller says about this one run."""
         who = self._identity
         return who._replace(
-            user_id=who.user_id if user_id is None else user_id,
-            session_id=who.session_id if session_id is None else session_id,
-            metadata=who.metadata if metadata is None else metadata,
+            user_id=checked_text("user_id", who.user_id if user_id is None else user_id),
+            session_id=checked_text("session_id", who.session_id if session_id is None else session_id),
+            metadata=who.metadata if metadata is None else checked_metadata(metadata),
         )
 
     def _note_run(self, run_id: str) -> None:

@@ -32,7 +32,7 @@ from haltpoint.exceptions import HaltpointError, ModelError, ToolChangedError, T
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
 from haltpoint.tools.arguments import bind_journaled
-from haltpoint.tools.context import ToolCallContext
+from haltpoint.tools.context import RunFacts, ToolCallContext
 from haltpoint.tools.reconcile import NotStarted, Unknown
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class RunDriver:
         self._log = MessageLog()
         self._request: asyncio.Task[None] | None = None
         self._calls: dict[str, RunningCall] = {}
+        self._facts: RunFacts | None = None
         self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         # The caller's: what a tool or a model sets in its own context reaches no other.
@@ -378,7 +379,9 @@ class RunDriver:
         if self._options.trace is not None:
             self._options.trace(f"running {name}({start.args})")
         definition = self._options.tools[name]
-        context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt)
+        if self._facts is None:
+            self._facts = RunFacts(self._session.started_json())
+        context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt, self._facts)
         self._session.pass_fault_point("before_tool")
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
         call = self._calls[call_id] = RunningCall(context, definition.is_async)

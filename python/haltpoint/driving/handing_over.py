@@ -37,13 +37,23 @@ class HandingOver(Calling[FailureT_co]):
         agent._identity = who._replace(session_id=who.session_id or db.session_id, user_id=who.user_id or db.user_id)
         return agent
 
-    async def submit_async(self, task: Task[Any] | str) -> str:
+    async def submit_async(
+        self,
+        task: Task[Any] | str,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
         """Put a run on disk for a worker to take up, and return its id at once. Its status is QUEUED until then.
 
         A worker takes it that has an agent of the same name. The model that it asks is that agent's.
 
         Args:
             task: a `Task`, or a str. Tools that only the task has must be found by the worker, too.
+            user_id: the user that the run is for, in place of the agent's.
+            session_id: the session of the run, in place of the agent's.
+            metadata: JSON data kept with the run, in place of the agent's.
 
         Raises:
             ValueError: the agent has no name, or a database in memory, where no worker would find the run.
@@ -55,11 +65,19 @@ class HandingOver(Calling[FailureT_co]):
         if self._has_own_memory:
             raise ValueError("no worker sees this agent's memory: give it a database, Agent(db=SqliteDatabase(...))")
         call = self._call(None, debug=False, retry=1, limit=TimeLimit(None), handlers=Handlers())
+        call = call._replace(identity=self._identity_of_run(user_id, session_id, metadata))
         return await submit_run(call, Task(task) if isinstance(task, str) else fresh_task(task))
 
-    def submit(self, task: Task[Any] | str) -> str:
+    def submit(
+        self,
+        task: Task[Any] | str,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
         """Do what `submit_async` does, and wait for the disk; works where an event loop runs, too."""
-        return run_blocking(self.submit_async(task))
+        return run_blocking(self.submit_async(task, user_id=user_id, session_id=session_id, metadata=metadata))
 
     async def take_up_async(self, run_id: str, work: Work) -> AgentRunOutput[Any]:
         """Drive a run, where it is work for a worker; else return it as it stands.

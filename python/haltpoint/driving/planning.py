@@ -138,9 +138,7 @@ async def _checked(definition: ToolDefinition, args: Mapping[str, Any] | str) ->
     return await in_thread(check) if definition.calls_foreign_code else check()
 
 
-async def _shown(
-    definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None
-) -> ShownArguments | None:
+async def _shown(definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None) -> ShownArguments | None:
     """What people are shown of the arguments; None for a call that nobody is asked about."""
     if asks is None or definition.dynamic_user_input:
         return None

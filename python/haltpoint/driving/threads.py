@@ -18,6 +18,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from haltpoint.event_loops import running_loop
 from haltpoint.exceptions import TooManyThreadsError
 
 __all__ = ["PlainCall", "hand_to_thread", "in_thread"]
@@ -57,7 +58,7 @@ class PlainCall(Generic[_Result]):
     """
 
     def __init__(self, function: Callable[[], _Result]) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop = running_loop()
         self.future: asyncio.Future[_Result] = self.loop.create_future()
         self.has_begun = False
         self._function = function

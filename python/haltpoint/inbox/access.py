@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from haltpoint.run.names import plain_name
+
 if TYPE_CHECKING:
     from haltpoint.inbox.sessions import Sessions
 
@@ -60,6 +62,7 @@ class Access:
 
         Raises:
             TypeError: the user's function returned something else than a name or None.
+            ValueError: it returned a text that can't be a name.
         """
         session = self._session(request)
         if self._authenticate is not None:
@@ -87,12 +90,15 @@ class Access:
 
 
 def _checked_name(name: object) -> str | None:
-    if isinstance(name, str):
-        # A proxy's header that is there and empty names nobody.
-        return name if name.strip() else None
     if name is None:
         return None
-    raise TypeError(f"authenticate must return a name or None, got {type(name).__name__}")
+    if not isinstance(name, str):
+        raise TypeError(f"authenticate must return a name or None, got {type(name).__name__}")
+    try:
+        # A proxy's header that is there and empty names nobody.
+        return plain_name(name) or None
+    except ValueError as error:
+        raise ValueError(f"the name that authenticate returned {error}") from None
 
 
 def _bearer_token(request: Request) -> str | None:

@@ -25,6 +25,7 @@ from haltpoint.inbox.sessions import Sessions
 from haltpoint.inbox.signing_in import sign_in, sign_out
 from haltpoint.inbox.site import Site
 from haltpoint.inbox.templating import environment
+from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -98,7 +99,7 @@ def create_app(
 
     Raises:
         ValueError: both `authenticate` and `token` or `by` are given, the token or the secret is shorter than 16
-            characters, or one of the hosts is no name.
+            characters, one of the hosts is no name, or `by` can't be the name of somebody.
     """
     if authenticate is not None and (token is not None or by is not None):
         raise ValueError("authenticate= says who decides: token= and by= are for an inbox without it")
@@ -107,7 +108,7 @@ def create_app(
             raise ValueError(f"the {name} must have at least {_SHORTEST} characters: secrets.token_urlsafe() makes one")
     if authenticate is None:
         token = token or secrets.token_urlsafe(32)
-        by = by or _login_name()
+        by = checked_author(by or _login_name(), "the inbox")
     access = Access(authenticate, token, by or "", Sessions(secret or token or secrets.token_urlsafe(32)))
     names = [checked_host(host) for host in hosts]
     return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *names))

@@ -93,8 +93,24 @@ CANCEL: Schema = {
     "additionalProperties": False,
 }
 
+_TOOL_EXECUTION: Schema = {
+    "type": "object",
+    "description": "The call in question, as ToolExecution.to_dict() gives it.",
+    "properties": {
+        "tool_call_id": _TEXT,
+        "tool_name": _TEXT,
+        "tool_args": {**_OBJECT, "description": "What it runs with."},
+        "original_tool_args": {
+            "type": ["object", "null"],
+            "description": "What the model gave, where a person changed it.",
+        },
+        "result": _TEXT_OR_NULL,
+    },
+    "required": ["tool_call_id", "tool_name", "tool_args", "result"],
+}
+
 _REQUIREMENT = _object(
-    "What a run waits for, or waited for.",
+    "What a run waits for, or waited for, as RunRequirement.to_dict() gives it.",
     {
         "id": _TEXT,
         "run_id": _TEXT,
@@ -104,10 +120,9 @@ _REQUIREMENT = _object(
         "decided_by": _TEXT_OR_NULL,
         "decided_at": _TIME_OR_NULL,
         "details": _OBJECT_OR_NULL,
-        "tool_call_id": _TEXT,
-        "tool_name": _TEXT,
-        "tool_args": _OBJECT,
-        "original_tool_args": _OBJECT_OR_NULL,
+        "tool_execution": _TOOL_EXECUTION,
+        "confirmation": {"type": ["boolean", "null"], "description": "Whether it was confirmed."},
+        "confirmation_note": _TEXT_OR_NULL,
         "user_input_schema": {
             "type": ["array", "null"],
             "items": _OBJECT,

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from haltpoint.inbox import texts
 from haltpoint.inbox.approvals import approved_arguments
+from haltpoint.run.answers import is_dynamic
 
 __all__ = ["environment"]
 
@@ -39,4 +40,7 @@ def environment() -> Environment:
         values=texts.values_text,
         approved=approved_arguments,
     )
+    # The type that Jinja gives its table fits its own tests alone.
+    tests: dict[str, Any] = made.tests
+    tests["dynamic_input"] = is_dynamic
     return made

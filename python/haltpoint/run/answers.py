@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.forking import no_fork
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["checked_values", "given_values", "is_dynamic"]
 
-_DYNAMIC_INPUT_TOOL = "get_user_input"
-
 
 def is_dynamic(execution: ToolExecution) -> bool:
-    """Whether a model asked for the fields, any of which may stay empty."""
-    return execution.tool_name == _DYNAMIC_INPUT_TOOL
+    """Whether a model asked for the fields, any of which may stay empty: its arguments name them, and no more."""
+    asked: object = execution.tool_args.get("fields")
+    if not execution.user_input_schema or not isinstance(asked, list) or len(execution.tool_args) > 1:
+        return False
+    fields = cast("list[object]", asked)
+    names = [cast("dict[str, Any]", field).get("field_name") if isinstance(field, dict) else None for field in fields]
+    return names == [field["name"] for field in execution.user_input_schema]
 
 
 def given_values(execution: ToolExecution, open_fields: Collection[str], emptied: Collection[str]) -> dict[str, Any]:

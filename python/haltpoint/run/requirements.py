@@ -50,10 +50,12 @@ class RunRequirement(RequirementState):
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
     set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
-    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision, without
-    blanks around it. A name that is blank, and a note that is no text, raise `InvalidResolutionError`. Each takes
-    `expected_digest=`, too: the `digest` of what the person was shown. Where the requirement has another one by the
-    time of the commit, the decision is refused with `InvalidResolutionError`, and the requirement stays open.
+    `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision. A
+    name is kept in Unicode's form NFKC, with single spaces, and without characters that can't be seen; upper and lower
+    case count. One that is blank, longer than 512 bytes or holds control characters, and a note that is no text, raise
+    `InvalidResolutionError`. Each takes `expected_digest=`, too: the `digest` of what the person was shown. Where the
+    requirement has another one by the time of the commit, the decision is refused with `InvalidResolutionError`, and
+    the requirement stays open.
 
     Attributes:
         id: id of the requirement.
@@ -64,8 +66,8 @@ class RunRequirement(RequirementState):
         decision: the committed decision as JSON data, or None before there is one.
         decided_by: who made the committed decision.
         decided_at: when it was made (aware, UTC).
-        digest: SHA-256, in hexadecimal digits, of what confirming would run now: the run, the requirement, the tool with
-            its parameters, and the arguments. None for a requirement that no database told.
+        digest: SHA-256, in hexadecimal digits, of what confirming would run now: the run, the requirement, the tool
+            with its parameters, and the arguments. None for a requirement that does not come from a database.
         expected_digest: what the draft's `expected_digest=` said.
         details: JSON data or None. For a recovery: what is known of the interrupted call; for a confirmation: why the
             tool's own rule could not tell whether one is needed (`rule_failure`).
@@ -179,7 +181,9 @@ class RunRequirement(RequirementState):
         ]
         self.tool_execution.answered = True
 
-    def set_external_execution_result(self, result: Any, *, by: str | None = None, expected_digest: str | None = None) -> None:
+    def set_external_execution_result(
+        self, result: Any, *, by: str | None = None, expected_digest: str | None = None
+    ) -> None:
         """Set what the call returned: a str as it is, any other value (None, too) as JSON.
 
         Raises:

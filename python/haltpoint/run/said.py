@@ -5,30 +5,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.names import plain_name
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["checked_name", "checked_note"]
+__all__ = ["checked_author", "checked_name", "checked_note"]
 
 
 def checked_name(requirement: RequirementState, by: object) -> str | None:
-    """Return who decides, without blanks around the name; None where nobody is named.
+    """Return who decides on a requirement, as `plain_name` has it; None where nobody is named.
 
     Raises:
-        InvalidResolutionError: it is no text, a blank one, or one that can't be stored.
+        InvalidResolutionError: it is not a str, or not a name.
+    """
+    try:
+        return checked_author(by, f"the decision on {requirement.tool_execution.tool_name!r}")
+    except InvalidResolutionError as error:
+        error.run_id, error.requirement_id = requirement.run_id, requirement.id
+        raise
+
+
+def checked_author(by: object, what: str) -> str | None:
+    """Return who does something, as `plain_name` has it; None where nobody is named.
+
+    Args:
+        by: the name.
+        what: what they do, for the message.
+
+    Raises:
+        InvalidResolutionError: it is not a str, or not a name.
     """
     if by is None:
         return None
-    name = _text(requirement, "by", by).strip()
-    if not name:
-        raise _unusable(requirement, "by", "must say who decides, and is blank")
+    if not isinstance(by, str):
+        raise _not_a_name(what, f"must be a str or None, not {type(by).__name__}")
     try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        problem = f"can't be stored: it holds a lone surrogate at {error.start}"
-        raise _unusable(requirement, "by", problem) from error
+        name = plain_name(by)
+    except ValueError as error:
+        raise _not_a_name(what, str(error)) from None
+    if not name:
+        raise _not_a_name(what, "must say who decides, and is blank")
     return name
+
+
+def _not_a_name(what: str, problem: str) -> InvalidResolutionError:
+    return InvalidResolutionError(f"by of {what} {problem}", field_name="by")
 
 
 def checked_note(requirement: RequirementState, note: object) -> str | None:
@@ -37,19 +59,12 @@ def checked_note(requirement: RequirementState, note: object) -> str | None:
     Raises:
         InvalidResolutionError: it is no text.
     """
-    return None if note is None else _text(requirement, "note", note)
-
-
-def _text(requirement: RequirementState, field_name: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise _unusable(requirement, field_name, f"must be a str or None, not {type(value).__name__}")
-
-
-def _unusable(requirement: RequirementState, field_name: str, problem: str) -> InvalidResolutionError:
-    return InvalidResolutionError(
-        f"{field_name} of the decision on {requirement.tool_execution.tool_name!r} {problem}",
+    if note is None or isinstance(note, str):
+        return note
+    raise InvalidResolutionError(
+        f"note of the decision on {requirement.tool_execution.tool_name!r} must be a str or None, "
+        f"not {type(note).__name__}",
         run_id=requirement.run_id,
         requirement_id=requirement.id,
-        field_name=field_name,
+        field_name="note",
     )

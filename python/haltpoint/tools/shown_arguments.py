@@ -8,7 +8,7 @@ what was shown keeps the call from running.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["ApprovedArguments", "ShownArguments", "bind_approved", "default_form", "is_same_json", "shown_answers", "shown_arguments", "shown_value"]
+__all__ = [
+    "ApprovedArguments",
+    "ShownArguments",
+    "bind_approved",
+    "default_form",
+    "is_same_json",
+    "shown_answers",
+    "shown_arguments",
+    "shown_value",
+]
 
 _PLAIN_SCALARS = (str, int, float, bool, type(None))
 
@@ -117,7 +126,7 @@ def _completed(value: Any, form: Any) -> Any:
         own = {name: _completed(item, formed[name]) if name in formed else item for name, item in members.items()}
         return {**own, **{name: item for name, item in formed.items() if name not in own}}
     if isinstance(value, list) and isinstance(form, list):
-        items, forms = cast("list[Any]", value), cast("list[Any]", form)
+        items, forms = cast("Sequence[Any]", value), cast("Sequence[Any]", form)
         if len(items) == len(forms):
             return [_completed(item, formed) for item, formed in zip(items, forms, strict=True)]
     return value
@@ -137,7 +146,7 @@ def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
 def _is_plain(value: Any) -> bool:
     """Whether a value is its own JSON form. Subclasses, such as enumerations of text, are not."""
     if type(value) in _PLAIN_SCALARS:
-        return plain_form(value).data == value
+        return bool(plain_form(value).data == value)
     if type(value) is list:
         return all(_is_plain(item) for item in cast("list[object]", value))
     if type(value) is dict:
@@ -185,9 +194,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     return bound
 
 
-def _bound(
-    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments
-) -> dict[str, Any]:
+def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments) -> dict[str, Any]:
     name = parameter.name
     if name in arguments.given:
         value = arguments.given[name]
@@ -223,7 +230,7 @@ def is_same_json(first: Any, second: Any) -> bool:
         one, other = cast("dict[str, Any]", first), cast("dict[str, Any]", second)
         return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
     if isinstance(first, list) and isinstance(second, list):
-        items, others = cast("list[Any]", first), cast("list[Any]", second)
+        items, others = cast("Sequence[Any]", first), cast("Sequence[Any]", second)
         return len(items) == len(others) and all(map(is_same_json, items, others))
     if type(first) is type(second) and first == second:
         return True

@@ -12,6 +12,7 @@ from haltpoint.driving.arguments import positive
 from haltpoint.driving.call import Work
 from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.threads import in_thread
+from haltpoint.event_loops import running_loop
 from haltpoint.working.attempt import Attempt
 from haltpoint.working.deferred import Deferred
 from haltpoint.working.progress import Progress
@@ -100,8 +101,10 @@ class Worker:
         """Work until `stop` is called.
 
         Raises:
+            EventLoopError: no asyncio event loop runs in this thread.
             StoreError: the database can't be read.
         """
+        running_loop()
         try:
             await self._begin_deliveries()
             self._report(Progress("started", message=", ".join(self._agents)))

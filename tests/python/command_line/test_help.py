@@ -9,10 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from haltpoint import Agent, ScriptedModel, SqliteDatabase
 from haltpoint.command_line.exit_codes import MEANINGS
 from haltpoint.command_line.registry import names
-from support.command import COMMAND, PAINT, CommandLine, StartRun
+from support.command import COMMAND, DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.programs import Program
+from support.workshop import TOOLS
 
+DECIDING = ["approve", "reject", "answer", "result", "recover"]
+_SAWING = """
+import sys
+from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from support.replies import wants
+from support.workshop import TOOLS
+Agent(ScriptedModel([wants("saw", board="oak")]), db=SqliteDatabase(sys.argv[1]), tools=TOOLS).do("Saw.")
+"""
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 
@@ -71,6 +82,38 @@ def test_commands_options_and_ids_are_completed(cli: CommandLine, start: StartRu
     assert _completed(cli, f"haltpoint show {run_id[:3]}") == {run_id}
     assert _completed(cli, "haltpoint approve ") == {requirement_id}
     assert _completed(cli, f"haltpoint approve --db {cli.db_file}.not-there ") == set()
+
+
+def test_each_command_is_offered_what_it_can_decide(cli: CommandLine, start: StartRun) -> None:
+    start(PAINT)
+    start(ENGRAVE)
+    start(DELIVER)
+    ids = {row[2]: row[0] for row in cli("inbox").rows}
+    assert set(ids) == {"confirmation", "user_input", "external_tool"}
+    offered = {command: _completed(cli, f"haltpoint {command} ") for command in DECIDING}
+    assert offered == {
+        "approve": {ids["confirmation"]},
+        "reject": {ids["confirmation"]},
+        "answer": {ids["user_input"]},
+        "result": {ids["external_tool"]},
+        "recover": set(),
+    }
+    assert cli("approve", ids["confirmation"]).code == 0
+    assert _completed(cli, "haltpoint reject ") == set()
+
+
+def test_recover_is_offered_calls_in_doubt(cli: CommandLine, tmp_path: Path) -> None:
+    program = tmp_path / "sawing.py"
+    program.write_text(_SAWING)
+    with Program(program, str(cli.db_file), cwd=tmp_path) as sawing:
+        run_id = sawing.hear()["run_id"]
+        sawing.kill()
+    with SqliteDatabase(cli.db_file) as database:
+        Agent(ScriptedModel(["finished"]), db=database, tools=TOOLS).continue_run(run_id=run_id, return_output=True)
+        [requirement] = database.requirements()
+    assert requirement.kind == "recovery"
+    assert _completed(cli, "haltpoint recover ") == {requirement.id}
+    assert _completed(cli, "haltpoint approve ") == set()
 
 
 def test_bash_takes_the_completion(cli: CommandLine) -> None:

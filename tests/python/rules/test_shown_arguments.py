@@ -276,7 +276,11 @@ def test_after_an_edit_what_will_run_is_shown(db: SqliteDatabase) -> None:
     assert execution.original_tool_args == {"value": 7}
     assert execution.changed_by_person is True
     stored = db.requirements(open_only=False)[0].tool_execution
-    assert (stored.tool_args, stored.original_tool_args, stored.changed_by_person) == ({"value": 100}, {"value": 7}, True)
+    assert (stored.tool_args, stored.original_tool_args, stored.changed_by_person) == (
+        {"value": 100},
+        {"value": 7},
+        True,
+    )
     run_on(db, requirement, with_type(clamped(100)))
     assert ran == [100]
 

@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 
 @haltpoint_command("answer")
-@requirement_argument
+@requirement_argument("user_input")
 @click.argument("pairs", nargs=-1, metavar="[FIELD=VALUE]...")
 @click.option("--values", metavar="JSON", help="The values as a JSON object; - reads it from standard input.")
 @by_option

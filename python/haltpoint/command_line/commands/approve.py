@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 
 @haltpoint_command("approve")
-@requirement_argument
+@requirement_argument("confirmation")
 @click.option(
     "--args",
     "tool_args",

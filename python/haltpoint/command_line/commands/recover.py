@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 
 @haltpoint_command("recover")
-@requirement_argument
+@requirement_argument("recovery")
 @click.argument("what", type=click.Choice(["retry", "supply", "skip"]), metavar="{retry|supply|skip}")
 @click.argument("result", metavar="[TEXT]", required=False)
 @note_option

@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 
 @haltpoint_command("reject")
-@requirement_argument
+@requirement_argument("confirmation")
 @note_option
 @by_option
 @database_option

@@ -18,7 +18,7 @@ __all__ = ["command"]
 
 
 @haltpoint_command("result")
-@requirement_argument
+@requirement_argument("external_tool")
 @click.argument("result", metavar="TEXT")
 @by_option
 @database_option

@@ -21,9 +21,9 @@ class ToolExecution:
     Attributes:
         tool_call_id: id of the call within its run.
         tool_name: the name that the model called.
-        tool_args: the arguments that the call runs with: for each parameter of a call that asks a person, the value that
-            the tool gets, defaults and conversions included. A default without a JSON form is shown by its type, as in
-            "<Connection>".
+        tool_args: the arguments that the call runs with. Of a call that asks a person: for each parameter the value
+            that the tool gets, defaults and conversions included. A default without a JSON form is shown by its type,
+            as in "<Connection>".
         result: the text that the model is given for this call. Assign it to answer an external call.
         tool_call_error: whether the result reports a failure.
         requires_confirmation: whether a person must confirm the call before it runs.
