@@ -148,6 +148,8 @@ async def _continue_run(
     task = task or (known.task if known is not None else None) or _task_of(snapshot)
     output = _output(call, task, snapshot)
     if output.is_complete:
+        # What was decided stands: a caller who says something else hears of it.
+        await commit_drafts(call.database, output, requirements or (), {}, snapshot)
         return _handed_out(call, output, {}, task)
     call.on_run(run_id)
     if snapshot.status != found.status:

@@ -8,7 +8,7 @@ what was shown keeps the call from running.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -121,15 +121,22 @@ def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict
 
 def _completed(value: Any, form: Any) -> Any:
     """Return the value with the members that only its form has."""
-    if isinstance(value, dict) and isinstance(form, dict):
-        members, formed = cast("dict[str, Any]", value), cast("dict[str, Any]", form)
+    members, formed = _object(value), _object(form)
+    if members is not None and formed is not None:
         own = {name: _completed(item, formed[name]) if name in formed else item for name, item in members.items()}
         return {**own, **{name: item for name, item in formed.items() if name not in own}}
-    if isinstance(value, list) and isinstance(form, list):
-        items, forms = cast("Sequence[Any]", value), cast("Sequence[Any]", form)
-        if len(items) == len(forms):
-            return [_completed(item, formed) for item, formed in zip(items, forms, strict=True)]
+    items, forms = _list(value), _list(form)
+    if items is not None and forms is not None and len(items) == len(forms):
+        return [_completed(item, made) for item, made in zip(items, forms, strict=True)]
     return value
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
@@ -226,11 +233,11 @@ def is_same_json(first: Any, second: Any) -> bool:
 
     True and 1 are not the same, and neither are 5 and "five"; 1.5 and "1.50" are, and so are two ways to write a time.
     """
-    if isinstance(first, dict) and isinstance(second, dict):
-        one, other = cast("dict[str, Any]", first), cast("dict[str, Any]", second)
+    one, other = _object(first), _object(second)
+    if one is not None and other is not None:
         return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
-    if isinstance(first, list) and isinstance(second, list):
-        items, others = cast("Sequence[Any]", first), cast("Sequence[Any]", second)
+    items, others = _list(first), _list(second)
+    if items is not None and others is not None:
         return len(items) == len(others) and all(map(is_same_json, items, others))
     if type(first) is type(second) and first == second:
         return True

@@ -304,6 +304,19 @@ def test_what_another_approver_changed_has_another_digest(db: SqliteDatabase) ->
     assert ran == [("pay", 500)]
 
 
+def test_another_decision_on_a_completed_run_is_a_conflict(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    data = as_data(requirement)
+    requirement.confirm()
+    go_on(db, requirement.run_id)
+    assert go_on(db, requirement.run_id, requirement) == "deleted"
+    late = RunRequirement.from_dict(data)
+    late.reject("no")
+    with pytest.raises(RequirementConflictError):
+        go_on(db, requirement.run_id, late)
+    assert ran == [("delete", "customers")]
+
+
 # Drafts on any object
 
 
