@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def run_checkers(directory: Path) -> Found:
     """Run each checker once over all files of a directory; it must hold nothing else."""
     names = sorted(path.name for path in directory.glob("*.py"))
     found: Found = {"mypy": {}, "pyright": {}}
-    for checker, problems in (("mypy", _mypy(directory, names)), ("pyright", _pyright(directory))):
+    with ThreadPoolExecutor() as pool:
+        running = {"mypy": pool.submit(_mypy, directory, names), "pyright": pool.submit(_pyright, directory)}
+    for checker, problems in ((checker, future.result()) for checker, future in running.items()):
         for name in names:
             found[checker][name] = {}
         for name, line, message in problems:
