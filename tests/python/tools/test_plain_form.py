@@ -314,28 +314,20 @@ def test_depth_is_bounded() -> None:
     json_text(plain_form(deep).data)
 
 
+def printed_by(program: str, seed: str = "0") -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", f"from haltpoint.tools.plain_form import plain_form; {program}"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 def test_sets_have_the_same_order_in_every_process() -> None:
-    program = "from haltpoint.tools.plain_form import plain_form; print(plain_form({'b', 'a', 'd', ('x', 1), 3}).data)"
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
+    seen = {printed_by("print(plain_form({'b', 'a', 'd', ('x', 1), 3}).data)", seed) for seed in ("1", "2", "3")}
     assert len(seen) == 1
 
 
 def test_plain_data_needs_no_pydantic() -> None:
-    program = (
-        "import sys; from haltpoint.tools.plain_form import plain_form; from decimal import Decimal; "
-        "plain_form({'a': [1, 1.5, 'x', {Decimal(1)}, object()]}); print('pydantic' in sys.modules)"
-    )
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert shown == "False\n"
+    program = "plain_form({'a': [1, 1.5, 'x', {Decimal(1)}, object()]}); print('pydantic' in sys.modules)"
+    assert printed_by(f"import sys; from decimal import Decimal; {program}") == "False\n"
 
 
 @given(
