@@ -124,9 +124,7 @@ def _each_once(checked: Iterable[_Checked | None]) -> list[_Checked]:
             continue
         requirement, on_disk, decision = found
         first = said.setdefault(on_disk.id, found)
-        if first is not found and not (
-            same_decision(first[2], decision) and first[0].draft_by == requirement.draft_by
-        ):
+        if first is not found and not (same_decision(first[2], decision) and first[0].draft_by == requirement.draft_by):
             raise InvalidResolutionError(
                 f"two objects of requirement {on_disk.id} of tool {on_disk.tool_execution.tool_name!r} hold different "
                 "decisions; pass the one that is meant: requirements=[...]",

@@ -68,7 +68,9 @@ def tools_at_hand(
             continue
         definition = remembered.get(name) or registered_tool(name, module)
         if definition is None:
-            _log.warning("run %s goes on without the tool %r of module %r, which this process lacks", run_id, name, module)
+            _log.warning(
+                "run %s goes on without the tool %r of module %r, which this process lacks", run_id, name, module
+            )
         else:
             tools[name] = definition
     return tools

@@ -77,10 +77,6 @@ class RunRequirement(RequirementState):
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
     _waiter: Waiter | None = None
 
-    # Whether the call of an agent is over that gave it to a handler which had not returned: its drafts count by
-    # `commit()` alone.
-    is_abandoned = False
-
     # Saying it
 
     def confirm(
@@ -155,7 +151,9 @@ class RunRequirement(RequirementState):
         # Held against a committed decision at once, as the other kinds are.
         self.draft_decision()
 
-    def set_external_execution_result(self, result: Any, *, by: str | None = None, expected_digest: str | None = None) -> None:
+    def set_external_execution_result(
+        self, result: Any, *, by: str | None = None, expected_digest: str | None = None
+    ) -> None:
         """Set what the call returned: a str as it is, any other value (None, too) as JSON.
 
         Raises:

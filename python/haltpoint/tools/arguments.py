@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["CheckedArguments", "JournaledCall", "argument_problems", "bind_arguments", "bind_journaled", "check_arguments"]
+__all__ = [
+    "CheckedArguments",
+    "JournaledCall",
+    "argument_problems",
+    "bind_arguments",
+    "bind_journaled",
+    "check_arguments",
+]
 
 
 class CheckedArguments(NamedTuple):

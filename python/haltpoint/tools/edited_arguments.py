@@ -64,9 +64,7 @@ def edited_by_tool(
         _edit(edited, definition, parameter, shown, defaulted, wanted)
     for name in wanted:
         if name not in known:
-            edited.refuse(
-                name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}"
-            )
+            edited.refuse(name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}")
     return edited
 
 

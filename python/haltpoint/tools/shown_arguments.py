@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["ApprovedArguments", "ShownArguments", "bind_approved", "default_form", "is_same_json", "shown_answers", "shown_arguments", "shown_value"]
+__all__ = [
+    "ApprovedArguments",
+    "ShownArguments",
+    "bind_approved",
+    "default_form",
+    "is_same_json",
+    "shown_answers",
+    "shown_arguments",
+    "shown_value",
+]
 
 _PLAIN_SCALARS = (str, int, float, bool, type(None))
 
@@ -185,9 +194,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     return bound
 
 
-def _bound(
-    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments
-) -> dict[str, Any]:
+def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments) -> dict[str, Any]:
     name = parameter.name
     if name in arguments.given:
         value = arguments.given[name]
