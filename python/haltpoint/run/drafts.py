@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["drop_kept", "keep_draft", "live_requirements", "note_requirement"]
+__all__ = ["drop_kept", "forget_requirement", "keep_draft", "live_requirements", "note_requirement"]
 
 # A bound against programs that draft and never continue. A draft beyond it counts while its object is held elsewhere.
 _MOST_KEPT = 1024
@@ -41,11 +41,18 @@ def note_requirement(requirement: RunRequirement) -> None:
         _live[id(requirement)] = requirement
 
 
+def forget_requirement(requirement: RunRequirement) -> None:
+    """Let what is drafted on an object count by `commit()` alone, from now on."""
+    with _lock:
+        _live.pop(id(requirement), None)
+        _kept.pop(id(requirement), None)
+
+
 def keep_draft(requirement: RunRequirement) -> None:
     """Hold an object on which somebody has decided, until the decision is committed or dropped."""
     with _lock:
         if id(requirement) not in _live:
-            # Read from data: it counts where it is handed over.
+            # Read from data, or forgotten: it counts where it is handed over.
             return
         _kept[id(requirement)] = requirement
         if len(_kept) > _MOST_KEPT:
@@ -59,7 +66,7 @@ def drop_kept(requirement: RunRequirement) -> None:
 
 
 def live_requirements(run_id: str) -> list[RunRequirement]:
-    """Return the objects of a run's requirements that are alive and count."""
+    """Return the objects of a run's requirements that are alive and not forgotten."""
     with _lock:
         objects = list(_live.values())
-    return [item for item in objects if item.run_id == run_id and not item.is_abandoned]
+    return [item for item in objects if item.run_id == run_id]

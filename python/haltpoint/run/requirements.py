@@ -84,10 +84,6 @@ class RunRequirement(RequirementState):
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
     _waiter: Waiter | None = None
 
-    # Whether the call of an agent is over that gave it to a handler which had not returned: its drafts count by
-    # `commit()` alone.
-    is_abandoned = False
-
     # Saying it
 
     def confirm(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,18 @@ def terminal(db_file: Path) -> Any:
         program.close(force=True)
 
 
+def interrupt(program: Any) -> None:
+    """Press Ctrl-C once the program waits: between its question and its reading, Python would hear of it too late."""
+    while not _is_asleep(program.pid):
+        time.sleep(0.01)
+    program.sendintr()
+
+
+def _is_asleep(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/task/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "S"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_reaches_a_callback(kind: str, terminal: Any) -> None:
     program = terminal(kind)
@@ -66,7 +79,7 @@ def test_ctrl_c_at_a_callbacks_question_ends_the_call_and_the_next_one_works(
 ) -> None:
     program = terminal(kind)
     program.expect_exact("Go on? ")
-    program.sendintr()
+    interrupt(program)
     program.expect(rf"interrupted: \['({_LEFT[kind]})'\]")
     left = program.match[1]
     program.expect_exact("Go on? ")
@@ -86,7 +99,7 @@ def test_what_comes_of_ctrl_c_is_told_in_the_calling_thread_as_well(terminal: An
     program.expect_exact("Go on? ")
     program.sendline("yes")
     program.expect_exact("Go on? ")
-    program.sendintr()
+    interrupt(program)
     questions = 0
     while program.expect_exact(["Go on? ", "interrupted: ["]) == 0:
         questions += 1
@@ -97,9 +110,9 @@ def test_what_comes_of_ctrl_c_is_told_in_the_calling_thread_as_well(terminal: An
 def test_a_second_ctrl_c_waits_for_no_further_callback(terminal: Any) -> None:
     program = terminal("on_event", "each time")
     program.expect_exact("Go on? ")
-    program.sendintr()
+    interrupt(program)
     program.expect_exact("Go on? ")
-    program.sendintr()
+    interrupt(program)
     program.expect_exact("interrupted: [")
 
 

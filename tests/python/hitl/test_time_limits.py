@@ -84,9 +84,11 @@ async def test_a_plain_handler_that_hangs_is_left_behind(
 ) -> None:
     external = {"requires_confirmation": False, "external_execution": True}
     agent = acts.agent(db, **(external if handler == "external_tool_executor" else {}))
+    run_id = (await agent.do_async("Act.", return_output=True)).run_id
+    again: dict[str, Any] = {"run_id": run_id, "timeout": 1, handler: hang}
     with pytest.raises(RunTimeoutError, match="still waits for a decision") as caught:
-        await asyncio.wait_for(agent.do_async("Act.", timeout=0.1, **{handler: hang}), _LONG)
-    assert caught.value.timeout == 0.1
+        await asyncio.wait_for(agent.continue_run_async(**again), _LONG)
+    assert caught.value.timeout == 1
     assert caught.value.run_id == agent.run_id
     assert db.run(str(agent.run_id)).is_paused
     hang.leave.set()
@@ -106,8 +108,9 @@ def test_an_async_handler_is_stopped(form: str, db: SqliteDatabase, acts: Acts) 
             ends.append("stopped")
 
     agent = acts.agent(db)
+    run_id = in_form(form, agent).run_id
     with pytest.raises(RunTimeoutError):
-        in_form(form, agent, timeout=0.1, hitl_handler=ask)
+        in_form(form, agent, run_id=run_id, timeout=1, hitl_handler=ask)
     assert (ends, acts.number) == (["stopped"], 0)
     assert in_form(form, agent, run_id=agent.run_id, hitl_handler=_confirm).is_complete
 
@@ -117,11 +120,12 @@ def test_a_handler_in_the_calling_thread_that_returns_too_late_has_decided_nothi
 ) -> None:
     def ask(requirement: RunRequirement) -> None:
         requirement.confirm()
-        threading.Event().wait(0.3)
+        threading.Event().wait(1.5)
 
     agent = acts.agent(db)
+    run_id = in_form("do", agent).run_id
     with pytest.raises(RunTimeoutError):
-        agent.do("Act.", timeout=0.1, hitl_handler=ask)
+        agent.continue_run(run_id=run_id, timeout=1, hitl_handler=ask)
     with pytest.raises(UnresolvedRequirementsError):
         agent.continue_run(run_id=agent.run_id)
     assert acts.number == 0
@@ -144,8 +148,9 @@ async def test_what_a_handler_says_after_its_call_counts_when_it_is_committed_an
         committed.set()
 
     agent = acts.agent(db)
+    await agent.do_async("Act.", return_output=True)
     with pytest.raises(RunTimeoutError):
-        await agent.do_async("Act.", timeout=0.1, hitl_handler=ask)
+        await agent.continue_run_async(run_id=agent.run_id, timeout=1, hitl_handler=ask)
     assert entered.is_set()
     commit.set()
     await until(confirmed)
@@ -280,14 +285,14 @@ def test_a_function_that_is_asked_while_the_run_is_driven_is_left_behind(
     kind: str, db: SqliteDatabase, hang: Hang
 ) -> None:
     with pytest.raises(RunTimeoutError):
-        called_back(kind, "do_async", hang, db, timeout=0.1)
+        called_back(kind, "do_async", hang, db, timeout=1)
     assert hang.entered.is_set()
     assert db.runs()[0].is_cancelled
 
 
 def test_a_pause_listener_that_hangs_is_left_behind(db: SqliteDatabase, hang: Hang) -> None:
     with pytest.raises(RunTimeoutError):
-        called_back("on_pause", "do_async", hang, db, timeout=0.1)
+        called_back("on_pause", "do_async", hang, db, timeout=1)
     assert hang.entered.is_set()
     assert db.runs()[0].is_paused
 
@@ -334,7 +339,7 @@ async def test_a_slow_listener_is_told_all_that_happened_to_a_run_that_ran_out_o
 
     agent = Agent(ScriptedModel([wants("stall")]), db=db, tools=[stall], on_event=listen)
     with pytest.raises(RunTimeoutError):
-        await agent.do_async("Stall.", timeout=0.1)
+        await agent.do_async("Stall.", timeout=1)
     assert told[-1] == "run_cancelled"
 
 
@@ -355,7 +360,7 @@ def test_a_plain_tool_that_goes_on_for_long_is_left_behind_in_doubt(
 
     agent = Agent(ScriptedModel([wants("work"), "finished"]), db=db, tools=[work])
     with pytest.raises(RunTimeoutError):
-        in_form(form, agent, timeout=0.1)
+        in_form(form, agent, timeout=1)
     assert db.run(str(agent.run_id)).is_cancelled
     assert in_form(form, agent, run_id=agent.run_id).pause_reason == "recovery"
 
@@ -371,11 +376,11 @@ def test_a_plain_tool_that_returns_a_little_late_keeps_its_result(form: str, db:
 
     agent = Agent(ScriptedModel([wants("work"), "finished"]), db=db, tools=[work])
     with pytest.raises(RunTimeoutError):
-        in_form(form, agent, timeout=0.1)
+        in_form(form, agent, timeout=1)
     output = in_form(form, agent, run_id=agent.run_id)
     assert (output.output, output.tools[0].result) == ("finished", "worked")
 
 
 def test_no_warning_of_a_listener_is_lost_when_it_is_left_behind(db: SqliteDatabase, hang: Hang) -> None:
     with pytest.warns(NotificationWarning, match="on_event did not return in time"):
-        called_back("on_event", "do_async", hang, db, timeout=0.2)
+        called_back("on_event", "do_async", hang, db, timeout=1)

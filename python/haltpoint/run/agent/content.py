@@ -9,6 +9,7 @@ from haltpoint.exceptions import InvalidOutputError
 from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.caching import cached_property
+from haltpoint.run.drafts import forget_requirement
 from haltpoint.run.requirements import RunRequirement, Waiter
 from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import ToolExecution
@@ -90,7 +91,7 @@ class RunContent:
         fresh = RunRequirement.from_dict(self.view.items("requirements")[place], waiter=self._waiter)
         fresh.take_terms(terms_data(requirement))
         self.requirements[place] = fresh
-        requirement.is_abandoned = True
+        forget_requirement(requirement)
         # They share their calls with the requirements.
         vars(self).pop("tools", None)
 
