@@ -199,6 +199,37 @@ fn a_failed_run_shows_the_request_that_failed_and_why() {
 }
 
 #[test]
+fn a_call_that_failed_is_a_failed_step() {
+    let view = Scenario::new()
+        .replies(calls([plain("a"), plain("b")]))
+        .returns("a", "fine")
+        .raises("b", "no such city")
+        .view();
+    assert_eq!(
+        steps(&view)[1..],
+        [("tool:a", "COMPLETED", "returned"), ("tool:b", "ERROR", "failed"),]
+    );
+}
+
+#[test]
+fn a_call_in_doubt_shows_what_stopped_it() {
+    let stopped = Scenario::new()
+        .replies(calls([plain("a")]))
+        .cancels_and_interrupts()
+        .gets_interrupted("a")
+        .continues()
+        .view();
+    assert!(stopped["requirements"][0]["details"]["interruption"].is_string());
+    let died = Scenario::new()
+        .replies(calls([plain("a")]))
+        .crashes()
+        .continues()
+        .view();
+    assert_eq!(died["requirements"][0]["kind"], "recovery");
+    assert!(died["requirements"][0]["details"].get("interruption").is_none());
+}
+
+#[test]
 fn a_call_shows_what_a_person_said_about_it() {
     let view = Scenario::new()
         .replies(calls([
