@@ -6,8 +6,8 @@ use haltpoint_engine::run::DecisionError;
 use serde_json::json;
 
 use crate::scenario::{
-    Scenario, answers, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, confirmed, external, plain, rejected,
-    rejected_because, request_model, result, retried, start, supplied,
+    Scenario, answers, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, confirmed, external, plain,
+    rejected, rejected_because, request_model, result, retried, start, supplied,
 };
 
 #[test]
