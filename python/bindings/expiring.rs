@@ -35,7 +35,7 @@ impl PyDatabase {
 struct Expiring {
     expired: u64,
     /// What stays due: its run cannot be read, or its journal says otherwise than the index that led to it.
-    left_alone: HashSet<Text>,
+    left_alone: HashSet<RequirementRow>,
     damaged: Vec<StoreError>,
 }
 
@@ -49,7 +49,7 @@ impl Expiring {
     ) -> Result<(), EngineError> {
         for row in due {
             match self.is_of_damaged(&row) || !self.expire(store, &row, now)? {
-                true => drop(self.left_alone.insert(row.requirement_id)),
+                true => drop(self.left_alone.insert(row)),
                 false => self.expired += 1,
             }
         }

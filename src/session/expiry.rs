@@ -26,7 +26,7 @@ const PAGE: u32 = 256;
 pub fn overdue(
     store: &mut dyn Store,
     run_id: Option<Text>,
-    except: HashSet<Text>,
+    except: HashSet<RequirementRow>,
     now: Timestamp,
 ) -> Result<Vec<RequirementRow>, StoreError> {
     store.overdue(&OverdueFilter {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::requirement::RequirementKind;
 use crate::{Text, Timestamp};
 
-use super::row::RunStatus;
+use super::row::{RequirementRow, RunStatus};
 
 /// Which runs to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct OverdueFilter {
     /// Over at this time.
     pub now: Timestamp,
     /// None of these requirements.
-    pub except: HashSet<Text>,
+    pub except: HashSet<RequirementRow>,
     /// At most so many.
     pub limit: u32,
 }

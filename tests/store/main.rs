@@ -17,6 +17,7 @@ mod handle;
 mod holders;
 mod journals;
 mod late_cancels;
+mod lists;
 mod migrating;
 mod notifications;
 mod reading_on;

@@ -113,7 +113,7 @@ impl MemoryStore {
     /// The requirements whose time is over, the longest over first.
     pub(super) fn overdue_requirements(&self, filter: &OverdueFilter) -> Vec<&RequirementRow> {
         let rows = self.requirements.iter().map(|(row, _)| row);
-        let left = rows.filter(|row| !filter.except.contains(&row.requirement_id));
+        let left = rows.filter(|row| !filter.except.contains(*row));
         let mut due: Vec<_> = left
             .filter_map(|row| Some((self.overdue_since(row, filter)?, row)))
             .collect();

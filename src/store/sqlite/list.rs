@@ -237,7 +237,7 @@ pub(super) fn overdue(
     let conditions = overdue_conditions(filter, &key_id);
     let mut statement = connection.prepare_cached(&overdue_sql(&conditions))?;
     let rows = statement.query_map(&*conditions.values, requirement_row)?;
-    let is_meant = |row: &RequirementRow| !filter.except.contains(&row.requirement_id);
+    let is_meant = |row: &RequirementRow| !filter.except.contains(row);
     let meant = rows.filter(|row| row.as_ref().map_or(true, is_meant));
     Ok(meant.take(filter.limit as usize).collect::<rusqlite::Result<_>>()?)
 }
