@@ -24,7 +24,11 @@ __all__ = ["ACCEPTED", "PlannedCall", "PlannedReply", "Verdict", "plan_reply"]
 
 
 class PlannedCall(NamedTuple):
-    """A tool call with what its tool's declaration says about it; the engine reads the attributes."""
+    """A tool call with what its tool's declaration says about it; the engine reads the attributes.
+
+    Attributes:
+        bound: for the driver: what the tool is called with, where that is known without asking anybody.
+    """
 
     id: str | None
     name: str
@@ -42,6 +46,7 @@ class PlannedCall(NamedTuple):
     refused: str | None = None
     rules: str | None = None
     remembered: str | None = None
+    bound: dict[str, Any] | None = None
 
 
 class PlannedReply(NamedTuple):
@@ -130,6 +135,8 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         rules=_asking_rules(definition, answer),
         fields=_form(definition, arguments.data if shown is None else shown.shown),
         answers_are_result=definition.dynamic_user_input,
+        # Objects of users' types are made where the tool runs.
+        bound=arguments.bound if asks is None and not definition.calls_foreign_code else None,
     )
 
 
@@ -172,6 +179,7 @@ def _described(
     answers_are_result: bool = False,
     refused: str | None = None,
     rules: str | None = None,
+    bound: dict[str, Any] | None = None,
 ) -> PlannedCall:
     return PlannedCall(
         id=call_id,
@@ -189,6 +197,7 @@ def _described(
         answers_are_result=answers_are_result,
         refused=refused,
         rules=rules,
+        bound=bound,
     )
 
 
