@@ -156,7 +156,8 @@ async def _continue_run(
         return _ended_by_expiry(call, output, snapshot, task)
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
-    tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
+    given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
+    tools = tools_at_hand(started.get("tools", ()), given, remembered, run_id, has_begun=has_begun)
     # Users may have decided on the objects that they were handed in this process.
     drafts = _drafts_here(call, run_id) if requirements is None else requirements
     committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
