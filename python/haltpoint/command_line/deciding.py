@@ -12,7 +12,7 @@ from haltpoint.command_line.exit_codes import ExitCode
 from haltpoint.command_line.identifiers import find_requirement, short_requirement_id
 from haltpoint.command_line.next_steps import next_step
 from haltpoint.command_line.output import Output, Styled
-from haltpoint.command_line.records import requirement_record, run_record
+from haltpoint.command_line.records import run_record
 from haltpoint.command_line.times import clock
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _report(database: Database, requirement: RunRequirement, output: Output) -> 
     run = database.run(requirement.run_id or "")
     step = next_step(database, run)
     if output.as_json:
-        output.json({"requirement": requirement_record(requirement), "run": run_record(run), "next": step})
+        output.json({"requirement": requirement.to_dict(), "run": run_record(run), "next": step})
         return
     output.line(
         Styled(short_requirement_id(requirement.id), "bold"),

@@ -1,4 +1,4 @@
-"""What `--json` prints. The fields are documented in docs/command-line.md and stay as they are; there may come more."""
+"""What `--json` prints of runs. The fields are documented in docs/command-line.md and stay; there may come more."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["open_requirements", "requirement_record", "run_record", "run_row"]
-
-_OF_REQUIREMENT = ("id", "run_id", "kind", "created_at", "decision", "decided_by", "decided_at", "details")
+__all__ = ["open_requirements", "run_record", "run_row"]
 
 
 def run_row(run: AgentRunOutput) -> dict[str, Any]:
@@ -46,27 +44,6 @@ def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
     if not (run.is_paused or run.status.value in ("RUNNING", "QUEUED")):
         return ()
     return [item for item in run.requirements if item.decision is None and not item.is_expired]
-
-
-def requirement_record(requirement: RunRequirement) -> dict[str, Any]:
-    """Return what stands in a requirement's record."""
-    data = requirement.to_dict()
-    execution = data["tool_execution"]
-    return {
-        **{key: data[key] for key in _OF_REQUIREMENT},
-        "tool_call_id": execution["tool_call_id"],
-        "tool_name": execution["tool_name"],
-        "tool_args": execution["tool_args"],
-        "original_tool_args": execution.get("original_tool_args"),
-        "user_input_schema": data["user_input_schema"],
-        "expires_at": data.get("expires_at"),
-        "expired_at": data.get("expired_at"),
-        "approvals_needed": requirement.approvals_needed,
-        "approvals": requirement.approvals,
-        "always_ask": requirement.always_ask,
-        "remembered_from": requirement.remembered_from,
-        "revoked": requirement.revoked,
-    }
 
 
 def _known(run: AgentRunOutput) -> dict[str, Any]:

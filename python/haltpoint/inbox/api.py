@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from starlette.responses import Response
 from starlette.routing import Route
 
-from haltpoint.command_line.records import requirement_record, run_record, run_row
+from haltpoint.command_line.records import run_record, run_row
 from haltpoint.command_line.story import told
 from haltpoint.db.remembering import RememberedApproval
 from haltpoint.driving.threads import in_thread
@@ -21,6 +21,7 @@ from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 from haltpoint.inbox.schemas import CANCEL, DECISIONS, REVOKING
 from haltpoint.inbox.site import Site, site_of
+from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
 
@@ -88,19 +89,19 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 async def _requirements(site: Site, request: Request) -> dict[str, Any]:
     conditions, database = _conditions(request, "requirements"), site.database
-    page = _Page(database.requirements, database.count_requirements, requirement_record, "id")
+    page = _Page(database.requirements, database.count_requirements, RunRequirement.to_dict, "id")
     return await in_thread(lambda: page.read(conditions))
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
-    return requirement_record(await find_requirement(site.database, request.path_params["requirement_id"]))
+    return (await find_requirement(site.database, request.path_params["requirement_id"])).to_dict()
 
 
 async def _decide(site: Site, request: Request) -> dict[str, Any]:
     asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
-    return requirement_record(await decide(requirement, asked, request.state.visitor.name))
+    return (await decide(requirement, asked, request.state.visitor.name)).to_dict()
 
 
 async def _order(site: Site, request: Request) -> Any:
@@ -193,7 +194,7 @@ def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
             "error_details": run.error_details,
             "usage": run.usage.to_dict(),
         },
-        "requirements": [requirement_record(item) for item in run.requirements],
+        "requirements": [item.to_dict() for item in run.requirements],
         "timeline": [
             {
                 "seq": event.seq,

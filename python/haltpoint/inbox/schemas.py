@@ -93,8 +93,41 @@ CANCEL: Schema = {
     "additionalProperties": False,
 }
 
+_FIELD = _object(
+    "A field that a person is asked to fill in.",
+    {
+        "name": _TEXT,
+        "field_type": {**_TEXT, "description": "What it takes, in words for people."},
+        "description": _TEXT_OR_NULL,
+        "json_schema": {**_OBJECT, "description": "What it takes."},
+        "required": {"type": "boolean", "description": "False: it may stay empty."},
+        "value": {"description": "What stands in it; null where nothing does."},
+    },
+)
+_FIELD["properties"]["default"] = {"description": "What an empty field stands for; only where there is a default."}
+
+_TOOL_EXECUTION = _object(
+    "The call in question, as ToolExecution.to_dict() gives it.",
+    {
+        "tool_call_id": _TEXT,
+        "tool_name": _TEXT,
+        "tool_args": {
+            **_OBJECT,
+            "description": "What the call runs with: the value that the tool gets for each of its parameters.",
+        },
+        "defaulted": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "The parameters that the model left out, and that have their defaults.",
+        },
+        "original_tool_args": {**_OBJECT_OR_NULL, "description": "What the model said."},
+        "changed_by_person": {"type": "boolean", "description": "Whether a person gave or changed arguments."},
+        "result": _TEXT_OR_NULL,
+    },
+)
+
 _REQUIREMENT = _object(
-    "What a run waits for, or waited for.",
+    "What a run waits for, or waited for, as RunRequirement.to_dict() gives it.",
     {
         "id": _TEXT,
         "run_id": _TEXT,
@@ -104,15 +137,16 @@ _REQUIREMENT = _object(
         "decided_by": _TEXT_OR_NULL,
         "decided_at": _TIME_OR_NULL,
         "details": _OBJECT_OR_NULL,
-        "tool_call_id": _TEXT,
-        "tool_name": _TEXT,
-        "tool_args": _OBJECT,
-        "original_tool_args": _OBJECT_OR_NULL,
-        "user_input_schema": {
-            "type": ["array", "null"],
-            "items": _OBJECT,
-            "description": "The fields: name, field_type, description, json_schema, required, value, default.",
+        "digest": {
+            "type": ["string", "null"],
+            "description": "SHA-256 of the run, the requirement, the tool with its parameters, and the arguments that "
+            "confirming would run now. A decision says in expected_digest which one it is about.",
         },
+        "tool_execution": _TOOL_EXECUTION,
+        "tool_module": {"type": ["string", "null"], "description": "Where the code of the tool stood."},
+        "confirmation": {"type": ["boolean", "null"], "description": "Whether it was confirmed."},
+        "confirmation_note": _TEXT_OR_NULL,
+        "user_input_schema": {"type": ["array", "null"], "items": _FIELD, "description": "The fields to fill in."},
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},

@@ -9,33 +9,32 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from haltpoint.run.requirement_state import RequirementState
 
 __all__ = ["restore_terms", "terms_data"]
 
 
 def terms_data(requirement: RequirementState) -> dict[str, Any]:
-    """Return a requirement's terms as the engine tells them: only what is special."""
-    data: dict[str, Any] = {}
-    if requirement.expires_at is not None:
-        data["expires_at"] = format_time(requirement.expires_at)
-    if requirement.expired_at is not None:
-        data["expired_at"] = format_time(requirement.expired_at)
-    if requirement.approvals_needed > 1:
-        data["approvals_needed"] = requirement.approvals_needed
-    if requirement.approvals:
-        data["approvals"] = deepcopy(requirement.approvals)
-    if requirement.always_ask:
-        data["always_ask"] = True
-    if requirement.remembered_from is not None:
-        data["remembered_from"] = dict(requirement.remembered_from)
-    if requirement.revoked is not None:
-        data["revoked"] = dict(requirement.revoked)
-    return data
+    """Return a requirement's terms as JSON data."""
+    return {
+        "expires_at": _written(requirement.expires_at),
+        "expired_at": _written(requirement.expired_at),
+        "approvals_needed": requirement.approvals_needed,
+        "approvals": deepcopy(requirement.approvals),
+        "always_ask": requirement.always_ask,
+        "remembered_from": deepcopy(requirement.remembered_from),
+        "revoked": deepcopy(requirement.revoked),
+    }
+
+
+def _written(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
 
 
 def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> None:
-    """Read what `terms_data` returns."""
+    """Read what `terms_data` returns, or the engine, which tells only what is special."""
     expires_at, expired_at = data.get("expires_at"), data.get("expired_at")
     requirement.expires_at = None if expires_at is None else parse_time(expires_at)
     requirement.expired_at = None if expired_at is None else parse_time(expired_at)

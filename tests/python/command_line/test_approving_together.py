@@ -41,7 +41,7 @@ def _end(terminal: Any) -> str:
 
 def _arguments(cli: CommandLine, run_id: str) -> Any:
     (requirement,) = cli("show", run_id, "--json").record["requirements"]
-    return requirement["decided_by"], requirement["tool_args"]
+    return requirement["decided_by"], requirement["tool_execution"]["tool_args"]
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -160,7 +160,8 @@ def test_changed_arguments_are_shown_beside_the_original_ones(cli: CommandLine, 
     decided = cli("approve", run_id, "--args", "-", stdin='{"color": "blue"}')
     assert "approved with changed arguments" in decided.out
     (requirement,) = cli("show", run_id, "--json").record["requirements"]
-    assert (requirement["tool_args"], requirement["original_tool_args"]) == ({"color": "blue"}, {"color": "red"})
+    execution = requirement["tool_execution"]
+    assert (execution["tool_args"], execution["original_tool_args"]) == ({"color": "blue"}, {"color": "red"})
     assert '{"color": "red"}\t{"color": "blue"}' in cli("audit", run_id).out
 
 

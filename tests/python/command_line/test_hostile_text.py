@@ -66,7 +66,7 @@ def test_json_is_ascii_and_reads_back_as_the_very_text(cli: CommandLine, start: 
     _hostile_run(start)
     printed = cli("inbox", "--json")
     assert _unsafe(printed.out) == {"\n"} and printed.out.isascii()
-    by_tool: dict[str, Any] = {record["tool_name"]: record for record in printed.records}
+    by_tool: dict[str, Any] = {call["tool_name"]: call for call in (one["tool_execution"] for one in printed.records)}
     assert by_tool["paint"]["tool_args"] == {"color": HOSTILE}
 
 
@@ -95,7 +95,7 @@ def test_asking_at_the_terminal_sends_no_control_character_of_a_model(cli: Comma
 def test_an_error_shows_the_words_of_others_without_obeying_them(cli: CommandLine, start: StartRun) -> None:
     _hostile_run(start)
     requirement_id = cli("inbox", "--kind", "confirmation").rows[0][0]
-    assert cli("reject", requirement_id, "--note", HOSTILE.replace("\x00", ""), "--by", "\x1b[2Jann").code == 0
+    assert cli("reject", requirement_id, "--note", HOSTILE.replace("\x00", ""), "--by", "ann").code == 0
     conflict = cli("approve", requirement_id)
     assert conflict.code == 4
     assert _unsafe(conflict.err) == {"\n"}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import ModelReply, ToolCall
+from haltpoint import Agent, ModelReply, RunRequirement, ScriptedModel, SqliteDatabase, ToolCall
 from support.command import COMMAND, ENGRAVE, PAINT, CommandLine, StartRun
+from support.workshop import TOOLS
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -52,30 +53,42 @@ def test_a_listed_run_has_the_documented_fields(cli: CommandLine, start: StartRu
     }
 
 
-def test_a_requirement_has_the_documented_fields(cli: CommandLine, start: StartRun) -> None:
+def test_a_requirement_has_the_form_that_programs_know(cli: CommandLine, start: StartRun) -> None:
     run_id = start(ENGRAVE)
     record = cli("inbox", "--json").record
-    fields = [(field["name"], field["field_type"], field["value"]) for field in record.pop("user_input_schema")]
-    assert fields == [("font", "str", "serif"), ("name", "str", None), ("copies", "int", None)]
-    assert record.pop("id") and record.pop("created_at") and record.pop("tool_call_id")
-    assert record == {
-        "run_id": run_id,
-        "kind": "user_input",
-        "decision": None,
-        "decided_by": None,
-        "decided_at": None,
-        "details": None,
-        "tool_name": "engrave",
-        "tool_args": {"font": "serif"},
-        "original_tool_args": None,
-        "expires_at": None,
-        "expired_at": None,
-        "approvals_needed": 1,
-        "approvals": [],
-        "always_ask": False,
-        "remembered_from": None,
-        "revoked": None,
-    }
+    with SqliteDatabase(cli.db_file) as database:
+        [requirement] = database.requirements()
+    assert record == requirement.to_dict()
+    assert [shown["requirements"] for shown in [cli("show", run_id, "--json").record]] == [[record]]
+    assert (record["kind"], record["tool_execution"]["tool_args"]) == ("user_input", {"font": "serif"})
+    terms = ("expires_at", "expired_at", "approvals_needed", "approvals", "always_ask", "remembered_from", "revoked")
+    assert [record[name] for name in terms] == [None, None, 1, [], False, None, None]
+    assert RunRequirement.from_dict(record).to_dict() == record
+
+
+def test_each_field_of_a_requirement_is_documented(cli: CommandLine, start: StartRun) -> None:
+    start(ENGRAVE)
+    record = cli("inbox", "--json").record
+    document = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    [row] = [line for line in document.splitlines() if line.startswith("| a requirement (")]
+    assert [name for name in [*record, *record["tool_execution"]] if f"`{name}`" not in row] == []
+
+
+def test_what_is_printed_of_a_decision_is_the_same_form(cli: CommandLine, start: StartRun) -> None:
+    start(PAINT)
+    decided = cli("approve", cli("inbox").rows[0][0], "--by", "ann", "--json").record["requirement"]
+    with SqliteDatabase(cli.db_file) as database:
+        stored = database.requirements(open_only=False)[0].to_dict()
+    # The object that was decided on remembers who drafted.
+    assert decided == {**stored, "draft_by": "ann"}
+
+
+def test_what_is_printed_can_be_decided_and_handed_to_a_program(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(PAINT)
+    record = cli("inbox", "--json").record
+    with SqliteDatabase(cli.db_file) as database:
+        agent = Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS)
+        assert agent.continue_run(run_id=run_id, requirements=[{**record, "confirmation": True}]) == "finished"
 
 
 def test_the_inbox_is_narrowed_down_by_run_and_kind(cli: CommandLine, start: StartRun) -> None:
@@ -94,7 +107,7 @@ def test_a_run_is_shown_with_its_story_and_what_it_waits_for(cli: CommandLine, s
         "requirement_opened",
         "run_paused",
     ]
-    assert [item["tool_args"] for item in shown["requirements"]] == [{"color": "red"}]
+    assert [item["tool_execution"]["tool_args"] for item in shown["requirements"]] == [{"color": "red"}]
     words = "\n".join(_plain(cli.shown("show", run_id)))
     assert 'the model asks for paint(color="red")' in words
     assert f"haltpoint approve {shown['requirements'][0]['id'][:8]}" in words

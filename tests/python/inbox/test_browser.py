@@ -261,7 +261,9 @@ def test_text_of_models_is_shown_and_never_interpreted(browser: Browser, cli: Co
         page.get_by_role("button", name="Approve", exact=True).click()
         expect(page.locator("#done")).to_be_visible()
         (approved,) = inbox.get("/api/requirements?open_only=false&kind=confirmation").json["items"]
-        assert approved["decision"] == {"type": "confirm"} and approved["tool_args"] == {"color": HOSTILE}
+        assert approved["decision"] == {"type": "confirm"} and approved["tool_execution"]["tool_args"] == {
+            "color": HOSTILE
+        }
 
 
 def test_a_form_that_changes_nothing_changes_nothing(browser: Browser, cli: CommandLine, start: StartRun) -> None:

@@ -28,7 +28,6 @@ from haltpoint.command_line.options import (
 )
 from haltpoint.command_line.output import Column, Output, Part
 from haltpoint.command_line.paging import paged
-from haltpoint.command_line.records import requirement_record
 from haltpoint.command_line.times import age
 from haltpoint.run.decisions import RequirementKind
 from haltpoint.run.timestamps import format_time
@@ -112,7 +111,7 @@ def command(
 
 
 def _row(requirement: RunRequirement, database: Database, output: Output) -> Row:
-    return Row(requirement.id, requirement_record(requirement), _cells(requirement, database, output))
+    return Row(requirement.id, requirement.to_dict(), _cells(requirement, database, output))
 
 
 def _cells(requirement: RunRequirement, database: Database, output: Output) -> list[Part]:

@@ -13,7 +13,7 @@ from haltpoint.command_line.identifiers import find_run
 from haltpoint.command_line.next_steps import next_step
 from haltpoint.command_line.options import database_option, json_option, run_argument, watch_option
 from haltpoint.command_line.output import Output, Styled
-from haltpoint.command_line.records import open_requirements, requirement_record, run_record
+from haltpoint.command_line.records import open_requirements, run_record
 from haltpoint.command_line.story import Event, told
 from haltpoint.command_line.watching import each_change
 from haltpoint.run.base import RunStatus
@@ -99,7 +99,7 @@ def _document(database: Database, run: AgentRunOutput) -> dict[str, Any]:
             "error_details": run.error_details,
             "usage": run.usage.to_dict(),
         },
-        "requirements": [requirement_record(item) for item in run.requirements],
+        "requirements": [item.to_dict() for item in run.requirements],
         "timeline": [_event_record(event) for event in told(database.journal(run.run_id))],
     }
 
