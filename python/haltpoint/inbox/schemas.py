@@ -33,11 +33,18 @@ def _object(description: str, properties: dict[str, Schema], **more: Any) -> Sch
     }
 
 
+_EXPECTED_DIGEST: Schema = {
+    "type": "string",
+    "description": "The digest of the requirement as whoever decides was shown it. The decision is refused with status "
+    "409 where the requirement has another one by now. Leave it out only where nobody looked at the requirement.",
+}
+
+
 def _decision(type_: str, description: str, properties: dict[str, Schema], required: tuple[str, ...] = ()) -> Schema:
     return {
         "type": "object",
         "description": description,
-        "properties": {"type": {"type": "string", "const": type_}, **properties},
+        "properties": {"type": {"type": "string", "const": type_}, **properties, "expected_digest": _EXPECTED_DIGEST},
         "required": ["type", *required],
         "additionalProperties": False,
     }
@@ -53,7 +60,8 @@ DECISIONS: dict[str, Schema] = {
         {
             "tool_args": {
                 "type": ["object", "null"],
-                "description": "All arguments to run with, in the place of those shown.",
+                "description": "All arguments to run with, in the place of those shown; a parameter that has its "
+                "default may be left out. Values that are left as they were shown stay as they are.",
             },
             "remember": {
                 "type": ["string", "null"],
@@ -70,7 +78,7 @@ DECISIONS: dict[str, Schema] = {
     "reject": _decision("reject", "Keeps the call from running.", {"note": _NOTE}),
     "answer": _decision(
         "answer",
-        "Fills in the fields of a user_input requirement.",
+        "Fills in the fields of a user_input requirement. Fields without a value take their defaults.",
         {"values": {"type": "object", "description": "The values by the fields' names."}},
         ("values",),
     ),

@@ -9,7 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from haltpoint.inbox import texts
-from haltpoint.inbox.approvals import approved_arguments
+from haltpoint.run.approvals import approved_arguments
+from haltpoint.run.changed_arguments import model_said
 
 __all__ = ["environment"]
 
@@ -38,5 +39,9 @@ def environment() -> Environment:
         call=texts.call_text,
         values=texts.values_text,
         approved=approved_arguments,
+        model_said=model_said,
+        is_over=texts.is_over,
+        asks_by_itself=texts.asks_by_itself,
+        answers=texts.answers,
     )
     return made

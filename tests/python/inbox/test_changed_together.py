@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from visiting import Visitor, words
 
 from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
-from haltpoint.inbox.approvals import approved_arguments
+from haltpoint.run.approvals import approved_arguments
 from support.command import CommandLine
 from support.inbox import Inbox
 from support.replies import wants
