@@ -54,7 +54,7 @@ async def _decide(request: Request) -> Response:
     try:
         if is_forged:
             raise RefusedError(403, "forbidden", _TOO_OLD)
-        await decide(requirement, decision_of(requirement, form), request.state.visitor.name)
+        await decide(site.database, requirement, decision_of(requirement, form), request.state.visitor.name)
     except RefusedError as problem:
         return await _asked_again(site, request, requirement, problem, form)
     return _to_run(request, requirement.run_id or "", f"decided={requirement.id}")
@@ -94,6 +94,6 @@ async def _asked_again(
     """The run's page once more, with what is wrong and all that was typed."""
     if problem.status == 503:
         raise problem
-    data = await run_page_data(site.database, requirement.run_id or "", None, requirement.id, form)
+    data = await run_page_data(site.database, requirement.run_id or "", refused=requirement.id, form=form)
     refused = {"problem": problem, "refused": requirement.id}
     return rendered(request, "run.html", {**data, **refused}, problem.status)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from haltpoint.command_line.times import age
+from haltpoint.command_line.times import is_over as has_passed
+from haltpoint.run.answers import is_dynamic
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "age_element",
+    "answers",
     "arguments_text",
+    "asks_by_itself",
     "call_text",
     "duration_text",
+    "is_over",
     "json_text",
     "left_element",
     "plain",
@@ -55,6 +60,21 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def shortened(text: str, most: int) -> str:
     """Return a text of at most so many characters and a mark where something is missing."""
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def asks_by_itself(requirement: RunRequirement) -> bool:
+    """Whether the call does nothing but ask: its arguments are the form."""
+    return requirement.kind == "user_input" and is_dynamic(requirement.tool_execution)
+
+
+def answers(requirement: RunRequirement) -> dict[str, Any]:
+    """Return what the fields of a form hold."""
+    return {field["name"]: field.get("value") for field in requirement.user_input_schema or ()}
+
+
+def is_over(requirement: RunRequirement) -> bool:
+    """Whether it is too late to decide, also where nobody wrote that down yet."""
+    return requirement.is_expired or has_passed(requirement.expires_at)
 
 
 def call_text(requirement: RunRequirement) -> str:

@@ -81,7 +81,7 @@ def test_arguments_are_changed_and_the_change_is_seen(page: Page, inbox: Inbox, 
     _open_first(page)
     page.get_by_text("Change the arguments").click()
     page.get_by_label("color").fill("blue")
-    page.get_by_role("button", name="Approve with these").click()
+    page.get_by_role("button", name="Approve with changes").click()
     expect(page.get_by_role("region", name="Who decided")).to_contain_text('Changed to {"color": "blue"}')
     (record,) = inbox.get(f"/api/runs/{painting}/audit").json["items"]
     assert (record["changed_args"], record["by"]) == ({"color": "blue"}, "ann")
@@ -215,7 +215,7 @@ def test_deciding_works_without_scripts(browser: Browser, inbox: Inbox) -> None:
         page.locator(".card h2 a").click()
         page.locator("summary", has_text="Change the arguments").click()
         page.get_by_label("color").fill("green")
-        page.get_by_role("button", name="Approve with these").click()
+        page.get_by_role("button", name="Approve with changes").click()
         expect(page.locator("#done")).to_contain_text("approved by ann")
 
 
@@ -271,7 +271,7 @@ def test_a_form_that_changes_nothing_changes_nothing(browser: Browser, cli: Comm
     with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
         _open_first(page)
         page.get_by_text("Change the arguments").click()
-        page.get_by_role("button", name="Approve with these").click()
+        page.get_by_role("button", name="Approve with changes").click()
         expect(page.locator("#done")).to_be_visible()
         (approved,) = inbox.get("/api/requirements?open_only=false").json["items"]
         assert approved["decision"] == {"type": "confirm"}
