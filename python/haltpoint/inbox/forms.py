@@ -126,7 +126,8 @@ def _argument_field(place: int, name: str, value: Any) -> Field:
     if isinstance(value, str) and _survives_a_form(value):
         widget: Widget = "long_text" if len(value) > _LINE or "\n" in value else "text"
         return Field(name, form_name, "text", widget, value, is_required=False)
-    return Field(name, form_name, "JSON", "json", json.dumps(value, indent=2))
+    text = json_text(value, indent=2)
+    return Field(name, form_name, "JSON", "json", text if _survives_a_form(text) else json.dumps(value, indent=2))
 
 
 def _survives_a_form(text: str) -> bool:
@@ -152,8 +153,8 @@ def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> 
     changed = {field.name: _changed(shown[field.name], field, form) for field in fields}
     if same_arguments(changed, shown):
         message = (
-            "Nothing was done: no argument is changed. Change one, or go back without changes to approve the call as it "
-            "stands."
+            "Nothing was done: no argument is changed. Change one, or go back without changes to approve the call as "
+            "it stands."
         )
         raise RefusedError(422, "nothing_changed", message)
     return changed

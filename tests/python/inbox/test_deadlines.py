@@ -85,19 +85,22 @@ browser_only = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {C
 @browser_only
 @pytest.mark.parametrize("edit", [False, True])
 def test_the_buttons_of_an_open_page_go_when_the_time_is_over(cli: CommandLine, *, edit: bool) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser:
-        with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
-            # The clock of a visitor counts for nothing.
-            run_id = _started(db, wants("launch", pad=3))
-            (requirement,) = db.requirements()
-            page.goto(f"{inbox.address}/runs/{run_id}{f'?edit={requirement.id}' if edit else ''}")
-            if edit:
-                page.get_by_label("pad").fill("4")
-            expect(page.locator(".question.closed")).to_contain_text("has expired", timeout=20_000)
-            expect(page.locator(".question button, .question a.button")).to_have_count(0)
-            if edit:
-                expect(page.get_by_label("pad")).to_have_value("4")
-            assert db.requirement(requirement.id).decision is None
+    with (
+        SqliteDatabase(cli.db_file) as db,
+        opened_browser() as browser,
+        Inbox(cli) as inbox,
+        signed_in(browser, inbox) as page,
+    ):
+        run_id = _started(db, wants("launch", pad=3))
+        (requirement,) = db.requirements()
+        page.goto(f"{inbox.address}/runs/{run_id}{f'?edit={requirement.id}' if edit else ''}")
+        if edit:
+            page.get_by_label("pad").fill("4")
+        expect(page.locator(".question.closed")).to_contain_text("has expired", timeout=20_000)
+        expect(page.locator(".question button, .question a.button")).to_have_count(0)
+        if edit:
+            expect(page.get_by_label("pad")).to_have_value("4")
+        assert db.requirement(requirement.id).decision is None
 
 
 def test_the_server_refuses_a_form_that_comes_too_late_and_keeps_what_was_typed(

@@ -29,7 +29,7 @@ class Address(BaseModel):
 
 
 @tool(requires_confirmation=True)
-def pay(  # noqa: PLR0913 - one of each type
+def pay(
     amount: Decimal,
     key: SecretStr,
     times: Annotated[int, AfterValidator(lambda given: min(given, 10))],
@@ -137,7 +137,8 @@ def test_one_value_is_changed_and_all_others_are_what_they_were(
     db: InMemoryDatabase, name: str, typed: str, value: Any
 ) -> None:
     visitor = _editing(db)
-    as_sent = {"argument-4": LONG.replace("\n", "\r\n"), "argument-3": '{\r\n  "street": "A",\r\n  "country": "NO"\r\n}'}
+    to = '{\r\n  "street": "A",\r\n  "country": "NO"\r\n}'
+    as_sent = {"argument-4": LONG.replace("\n", "\r\n"), "argument-3": to}
     assert visitor.send("approve_changed", **{**as_sent, PLACES[name]: typed}).status == 303
     stored = _stored(db)
     assert stored.tool_execution.tool_args == {**SHOWN, name: value}

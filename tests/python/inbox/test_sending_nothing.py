@@ -1,4 +1,4 @@
-"""Nothing is sent by one click: that an empty result or answer is meant takes a word of its own, also without scripts."""
+"""Nothing empty is sent by one click: that it is meant takes a word of its own, also without scripts."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_the_fields_are_if_left_empty_is_said(db: InMemoryDatabase) -> None
     sent = visitor.send("answer", **{"value-1": "bob"})
     assert sent.status == 303
     visitor.open("?" + (sent.header("location") or "").partition("?")[2])
-    assert 'cc bob' in visitor.words.partition("What runs is")[2]
+    assert "cc bob" in visitor.words.partition("What runs is")[2]
 
 
 def test_a_value_that_was_taken_out_is_not_sent_all_the_same(db: InMemoryDatabase) -> None:
