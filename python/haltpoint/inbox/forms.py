@@ -31,6 +31,8 @@ DIGEST_FIELD = "digest"
 # What a person ticks who means to send nothing.
 EMPTY_FIELD = "empty"
 _LINE = 60
+# How the names of the fields for arguments begin.
+_ARGUMENT = "argument-"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
         raise RefusedError(422, "invalid_decision", "choose one of the buttons")
     if not form.get(DIGEST_FIELD):
         raise RefusedError(400, "bad_request", "Nothing was done: the form lacks the digest of what the page showed.")
+    if form["action"] != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
+        raise RefusedError(422, "invalid_decision", "Nothing was done: changed arguments came with another button.")
     return {**read(requirement, form), "expected_digest": form[DIGEST_FIELD]}
 
 
@@ -118,7 +122,7 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
 
 
 def _argument_field(place: int, name: str, value: Any) -> Field:
-    form_name = f"argument-{place}"
+    form_name = f"{_ARGUMENT}{place}"
     if isinstance(value, bool):
         return Field(name, form_name, "yes or no", "choice", json_text(value))
     if isinstance(value, (int, float)):
