@@ -121,7 +121,7 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     for name, value in _arguments_beside_the_form(requirement).items():
         yield from _value_lines(f"  {visible(name)}", value, origin(execution, said, name))
     for field in requirement.user_input_schema or ():
-        yield _field_line(field)
+        yield _field_line(field, origin(execution, said, field["name"]))
     for name, value in (requirement.details or {}).items():
         yield f"  {visible(name).replace('_', ' ')}: {value if isinstance(value, str) else visible_json(value)}"
     approved = approvals_text(requirement)
@@ -154,8 +154,8 @@ def _value_lines(name: str, value: object, origin: str) -> Iterator[str]:
         yield f"{name} = {visible_json(value)}{origin}"
 
 
-def _field_line(field: Mapping[str, Any]) -> str:
-    value = _unfilled(field) if field.get("value") is None else visible_json(field["value"])
+def _field_line(field: Mapping[str, Any], origin: str) -> str:
+    value = _unfilled(field) if field.get("value") is None else f"{visible_json(field['value'])}{origin}"
     description = f"   {visible(field['description'])}" if field.get("description") else ""
     return f"  {visible(field['name'])} ({visible(field.get('field_type') or 'str')}) = {value}{description}"
 

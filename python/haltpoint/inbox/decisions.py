@@ -31,9 +31,7 @@ async def find_requirement(database: Database, requirement_id: str) -> RunRequir
         raise RefusedError(404, "not_found", f"there is no requirement {requirement_id}") from error
 
 
-async def decide(
-    database: Database, requirement: RunRequirement, asked: Mapping[str, Any], by: str
-) -> RunRequirement:
+async def decide(database: Database, requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> RunRequirement:
     """Put a decision on disk, and return the requirement as it stands there then, with what will run.
 
     Args:

@@ -31,6 +31,8 @@ DIGEST_FIELD = "digest"
 # What a person ticks who means to send nothing.
 EMPTY_FIELD = "empty"
 _LINE = 60
+# How the names of the fields for arguments begin.
+_ARGUMENT = "argument-"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
         raise RefusedError(422, "invalid_decision", "choose one of the buttons")
     if not form.get(DIGEST_FIELD):
         raise RefusedError(400, "bad_request", "Nothing was done: the form lacks the digest of what the page showed.")
+    if form["action"] != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
+        raise RefusedError(422, "invalid_decision", "Nothing was done: changed arguments came with another button.")
     return {**read(requirement, form), "expected_digest": form[DIGEST_FIELD]}
 
 
@@ -118,7 +122,7 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
 
 
 def _argument_field(place: int, name: str, value: Any) -> Field:
-    form_name = f"argument-{place}"
+    form_name = f"{_ARGUMENT}{place}"
     if isinstance(value, bool):
         return Field(name, form_name, "yes or no", "choice", json_text(value))
     if isinstance(value, (int, float)):
@@ -126,7 +130,8 @@ def _argument_field(place: int, name: str, value: Any) -> Field:
     if isinstance(value, str) and _survives_a_form(value):
         widget: Widget = "long_text" if len(value) > _LINE or "\n" in value else "text"
         return Field(name, form_name, "text", widget, value, is_required=False)
-    return Field(name, form_name, "JSON", "json", json.dumps(value, indent=2))
+    text = json_text(value, indent=2)
+    return Field(name, form_name, "JSON", "json", text if _survives_a_form(text) else json.dumps(value, indent=2))
 
 
 def _survives_a_form(text: str) -> bool:
@@ -152,8 +157,8 @@ def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> 
     changed = {field.name: _changed(shown[field.name], field, form) for field in fields}
     if same_arguments(changed, shown):
         message = (
-            "Nothing was done: no argument is changed. Change one, or go back without changes to approve the call as it "
-            "stands."
+            "Nothing was done: no argument is changed. Change one, or go back without changes to approve the call as "
+            "it stands."
         )
         raise RefusedError(422, "nothing_changed", message)
     return changed

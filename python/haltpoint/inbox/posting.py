@@ -12,7 +12,7 @@ from haltpoint.inbox.bodies import read_form
 from haltpoint.inbox.cancelling import cancel
 from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import FORM_TOKEN_FIELD, is_forged_form, says_same_origin
-from haltpoint.inbox.forms import decision_of
+from haltpoint.inbox.forms import CHANGING, decision_of
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 from haltpoint.inbox.rendering import rendered
 from haltpoint.inbox.run_page import run_page_data
@@ -95,5 +95,9 @@ async def _asked_again(
     if problem.status == 503:
         raise problem
     data = await run_page_data(site.database, requirement.run_id or "", refused=requirement.id, form=form)
-    refused = {"problem": problem, "refused": requirement.id}
+    # Where the page stands to which the form belongs: this one can't be read anew.
+    page = request.url_for("run", run_id=requirement.run_id or "").path
+    if form.get("action") == CHANGING:
+        page = f"{page}?edit={requirement.id}"
+    refused = {"problem": problem, "refused": requirement.id, "page": page}
     return rendered(request, "run.html", {**data, **refused}, problem.status)

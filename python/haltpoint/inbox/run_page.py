@@ -88,10 +88,12 @@ async def run_page_data(
         edited = refused
 
     def questions(run: AgentRunOutput[Any]) -> list[Question]:
-        return [
+        asked = [
             _question(item, given if item.id == refused else {}, is_edited=item.id == edited)
             for item in open_requirements(run)
         ]
+        # While arguments are changed, nothing else can be approved.
+        return [item for item in asked if item.is_edited] or asked
 
     return await in_thread(lambda: {**_data(database, run_id, decided, questions), "typed": _typed(given)})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,7 @@ from visiting import Visitor, words
 from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
 from support.command import CommandLine
 from support.inbox import Inbox
-from support.replies import wants
+from support.replies import wants, wants_all
 
 LONG = "a line\n\nanother, " + "which is long " * 20
 
@@ -29,7 +30,7 @@ class Address(BaseModel):
 
 
 @tool(requires_confirmation=True)
-def pay(  # noqa: PLR0913 - one of each type
+def pay(
     amount: Decimal,
     key: SecretStr,
     times: Annotated[int, AfterValidator(lambda given: min(given, 10))],
@@ -110,6 +111,24 @@ def test_while_arguments_are_changed_there_is_one_button(db: InMemoryDatabase) -
     assert visitor.page.text.count("/decision") == 1
 
 
+def test_what_else_the_run_waits_for_can_not_be_approved_meanwhile(db: InMemoryDatabase) -> None:
+    replies = [wants_all(("pay", GIVEN), ("pay", {**GIVEN, "times": 2})), "finished"]
+    run_id = Agent(ScriptedModel(replies), db=db, tools=[pay]).do(Task("Pay."), return_output=True).run_id
+    visitor = Visitor(db, run_id, "ann")
+    assert visitor.buttons.count("approve") == 2
+    visitor.open(f"?edit={db.requirements()[0].id}")
+    assert visitor.buttons == ["approve_changed"]
+    refused = visitor.send("approve_changed", **{PLACES["times"]: "many"})
+    assert re.findall(r'name="action" value="([^"]+)"', refused.text) == ["approve_changed"]
+
+
+@pytest.mark.parametrize("action", ["approve", "approve_later", "reject"])
+def test_an_edit_that_comes_with_another_button_decides_nothing(db: InMemoryDatabase, action: str) -> None:
+    visitor = _editing(db)
+    assert visitor.send("approve_changed", **{"action": action, PLACES["times"]: "4"}).status == 422
+    assert _stored(db).decision is None
+
+
 def test_what_is_not_changed_approves_nothing(db: InMemoryDatabase) -> None:
     visitor = _editing(db)
     unchanged = {"argument-4": LONG.replace("\n", "\r\n"), "argument-0": "1.10", "argument-6": "1.0"}
@@ -137,7 +156,8 @@ def test_one_value_is_changed_and_all_others_are_what_they_were(
     db: InMemoryDatabase, name: str, typed: str, value: Any
 ) -> None:
     visitor = _editing(db)
-    as_sent = {"argument-4": LONG.replace("\n", "\r\n"), "argument-3": '{\r\n  "street": "A",\r\n  "country": "NO"\r\n}'}
+    to = '{\r\n  "street": "A",\r\n  "country": "NO"\r\n}'
+    as_sent = {"argument-4": LONG.replace("\n", "\r\n"), "argument-3": to}
     assert visitor.send("approve_changed", **{**as_sent, PLACES[name]: typed}).status == 303
     stored = _stored(db)
     assert stored.tool_execution.tool_args == {**SHOWN, name: value}
@@ -254,3 +274,21 @@ def test_in_a_second_tab_the_edit_stays_and_its_button_goes(cli: CommandLine) ->
             expect(page.locator(".question.closed")).to_contain_text("What you typed was not sent")
             expect(page.locator(".question button")).to_have_count(0)
             expect(page.get_by_label("times")).to_have_value("4")
+
+
+@browser_only
+def test_a_page_that_came_with_a_refusal_follows_the_run_too(cli: CommandLine) -> None:
+    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser, Inbox(cli) as inbox:
+        requirement = _started(db)
+        # A refused form is an error to the browser's console.
+        page = browser.new_page()
+        page.goto(f"{inbox.address}/?token={inbox.token}")
+        _edit(page, inbox, requirement.run_id or "")
+        page.get_by_label("times").fill("many")
+        page.get_by_role("button", name="Approve with changes").click()
+        expect(page.get_by_role("alert")).to_be_focused()
+        requirement.reject("no", by="bob")
+        requirement.commit()
+        expect(page.locator(".question.closed")).to_contain_text("What you typed was not sent")
+        expect(page.locator(".question button")).to_have_count(0)
+        page.context.close()

@@ -48,7 +48,7 @@ class Visitor:
         """What the buttons of the questions do."""
         return re.findall(r'<button [^>]*name="action" value="([^"]+)"', self.page.text)
 
-    def send(self, action: str, *, without: str = "", page: Told | None = None, **fields: str) -> Told:
+    def send(self, action: str, /, *, without: str = "", page: Told | None = None, **fields: str) -> Told:
         """Press the button of a form, with these fields filled in; others stay as they stand there, or empty.
 
         Args:

@@ -65,7 +65,9 @@ def _approve_later_calls(requirement: RunRequirement, output: Output, by: str) -
     if which is _BACK:
         return False
     scope: RememberScope = "run" if where is _IN_RUN else "session"
-    requirement.confirm(remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by, expected_digest=requirement.digest)
+    requirement.confirm(
+        remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by, expected_digest=requirement.digest
+    )
     output.line(Styled("haltpoint remembered lists what stands, and haltpoint revoke ends it", "dim"))
     return True
 

@@ -9,7 +9,14 @@ import click
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
 from haltpoint.command_line.given import json_object, typed_values
-from haltpoint.command_line.options import by_option, database_option, digest_option, empty_option, json_option, requirement_argument
+from haltpoint.command_line.options import (
+    by_option,
+    database_option,
+    digest_option,
+    empty_option,
+    json_option,
+    requirement_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +37,16 @@ __all__ = ["command"]
 @digest_option
 @database_option
 @json_option
-def command(identifier: str, pairs: tuple[str, ...], values: str | None, empty: bool, by: str, expected_digest: str | None, db_file: Path, as_json: bool) -> None:
+def command(
+    identifier: str,
+    pairs: tuple[str, ...],
+    values: str | None,
+    empty: bool,
+    by: str,
+    expected_digest: str | None,
+    db_file: Path,
+    as_json: bool,
+) -> None:
     """Fill in the fields that a tool call asks a person for.
 
     Each value is converted to its field's type: `haltpoint answer 9572 city=Oslo breakfast=yes`. A field that is not
@@ -40,7 +56,9 @@ def command(identifier: str, pairs: tuple[str, ...], values: str | None, empty: 
     given = {} if values is None else json_object(values, "--values")
     typed = _named(pairs)
     if not given and not typed and not empty:
-        advice = "name the fields, as in city=Oslo, or give --empty where all are to stay as they are or take their defaults"
+        advice = (
+            "name the fields, as in city=Oslo, or give --empty where all are to stay as they are or take their defaults"
+        )
         raise click.UsageError(f"no values are given: {advice}")
 
     twice = given.keys() & typed.keys()

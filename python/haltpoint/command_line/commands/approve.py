@@ -61,5 +61,7 @@ def command(
         lambda requirement, said: requirement.confirm(
             tool_args=changed, remember=remember, remember_args=remember_args, **said
         ),
-        by=by, expected_digest=expected_digest, as_json=as_json,
+        by=by,
+        expected_digest=expected_digest,
+        as_json=as_json,
     )

@@ -39,7 +39,15 @@ __all__ = ["command"]
 @database_option
 @json_option
 def command(
-    identifier: str, what: str, result: str | None, note: str | None, empty: bool, by: str, expected_digest: str | None, db_file: Path, as_json: bool
+    identifier: str,
+    what: str,
+    result: str | None,
+    note: str | None,
+    empty: bool,
+    by: str,
+    expected_digest: str | None,
+    db_file: Path,
+    as_json: bool,
 ) -> None:
     """Say what becomes of a tool call whose outcome is unknown.
 

@@ -18,7 +18,7 @@ function announce(text) {
 
 // The server escapes all that it did not write itself; the page's policy runs no script that it did not bring.
 async function loadPage() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const response = await fetch(document.body.dataset.page ?? location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   signedOut.hidden = response.status !== 401;
   return response.ok ? new DOMParser().parseFromString(policy.createHTML(await response.text()), "text/html") : null;
 }
