@@ -78,7 +78,7 @@ def _walked(cli: CommandLine) -> str:
 
 def test_what_a_call_runs_with_beside_its_form_is_shown(cli: CommandLine) -> None:
     run_id = _started(cli, wants("write", to="ann"))
-    assert "copies = 2 (default)" in cli.shown("show", run_id)
+    assert "copies (int) = 2 (default)" in cli.shown("show", run_id)
 
 
 def test_values_that_are_left_as_they_are_shown_stay_what_they_are(cli: CommandLine, paying: str) -> None:
