@@ -12,7 +12,7 @@ from haltpoint.driving.threads import in_thread
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.forking import no_fork
-from haltpoint.tools.arguments import CheckedArguments, check_arguments
+from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -120,10 +120,13 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = await _checked(definition, call.args)
+        if definition.calls_foreign_code:
+            arguments = await in_thread(functools.partial(check_arguments, definition, call.args))
+        else:
+            arguments = check_arguments(definition, call.args)
         answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
         asks = definition.pause if answer is None or answer.ask else None
-        shown = await _shown(definition, arguments.data, asks)
+        shown = None if asks is None or definition.dynamic_user_input else await _shown(definition, arguments.data)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=message_of(error))
     return _described(
@@ -140,15 +143,7 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
     )
 
 
-async def _checked(definition: ToolDefinition, args: Mapping[str, Any] | str) -> CheckedArguments:
-    check = functools.partial(check_arguments, definition, args)
-    return await in_thread(check) if definition.calls_foreign_code else check()
-
-
-async def _shown(definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None) -> ShownArguments | None:
-    """What people are shown of the arguments; None for a call that nobody is asked about."""
-    if asks is None or definition.dynamic_user_input:
-        return None
+async def _shown(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
     with no_fork:
         from haltpoint.tools.shown_arguments import shown_arguments
     show = functools.partial(shown_arguments, definition, arguments)
