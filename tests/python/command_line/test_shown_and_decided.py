@@ -219,4 +219,4 @@ def test_at_a_terminal_success_says_what_runs(cli: CommandLine, paying: str) -> 
         terminal.sendline("a")
         terminal.expect(pexpect.EOF)
         terminal.close()
-        assert 'pay(euros=10 (the model said 99), key="**********", to="ann", memo="none" (default)): ' in terminal.before
+        assert 'pay(euros=10 (the model said 99), key="**********", to="ann", memo="none" (default))' in terminal.before
