@@ -32,6 +32,7 @@ from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
+from haltpoint.run.drafts import drop_kept
 from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
@@ -159,8 +160,15 @@ async def _continue_run(
     given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
     tools = tools_at_hand(started.get("tools", ()), given, remembered, run_id, has_begun=has_begun)
     # Users may have decided on the objects that they were handed in this process.
-    drafts = _drafts_here(call, run_id) if requirements is None else requirements
-    committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
+    drafts = _drafts_here(call, run_id) if requirements is None else list(requirements)
+    try:
+        committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
+    except HaltpointError:
+        if requirements is None:
+            # Said once. What only this package still holds is not to block the run for ever.
+            for requirement in drafted_requirements(run_id):
+                drop_kept(requirement)
+        raise
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
@@ -252,7 +260,11 @@ async def _is_decided_by_handlers(
     while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
         await _ask(call, output, requirement)
-        await commit_drafts(call.database, output, [requirement], tools, known)
+        try:
+            await commit_drafts(call.database, output, [requirement], tools, known)
+        except HaltpointError:
+            _give_up_draft(output, requirement)
+            raise
     # Not only by a draft committed here: the handler may have awaited the requirement itself.
     return requirement.decision is not None
 
@@ -263,11 +275,16 @@ async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement) 
             await call.limit.within(functools.partial(call.handlers.resolve, requirement))
     except BaseException as error:
         # It may work on in a thread: what it has said or says without being heard is nobody's decision.
-        if requirement.decision is None:
-            output._content.renew(requirement)  # pyright: ignore[reportPrivateUsage]
+        _give_up_draft(output, requirement)
         if isinstance(error, TimeLimitPassedError):
             raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED) from None
         raise
+
+
+def _give_up_draft(output: AgentRunOutput, requirement: RunRequirement) -> None:
+    """Let what a handler said of a requirement count no more, so that the next one is asked anew."""
+    if requirement.decision is None:
+        output._content.renew(requirement)  # pyright: ignore[reportPrivateUsage]
 
 
 async def _take_up(

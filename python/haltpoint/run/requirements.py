@@ -25,7 +25,7 @@ from haltpoint.run.decisions import (
 )
 from haltpoint.run.drafts import drop_kept, keep_draft, note_requirement
 from haltpoint.run.remembering import RememberScope, memory_of
-from haltpoint.run.requirement_data import merged_execution
+from haltpoint.run.requirement_data import drafted, merged_execution
 from haltpoint.run.requirement_errors import (
     checked_mapping,
     conflict_error,
@@ -397,8 +397,8 @@ class RunRequirement(RequirementState):
             self._open_fields = list(open_fields)
         self._emptied = list(data.get("emptied_fields") or ())
         self.tool_module = data.get("tool_module")
-        self._recovery = data.get("recovery_draft")
-        self._confirmation = dict(data.get("confirmation_draft") or {})
+        self._recovery = drafted(self, data, "recovery_draft")
+        self._confirmation = drafted(self, data, "confirmation_draft") or {}
         self.draft_by = data.get("draft_by")
         self.expected_digest = data.get("expected_digest")
         decision: Decision | None = data.get("decision")

@@ -98,7 +98,10 @@ class ToolExecution:
     def from_dict(cls, data: Mapping[str, Any]) -> ToolExecution:
         """Read what `to_dict` returns. Keys that it does not know are left aside."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
-        known["tool_args"] = dict(data.get("tool_args") or {})
+        # A person's program may change what it is shown, but not what it came from.
+        known["tool_args"] = deepcopy(dict(data.get("tool_args") or {}))
+        if known.get("original_tool_args") is not None:
+            known["original_tool_args"] = deepcopy(dict(data["original_tool_args"]))
         known["defaulted"] = list(data.get("defaulted") or ())
         known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
         return cls(**known)
