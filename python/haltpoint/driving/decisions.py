@@ -26,7 +26,7 @@ from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import same_arguments
-from haltpoint.run.decisions import same_decision
+from haltpoint.run.decisions import checked_decision, same_decision
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from haltpoint._engine import Snapshot
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.drafts import Hearing
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
@@ -64,8 +65,12 @@ class Handlers:
     def __bool__(self) -> bool:
         return self.hitl_handler is not None or self.external_tool_executor is not None
 
-    async def resolve(self, requirement: RunRequirement) -> None:
-        """Call whoever is responsible for an undecided requirement. Their exceptions pass through."""
+    async def resolve(self, requirement: RunRequirement, hearing: Hearing) -> None:
+        """Call the function that is responsible for an undecided requirement. Its exceptions pass through."""
+        with hearing.open():
+            await self._resolve(requirement)
+
+    async def _resolve(self, requirement: RunRequirement) -> None:
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
             result = await call_back(self.external_tool_executor, requirement)
             if not requirement.is_resolved:
@@ -197,6 +202,8 @@ def _checked(
     if decision is None or (data["decision"] is not None and same_decision(decision, data["decision"])):
         return None
     on_disk = RunRequirement.from_dict(data)
+    decision = checked_decision(on_disk, decision)
+    _check_form(requirement, on_disk)
     if on_disk.is_expired:
         requirement.take_terms(data)
         raise expired_error(on_disk)
@@ -208,6 +215,24 @@ def _checked(
         decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
+    """Check what else a requirement's data may say that the engine would not understand."""
+    digest: object = requirement.expected_digest
+    names = [field["name"] for field in requirement.user_input_schema or ()]
+    problem: tuple[str, str] | None = None
+    if digest is not None and not isinstance(digest, str):
+        problem = "expected_digest", f"expected_digest must be a str or None, not {digest!r:.80}"
+    elif len(names) != len(set(names)):
+        problem = "user_input_schema", "its form has two fields of one name"
+    if problem is not None:
+        raise InvalidResolutionError(
+            f"the decision on {on_disk.tool_execution.tool_name!r} can't be used: {problem[1]}",
+            run_id=on_disk.run_id,
+            requirement_id=on_disk.id,
+            field_name=problem[0],
+        )
 
 
 def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> None:

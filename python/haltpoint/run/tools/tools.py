@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -10,6 +10,10 @@ from typing import Any
 from haltpoint.forking import no_fork
 
 __all__ = ["ToolExecution", "text_of"]
+
+
+# What a person says by assigning it.
+_WORDS = frozenset({"confirmed", "answered", "result"})
 
 
 @dataclass
@@ -62,6 +66,22 @@ class ToolExecution:
     def __post_init__(self) -> None:
         if self.original_tool_args is None:
             self.original_tool_args = deepcopy(self.tool_args)
+
+    def tell_of_words(self, listener: Callable[[], Callable[[], None] | None]) -> None:
+        """Call what `listener` returns, if it returns anything, whenever a person's word is assigned from now on."""
+        vars(self)["_listener"] = listener
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _WORDS and value is not None:
+            listener = vars(self).get("_listener")
+            heard = None if listener is None else listener()
+            if heard is not None:
+                heard()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy stands for itself.
+        return {name: value for name, value in vars(self).items() if name != "_listener"}
 
     @property
     def is_paused(self) -> bool:
