@@ -12,6 +12,7 @@ mod log;
 mod maintain;
 mod memory;
 mod migrate;
+mod names;
 mod open;
 mod options;
 mod outbox;
