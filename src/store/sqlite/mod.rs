@@ -34,7 +34,7 @@ pub(super) use guard::FileIdentity;
 pub use options::{Clock, Durability, SqliteOptions};
 
 use super::fork_guard::{self, Inside};
-use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
@@ -343,7 +343,10 @@ impl Store for SqliteStore {
         self.read(|connection| maintain::run_ids(connection, after, limit))
     }
 
-    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
-        self.write(|connection, _| Ok(lease::prolong(connection, holder, expires).map(drop)?))
+    fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {
+        self.write(|connection, surroundings| {
+            let expiry = Expiry::renewed(now_for(surroundings.liveness, holder, now), expires);
+            Ok(lease::prolong(connection, holder, expiry).map(drop)?)
+        })
     }
 }
