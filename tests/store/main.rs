@@ -21,6 +21,7 @@ mod late_cancels;
 mod lists;
 mod migrating;
 mod notifications;
+mod overwriting;
 mod reading_on;
 mod refusals;
 mod requirements;
