@@ -1,4 +1,4 @@
-"""A file that is written over while it is open: the run stops with an error, and nothing is completed that is not on disk."""
+"""A file that is written over while it is open: the run stops, and nothing is completed that is not on disk."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ def _command(prefix: str, doing: str, how: str, db_file: Path) -> list[str]:
 
 
 def _skip_unless_possible(prefix: str) -> None:
-    words = ["sh", "-c", f'exec {prefix.format(inside=os.getpid())} "$@"', "sh", sys.executable, "-c", "import haltpoint"]
+    command = f'exec {prefix.format(inside=os.getpid())} "$@"'
+    words = ["sh", "-c", command, "sh", sys.executable, "-c", "import haltpoint"]
     tried = subprocess.run(words, check=False, capture_output=True, text=True, timeout=_PATIENCE)
     if tried.returncode:
         pytest.skip(f"this system or user cannot arrange it: {tried.stderr.strip()[-200:]}")

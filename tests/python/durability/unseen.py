@@ -31,8 +31,8 @@ def pay(amount: int) -> str:
 
 
 def _agent(database: SqliteDatabase) -> Agent:
-    replies = [ModelReply(tool_calls=[ToolCall("pay", {"amount": 3})]), "done"]
-    return Agent(ScriptedModel(replies), db=database, tools=[pay])
+    model = ScriptedModel([ModelReply(tool_calls=[ToolCall("pay", {"amount": 3})]), "done"])
+    return Agent(model, db=database, tools=[pay])
 
 
 def drive(how: str, database: SqliteDatabase) -> None:
