@@ -202,6 +202,7 @@ def _checked(
     if decision is None or (data["decision"] is not None and same_decision(decision, data["decision"])):
         return None
     on_disk = RunRequirement.from_dict(data)
+    checked_note(on_disk, decision.get("note"))
     decision = checked_decision(on_disk, decision)
     _check_form(requirement, on_disk)
     if on_disk.is_expired:
@@ -269,7 +270,7 @@ def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[s
 
 def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     """The decision as it is stored; refused here where it has no such form, such as a note with a lone surrogate."""
-    note = checked_note(requirement, decision.get("note"))
+    note = decision.get("note")
     try:
         text = to_json_text(decision)
         text.encode()
