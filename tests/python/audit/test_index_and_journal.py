@@ -1,4 +1,4 @@
-"""The journal rules, the index serves: whatever is changed beside it, no second decision is taken and nothing runs for it."""
+"""The journal rules, the index serves: whatever is changed beside it, no second decision is taken, and nothing runs."""
 
 from __future__ import annotations
 
