@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, field_validator
@@ -13,7 +14,7 @@ from haltpoint import Agent, FunctionModel, ModelRequest, RunStatus, ScriptedMod
 _PATIENCE = 30.0
 
 
-async def _cancel_all_but(*spared: asyncio.Future[object] | None) -> None:
+async def _cancel_all_but(*spared: asyncio.Future[Any] | None) -> None:
     for task in asyncio.all_tasks():
         if task not in (*spared, asyncio.current_task()):
             task.cancel()
@@ -24,7 +25,7 @@ async def _waits(request: ModelRequest) -> str:
     return "too late"
 
 
-async def _ends_free(db: SqliteDatabase, run: asyncio.Future[object], answer: str = "done") -> RunStatus:
+async def _ends_free(db: SqliteDatabase, run: asyncio.Future[Any], answer: str = "done") -> RunStatus:
     """Wait for the run's end, and return its status; another driver goes on with it at once."""
     done, _ = await asyncio.wait({run}, timeout=_PATIENCE / 2)
     assert done, "the run hangs"
