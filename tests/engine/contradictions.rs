@@ -95,8 +95,8 @@ fn what_all_have_approved_is_not_approved_by_one_more() {
 fn nothing_is_asked_for_twice() {
     let scenario = asked();
     let opened = scenario.journal().records().iter().map(|record| &record.entry);
-    let opened = opened.filter(|entry| matches!(entry, Entry::RequirementOpened(_)));
-    let again = opened.last().unwrap().clone();
+    let mut opened = opened.filter(|entry| matches!(entry, Entry::RequirementOpened(_)));
+    let again = opened.next_back().unwrap().clone();
     let what = contradiction(&scenario, again, 1);
     assert!(what.ends_with("was opened before"), "{what}");
 }

@@ -1,6 +1,7 @@
 //! A cancel that was granted holds, however far the driver has come by then without hearing of it.
 
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
+use std::thread;
 
 use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind, OutcomeSource};
 use haltpoint_engine::requirement::RequirementKind;
@@ -277,15 +278,17 @@ fn a_cancel_that_races_with_a_pause_holds() {
         };
         let store = StoreHandle::open_sqlite(&directory.path().join("runs.db"), options).unwrap();
         let mut session = began(&store);
-        let (asking, start) = (store.clone(), Arc::new(Barrier::new(2)));
-        let started = Arc::clone(&start);
-        let canceller = std::thread::spawn(move || {
-            started.wait();
-            cancelled(&asking, RUN_ID)
+        let start = Barrier::new(2);
+        let is_cancelled = thread::scope(|scope| {
+            let canceller = scope.spawn(|| {
+                start.wait();
+                cancelled(&store, RUN_ID)
+            });
+            start.wait();
+            assert_eq!(effects(replied(&mut session, calls([confirm("a")]))), [Effect::Stop]);
+            canceller.join().unwrap()
         });
-        start.wait();
-        assert_eq!(effects(replied(&mut session, calls([confirm("a")]))), [Effect::Stop]);
-        assert!(canceller.join().unwrap(), "race {race}: nothing was cancelled");
+        assert!(is_cancelled, "race {race}: nothing was cancelled");
         assert_eq!(on_disk(&store).run.status(), RunStatus::Cancelled, "race {race}");
     }
 }
