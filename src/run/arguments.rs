@@ -107,7 +107,10 @@ impl Run {
         let requirement = self.requirement(&decided.requirement_id)?;
         let plan = &self.calls[requirement.call].plan;
         let mut requirement = requirement.clone();
-        requirement.take(super::Decided::new(decided, crate::Timestamp::default()));
+        // One that cannot be taken lets no call run; reading it says so.
+        requirement
+            .take(super::Decided::new(decided, crate::Timestamp::default()))
+            .ok()?;
         let decision = requirement.decision().filter(|decision| lets_run(plan, decision))?;
         let arguments = if says_arguments(plan, decision) {
             arguments(plan, Some(decision))

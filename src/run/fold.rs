@@ -39,6 +39,35 @@ pub enum ReplayError {
         /// What is missing.
         what: String,
     },
+    /// An entry cannot follow upon those before it.
+    #[error("journal entry {seq} ({kind}) contradicts those before it: {what}")]
+    Contradiction {
+        /// Its place.
+        seq: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// What stands against it.
+        what: String,
+    },
+}
+
+/// Why an entry cannot be folded.
+#[derive(Debug)]
+pub(super) enum Misfit {
+    /// It speaks of this, which the state does not have.
+    Dangling(String),
+    /// This stands against it.
+    Contradiction(String),
+}
+
+impl Misfit {
+    fn of(self, record: &Record) -> ReplayError {
+        let (seq, kind) = (record.seq, record.entry.kind());
+        match self {
+            Self::Dangling(what) => ReplayError::Dangling { seq, kind, what },
+            Self::Contradiction(what) => ReplayError::Contradiction { seq, kind, what },
+        }
+    }
 }
 
 impl Run {
@@ -105,24 +134,20 @@ impl Run {
     /// Folds one stored record.
     ///
     /// # Errors
-    /// When the record speaks of something unknown.
+    /// When the record speaks of something unknown, or contradicts an earlier one.
     pub fn fold_record(&mut self, record: &Record) -> Result<(), ReplayError> {
         if record.outsider {
             self.outsider_entries += 1;
             self.outsider_seq = record.seq;
         }
         self.fold(&record.entry, record.at, record.outsider)
-            .map_err(|what| ReplayError::Dangling {
-                seq: record.seq,
-                kind: record.entry.kind(),
-                what,
-            })
+            .map_err(|misfit| misfit.of(record))
     }
 
-    /// Folds one entry. An `Err` names what the entry speaks of and the state does not have; the state is unchanged then.
-    pub(super) fn fold(&mut self, entry: &Entry, at: Timestamp, outsider: bool) -> Result<(), String> {
+    /// Folds one entry. After an `Err` the state is unchanged.
+    pub(super) fn fold(&mut self, entry: &Entry, at: Timestamp, outsider: bool) -> Result<(), Misfit> {
         match entry {
-            Entry::RunStarted(_) => return Err("a second start".to_owned()),
+            Entry::RunStarted(_) => return Err(Misfit::Dangling("a second start".to_owned())),
             Entry::RunQueued(_) => self.fold_queued(at),
             Entry::RunContinued(continued) => self.fold_continued(continued, at),
             Entry::ModelReplied(reply) => self.fold_reply(reply, at),
@@ -138,7 +163,7 @@ impl Run {
             Entry::ToolReconciled(reconciled) => self.fold_reconciled(reconciled)?,
             Entry::RequirementOpened(opened) => self.fold_opened(opened, at)?,
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
-            Entry::RequirementExpired(expired) => self.named(&expired.requirement_id)?.expired = Some(at),
+            Entry::RequirementExpired(expired) => self.named(&expired.requirement_id)?.expire(at)?,
             Entry::ApprovalRevoked(revoked) => self.fold_revoked(revoked, at)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
@@ -215,7 +240,7 @@ impl Run {
         }
     }
 
-    fn fold_tool_started(&mut self, started: &ToolStarted, at: Timestamp) -> Result<(), String> {
+    fn fold_tool_started(&mut self, started: &ToolStarted, at: Timestamp) -> Result<(), Misfit> {
         let place = self.place(&started.call_id)?;
         let call = &mut self.calls[place];
         call.attempts = started.attempt;
@@ -227,7 +252,7 @@ impl Run {
         Ok(())
     }
 
-    fn fold_tool_finished(&mut self, finished: &ToolFinished) -> Result<(), String> {
+    fn fold_tool_finished(&mut self, finished: &ToolFinished) -> Result<(), Misfit> {
         let place = self.place(&finished.call_id)?;
         self.recoveries = 0;
         let call = &mut self.calls[place];
@@ -244,7 +269,7 @@ impl Run {
         Ok(())
     }
 
-    fn fold_reconciled(&mut self, reconciled: &ToolReconciled) -> Result<(), String> {
+    fn fold_reconciled(&mut self, reconciled: &ToolReconciled) -> Result<(), Misfit> {
         let place = self.place(&reconciled.call_id)?;
         self.calls[place].reconciled = Some(if reconciled.not_started {
             Reconciled::NotStarted
@@ -265,8 +290,12 @@ impl Run {
         }
     }
 
-    fn fold_opened(&mut self, opened: &RequirementOpened, at: Timestamp) -> Result<(), String> {
+    fn fold_opened(&mut self, opened: &RequirementOpened, at: Timestamp) -> Result<(), Misfit> {
         let place = self.place(&opened.call_id)?;
+        if self.requirement_index.contains_key(&opened.requirement_id) {
+            let what = format!("requirement {} was opened before", opened.requirement_id);
+            return Err(Misfit::Contradiction(what));
+        }
         let call = &mut self.calls[place];
         let doubt = call.doubt();
         call.requirements.push(self.requirements.len());
@@ -288,14 +317,13 @@ impl Run {
         Ok(())
     }
 
-    fn fold_decided(&mut self, decided: &RequirementDecided, at: Timestamp) -> Result<(), String> {
-        self.named(&decided.requirement_id)?.take(Decided::new(decided, at));
-        Ok(())
+    fn fold_decided(&mut self, decided: &RequirementDecided, at: Timestamp) -> Result<(), Misfit> {
+        self.named(&decided.requirement_id)?.take(Decided::new(decided, at))
     }
 
-    pub(super) fn named(&mut self, requirement_id: &str) -> Result<&mut Requirement, String> {
+    pub(super) fn named(&mut self, requirement_id: &str) -> Result<&mut Requirement, Misfit> {
         let index = self.requirement_index.get(requirement_id);
-        let index = index.ok_or_else(|| format!("requirement {requirement_id}"))?;
+        let index = index.ok_or_else(|| Misfit::Dangling(format!("requirement {requirement_id}")))?;
         Ok(&mut self.requirements[*index])
     }
 
@@ -333,11 +361,11 @@ impl Run {
         }
     }
 
-    pub(super) fn place(&self, call_id: &str) -> Result<usize, String> {
+    pub(super) fn place(&self, call_id: &str) -> Result<usize, Misfit> {
         self.call_index
             .get(call_id)
             .copied()
-            .ok_or_else(|| format!("call {call_id}"))
+            .ok_or_else(|| Misfit::Dangling(format!("call {call_id}")))
     }
 }
 

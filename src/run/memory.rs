@@ -7,6 +7,7 @@ use crate::requirement::{Decision, Remember, RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
 
 use super::decide::DecisionError;
+use super::fold::Misfit;
 use super::requirement::{Requirement, Revocation};
 use super::state::Run;
 
@@ -92,7 +93,7 @@ impl Run {
         remember.scope == RememberScope::Session && session.is_some() && *session == asking.started.session_id
     }
 
-    pub(super) fn fold_revoked(&mut self, revoked: &ApprovalRevoked, at: Timestamp) -> Result<(), String> {
+    pub(super) fn fold_revoked(&mut self, revoked: &ApprovalRevoked, at: Timestamp) -> Result<(), Misfit> {
         let requirement = self.named(&revoked.requirement_id)?;
         requirement.revoked.get_or_insert_with(|| Revocation {
             by: revoked.by.clone(),

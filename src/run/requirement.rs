@@ -4,6 +4,8 @@ use crate::journal::{Remembered, RequirementDecided, Terms};
 use crate::requirement::{Decision, Remember, RequirementKind};
 use crate::{Text, Timestamp};
 
+use super::fold::Misfit;
+
 /// What the run needs, or needed, from outside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
@@ -37,11 +39,16 @@ impl Requirement {
     }
 
     /// Takes a decision in; one of several approvals leaves the requirement open.
-    pub(super) fn take(&mut self, decided: Decided) {
+    pub(super) fn take(&mut self, decided: Decided) -> Result<(), Misfit> {
+        self.check_open()?;
+        // Nobody waits for what is decided as it is opened.
+        if decided.remembered.is_none() && self.terms.are_over(decided.at) {
+            return Err(self.contradiction("had expired by then"));
+        }
         let is_final = decided.remembered.is_some() || !matches!(decided.decision, Decision::Confirm(_));
         if is_final || self.terms.approvals <= 1 {
             self.decided = Some(decided);
-            return;
+            return Ok(());
         }
         if self.approvals.iter().all(|approval| approval.by != decided.by) {
             self.approvals.push(decided);
@@ -49,6 +56,30 @@ impl Requirement {
         if self.approvals.len() >= self.terms.approvals as usize {
             self.decided = self.together();
         }
+        Ok(())
+    }
+
+    /// Takes in that nobody decided in time.
+    pub(super) fn expire(&mut self, at: Timestamp) -> Result<(), Misfit> {
+        self.check_open()?;
+        if !self.terms.are_over(at) {
+            return Err(self.contradiction("had not expired by then"));
+        }
+        self.expired = Some(at);
+        Ok(())
+    }
+
+    /// What is closed stays as it was closed.
+    fn check_open(&self) -> Result<(), Misfit> {
+        match (&self.decided, self.expired) {
+            (None, None) => Ok(()),
+            (Some(_), _) => Err(self.contradiction("was decided before")),
+            (None, Some(_)) => Err(self.contradiction("expired before")),
+        }
+    }
+
+    fn contradiction(&self, what: &str) -> Misfit {
+        Misfit::Contradiction(format!("requirement {} {what}", self.id))
     }
 
     /// Whether this very person has said this already.

@@ -172,7 +172,7 @@ impl Run {
     /// Somebody who does not drive appended to the journal: a decision, or a cancel request.
     ///
     /// # Errors
-    /// When the record speaks of something unknown.
+    /// When the record speaks of something unknown, or contradicts an earlier one.
     pub fn notify_outsider(&mut self, record: &Record, at: Timestamp) -> Result<Transition, ReplayError> {
         if record.seq > self.outsider_seq {
             self.fold_record(record)?;

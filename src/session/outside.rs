@@ -104,13 +104,14 @@ fn granted(
     known: Option<Loaded>,
 ) -> Result<Opened, EngineError> {
     let run_id = stored.row.run_id.clone();
-    match loaded(reader, stored, known) {
-        Ok(loaded) => Ok(Opened::Session(Box::new(Session::new(handle, loaded, epoch)))),
-        Err(error) => {
-            handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
-            Err(error)
-        }
-    }
+    let opened = match loaded(reader, stored, known) {
+        // The journal says so, whatever status led here: no hash covers the run's row.
+        Ok(loaded) if loaded.run.status() == RunStatus::Completed => Ok(Opened::Idle(Box::new(loaded))),
+        Ok(loaded) => return Ok(Opened::Session(Box::new(Session::new(handle, loaded, epoch)))),
+        Err(error) => Err(error),
+    };
+    handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
+    opened
 }
 
 fn loaded(

@@ -117,11 +117,12 @@ impl Store for MemoryStore {
 
     fn raw(&mut self, run_id: &str) -> Result<RawRun, StoreError> {
         let run = self.run(run_id)?;
-        let entries = run.records.iter().map(|record| &record.entry);
+        let rows = raw::index_of(run.records.iter().map(|record| &record.entry));
         Ok(RawRun {
             row: Ok(run.row.clone()),
             entries: run.raw_entries()?,
-            requirements: raw::index_of(entries).into_iter().map(Ok).collect(),
+            open_requirements: raw::open_among(&rows),
+            requirements: rows.into_iter().map(Ok).collect(),
             key: self.key.clone(),
         })
     }

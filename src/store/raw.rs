@@ -18,6 +18,8 @@ pub struct RawRun {
     pub entries: Vec<RawEntry>,
     /// The rows of its requirements, in order.
     pub requirements: Vec<Readable<RawRequirement>>,
+    /// How many of them the run's row says are open.
+    pub open_requirements: i64,
     /// The key that the store was opened with.
     pub key: Option<AuditKey>,
 }
@@ -147,6 +149,11 @@ pub(crate) fn index_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<RawR
         }
     }
     rows
+}
+
+/// How many requirements wait, by these rows.
+pub(crate) fn open_among(rows: &[RawRequirement]) -> i64 {
+    rows.iter().filter(|row| row.decided.is_none()).map(|_| 1).sum()
 }
 
 fn named<'a>(rows: &'a mut [RawRequirement], requirement_id: &str) -> Option<&'a mut RawRequirement> {

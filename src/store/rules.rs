@@ -3,8 +3,8 @@
 mod judge;
 mod requirement;
 
-pub(super) use judge::{Verdict, judge, judge_first};
-pub(super) use requirement::{OpenRequirement, RequirementState, is_final};
+pub(super) use judge::{Precedents, Verdict, judge, judge_first};
+pub(super) use requirement::{RequirementState, Requirements, is_final};
 
 use std::time::Duration;
 

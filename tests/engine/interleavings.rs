@@ -53,11 +53,14 @@ fn random_call(dice: &mut Dice) -> PlannedCall {
     }
 }
 
+/// A few things happen before it is over.
+const SOON_US: i64 = 5_000;
+
 fn with_terms(call: PlannedCall, dice: &mut Dice) -> PlannedCall {
     match dice.roll(8) {
-        0 => call.expiring(1, OnExpiry::Reject),
-        1 => call.expiring(1, OnExpiry::Fail),
-        2 => call.expiring(1, OnExpiry::Cancel),
+        0 => call.expiring(SOON_US, OnExpiry::Reject),
+        1 => call.expiring(SOON_US, OnExpiry::Fail),
+        2 => call.expiring(SOON_US, OnExpiry::Cancel),
         3 | 4 => call.approved_by(2),
         _ => call,
     }

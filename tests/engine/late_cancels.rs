@@ -1,14 +1,17 @@
 //! A cancel that was granted holds, however far the driver has come by then without hearing of it.
 
+use std::sync::Barrier;
+use std::thread;
+
 use haltpoint_engine::journal::{CancelRequested, Failure, FailureKind, OutcomeSource};
 use haltpoint_engine::requirement::RequirementKind;
-use haltpoint_engine::run::{CallState, Effect};
+use haltpoint_engine::run::{CallState, Effect, Reconciliation, ToolOutcome};
 use haltpoint_engine::session::{Handed, Opened, Session, take};
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use haltpoint_engine::store::{RunStatus, Store};
 
-use crate::scenario::{RUN_ID, calls, confirm, confirmed, plain, text};
+use crate::scenario::{Declared, RUN_ID, calls, confirm, confirmed, plain, text};
 use crate::sessions::{
     Commit, NOW, began, cancelled, commit, continued, decided, on_disk, opened, replied, returned, wait,
 };
@@ -223,4 +226,69 @@ fn a_worker_does_not_go_on_with_a_run_that_was_cancelled_before_its_driver_ended
             "what the tool did is in doubt"
         );
     });
+}
+
+#[test]
+fn what_a_tool_found_of_a_call_in_doubt_is_kept_and_not_asked_for_again() {
+    on_each_store(|store| {
+        let mut session = began(store);
+        effects(replied(&mut session, calls([plain("a").reconcilable(), confirm("b")])));
+        drop(session);
+        let Ok(Opened::Session(mut session)) = opened(store) else {
+            panic!("not ours")
+        };
+        let asked = continued(&mut session).unwrap();
+        assert!(
+            matches!(&asked[..], [Effect::ReconcileTool(call)] if &*call.call_id == "a"),
+            "{asked:?}"
+        );
+        assert!(cancelled(store, RUN_ID));
+        let found = Reconciliation::Finished(ToolOutcome {
+            content: "it ran".into(),
+            is_error: false,
+            duration_us: 1,
+        });
+        let (deliver, commit) = commit();
+        let handed = session.notify_reconciled("a", found, NOW, deliver).unwrap();
+        assert_eq!(effects((handed, commit)), [Effect::Stop]);
+        assert_cancelled(store, &session);
+        drop(session);
+        let Ok(Opened::Session(mut session)) = opened(store) else {
+            panic!("not ours")
+        };
+        assert_eq!(continued(&mut session), Ok(vec![Effect::Stop]), "nobody is asked again");
+        let state = session.run().calls()[0].state.clone();
+        assert!(
+            matches!(&state, CallState::Finished(outcome) if outcome.source == OutcomeSource::Reconciled && &*outcome.content == "it ran"),
+            "{state:?}"
+        );
+    });
+}
+
+/// How often a cancel and a pause set out at once: each comes first some of the time.
+const RACES: usize = 500;
+
+#[test]
+fn a_cancel_that_races_with_a_pause_holds() {
+    for race in 0..RACES {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions {
+            durability: Durability::Normal,
+            ..SqliteOptions::default()
+        };
+        let store = StoreHandle::open_sqlite(&directory.path().join("runs.db"), options).unwrap();
+        let mut session = began(&store);
+        let start = Barrier::new(2);
+        let is_cancelled = thread::scope(|scope| {
+            let canceller = scope.spawn(|| {
+                start.wait();
+                cancelled(&store, RUN_ID)
+            });
+            start.wait();
+            assert_eq!(effects(replied(&mut session, calls([confirm("a")]))), [Effect::Stop]);
+            canceller.join().unwrap()
+        });
+        assert!(is_cancelled, "race {race}: nothing was cancelled");
+        assert_eq!(on_disk(&store).run.status(), RunStatus::Cancelled, "race {race}");
+    }
 }

@@ -14,6 +14,7 @@ mod approving;
 mod call_ids;
 mod cancelling;
 mod changed_arguments;
+mod contradictions;
 mod coverage;
 mod crashes;
 mod decisions;

@@ -26,4 +26,5 @@ mod reading_on;
 mod refusals;
 mod requirements;
 mod support;
+mod tampered_index;
 mod working;

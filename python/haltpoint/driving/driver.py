@@ -49,6 +49,8 @@ __all__ = ["RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
 
+_STOPPED_BY_OTHERS = "a task of the run was cancelled by something else"
+
 _log = logger("runs")
 
 # Now, while the module is imported and nobody forks.
@@ -306,14 +308,24 @@ class RunDriver:
 
     def _start_request(self) -> None:
         if self._loop.get_task_factory() is None:
-            self._request = self._spawn(self._request_model())
+            self._ask()
         else:
             # The factory may begin tasks at once: each step of the run would be called by the one before.
             self._loop.call_soon(self._start_request_later)
 
     def _start_request_later(self) -> None:
         if not self._stopped.done():
-            self._request = self._spawn(self._request_model())
+            self._ask()
+
+    def _ask(self) -> None:
+        self._request = self._spawn(self._request_model())
+        self._request.add_done_callback(self._request_ended)
+
+    def _request_ended(self, task: asyncio.Task[None]) -> None:
+        """Stop the run where its request is gone and nobody of the run stopped it: nothing would ever come of it."""
+        if self._request is task and task.cancelled():
+            self._request = None
+            self._cancel(True, _STOPPED_BY_OTHERS)
 
     async def _request_model(self) -> None:
         trace = self._options.trace
@@ -473,7 +485,12 @@ class RunDriver:
             self._options.trace(f"asking {effect.name} what became of call {effect.call_id}")
         task = self._spawn(self._reconcile(effect))
         self._reconciling.add(task)
-        task.add_done_callback(self._reconciling.discard)
+        task.add_done_callback(self._reconciliation_ended)
+
+    def _reconciliation_ended(self, task: asyncio.Task[None]) -> None:
+        self._reconciling.discard(task)
+        if task.cancelled():
+            self._cancel(True, _STOPPED_BY_OTHERS)
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
         self._session.pass_fault_point("before_reconcile")

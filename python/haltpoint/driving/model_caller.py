@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from haltpoint.driving.forked_calls import end_if_forked, generation
 from haltpoint.driving.user_code import is_taken_apart, this_task
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError
@@ -88,7 +89,7 @@ async def _reply(
         ModelError: the model failed, in whatever way.
     """
     try:
-        return as_reply(await model.request(request), model.name)
+        return as_reply(await _answer(model, request), model.name)
     except (ModelError, ForkedProcessError, KeyboardInterrupt):
         raise
     except asyncio.CancelledError as error:
@@ -101,6 +102,17 @@ async def _reply(
         if is_taken_apart(error, task):
             raise
         raise _wrapped(error, model.name) from error
+
+
+async def _answer(model: Model, request: ModelRequest) -> object:
+    process = generation()
+    try:
+        answer: object = await model.request(request)
+    except BaseException as error:
+        end_if_forked(process, error)
+        raise
+    end_if_forked(process)
+    return answer
 
 
 def retry_delay(attempt: int, retry_after: float | None) -> float:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from haltpoint.driving.forked_calls import end_if_forked, generation
 from haltpoint.driving.threads import in_thread
 from haltpoint.driving.user_code import is_taken_apart, this_task
 from haltpoint.exception_text import exception_text, message_of
@@ -83,15 +84,21 @@ async def _attempt(definition: ToolDefinition, arguments: Arguments, context: To
 
 async def _called(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
     call = functools.partial(_call, definition, arguments, context)
+    process = generation()
     with tool_call_scope(context):
         task = this_task()
         try:
             # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
             found = call() if definition.is_async else await in_thread(call)
-            return found if isinstance(found, ToolOutcome) else ToolOutcome(render_result(await found))
-        except asyncio.CancelledError:
-            raise
+            if isinstance(found, ToolOutcome):
+                return found
+            value = await found
+            end_if_forked(process)
+            return ToolOutcome(render_result(value))
         except BaseException as error:
+            end_if_forked(process, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             if is_taken_apart(error, task):
                 raise
             return _failed(definition, context, error)
@@ -99,11 +106,14 @@ async def _called(definition: ToolDefinition, arguments: Arguments, context: Too
 
 def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
     """Call the tool's function; return its outcome, or what is to be awaited for it."""
+    process = generation()
     try:
         # Bound anew for each attempt: a tool may change what it was given.
         value = definition.function(**arguments())
+        end_if_forked(process)
         return value if inspect.isawaitable(value) else ToolOutcome(render_result(value))
     except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
+        end_if_forked(process, error)
         return _failed(definition, context, error)
 
 

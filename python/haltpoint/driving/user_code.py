@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from haltpoint.driving.callbacks import call_back
 from haltpoint.driving.calling_thread import CallInterruptedError
+from haltpoint.driving.forked_calls import end_if_forked, generation
 
 __all__ = ["Answer", "answer_of", "is_taken_apart", "this_task"]
 
@@ -51,11 +52,15 @@ async def answer_of(function: Callable[[], Any]) -> Answer:
 
 async def _caught(function: Callable[[], Any]) -> Answer:
     task = this_task()
+    process = generation()
     try:
-        return Answer(await call_back(function))
-    except asyncio.CancelledError:
-        raise
+        value = await call_back(function)
+        end_if_forked(process)
+        return Answer(value)
     except BaseException as error:
+        end_if_forked(process, error)
+        if isinstance(error, asyncio.CancelledError):
+            raise
         if is_taken_apart(error, task):
             raise
         return Answer(error=error)

@@ -1,11 +1,9 @@
 //! A run in memory.
 
-use std::collections::HashMap;
-
-use crate::journal::{AuditKey, Chain, Entry, JournalEnd, Record, RequirementDecided};
+use crate::journal::{AuditKey, Chain, Entry, JournalEnd, Record};
 use crate::requirement::RememberScope;
 use crate::store::raw::{RawContent, RawEntry};
-use crate::store::rules::{self, OpenRequirement, RequirementState, RunState};
+use crate::store::rules::{self, RequirementState, Requirements, RunState};
 use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
@@ -16,7 +14,7 @@ pub(super) struct MemoryRun {
     pub(super) chain: Chain,
     pub(super) records: Vec<Record>,
     pub(super) driver_entries: u64,
-    pub(super) requirements: HashMap<Text, RequirementState>,
+    pub(super) requirements: Requirements,
 }
 
 impl MemoryRun {
@@ -39,7 +37,7 @@ impl MemoryRun {
             chain: Chain::with_key(key),
             records: Vec::new(),
             driver_entries: 0,
-            requirements: HashMap::new(),
+            requirements: Requirements::default(),
         }
     }
 
@@ -68,10 +66,9 @@ impl MemoryRun {
 
     /// Whether a worker can go on with it.
     pub(super) fn is_due(&self) -> bool {
-        let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
         match self.row.status {
             RunStatus::Queued | RunStatus::Running => true,
-            RunStatus::Paused => !self.requirements.values().any(is_open),
+            RunStatus::Paused => self.requirements.are_all_closed(),
             RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => false,
         }
     }
@@ -97,7 +94,7 @@ impl MemoryRun {
             let previous = self.records.last().map_or_else(genesis, |record| record.hash);
             let seq = self.records.len() as u64 + 1;
             let hash = self.chain.next(&previous, seq, at, outsider, entry.kind(), &payload);
-            self.note(entry, at);
+            self.requirements.note(entry, at);
             self.driver_entries += u64::from(!outsider);
             self.records.push(Record {
                 seq,
@@ -138,37 +135,6 @@ impl MemoryRun {
                 Some((by.decision.remember()?.scope, by.memory_key.as_ref()?))
             }
             _ => None,
-        }
-    }
-
-    fn note(&mut self, entry: &Entry, at: Timestamp) {
-        let (id, state) = match entry {
-            Entry::RequirementOpened(opened) => {
-                let open = OpenRequirement::new(opened.terms);
-                (&opened.requirement_id, RequirementState::Open(open))
-            }
-            Entry::RequirementDecided(by) => (&by.requirement_id, self.after(by, at)),
-            Entry::RequirementExpired(expired) => (&expired.requirement_id, RequirementState::Expired { at }),
-            Entry::ApprovalRevoked(revoked) => return self.note_revoked(&revoked.requirement_id),
-            _ => return,
-        };
-        self.requirements.insert(id.clone(), state);
-    }
-
-    fn after(&self, by: &RequirementDecided, at: Timestamp) -> RequirementState {
-        match self.requirements.get(&by.requirement_id) {
-            Some(RequirementState::Open(open)) => open.clone().after(by, at),
-            _ => RequirementState::Decided {
-                by: by.clone(),
-                at,
-                is_revoked: false,
-            },
-        }
-    }
-
-    fn note_revoked(&mut self, requirement_id: &str) {
-        if let Some(RequirementState::Decided { is_revoked, .. }) = self.requirements.get_mut(requirement_id) {
-            *is_revoked = true;
         }
     }
 }

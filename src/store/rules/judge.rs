@@ -6,7 +6,7 @@ use crate::journal::{ApprovalRevoked, Entry, RequirementDecided, RequirementExpi
 use crate::store::{Append, Author, NewRun, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
-use super::requirement::{OpenRequirement, RequirementState, is_final};
+use super::requirement::{OpenRequirement, RequirementState, Requirements, is_final};
 use super::unusable;
 
 /// What is to be written of an append.
@@ -16,14 +16,27 @@ pub(in crate::store) enum Verdict<'a> {
     AlreadyDecided,
 }
 
+/// What the run's journal says of its requirements.
+pub(in crate::store) trait Precedents {
+    /// What can go wrong in looking them up.
+    type Error: From<StoreError>;
+
+    /// Whether the run has such a requirement. Asked for each one that is opened: an index may answer.
+    fn is_known(&mut self, requirement_id: &str) -> Result<bool, Self::Error>;
+
+    /// How the journal, and no index, leaves a requirement.
+    fn state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, Self::Error>;
+
+    /// Whether the journal has the run's answer, whatever status its row has.
+    fn is_completed(&mut self) -> Result<bool, Self::Error>;
+}
+
 /// Sorts out the decisions: the first on disk wins, and the same one again is not written twice.
-///
-/// `find` looks a requirement of the run up.
-pub(in crate::store) fn judge<'a, E: From<StoreError>>(
+pub(in crate::store) fn judge<'a, P: Precedents>(
     append: &'a Append,
     status: RunStatus,
-    find: impl FnMut(&str) -> Result<Option<RequirementState>, E>,
-) -> Result<Verdict<'a>, E> {
+    precedents: P,
+) -> Result<Verdict<'a>, P::Error> {
     let Append {
         run_id,
         author,
@@ -35,7 +48,7 @@ pub(in crate::store) fn judge<'a, E: From<StoreError>>(
         run_id,
         status,
         at: *at,
-        find,
+        precedents,
         here: HashMap::new(),
         repeated: None,
     };
@@ -51,13 +64,13 @@ pub(in crate::store) fn judge<'a, E: From<StoreError>>(
 
 /// As [`judge`], for the entries that a run begins with.
 pub(in crate::store) fn judge_first(new: &NewRun) -> Result<(), StoreError> {
-    let find = |_: &str| Ok::<_, StoreError>(None);
+    let precedents = Requirements::default();
     let (run_id, status) = (&new.run_id, RunStatus::Running);
     let mut judge = Judge {
         run_id,
         status,
         at: new.at,
-        find,
+        precedents: &precedents,
         here: HashMap::new(),
         repeated: None,
     };
@@ -65,22 +78,35 @@ pub(in crate::store) fn judge_first(new: &NewRun) -> Result<(), StoreError> {
     judge.repeated.map_or(Ok(()), Err)
 }
 
-struct Judge<'a, F> {
+impl Precedents for &Requirements {
+    type Error = StoreError;
+
+    fn is_known(&mut self, requirement_id: &str) -> Result<bool, StoreError> {
+        Ok(self.get(requirement_id).is_some())
+    }
+
+    fn state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, StoreError> {
+        Ok(self.get(requirement_id).cloned())
+    }
+
+    fn is_completed(&mut self) -> Result<bool, StoreError> {
+        // Here the status stands with the journal, and cannot be another.
+        Ok(false)
+    }
+}
+
+struct Judge<'a, P> {
     run_id: &'a Text,
     status: RunStatus,
     at: Timestamp,
-    find: F,
+    precedents: P,
     /// Requirements as the entries before leave them.
     here: HashMap<&'a str, RequirementState>,
     repeated: Option<StoreError>,
 }
 
-impl<'a, F, E> Judge<'a, F>
-where
-    F: FnMut(&str) -> Result<Option<RequirementState>, E>,
-    E: From<StoreError>,
-{
-    fn sort_out(&mut self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, E> {
+impl<'a, P: Precedents> Judge<'a, P> {
+    fn sort_out(&mut self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, P::Error> {
         let mut written = Vec::with_capacity(entries.len());
         for entry in entries {
             if self.is_new(entry)? {
@@ -90,7 +116,7 @@ where
         Ok(written)
     }
 
-    fn is_new(&mut self, entry: &'a Entry) -> Result<bool, E> {
+    fn is_new(&mut self, entry: &'a Entry) -> Result<bool, P::Error> {
         match entry {
             Entry::RequirementOpened(opened) => self.open(opened).map(|()| true),
             Entry::RequirementDecided(decided) => self.decide(decided),
@@ -100,24 +126,20 @@ where
         }
     }
 
-    fn state(&mut self, requirement_id: &Text) -> Result<RequirementState, E> {
-        let found = self.find_state(requirement_id)?;
+    fn state(&mut self, requirement_id: &Text) -> Result<RequirementState, P::Error> {
+        let found = match self.here.get(requirement_id.as_ref()) {
+            Some(state) => Some(state.clone()),
+            None => self.precedents.state(requirement_id)?,
+        };
         found.ok_or_else(|| {
             let (run_id, requirement_id) = (self.run_id.clone(), requirement_id.clone());
             StoreError::RequirementNotFound { run_id, requirement_id }.into()
         })
     }
 
-    fn find_state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, E> {
-        match self.here.get(requirement_id) {
-            Some(state) => Ok(Some(state.clone())),
-            None => (self.find)(requirement_id),
-        }
-    }
-
-    fn open(&mut self, opened: &'a RequirementOpened) -> Result<(), E> {
+    fn open(&mut self, opened: &'a RequirementOpened) -> Result<(), P::Error> {
         let requirement_id = &opened.requirement_id;
-        if self.find_state(requirement_id)?.is_some() {
+        if self.here.contains_key(requirement_id.as_ref()) || self.precedents.is_known(requirement_id)? {
             let run_id = self.run_id;
             let message =
                 format!("requirement {requirement_id} of run {run_id} was opened before; nothing was written");
@@ -128,10 +150,10 @@ where
         Ok(())
     }
 
-    fn decide(&mut self, decided: &'a RequirementDecided) -> Result<bool, E> {
+    fn decide(&mut self, decided: &'a RequirementDecided) -> Result<bool, P::Error> {
         match self.state(&decided.requirement_id)? {
             RequirementState::Open(open) => {
-                self.check_not_completed()?;
+                self.check_not_completed(&decided.requirement_id)?;
                 // Nobody waits for what is decided as it is opened.
                 if decided.remembered.is_none() && open.terms.are_over(self.at) {
                     let at = open.terms.expires_at.unwrap_or(self.at);
@@ -145,7 +167,7 @@ where
     }
 
     /// Whoever has confirmed already changes nothing by doing so again, and all who must confirm confirm the same.
-    fn approve(&mut self, open: OpenRequirement, decided: &'a RequirementDecided) -> Result<bool, E> {
+    fn approve(&mut self, open: OpenRequirement, decided: &'a RequirementDecided) -> Result<bool, P::Error> {
         if !is_final(&open.terms, decided) {
             if let Some((own, at)) = open.approval_by(decided.by.as_ref()) {
                 return self.repeat(decided, own, *at, open.still_needed());
@@ -161,11 +183,11 @@ where
         Ok(true)
     }
 
-    fn expire(&mut self, expired: &'a RequirementExpired) -> Result<bool, E> {
+    fn expire(&mut self, expired: &'a RequirementExpired) -> Result<bool, P::Error> {
         let requirement_id = &expired.requirement_id;
         match self.state(requirement_id)? {
             RequirementState::Open(open) => {
-                self.check_not_completed()?;
+                self.check_not_completed(requirement_id)?;
                 if !open.terms.are_over(self.at) {
                     let requirement_id = requirement_id.clone();
                     return Err(StoreError::NotDue { requirement_id }.into());
@@ -183,7 +205,7 @@ where
         }
     }
 
-    fn revoke(&mut self, revoked: &'a ApprovalRevoked) -> Result<bool, E> {
+    fn revoke(&mut self, revoked: &'a ApprovalRevoked) -> Result<bool, P::Error> {
         let requirement_id = &revoked.requirement_id;
         match self.state(requirement_id)? {
             RequirementState::Decided { by, at, is_revoked } if by.memory_key.is_some() => {
@@ -203,10 +225,14 @@ where
         }
     }
 
-    fn check_not_completed(&self) -> Result<(), StoreError> {
-        if self.status == RunStatus::Completed {
+    /// A requirement that is opened just now is one of a run that goes on.
+    fn check_not_completed(&mut self, requirement_id: &Text) -> Result<(), P::Error> {
+        if self.here.contains_key(requirement_id.as_ref()) {
+            return Ok(());
+        }
+        if self.status == RunStatus::Completed || self.precedents.is_completed()? {
             let run_id = self.run_id.clone();
-            return Err(StoreError::NotRunning { run_id });
+            return Err(StoreError::NotRunning { run_id }.into());
         }
         Ok(())
     }
@@ -225,7 +251,7 @@ where
         first: &RequirementDecided,
         at: Timestamp,
         still_needed: u32,
-    ) -> Result<bool, E> {
+    ) -> Result<bool, P::Error> {
         let conflict = decided_already(first, at, still_needed);
         if !first.decision.says_the_same(&decided.decision) {
             return Err(conflict.into());

@@ -1,6 +1,8 @@
 //! How a requirement stands, and what a decision makes of it.
 
-use crate::journal::{RequirementDecided, Terms};
+use std::collections::HashMap;
+
+use crate::journal::{Entry, RequirementDecided, Terms};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -44,7 +46,9 @@ impl OpenRequirement {
         if is_final(&self.terms, decided) {
             return RequirementState::decided(by, at);
         }
-        self.approvals.push((by.clone(), at));
+        if self.approval_by(by.by.as_ref()).is_none() {
+            self.approvals.push((by.clone(), at));
+        }
         if self.approvals.len() >= self.terms.approvals as usize {
             RequirementState::decided(by, at)
         } else {
@@ -60,6 +64,49 @@ impl OpenRequirement {
 
     pub(super) fn approval_by(&self, by: Option<&Text>) -> Option<&(RequirementDecided, Timestamp)> {
         self.approvals.iter().find(|(approval, _)| approval.by.as_ref() == by)
+    }
+}
+
+/// The requirements of a run as its journal leaves them: what decisions are judged by.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Requirements(HashMap<Text, RequirementState>);
+
+impl Requirements {
+    pub(in crate::store) fn get(&self, requirement_id: &str) -> Option<&RequirementState> {
+        self.0.get(requirement_id)
+    }
+
+    pub(in crate::store) fn are_all_closed(&self) -> bool {
+        let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
+        !self.0.values().any(is_open)
+    }
+
+    /// Takes the journal's next entry in. What closed a requirement first holds, whatever follows.
+    pub(in crate::store) fn note(&mut self, entry: &Entry, at: Timestamp) {
+        match entry {
+            Entry::RequirementOpened(opened) => {
+                let open = RequirementState::Open(OpenRequirement::new(opened.terms));
+                self.0.entry(opened.requirement_id.clone()).or_insert(open);
+            }
+            Entry::RequirementDecided(by) => self.close(&by.requirement_id, |open| open.after(by, at)),
+            Entry::RequirementExpired(expired) => {
+                self.close(&expired.requirement_id, |_| RequirementState::Expired { at });
+            }
+            Entry::ApprovalRevoked(revoked) => {
+                if let Some(RequirementState::Decided { is_revoked, .. }) = self.0.get_mut(&revoked.requirement_id) {
+                    *is_revoked = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, requirement_id: &str, after: impl FnOnce(OpenRequirement) -> RequirementState) {
+        if let Some(state) = self.0.get_mut(requirement_id)
+            && let RequirementState::Open(open) = state
+        {
+            *state = after(std::mem::take(open));
+        }
     }
 }
 

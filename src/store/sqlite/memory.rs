@@ -1,6 +1,6 @@
 //! The index over approvals that answer later calls, too.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::list::{after_prefix, count, requirement_rows};
@@ -21,7 +21,7 @@ pub(super) fn note(
     let is_for_session = remember.scope == RememberScope::Session;
     connection
         .prepare_cached(
-            "INSERT INTO remembered (requirement, run, session_id, key) \
+            "INSERT OR REPLACE INTO remembered (requirement, run, session_id, key) \
              VALUES (?1, ?2, iif(?3, (SELECT session_id FROM runs WHERE run = ?2), NULL), ?4)",
         )?
         .execute(params![place, run, is_for_session, key])
@@ -42,15 +42,6 @@ pub(super) fn note_revoked(
         )?
         .execute(params![run, revoked.requirement_id, id])
         .map(drop)
-}
-
-/// Whether the approval of the requirement at `place` was revoked.
-pub(super) fn is_revoked(connection: &Connection, place: i64) -> rusqlite::Result<bool> {
-    let found = connection
-        .prepare_cached("SELECT revoked IS NOT NULL FROM remembered WHERE requirement = ?1")?
-        .query_row([place], |row| row.get(0))
-        .optional()?;
-    Ok(found.unwrap_or(false))
 }
 
 const SELECT: &str = "SELECT q.requirement_id, r.run_id";

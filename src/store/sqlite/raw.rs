@@ -23,6 +23,9 @@ pub(super) fn run(connection: &Connection, run_id: &str, key: Option<&AuditKey>)
         row: row.map_err(|fault| why(&fault)),
         entries: entries(connection, run)?,
         requirements: requirements(connection, run)?,
+        open_requirements: connection
+            .prepare_cached("SELECT open_requirements FROM runs WHERE run = ?1")?
+            .query_row([run], |row| row.get(0))?,
         key: key.cloned(),
     })
 }

@@ -1,100 +1,132 @@
 //! The index over requirements: which are open, until when and for how many people, and which entry closed the others.
+//!
+//! It serves lists and look-ups. What a decision is judged by stands in the journal: no hash covers the index.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::entry_id::ids_of;
 use super::fault::Fault;
 use super::memory;
-use super::rows::record;
+use super::rows::{SELECT_JOURNAL, next_record_of};
 use crate::Timestamp;
-use crate::journal::{Entry, Record, RequirementDecided, RequirementOpened, Terms};
-use crate::store::StoreError;
+use crate::journal::{Chain, Entry, RequirementDecided, RequirementOpened, Terms};
 use crate::store::damage::damaged;
-use crate::store::rules::{OpenRequirement, RequirementState, is_final};
+use crate::store::rules::{Precedents, RequirementState, Requirements, is_final};
+
+/// What a decision is judged by.
+const JUDGED_BY: [&str; 5] = [
+    "requirement_opened",
+    "requirement_decided",
+    "requirement_expired",
+    "approval_revoked",
+    "run_completed",
+];
+
+/// What the run's journal says of its requirements. It is read once, and only where a decision is to be judged.
+pub(super) struct Journaled<'a> {
+    connection: &'a Connection,
+    run: i64,
+    run_id: &'a str,
+    chain: &'a Chain,
+    read: Option<Standing>,
+}
+
+/// How a journal leaves its run.
+#[derive(Default)]
+struct Standing {
+    requirements: Requirements,
+    is_completed: bool,
+}
+
+impl<'a> Journaled<'a> {
+    pub(super) fn new(connection: &'a Connection, run: i64, run_id: &'a str, chain: &'a Chain) -> Self {
+        Self {
+            connection,
+            run,
+            run_id,
+            chain,
+            read: None,
+        }
+    }
+
+    fn standing(&mut self) -> Result<&Standing, Fault> {
+        if self.read.is_none() {
+            self.read = Some(self.read_journal()?);
+        }
+        Ok(self.read.get_or_insert_default())
+    }
+
+    /// All hashes are checked: an entry that was taken for another one would open again what it had closed.
+    fn read_journal(&self) -> Result<Standing, Fault> {
+        let mut statement = self.connection.prepare_cached(SELECT_JOURNAL)?;
+        let mut rows = statement.query(ids_of(self.run))?;
+        let (mut standing, mut hash) = (Standing::default(), self.chain.genesis(self.run_id));
+        for place in 1.. {
+            let Some(row) = rows.next()? else { break };
+            let (next, record) = next_record_of(self.run_id, row, place, self.chain, &hash, &JUDGED_BY)?;
+            hash = next;
+            if let Some(record) = record {
+                standing.is_completed |= matches!(record.entry, Entry::RunCompleted(_));
+                standing.requirements.note(&record.entry, record.at);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// What is written for a requirement goes to its row, too.
+    fn check_row(&self, requirement_id: &str) -> Result<(), Fault> {
+        if row(self.connection, self.run, requirement_id)?.is_some() {
+            return Ok(());
+        }
+        let problem = format!(
+            "requirement {requirement_id} of run {} stands in its journal and not in the index of requirements",
+            self.run_id
+        );
+        Err(damaged(self.run_id, &problem).into())
+    }
+}
+
+impl Precedents for Journaled<'_> {
+    type Error = Fault;
+
+    fn is_known(&mut self, requirement_id: &str) -> Result<bool, Fault> {
+        Ok(row(self.connection, self.run, requirement_id)?.is_some())
+    }
+
+    fn state(&mut self, requirement_id: &str) -> Result<Option<RequirementState>, Fault> {
+        let found = self.standing()?.requirements.get(requirement_id).cloned();
+        if found.is_some() {
+            self.check_row(requirement_id)?;
+        }
+        Ok(found)
+    }
+
+    fn is_completed(&mut self) -> Result<bool, Fault> {
+        Ok(self.standing()?.is_completed)
+    }
+}
 
 /// A requirement's row.
 struct Row {
     place: i64,
-    decided: Option<i64>,
     terms: Terms,
-}
-
-/// How the requirement stands on disk; `None` when the run has no such one.
-pub(super) fn find(
-    connection: &Connection,
-    run: i64,
-    run_id: &str,
-    requirement_id: &str,
-) -> Result<Option<RequirementState>, Fault> {
-    let Some(row) = row(connection, run, requirement_id)? else {
-        return Ok(None);
-    };
-    match row.decided {
-        Some(entry) => closing(connection, run_id, row.place, entry).map(Some),
-        None => open(connection, run_id, &row).map(Some),
-    }
 }
 
 fn row(connection: &Connection, run: i64, requirement_id: &str) -> rusqlite::Result<Option<Row>> {
     connection
         .prepare_cached(
-            "SELECT place, decided, expires_at, approvals_needed FROM requirements WHERE run = ?1 AND requirement_id = ?2",
+            "SELECT place, expires_at, approvals_needed FROM requirements WHERE run = ?1 AND requirement_id = ?2",
         )?
         .query_row(params![run, requirement_id], |row| {
             Ok(Row {
                 place: row.get(0)?,
-                decided: row.get(1)?,
                 terms: Terms {
-                    expires_at: row.get::<_, Option<i64>>(2)?.map(Timestamp),
-                    approvals: row.get(3)?,
+                    expires_at: row.get::<_, Option<i64>>(1)?.map(Timestamp),
+                    approvals: row.get(2)?,
                 },
             })
         })
         .optional()
-}
-
-fn open(connection: &Connection, run_id: &str, row: &Row) -> Result<RequirementState, Fault> {
-    let mut open = OpenRequirement::new(row.terms);
-    if row.terms.approvals > 1 {
-        let mut statement =
-            connection.prepare_cached("SELECT entry FROM approvals WHERE requirement = ?1 ORDER BY entry")?;
-        let entries = statement.query_map([row.place], |row| row.get(0))?;
-        for entry in entries.collect::<rusqlite::Result<Vec<i64>>>()? {
-            let record = entry_at(connection, run_id, entry)?;
-            let at = record.at;
-            open.approvals.push((decision(record, run_id)?, at));
-        }
-    }
-    Ok(RequirementState::Open(open))
-}
-
-fn closing(connection: &Connection, run_id: &str, place: i64, entry: i64) -> Result<RequirementState, Fault> {
-    let record = entry_at(connection, run_id, entry)?;
-    let at = record.at;
-    if let Entry::RequirementExpired(_) = record.entry {
-        return Ok(RequirementState::Expired { at });
-    }
-    let by = decision(record, run_id)?;
-    let is_revoked = by.memory_key.is_some() && memory::is_revoked(connection, place)?;
-    Ok(RequirementState::Decided { by, at, is_revoked })
-}
-
-fn entry_at(connection: &Connection, run_id: &str, entry: i64) -> Result<Record, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, outsider, at, kind, payload, hash FROM entries WHERE id = ?1")?;
-    let mut rows = statement.query([entry])?;
-    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    record(run_id, row)
-}
-
-fn decision(record: Record, run_id: &str) -> Result<RequirementDecided, StoreError> {
-    match record.entry {
-        Entry::RequirementDecided(decided) => Ok(decided),
-        other => {
-            let (kind, seq) = (other.kind(), record.seq);
-            let problem = format!("entry {seq} of run {run_id} is {kind:?} where a decision should stand");
-            Err(damaged(run_id, &problem))
-        }
-    }
 }
 
 /// Keeps the index in step with an entry that was just written as `id`.
@@ -140,7 +172,7 @@ fn note_decided(connection: &Connection, run: i64, id: i64, decided: &Requiremen
 /// Adds an approval, and says whether all that are needed are there.
 fn is_last_approval(connection: &Connection, row: &Row, id: i64) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("INSERT INTO approvals (requirement, entry) VALUES (?1, ?2)")?
+        .prepare_cached("INSERT OR IGNORE INTO approvals (requirement, entry) VALUES (?1, ?2)")?
         .execute(params![row.place, id])?;
     let count: u32 = connection
         .prepare_cached("SELECT count(*) FROM approvals WHERE requirement = ?1")?

@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::entry_id::seq;
 use super::fault::Fault;
-use crate::journal::{self, AuditKey, Chain, Hash, Record};
+use crate::journal::{self, AuditKey, Chain, Entry, Hash, Record};
 use crate::store::damage::damaged;
 use crate::store::holder::{Expiry, Holder};
 use crate::store::rules::Lease;
@@ -150,8 +150,33 @@ pub(super) fn next_record(
     if found.seq == place && chain.is_none_or(|chain| found.follows(previous, chain)) {
         return found.decode(run_id);
     }
+    Err(does_not_fit(run_id, place).into())
+}
+
+/// The hash of a journal row that has to follow upon one with the hash `previous`, and the record where it is of a wanted kind.
+pub(super) fn next_record_of(
+    run_id: &str,
+    row: &Row<'_>,
+    place: u64,
+    chain: &Chain,
+    previous: &Hash,
+    wanted: &[&str],
+) -> Result<(Hash, Option<Record>), Fault> {
+    let found = RawRecord::read(row)?;
+    let is_known = Entry::KINDS.contains(&found.kind);
+    if is_known && (found.seq != place || !found.follows(previous, chain)) {
+        return Err(does_not_fit(run_id, place).into());
+    }
+    let hash = found.hash;
+    // What a newer release wrote may close a requirement, too: that it cannot be read is said here.
+    let is_read = wanted.contains(&found.kind) || !is_known;
+    let record = is_read.then(|| found.decode(run_id)).transpose()?;
+    Ok((hash, record))
+}
+
+fn does_not_fit(run_id: &str, place: u64) -> StoreError {
     let problem = format!("the journal of run {run_id} does not fit together at entry {place}");
-    Err(damaged(run_id, &problem).into())
+    damaged(run_id, &problem)
 }
 
 /// Whether nobody without the key can have written an outsider's row. Without a key there is nothing to tell by.

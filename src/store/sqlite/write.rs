@@ -126,9 +126,8 @@ fn write(connection: &Connection, append: &Append, found: Found) -> Result<Commi
         tail,
         chain,
     } = found;
-    let verdict = rules::judge(append, state.status, |id| {
-        requirements::find(connection, run, &append.run_id, id)
-    })?;
+    let journaled = requirements::Journaled::new(connection, run, &append.run_id, &chain);
+    let verdict = rules::judge(append, state.status, journaled)?;
     let Verdict::Write(entries) = verdict else {
         return Ok(Committed::AlreadyDecided);
     };

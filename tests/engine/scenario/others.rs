@@ -19,13 +19,19 @@ impl Scenario {
         self.decides_unheard_as("ada", call_id, decision)
     }
 
-    /// Somebody decides under their name, and the driver has not heard of it yet.
-    pub(crate) fn decides_unheard_as(self, by: &str, call_id: &str, decision: Decision) -> Self {
-        let requirement_id = open_requirement(&self.on_disk(), call_id).id.clone();
+    /// Somebody decides under their name, and the driver has not heard of it yet. Where that comes too late, a store refuses it, and
+    /// what is written is that the time was over.
+    pub(crate) fn decides_unheard_as(mut self, by: &str, call_id: &str, decision: Decision) -> Self {
+        let requirement = open_requirement(&self.on_disk(), call_id).clone();
+        self.tick();
+        if requirement.terms.are_over(self.now) {
+            return self.expires_unheard(call_id);
+        }
+        let requirement_id = requirement.id;
         let entry = self
             .on_disk()
             .decision_entry(&requirement_id, decision, Some(by.into()));
-        self.appends_from_outside(entry.unwrap())
+        self.appends(entry.unwrap())
     }
 
     /// Somebody decides under their name, and the driver hears of it at once.
@@ -85,6 +91,10 @@ impl Scenario {
 
     fn appends_from_outside(mut self, entry: Entry) -> Self {
         self.tick();
+        self.appends(entry)
+    }
+
+    fn appends(mut self, entry: Entry) -> Self {
         self.journal.append(vec![entry], true, self.now);
         self.unheard.extend(self.journal.records().last().cloned());
         self

@@ -200,6 +200,7 @@ def test_only_a_head_that_was_kept_elsewhere_finds_entries_removed_from_the_end(
         "sql",
         path,
         "UPDATE requirements SET decided = NULL",
+        "UPDATE runs SET open_requirements = 1",
         "DELETE FROM outsiders",
         "DELETE FROM entries WHERE kind = 'requirement_decided'",
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
+from pathlib import Path
 
 import pytest
 
 from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
 from support.replies import wants, wants_all
+from support.workshop import TOOLS
 
 TWO_OPEN = wants_all(("paint", {"color": "red"}), ("deliver", {"address": "Main St"}))
 
@@ -230,3 +232,20 @@ def test_an_expiry_is_shown_without_a_person_and_with_its_reason(cli: CommandLin
     told = [event["title"] for event in cli("show", run_id, "--json").record["timeline"]]
     assert any(title.startswith("the run is to stop: nobody answered requirement") for title in told)
     assert not any("wants the run to stop" in title for title in told)
+
+
+@pytest.mark.parametrize("command", ["approve", "reject"])
+def test_a_prefix_that_fits_a_run_and_its_requirement_decides_nothing(tmp_path: Path, command: str) -> None:
+    # Ids of runs begin with the time; one of sixteen ids of requirements begins with the same digit.
+    for number in range(1000):
+        cli = CommandLine(tmp_path / f"{number}.db")
+        with SqliteDatabase(cli.db_file) as database:
+            agent = Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS, name="joiner")
+            output = agent.do("Paint.", return_output=True)
+            (requirement,) = database.requirements()
+        if requirement.id[0] == output.run_id[0]:
+            break
+    refused = cli(command, requirement.id[0])
+    assert (refused.code, "fits several" in refused.err) == (2, True)
+    assert output.run_id in refused.err and requirement.id in refused.err
+    assert _open_ids(cli) == [requirement.id]
