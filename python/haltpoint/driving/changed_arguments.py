@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.bridge import LoopBridge
+from haltpoint.driving.foreign_checks import NO_LIMIT, checked_apart
 from haltpoint.driving.live import known_run
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.forking import no_fork
@@ -15,6 +17,7 @@ from haltpoint.tools.registry import registered_tool
 
 if TYPE_CHECKING:
     from haltpoint.db.database import Database
+    from haltpoint.driving.time_limit import TimeLimit
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
@@ -26,6 +29,8 @@ async def with_changed_arguments(
     requirement: RunRequirement,
     decision: Mapping[str, Any],
     tools: Mapping[str, ToolDefinition],
+    *,
+    limit: TimeLimit = NO_LIMIT,
 ) -> dict[str, Any]:
     """Return a decision with what the tool gets where it gives a call other arguments.
 
@@ -37,9 +42,11 @@ async def with_changed_arguments(
         requirement: what is decided, as it is on disk.
         decision: the decision as JSON data.
         tools: tools at hand, by name.
+        limit: how long validators of the tool may take.
 
     Raises:
         InvalidResolutionError: an argument is missing, unknown or invalid; `field_name` is the first of them.
+        TimeLimitPassedError: a validator had not returned when the time was over.
     """
     arguments: dict[str, Any] | None = decision.get("tool_args")
     if arguments is None or requirement.run_id is None:
@@ -53,7 +60,8 @@ async def with_changed_arguments(
     offered = await _offered(database, requirement.run_id, execution.tool_name)
     definition = _at_hand(requirement.run_id, execution.tool_name, offered, tools)
     if definition is not None:
-        edited = edited_by_tool(definition, execution.tool_args, execution.defaulted, arguments)
+        edit = functools.partial(edited_by_tool, definition, execution.tool_args, execution.defaulted, arguments)
+        edited = await checked_apart(edit, limit, calls_foreign_code=definition.calls_foreign_code)
     else:
         edited = edited_by_schema(offered.get("parameters"), execution.tool_args, execution.defaulted, arguments)
     if edited.problems:

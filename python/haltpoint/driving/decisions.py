@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.callbacks import call_back
 from haltpoint.driving.changed_arguments import with_changed_arguments
+from haltpoint.driving.foreign_checks import NO_LIMIT, checked_apart
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
     HaltpointError,
@@ -24,7 +26,7 @@ from haltpoint.exceptions import (
 )
 from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
-from haltpoint.run.answers import checked_values
+from haltpoint.run.answers import checked_values, tool_at_hand
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.decisions import checked_decision, same_decision
 from haltpoint.run.requirement_errors import expired_error, nameless_error
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from haltpoint._engine import Snapshot
     from haltpoint.db.database import Database
+    from haltpoint.driving.time_limit import TimeLimit
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.drafts import Hearing
     from haltpoint.run.tools.tools import ToolExecution
@@ -86,6 +89,8 @@ async def commit_drafts(
     drafts: Iterable[RunRequirement | Mapping[str, Any]],
     tools: Mapping[str, ToolDefinition],
     known: Snapshot | None = None,
+    *,
+    limit: TimeLimit = NO_LIMIT,
 ) -> int:
     """Put the decisions that `drafts` hold on disk, and return how many requirements are decided by them.
 
@@ -97,17 +102,21 @@ async def commit_drafts(
         drafts: requirements, or their `to_dict()` data, decided or not.
         tools: what is at hand for checking a person's input.
         known: the run as it was read from the database, which need not be read once more then.
+        limit: how long validators of the tools may take.
 
     Raises:
+        TimeLimitPassedError: a validator had not returned when the time was over; nothing is written.
         InvalidResolutionError: a requirement is not the run's, or its values do not fit.
         RequirementConflictError: somebody decided otherwise before.
         RequirementExpiredError: a decision comes too late; it is taken off the requirement.
     """
     with concerning(stored.run_id):
         asked = await _asked_for(database, stored, known)
-        checked = [_checked(_requirement(draft), stored.run_id, asked, tools) for draft in drafts]
+        checked = [
+            await _checked_apart(_requirement(draft), stored.run_id, asked, tools, limit=limit) for draft in drafts
+        ]
         ready = [
-            (requirement, on_disk, await with_changed_arguments(database, on_disk, decision, tools))
+            (requirement, on_disk, await with_changed_arguments(database, on_disk, decision, tools, limit=limit))
             for requirement, on_disk, decision in _each_once(checked)
         ]
         for requirement, on_disk, decision in ready:
@@ -184,6 +193,27 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
 
 def _shortened(value: object) -> str:
     return repr(value)[:200]
+
+
+async def _checked_apart(
+    requirement: RunRequirement,
+    run_id: str,
+    asked: Iterable[Mapping[str, Any]],
+    tools: Mapping[str, ToolDefinition],
+    *,
+    limit: TimeLimit = NO_LIMIT,
+) -> _Checked | None:
+    check = functools.partial(_checked, requirement, run_id, asked, tools)
+    return await checked_apart(check, limit, calls_foreign_code=_calls_foreign_code(requirement, tools))
+
+
+def _calls_foreign_code(requirement: RunRequirement, tools: Mapping[str, ToolDefinition]) -> bool:
+    """Whether checking what was said may call validators of users' types; so it may where the tool is not known."""
+    if requirement.kind != "user_input":
+        return False
+    found = (tools.get(requirement.tool_execution.tool_name), tool_at_hand(requirement))
+    known = [definition for definition in found if definition is not None]
+    return not known or any(definition.calls_foreign_code for definition in known)
 
 
 def _checked(
@@ -380,7 +410,8 @@ def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRe
     async def wait(requirement: RunRequirement) -> RunRequirement:
         if requirement.decision is not None or requirement.is_expired:
             return requirement
-        if requirement.draft_decision() is not None:
+        calls_foreign_code = _calls_foreign_code(requirement, {})
+        if await checked_apart(requirement.draft_decision, calls_foreign_code=calls_foreign_code) is not None:
             await _commit_alone(database, requirement)
         else:
             await _until_decided(database, requirement)
@@ -393,7 +424,7 @@ async def _commit_alone(database: Database, requirement: RunRequirement) -> None
     """Put a draft on disk, once it is held against what the run asks for."""
     bridge, run_id = LoopBridge.current(), _run_of(requirement)
     snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
-    checked = _checked(requirement, run_id, json.loads(snapshot.requirements_json()), {})
+    checked = await _checked_apart(requirement, run_id, json.loads(snapshot.requirements_json()), {})
     if checked is None:
         await _refresh(database, run_id, requirement, requirement.id, snapshot)
         return

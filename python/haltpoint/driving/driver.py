@@ -10,8 +10,9 @@ import asyncio
 import contextvars
 import functools
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
 from haltpoint.driving.answers import judge
@@ -25,7 +26,7 @@ from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
-from haltpoint.driving.toolbox import check_ready
+from haltpoint.driving.toolbox import check_ready, checks_foreign_code
 from haltpoint.exception_text import message_of, storable, traceback_text
 from haltpoint.exceptions import HaltpointError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
@@ -35,7 +36,7 @@ from haltpoint.tools.context import RunFacts, ToolCallContext
 from haltpoint.tools.reconcile import NotStarted, Unknown
 
 if TYPE_CHECKING:
-    from haltpoint._engine import OutsiderNotice, Session
+    from haltpoint._engine import CallToRun, OutsiderNotice, Session
     from haltpoint.bridge import LoopBridge
     from haltpoint.driving.drive_options import DriveOptions
     from haltpoint.driving.notices import Notices
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["RunDriver"]
 
 _Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 _STOPPED_BY_OTHERS = "a task of the run was cancelled by something else"
 
@@ -78,6 +80,9 @@ class RunDriver:
         # What the calls of the model's last reply are called with, by their tools' names and their arguments.
         self._bound: dict[tuple[str, str], dict[str, Any]] = {}
         self._reconciling: set[asyncio.Task[None]] = set()
+        # What others wrote and is not taken in yet, and the task that checks the first of it.
+        self._unread: deque[OutsiderNotice] = deque()
+        self._checking: asyncio.Task[bool] | None = None
         self._loop = asyncio.get_running_loop()
         # The caller's: what a tool or a model sets in its own context reaches no other.
         self._context = contextvars.copy_context()
@@ -180,25 +185,59 @@ class RunDriver:
         if self._stopped.done():
             return
         if notice.kind == "cancel_requested":
+            # At once: what came before it may wait for a validator, which may never return.
             self._mark_cancelled("cancelled by another process")
-        if self._can_act_on(notice):
             self._feed(self._session.notify_outsider, notice)
+            return
+        self._unread.append(notice)
+        self._read_notices()
 
-    def _can_act_on(self, notice: OutsiderNotice) -> bool:
-        """Whether this process has what the call needs that the notice lets run, if it does.
+    def _read_notices(self) -> None:
+        """Take in what others wrote, in order, up to where a validator has to be waited for."""
+        while self._unread and self._checking is None and not self._stopped.done():
+            notice = self._unread.popleft()
+            try:
+                call = self._session.call_decided_by(notice)
+            except HaltpointError as error:
+                self._fail(error)
+                return
+            if call is not None and checks_foreign_code([call], self._options.tools):
+                self._checking = self._spawn_check(call, notice)
+            elif call is None or self._can_run(call):
+                self._feed(self._session.notify_outsider, notice)
+
+    def _spawn_check(self, call: CallToRun, notice: OutsiderNotice) -> asyncio.Task[bool]:
+        checking = self._spawn(self._can_run_apart(call))
+        checking.add_done_callback(functools.partial(self._check_ended, notice))
+        return checking
+
+    async def _can_run_apart(self, call: CallToRun) -> bool:
+        try:
+            return await in_thread(functools.partial(self._can_run, call))
+        except KeyboardInterrupt as error:
+            self.stop_program(error)
+        except Exception as error:  # noqa: BLE001 - passed on whole: `drive` raises it
+            self._fail(error)
+        return False
+
+    def _check_ended(self, notice: OutsiderNotice, checking: asyncio.Task[bool]) -> None:
+        self._checking = None
+        if self._stopped.done():
+            return
+        if not checking.cancelled() and checking.result():
+            self._feed(self._session.notify_outsider, notice)
+        self._read_notices()
+
+    def _can_run(self, call: CallToRun) -> bool:
+        """Whether this process has what a call needs that somebody else's decision lets run.
 
         Where it has not, the call stays undecided for this driver. The next one that has the tool runs it.
         """
         try:
-            call = self._session.call_decided_by(notice)
-            if call is not None:
-                allow_changed = self._options.allow_changed_tools
-                check_ready([call], self._options.tools, self.run_id, allow_changed=allow_changed)
+            allow_changed = self._options.allow_changed_tools
+            check_ready([call], self._options.tools, self.run_id, allow_changed=allow_changed)
         except (ToolChangedError, ToolNotAvailableError) as error:
             _log.warning("%s", error)
-            return False
-        except HaltpointError as error:
-            self._fail(error)
             return False
         return True
 
@@ -237,6 +276,8 @@ class RunDriver:
             self._stopped.set_result(None)
 
     def _drop_questions(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
         for task in self._reconciling:
             task.cancel()
         if self._request is not None and not self._request.done():
@@ -300,7 +341,7 @@ class RunDriver:
             else:
                 self._stop()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, coroutine: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
         # A copy each time: a context can't be entered twice, which a loop that starts tasks eagerly would do.
         return self._context.copy().run(self._loop.create_task, coroutine)
 

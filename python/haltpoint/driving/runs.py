@@ -18,16 +18,16 @@ from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_er
 from haltpoint.driving.drive_options import DriveOptions
 from haltpoint.driving.driver import RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
+from haltpoint.driving.foreign_checks import checked_apart
 from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.live import KnownRun, drafted_requirements, driven_here, known_run, remember_run
 from haltpoint.driving.notices import watched
 from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
-from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
-from haltpoint.driving.toolbox import check_ready, offered_tools, tool_specs, tools_at_hand
+from haltpoint.driving.toolbox import check_ready, checks_foreign_code, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exception_text import message_of
-from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError
+from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError, RunTimeoutError
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.run.agent.output import AgentRunOutput
@@ -54,6 +54,7 @@ _FORMAT = 1
 
 _log = logger("runs")
 _STILL_PAUSED = "still waits for a decision"
+_UNCHECKED = "stays as it is, since a validator of its tools had not returned"
 
 
 async def start_run(call: Call, task: Task) -> AgentRunOutput:
@@ -150,7 +151,7 @@ async def _continue_run(
     output = _output(call, task, snapshot)
     if output.is_complete:
         # What was decided stands: a caller who says something else hears of it.
-        await commit_drafts(call.database, output, requirements or (), {}, snapshot)
+        await _commit(call, output, requirements or (), {}, snapshot)
         return _handed_out(call, output, {}, task)
     call.on_run(run_id)
     if snapshot.status != found.status:
@@ -159,14 +160,7 @@ async def _continue_run(
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
     tools = tools_at_hand(started.get("tools", ()), given, remembered, run_id, has_begun=has_begun)
-    # Users may have decided on the objects that they were handed in this process.
-    drafts = _drafts_here(call, run_id) if requirements is None else list(requirements)
-    try:
-        committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
-    except HaltpointError as error:
-        if requirements is None:
-            _let_go(run_id, error)
-        raise
+    committed = await _commit_said(call, output, requirements, tools, snapshot)
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
@@ -178,6 +172,45 @@ async def _continue_run(
         await _ask_handlers(call, _output(call, task, snapshot), tools, undecided, snapshot)
     output = await _take_up(call, output, tools, snapshot=snapshot, allow_changed_tools=allow_changed_tools)
     return await _resolve_and_continue(call, output, tools, undecided)
+
+
+async def _commit_said(
+    call: Call,
+    output: AgentRunOutput,
+    requirements: Iterable[RunRequirement | Mapping[str, Any]] | None,
+    tools: Mapping[str, ToolDefinition],
+    known: Snapshot,
+) -> int:
+    """Commit what the caller passes; else what users decided on the objects that they were handed in this process."""
+    drafts = _drafts_here(call, output.run_id) if requirements is None else list(requirements)
+    try:
+        return await _commit(call, output, drafts, tools, known)
+    except RunTimeoutError:
+        # Nothing was found to be wrong with it.
+        raise
+    except HaltpointError as error:
+        if requirements is None:
+            _let_go(output.run_id, error)
+        raise
+
+
+async def _commit(
+    call: Call,
+    output: AgentRunOutput,
+    drafts: Iterable[RunRequirement | Mapping[str, Any]],
+    tools: Mapping[str, ToolDefinition],
+    known: Snapshot | None,
+) -> int:
+    with _time_for_validators(call, output.run_id):
+        return await commit_drafts(call.database, output, drafts, tools, known, limit=call.limit)
+
+
+@contextmanager
+def _time_for_validators(call: Call, run_id: str) -> Generator[None]:
+    try:
+        yield
+    except TimeLimitPassedError:
+        raise timeout_error(run_id, call.limit.seconds, _UNCHECKED) from None
 
 
 def _drafts_here(call: Call, run_id: str) -> list[RunRequirement]:
@@ -269,7 +302,7 @@ async def _is_decided_by_handlers(
         await _ask(call, output, requirement, hearing)
         drafts = [requirement, *_drafted_beside(requirement)]
         try:
-            await commit_drafts(call.database, output, drafts, tools, known)
+            await _commit(call, output, drafts, tools, known)
         except HaltpointError:
             _give_up_draft(output, requirement, hearing)
             raise
@@ -324,8 +357,9 @@ async def _take_up(
             return _handed_out(call, _output(call, task, ended), tools, task)
         calls = opened.calls_to_run(call.on_in_doubt)
         try:
-            # Validators are other people's code, and may be slow.
-            await in_thread(lambda: check_ready(calls, tools, run_id, allow_changed=allow_changed_tools))
+            check = functools.partial(check_ready, calls, tools, run_id, allow_changed=allow_changed_tools)
+            with _time_for_validators(call, run_id):
+                await checked_apart(check, call.limit, calls_foreign_code=checks_foreign_code(calls, tools))
         except BaseException:
             opened.close()
             raise

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from haltpoint._engine import CallToRun
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["check_ready", "offered_tools", "tool_specs", "tools_at_hand"]
+__all__ = ["check_ready", "checks_foreign_code", "offered_tools", "tool_specs", "tools_at_hand"]
 
 
 _log = logger("runs")
@@ -117,6 +117,12 @@ def check_ready(
             )
         if call.approved is not None:
             _check_shown(definition, call, run_id)
+
+
+def checks_foreign_code(calls: Iterable[CallToRun], tools: Mapping[str, ToolDefinition]) -> bool:
+    """Return whether `check_ready` calls other people's code for these calls, such as validators, which may be slow."""
+    known = [tools[call.name] for call in calls if call.approved is not None and call.name in tools]
+    return any(definition.calls_foreign_code for definition in known)
 
 
 def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str) -> None:

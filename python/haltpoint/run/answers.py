@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["checked_values", "given_values", "is_dynamic"]
+__all__ = ["checked_values", "given_values", "is_dynamic", "tool_at_hand"]
 
 
 def is_dynamic(execution: ToolExecution) -> bool:
@@ -65,7 +65,7 @@ def checked_values(
     with no_fork:
         from haltpoint.tools.input_form import fits_form
         from haltpoint.tools.user_values import check_form_values, check_user_input
-    tool = _tool_at_hand(requirement)
+    tool = tool_at_hand(requirement)
     try:
         if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):
             return check_user_input(tool, execution.tool_args, values, in_part=in_part)
@@ -81,8 +81,8 @@ def checked_values(
         raise
 
 
-def _tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:
-    """The tool, where this process works with the run or has imported the tool's module."""
+def tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:
+    """Return the tool, where this process works with the run or has imported the tool's module."""
     name = requirement.tool_execution.tool_name
     with no_fork:
         from haltpoint.driving.live import known_run

@@ -163,7 +163,7 @@ mod tests {
             ..ApprovalFilter::default()
         };
         for filter in [of_run, of_session] {
-            let plan = plan(&sql_of(&filter));
+            let plan = plan(&format!("{SELECT}{}", sql_of(&filter)));
             assert!(plan.contains("remembered_in_run (run=?)"), "{plan}");
         }
     }
