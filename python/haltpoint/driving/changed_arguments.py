@@ -60,10 +60,10 @@ async def with_changed_arguments(
     offered = await _offered(database, requirement.run_id, execution.tool_name)
     definition = _at_hand(requirement.run_id, execution.tool_name, offered, tools)
     if definition is not None:
-        edit = functools.partial(edited_by_tool, definition, execution.tool_args, execution.defaulted, arguments)
+        edit = functools.partial(edited_by_tool, definition, execution, arguments)
         edited = await checked_apart(edit, limit, calls_foreign_code=definition.calls_foreign_code)
     else:
-        edited = edited_by_schema(offered.get("parameters"), execution.tool_args, execution.defaulted, arguments)
+        edited = edited_by_schema(offered.get("parameters"), execution, arguments)
     if edited.problems:
         lines = "; ".join(text for _, text in edited.problems)
         raise InvalidResolutionError(

@@ -26,6 +26,9 @@ _NAMED_TYPES = {
     **dict.fromkeys(("dict", "object"), "object"),
 }
 
+# Those whose values are text of a format.
+_NAMED_FORMATS = {"date": "date", "datetime": "date-time", "time": "time", "uuid": "uuid", "email": "email"}
+
 _TYPE_WORDS = {
     "string": "text",
     "integer": "whole number",
@@ -77,6 +80,8 @@ def is_required(field: Mapping[str, Any], *, is_dynamic: bool) -> bool:
 def _named_schema(type_name: str) -> dict[str, Any]:
     """The schema for the name of a basic type, such as "int", "boolean" or "list[str]"; under any other, all fits."""
     name, _, item = type_name.strip().lower().removesuffix("| none").strip().partition("[")
+    if name.strip() in _NAMED_FORMATS:
+        return {"type": "string", "format": _NAMED_FORMATS[name.strip()]}
     kind = _NAMED_TYPES.get(name.strip())
     if kind is None:
         return {}

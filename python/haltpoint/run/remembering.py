@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
+    from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = ["RememberScope", "memory_of"]
 
@@ -40,12 +42,26 @@ def memory_of(
         raise _refused(requirement, "the tool says always_ask=True, so that each of its calls is asked about")
     if is_changed:
         raise _refused(requirement, "a confirmation with changed arguments is about this call alone")
-    return {"scope": scope, "with_arguments": True} if with_arguments else {"scope": scope}
+    if not with_arguments:
+        return {"scope": scope}
+    hidden = _not_shown_in_full(requirement.tool_execution)
+    if hidden is not None:
+        raise _refused(requirement, f"{hidden!r} is not shown in full", what="remembered with its arguments")
+    return {"scope": scope, "with_arguments": True}
 
 
-def _refused(requirement: RequirementState, problem: str) -> InvalidResolutionError:
+def _not_shown_in_full(execution: ToolExecution) -> str | None:
+    """The first argument of which a part is hidden, so that calls with other values look the same."""
+    with no_fork:
+        from haltpoint.tools.hidden_parts import MISSING, is_hidden_in
+    said = execution.original_tool_args or {}
+    shown = execution.tool_args.items()
+    return next((name for name, value in shown if is_hidden_in(value, said.get(name, MISSING))), None)
+
+
+def _refused(requirement: RequirementState, problem: str, *, what: str = "remembered") -> InvalidResolutionError:
     return InvalidResolutionError(
-        f"the approval of {requirement.tool_execution.tool_name!r} can't be remembered: {problem}",
+        f"the approval of {requirement.tool_execution.tool_name!r} can't be {what}: {problem}",
         run_id=requirement.run_id,
         requirement_id=requirement.id,
         field_name="remember",

@@ -7,16 +7,20 @@ runs. What is new is checked here.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 
+from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .schema_check import BrokenSchemaError, schema_problems
+from .schema_forms import schema_form
 from .shown_arguments import default_form, shown_value
 
 if TYPE_CHECKING:
+    from haltpoint.run.tools.tools import ToolExecution
+
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
@@ -47,21 +51,18 @@ class EditedArguments:
         self.problems.append((name, problem))
 
 
-def edited_by_tool(
-    definition: ToolDefinition, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
-) -> EditedArguments:
+def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
     """Return the arguments that a person wants, checked by the tool itself.
 
     Args:
         definition: the tool.
-        shown: the arguments that the person was shown.
-        defaulted: those of them that the model left out.
+        execution: the call as the person was shown it.
         wanted: all arguments that the person wants.
     """
     edited = EditedArguments()
     known = [parameter.name for parameter in definition.inputs]
     for parameter in definition.inputs:
-        _edit(edited, definition, parameter, shown, defaulted, wanted)
+        _edit(edited, definition, parameter, execution, wanted)
     for name in wanted:
         if name not in known:
             edited.refuse(name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}")
@@ -72,17 +73,19 @@ def _edit(
     edited: EditedArguments,
     definition: ToolDefinition,
     parameter: ToolParameter,
-    shown: Mapping[str, Any],
-    defaulted: Collection[str],
+    execution: ToolExecution,
     wanted: Mapping[str, Any],
 ) -> None:
     name = parameter.name
-    if _is_kept(name, shown, defaulted, wanted):
-        edited.keep(name, shown[name])
+    if _is_kept(name, execution, wanted):
+        edited.keep(name, execution.tool_args[name])
     elif name in wanted:
         try:
+            value = _restored(name, execution, wanted[name])
             # Taken as it stands: "5" is no int.
-            edited.shown[name], edited.given[name] = shown_value(definition, parameter, wanted[name], strict=True)
+            edited.shown[name], edited.given[name] = shown_value(definition, parameter, value, strict=True)
+        except HiddenPartError as error:
+            edited.refuse(name, str(error))
         except ToolArgumentsError as error:
             edited.refuse(name, _problem_of(error))
     elif parameter.required:
@@ -100,10 +103,17 @@ def _problem_of(error: ToolArgumentsError) -> str:
     return problems or str(error)
 
 
-def _is_kept(name: str, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]) -> bool:
+def _is_kept(name: str, execution: ToolExecution, wanted: Mapping[str, Any]) -> bool:
     if name not in wanted:
-        return name in defaulted
+        return name in execution.defaulted
+    shown = execution.tool_args
     return name in shown and _text(shown[name]) == _text(wanted[name])
+
+
+def _restored(name: str, execution: ToolExecution, value: Any) -> Any:
+    """A new value, in which what the person was not shown is what the model said."""
+    said = execution.original_tool_args or {}
+    return with_hidden_parts(name, value, execution.tool_args.get(name, MISSING), said.get(name, MISSING))
 
 
 def _text(value: Any) -> str:
@@ -111,21 +121,24 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def edited_by_schema(
-    schema: Any, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
-) -> EditedArguments:
+def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
     """Return the arguments that a person wants, checked by the JSON schema that the journal has of the tool, if it has.
 
     What else it takes is as in `edited_by_tool`.
     """
     edited = EditedArguments()
     new: dict[str, Any] = {}
-    for name in dict.fromkeys((*shown, *wanted)):
-        if _is_kept(name, shown, defaulted, wanted):
-            edited.keep(name, shown[name])
+    for name in dict.fromkeys((*execution.tool_args, *wanted)):
+        if _is_kept(name, execution, wanted):
+            edited.keep(name, execution.tool_args[name])
         elif name in wanted:
-            new[name] = wanted[name]
-            edited.keep(name, wanted[name])
+            try:
+                new[name] = _restored(name, execution, wanted[name])
+            except HiddenPartError as error:
+                edited.refuse(name, str(error))
+                continue
+            edited.given[name] = new[name]
+            edited.shown[name] = schema_form(schema, name, wanted[name], completed=True)
         else:
             _leave_out(edited, name, schema)
     if schema is not None and new:

@@ -6,12 +6,20 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import PurePath
 from typing import Any
 
-from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import SchemaValidator, ValidationError, to_jsonable_python
 
-__all__ = ["FORMATS"]
+__all__ = ["FORMATS", "written"]
 
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
@@ -61,3 +69,32 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "ipv6": _is_address(IPv6Address),
 }
 """For each format, whether a text has it."""
+
+# How the types of tools write the text of a format, by the format's name.
+_CORE_TYPES = {
+    "date": "date",
+    "date-time": "datetime",
+    "time": "time",
+    "duration": "timedelta",
+    "uuid": "uuid",
+    "uri": "url",
+}
+_WRITERS: Mapping[str, Callable[[str], object]] = {
+    "path": PurePath,
+    "ipv4": IPv4Address,
+    "ipv4interface": IPv4Interface,
+    "ipv4network": IPv4Network,
+    "ipv6": IPv6Address,
+    "ipv6interface": IPv6Interface,
+    "ipv6network": IPv6Network,
+}
+
+
+def written(name: str, text: str) -> str:
+    """Return the text as the type of a format writes it, "PT1H30M" for "PT90M"; as it is where it does not fit."""
+    try:
+        if name in _CORE_TYPES:
+            return str(to_jsonable_python(_validator(_CORE_TYPES[name]).validate_json(json.dumps(text))))
+        return str(_WRITERS[name](text)) if name in _WRITERS else text
+    except ValueError:
+        return text

@@ -30,6 +30,9 @@ __all__ = ["BrokenSchemaError", "schema_problems", "value_problems"]
 
 _MOST_PROBLEMS = 10
 
+# What stands in a pattern for a character, so that a `$` in it is one; or a `$` that ends the text.
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+
 
 class BrokenSchemaError(ValueError):
     """Nothing can be checked with a schema; the message says why."""
@@ -87,7 +90,7 @@ def _validator_class() -> tuple[Any, Any]:
         formats.checks(name)(_of_text(fits))
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     extend: Any = cast("Any", validators).extend
-    return extend(Draft202012Validator, {"uniqueItems": _never_fails}, type_checker=types), formats
+    return extend(Draft202012Validator, {"uniqueItems": _never_fails, "pattern": _pattern}, type_checker=types), formats
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -98,6 +101,19 @@ def _is_integer(_checker: object, value: object) -> bool:
 def _never_fails(*_: object) -> tuple[()]:
     """A set takes an item twice, as its type does."""
     return ()
+
+
+def _pattern(_validator: object, pattern: str, value: object, _schema: object) -> Iterator[ValidationError]:
+    """Python's `$` matches before a line end, too, and that of JSON Schema only at the end."""
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    if isinstance(value, str) and not re.search(_ending(pattern), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _ending(pattern: str) -> str:
+    """The pattern with each `$` that is neither escaped nor in brackets in the form of Python."""
+    return _PARTS.sub(lambda part: r"\Z" if part.group() == "$" else part.group(), pattern)
 
 
 def _of_text(fits: Callable[[str], bool]) -> Callable[[object], bool]:

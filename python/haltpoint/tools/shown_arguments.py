@@ -14,8 +14,10 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
+from haltpoint.forking import no_fork
 from haltpoint.run.timestamps import parse_time
 
+from .hidden_parts import holds_stand_in
 from .json_form import dump_json
 from .plain_form import plain_form
 from .validation import InvalidValueError, validated, validated_parameter
@@ -124,7 +126,9 @@ def _completed(value: Any, form: Any) -> Any:
     members, formed = _object(value), _object(form)
     if members is not None and formed is not None:
         own = {name: _completed(item, formed[name]) if name in formed else item for name, item in members.items()}
-        return {**own, **{name: item for name, item in formed.items() if name not in own}}
+        # What is not shown, such as a secret, stays the type's own default.
+        added = {name: item for name, item in formed.items() if name not in own and not holds_stand_in(item)}
+        return {**own, **added}
     items, forms = _list(value), _list(form)
     if items is not None and forms is not None and len(items) == len(forms):
         return [_completed(item, made) for item, made in zip(items, forms, strict=True)]
@@ -187,15 +191,15 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
             bound.update(_bound(definition, parameter, arguments))
         except InvalidValueError as error:
             if parameter.name in arguments.approved:
-                raise _changed(definition, str(error)) from error
+                raise _not_as_decided(definition, str(error)) from error
             problems.append(str(error))
     if problems:
         raise _invalid(definition, *problems)
     for name, shown in arguments.approved.items():
         if name in bound:
             form = plain_form(bound[name]).data
-            if not is_same_json(form, shown):
-                raise _changed(definition, f"{name} was shown as {_short(shown)} and would be {_short(form)}")
+            if not is_same_json(form, shown) and not _is_same_by_schema(definition, name, form, shown):
+                raise _not_as_decided(definition, f"{name}: was {_short(shown)}, and would be {_short(form)}")
         elif name not in arguments.defaulted:
             raise _changed(definition, f"it has no parameter {name}")
     return bound
@@ -226,6 +230,15 @@ def _pinned(definition: ToolDefinition, parameter: ToolParameter, value: Any) ->
         return validated_parameter(parameter, value)
     except InvalidValueError as error:
         raise _changed(definition, str(error)) from error
+
+
+def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second: Any) -> bool:
+    """Whether two values stand for the same: sets in another order, or a UUID with dashes and one without."""
+    # Loads what knows JSON Schema, which few values need.
+    with no_fork:
+        from .schema_forms import schema_form
+    forms = (schema_form(definition.parameters, name, value, completed=False) for value in (first, second))
+    return is_same_json(*forms)
 
 
 def is_same_json(first: Any, second: Any) -> bool:
@@ -272,6 +285,16 @@ def _short(value: Any) -> str:
 def _invalid(definition: ToolDefinition, *problems: str) -> ToolArgumentsError:
     lines = "\n".join(f"- {problem}" for problem in problems)
     return ToolArgumentsError(f"The arguments of {definition.name} are not valid:\n{lines}", tool_name=definition.name)
+
+
+def _not_as_decided(definition: ToolDefinition, difference: str) -> ToolChangedError:
+    return ToolChangedError(
+        f"the tool {definition.name!r} does not take what a person decided on: {difference}; the call was not run. The "
+        "tool has changed since, or its code was not at hand where the person gave the value. Continue the run with "
+        "the tool as it was; or pass allow_changed_tools=True to run the call with the tool as it is, which tells the "
+        "model of a value that is not valid; or cancel the run",
+        tool_name=definition.name,
+    )
 
 
 def _changed(definition: ToolDefinition, difference: str) -> ToolChangedError:
