@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from haltpoint.bridge import LoopBridge
 from haltpoint.driving.callbacks import call_back
@@ -250,7 +250,7 @@ def _checked(
 
 def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
     """Check what else a requirement's data may say that the engine would not understand."""
-    digest: object = requirement.expected_digest
+    digest = cast("object", requirement.expected_digest)
     names = [field["name"] for field in requirement.user_input_schema or ()]
     problem: tuple[str, str] | None = None
     if digest is not None and not isinstance(digest, str):

@@ -70,9 +70,9 @@ class _Restoring:
         if isinstance(wanted, str):
             return self._text(wanted, shown, said, path)
         if isinstance(wanted, dict):
-            return self._object(wanted, _object(shown), said, path)
+            return self._object(_object(wanted), _object(shown), said, path)
         if isinstance(wanted, list):
-            return self._list(wanted, _list(shown), _list(said), path)
+            return self._list(_list(wanted), _list(shown), _list(said), path)
         return wanted
 
     def _text(self, wanted: str, shown: Any, said: Any, path: str) -> Any:
@@ -127,6 +127,8 @@ def _stands_for(shown: Any, said: Any) -> bool:
     if isinstance(shown, list) and isinstance(said, list):
         items, others = _list(shown), _list(said)
         return len(items) == len(others) and all(map(_stands_for, items, others))
+    if isinstance(shown, dict | list):
+        return True
     # Numbers and times may be written in other ways, and are still in the same place.
     return type(shown) is not type(said) or _json(shown) == _json(said)
 
