@@ -31,9 +31,11 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
         raise _unusable(requirement, f"must be a mapping of all the call's arguments, not {type(tool_args).__name__}")
     # Only who changes arguments needs to know what counts as JSON there.
     with no_fork:
-        from haltpoint.tools.json_form import NotJsonError, json_text
+        from haltpoint.tools.json_form import NotJsonError, dump_exact, json_text, parse_exact
+    given = dict(cast("Mapping[str, Any]", tool_args))
     try:
-        changed: dict[str, Any] = json.loads(json_text(dict(cast("Mapping[str, Any]", tool_args))))
+        json_text(given)
+        changed: dict[str, Any] = parse_exact(dump_exact(given))
     except NotJsonError as error:
         raise _unusable(requirement, f"can't be used: the object {error}") from error
     execution, decided = requirement.tool_execution, requirement.decision

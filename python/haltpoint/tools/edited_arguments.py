@@ -81,7 +81,7 @@ def _edit(
         edited.keep(name, execution.tool_args[name])
     elif name in wanted:
         try:
-            value = _restored(name, execution, wanted[name])
+            value = _restored(name, execution, _with_digits(parameter, wanted[name]))
             # Taken as it stands: "5" is no int.
             edited.shown[name], edited.given[name] = shown_value(definition, parameter, value, strict=True)
         except HiddenPartError as error:
@@ -96,6 +96,10 @@ def _edit(
             edited.keep(name, form)
         else:
             edited.refuse(name, f"{name}: missing, and its default {form} can't be shown; give a value")
+
+
+def _with_digits(parameter: ToolParameter, value: Any) -> Any:
+    return value if parameter.decimals is None else parameter.decimals.as_text(value)
 
 
 def _problem_of(error: ToolArgumentsError) -> str:

@@ -75,7 +75,7 @@ def parse_exact(text: str) -> Any:
 
 
 def parse_said(text: str) -> Any:
-    """Return the value of a JSON text in which a person or their program says something: it must say one thing.
+    """Return what `parse_exact` does of a text in which a person or their program says something: one thing.
 
     Raises:
         NotJsonError: the text is not JSON, holds what JSON readers understand in several ways, or a name twice in one
@@ -120,7 +120,9 @@ def _read_exactly(text: str) -> float:
 # Made once: `json.loads` and `json.dumps` make a new one for each text that they treat in another way than the usual.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _decode_exactly = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_exactly).decode
-_decode_once = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repetition).decode
+_decode_once = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_read_exactly, object_pairs_hook=_without_repetition
+).decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

@@ -199,7 +199,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
         if name in bound:
             form = plain_form(bound[name]).data
             if not is_same_json(form, shown) and not _is_same_by_schema(definition, name, form, shown):
-                raise _not_as_decided(definition, f"{name}: was {_short(shown)}, and would be {_short(form)}")
+                raise _not_as_decided(definition, f"{name} was shown as {_short(shown)} and would be {_short(form)}")
         elif name not in arguments.defaulted:
             raise _changed(definition, f"it has no parameter {name}")
     return bound

@@ -90,7 +90,7 @@ def test_text_with_a_format_stays_as_it_was_written(db_file: Path) -> None:
     ("annotation", "said", "wanted", "problem"),
     [
         (Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)], "ann", " Bob ", 'would be "bob"'),
-        (Annotated[int, AfterValidator(lambda number: min(number, 10))], 5, 50, "was 50, and would be 10"),
+        (Annotated[int, AfterValidator(lambda number: min(number, 10))], 5, 50, "was shown as 50 and would be 10"),
     ],
 )
 def test_a_value_that_the_tool_makes_another_of_is_not_run_in_silence(
