@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.texts import json_text
+from haltpoint.invisible import unseen_parts
 from haltpoint.run.answers import is_dynamic
 from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words
 
@@ -120,7 +120,7 @@ def _argument_field(place: int, name: str, value: Any) -> Field:
 
 def _survives_a_form(text: str) -> bool:
     """Whether a browser sends a text back as it got it, and the person sees all of it."""
-    return all(character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs") for character in text)
+    return "\t" not in text and not any(is_unseen for _, is_unseen in unseen_parts(text))
 
 
 def _shown_as_approved(form: Mapping[str, str]) -> dict[str, Any] | None:

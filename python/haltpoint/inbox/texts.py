@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from haltpoint.command_line.times import age
+from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -30,21 +31,25 @@ __all__ = [
     "values_text",
 ]
 
+# Of unseen characters in a row, so many have their names shown.
+_NAMED = 8
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def shown(text: object) -> Markup:
     r"""Return text as HTML in which each character without a look of its own is written like `\u202e`, and marked.
 
-    Such characters could hide a part of what is approved, or show it in another order.
+    Such characters could hide a part of what is approved, or show it in another order. Words that are read from right
+    to left stand apart from what is beside them, so that they move nothing else.
     """
-    parts = [escape(part) if is_plain else _marked(part) for part, is_plain in _parts(str(text))]
-    return Markup("").join(parts)
+    return Markup("").join(
+        _marked(part) if is_unseen else _isolated(part) for part, is_unseen in unseen_parts(str(text))
+    )
 
 
 def plain(text: object) -> str:
     """Return text for a place that takes no marks, such as a title, with the same characters written by number."""
-    return "".join(part if is_plain else _number(part) for part, is_plain in _parts(str(text)))
+    return "".join(unseen_text(part) if is_unseen else part for part, is_unseen in unseen_parts(str(text)))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -112,28 +117,13 @@ def _two(seconds: int, large: int, large_name: str, small: int, small_name: str)
     return f"{seconds // large} {large_name}{more}"
 
 
-def _parts(text: str) -> list[tuple[str, bool]]:
-    """Text cut into stretches that show as they are, and single characters that do not."""
-    if text.isprintable():
-        return [(text, True)]
-    parts: list[tuple[str, bool]] = []
-    begin = 0
-    for place, character in enumerate(text):
-        if not _is_plain(character):
-            parts += [(text[begin:place], True), (character, False)]
-            begin = place + 1
-    return [*parts, (text[begin:], True)]
+def _isolated(text: str) -> Markup:
+    parts = right_to_left_words(text)
+    return Markup("").join(
+        Markup("<bdi>{}</bdi>").format(part) if is_moving else escape(part) for part, is_moving in parts
+    )
 
 
-def _is_plain(character: str) -> bool:
-    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
-
-
-def _number(character: str) -> str:
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _marked(character: str) -> Markup:
-    name = unicodedata.name(character, "control character").lower()
-    return Markup('<span class="unseen" title="{}">{}</span>').format(name, _number(character))
+def _marked(characters: str) -> Markup:
+    names = sorted({unicodedata.name(character, "control character").lower() for character in characters[:_NAMED]})
+    return Markup('<span class="unseen" title="{}">{}</span>').format(", ".join(names), unseen_text(characters))
