@@ -96,4 +96,4 @@ async def _asked_again(
         raise problem
     data = await run_page_data(site.database, requirement.run_id or "", None, requirement.id, form)
     refused = {"problem": problem, "refused": requirement.id}
-    return rendered(request, "run.html", {**data, **refused}, problem.status)
+    return await rendered(request, "run.html", {**data, **refused}, problem.status)

@@ -15,6 +15,7 @@ from haltpoint.inbox.cancelling import UNFINISHED
 from haltpoint.inbox.forms import Field, argument_fields, input_fields
 from haltpoint.inbox.picture import draw
 from haltpoint.inbox.spans import spans_of
+from haltpoint.inbox.texts import LONGEST
 from haltpoint.run.agent.view import MICROSECONDS
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def _data(
 def _question(requirement: RunRequirement, given: Mapping[str, str]) -> Question:
     if requirement.kind == "confirmation":
         approved = approved_arguments(requirement)
-        return Question(requirement, approved, argument_fields(requirement, approved), given)
+        fields = argument_fields(requirement, approved)
+        # An argument that the page does not show whole is not changed there.
+        return Question(requirement, approved, [field for field in fields if len(field.value) <= LONGEST], given)
     fields = input_fields(requirement, given) if requirement.kind == "user_input" else []
     return Question(requirement, None, fields, given)
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = [
+    "LONGEST",
     "age_element",
     "arguments_text",
     "call_text",
+    "cut",
     "duration_text",
     "json_text",
     "left_element",
@@ -31,6 +33,8 @@ __all__ = [
     "values_text",
 ]
 
+# Of a text, so many characters are shown; forms offer none that is longer.
+LONGEST = 10_000
 # Of unseen characters in a row, so many have their names shown.
 _NAMED = 8
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -40,11 +44,21 @@ def shown(text: object) -> Markup:
     r"""Return text as HTML in which each character without a look of its own is written like `\u202e`, and marked.
 
     Such characters could hide a part of what is approved, or show it in another order. Words that are read from right
-    to left stand apart from what is beside them, so that they move nothing else.
+    to left stand apart from what is beside them, so that they move nothing else. Of a long text the beginning is shown.
     """
-    return Markup("").join(
-        _marked(part) if is_unseen else _isolated(part) for part, is_unseen in unseen_parts(str(text))
-    )
+    return _shown(cut(str(text)))
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text that is too long for a page, with how much is missing; else the text."""
+    left_out = len(text) - LONGEST
+    if left_out <= 0:
+        return text
+    return f"{text[:LONGEST]}… ({left_out:,} more characters: see all data of this run)"
+
+
+def _shown(text: str) -> Markup:
+    return Markup("").join(_marked(part) if is_unseen else _isolated(part) for part, is_unseen in unseen_parts(text))
 
 
 def plain(text: object) -> str:
@@ -74,7 +88,7 @@ def arguments_text(requirement: RunRequirement) -> str:
 
 def values_text(values: Mapping[str, Any]) -> str:
     """Return named values in one line, like `amount=5, to="bob"`."""
-    return ", ".join(f"{name}={json_text(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={_value_text(value)}" for name, value in values.items())
 
 
 def duration_text(seconds: float) -> str:
@@ -109,6 +123,11 @@ def left_element(at: datetime) -> Markup:
     # As long ago as it lies ahead.
     left = age(now - (at - now))
     return Markup('<time datetime="{}" title="{}" data-left>{}</time>').format(format_time(at), exact, left)
+
+
+def _value_text(value: Any) -> str:
+    # Only a beginning is ever shown in one line.
+    return json_text(cut(value) if isinstance(value, str) else value)
 
 
 def _two(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
