@@ -105,8 +105,8 @@ def retry_delay(attempt: int, retry_after: float | None) -> float:
 
     What the provider asks for, at most ten minutes, or exponential backoff with jitter.
     """
-    # A whole number may be larger than any float.
-    if isinstance(retry_after, int) or (isinstance(retry_after, float) and math.isfinite(retry_after)):
+    # Whole numbers may be larger than any float; neither infinity nor what is no number lies between these.
+    if isinstance(retry_after, (int, float)) and -math.inf < retry_after < math.inf:
         return float(min(max(retry_after, 0), _LONGEST_ASKED_FOR))
     backoff: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 16), _LONGEST_DELAY)
     return backoff * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
