@@ -86,6 +86,7 @@ pub(crate) fn reply_with_call(step: u32) -> Result<ModelReplied, Failure> {
         id: Text::from(format!("call_{step}")),
         name: "lookup".into(),
         args: Json::parse(format!("{{\"number\":{step}}}"))?,
+        shown: None,
         tool: Some(ToolFacts {
             module: "numbers".into(),
             digest: "0123456789abcdef0123456789abcdef".into(),

@@ -47,7 +47,9 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("run_id", &**run_id)?;
             "RunNotFoundError"
         }
-        StoreError::Busy { run_id, holder, since } => {
+        StoreError::Busy {
+            run_id, holder, since, ..
+        } => {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("holder", holder.to_string())?;
             attributes.set_item("since", datetime(py, *since)?)?;

@@ -56,6 +56,11 @@ impl Snapshot {
         self.loaded.run.open_requirements().any(|open| open.terms.are_over(now))
     }
 
+    /// Whether the model has answered yet: until then the run needs all tools that it was started with.
+    fn has_begun(&self) -> bool {
+        self.loaded.run.messages().len() > 1
+    }
+
     /// Whether something was decided, or expired, that the run has not acted on yet.
     fn has_news(&self) -> bool {
         self.loaded.run.has_news()

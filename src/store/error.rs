@@ -1,5 +1,7 @@
 //! Why a store refuses or fails.
 
+use std::time::Duration;
+
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -15,7 +17,7 @@ pub enum StoreError {
         run_id: Text,
     },
     /// Another live holder drives the run.
-    #[error("run {run_id} is being driven by {holder}")]
+    #[error("{}", about_busy(run_id, holder, *left))]
     Busy {
         /// The run.
         run_id: Text,
@@ -23,6 +25,8 @@ pub enum StoreError {
         holder: Box<Holder>,
         /// Since when.
         since: Timestamp,
+        /// How long the lease still lasts, of a holder that cannot be seen from here.
+        left: Option<Duration>,
     },
     /// The run was taken over: this holder must not append any more.
     #[error("run {run_id} was taken over by another process: nothing more is written for this one")]
@@ -121,6 +125,17 @@ pub enum StoreError {
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
+}
+
+fn about_busy(run_id: &str, holder: &Holder, left: Option<Duration>) -> String {
+    let Some(left) = left else {
+        return format!("run {run_id} is being driven by {holder}");
+    };
+    let seconds = left.as_secs() + 1;
+    format!(
+        "run {run_id} is held by {holder}, which cannot be seen from here; it is free in {seconds} s, unless that process gives a sign of \
+         life before"
+    )
 }
 
 fn about_keys(run_id: &str, wanted: Option<&str>, given: Option<&str>) -> String {

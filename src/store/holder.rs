@@ -1,23 +1,29 @@
 //! Who holds a lease, and whether they still live.
 
+mod expiry;
+mod place;
+mod process;
+
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Text, Timestamp};
+pub use expiry::{Expiry, Now};
+use place::Place;
 
 /// A process that may drive runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holder {
     /// Unique to this process and database handle, drawn at random when the database was opened.
     pub token: Text,
-    /// The machine's name, and behind a space what identifies its boot and process namespace: two holders with the
-    /// same text can look each other up by process id.
+    /// The machine's name, and behind spaces what identifies its boot, its process namespace and its time namespace, as far as they are
+    /// known: they say which holders can look each other up, and by what.
     pub host: Text,
     /// The process id.
     pub pid: u32,
-    /// When the process started, in whatever unit the operating system has: with the process id it names one process.
+    /// When the process started, in whatever unit the operating system has: with the process id it names one process. 0: not known.
     pub started: u64,
 }
 
@@ -25,13 +31,11 @@ impl Holder {
     /// This very process, under a token that nobody else has.
     #[must_use]
     pub fn this_process(token: Text) -> Self {
-        let pid = std::process::id();
-        let started = process::start_time(pid).unwrap_or_default();
         Self {
             token,
-            host: process::host().into(),
-            pid,
-            started,
+            host: process::here().to_string().into(),
+            pid: std::process::id(),
+            started: process::own_start_time().unwrap_or_default(),
         }
     }
 }
@@ -45,15 +49,21 @@ impl fmt::Display for Holder {
 
 /// Tells whether a process lives. The simulation has its own.
 pub trait Liveness: Send + Sync {
-    /// `Some(true)` or `Some(false)` where the operating system can tell; `None` where only the lease's expiry can.
+    /// `Some(true)` or `Some(false)` where the operating system proves it; `None` where only the lease's expiry can tell.
     fn is_alive(&self, holder: &Holder) -> Option<bool>;
+
+    /// The time in microseconds on a clock that nobody can set, and that shows this process and the holder the same; `None` where there
+    /// is no such clock. It stands still while the machine is suspended, as the holder does.
+    fn shared_clock(&self, _holder: &Holder) -> Option<i64> {
+        None
+    }
 }
 
-/// Asks the operating system. Knows only processes of this boot and process namespace.
+/// Asks the operating system. "Cannot be seen" is not "dead": of a process that is hidden, or of another boot or namespace, it says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessLiveness {
-    /// Where this process runs, found out when it is first asked for; `None` where the operating system cannot tell.
-    host: OnceLock<Option<String>>,
+    /// Where this process runs, once that was found out.
+    here: OnceLock<Place>,
 }
 
 impl ProcessLiveness {
@@ -63,61 +73,49 @@ impl ProcessLiveness {
         Self::default()
     }
 
-    fn host(&self) -> Option<&str> {
-        let can_tell = || process::start_time(std::process::id()).is_some();
-        self.host.get_or_init(|| can_tell().then(process::host)).as_deref()
+    fn here(&self) -> Place {
+        if let Some(here) = self.here.get() {
+            return here.clone();
+        }
+        let here = process::here();
+        // What cannot be found out now, for want of file descriptors say, is asked for again.
+        if here.is_known() {
+            let _ = self.here.set(here.clone());
+        }
+        here
     }
 }
 
 impl Liveness for ProcessLiveness {
     fn is_alive(&self, holder: &Holder) -> Option<bool> {
-        let here = self.host()? == &*holder.host;
-        here.then(|| process::start_time(holder.pid) == Some(holder.started))
+        let (here, there) = (self.here(), Place::parse(&holder.host));
+        if !there.shares_process_ids(&here) {
+            return None;
+        }
+        if process::is_gone(holder.pid) {
+            return Some(false);
+        }
+        // A process of that id lives, or may do so. It is another one if it demonstrably started at another time.
+        let is_comparable = holder.started != 0 && there.shares_time(&here);
+        let found = process::start_time(holder.pid).filter(|_| is_comparable)?;
+        Some(found == holder.started)
+    }
+
+    fn shared_clock(&self, holder: &Holder) -> Option<i64> {
+        let is_shared = Place::parse(&holder.host).shares_time(&self.here());
+        is_shared.then(process::steady_clock)?
     }
 }
 
 /// Whether a lease of that holder may be taken over now.
 #[must_use]
-pub fn may_be_taken(liveness: &dyn Liveness, holder: &Holder, expires: Timestamp, now: Timestamp) -> bool {
-    expires <= now || liveness.is_alive(holder) == Some(false)
+pub fn may_be_taken(liveness: &dyn Liveness, holder: &Holder, expiry: Expiry, now: Timestamp) -> bool {
+    expiry.left(now_for(liveness, holder, now)) <= 0 || liveness.is_alive(holder) == Some(false)
 }
 
-#[cfg(target_os = "linux")]
-mod process {
-    use std::fs;
-    use std::os::unix::fs::MetadataExt;
-
-    /// Clock ticks from the machine's boot to the start of the process; `None` when there is no such process, or only
-    /// what is left of it until its parent asks.
-    pub(super) fn start_time(pid: u32) -> Option<u64> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The command's name stands in parentheses and may itself hold any character.
-        let (_, after_name) = stat.rsplit_once(')')?;
-        let mut fields = after_name.split_ascii_whitespace();
-        let state = fields.next()?;
-        let started = fields.nth(18)?.parse().ok()?;
-        (!matches!(state, "Z" | "X" | "x")).then_some(started)
-    }
-
-    pub(super) fn host() -> String {
-        let line = |path| fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned());
-        let name = line("/proc/sys/kernel/hostname");
-        let boot = line("/proc/sys/kernel/random/boot_id");
-        let namespace = fs::metadata("/proc/self/ns/pid")
-            .map(|file| file.ino())
-            .unwrap_or_default();
-        format!("{name} boot={boot} pidns={namespace}")
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod process {
-    /// Without a portable way to tell two processes of one id apart, only the lease's expiry decides.
-    pub(super) fn start_time(_pid: u32) -> Option<u64> {
-        None
-    }
-
-    pub(super) fn host() -> String {
-        std::env::var("HOSTNAME").unwrap_or_else(|_| "this-machine".to_owned())
-    }
+/// What time it is for somebody who looks at a lease of that holder.
+#[must_use]
+pub fn now_for(liveness: &dyn Liveness, holder: &Holder, wall: Timestamp) -> Now {
+    let steady = liveness.shared_clock(holder);
+    Now { wall, steady }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::{
@@ -24,7 +24,7 @@ use run::MemoryRun;
 pub struct MemoryStore {
     runs: Vec<MemoryRun>,
     places: HashMap<Text, usize>,
-    expiries: HashMap<Text, Timestamp>,
+    expiries: HashMap<Text, Expiry>,
     outsiders: Vec<OutsiderRecord>,
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
@@ -73,10 +73,10 @@ impl MemoryStore {
 
     fn lease(&self, run: &MemoryRun) -> Option<Lease> {
         let holder = run.row.holder.clone()?;
-        let expires = self.expiries.get(&holder.token).copied().unwrap_or_default();
+        let expiry = self.expiries.get(&holder.token).copied().unwrap_or_default();
         Some(Lease {
             holder,
-            expires,
+            expiry,
             since: run.held_since,
         })
     }
@@ -225,9 +225,10 @@ impl Store for MemoryStore {
         Ok(ids.map(|run| run.row.run_id.to_string()).collect())
     }
 
-    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
+    fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {
+        let now = now_for(&*self.liveness, holder, now);
         if let Some(present) = self.expiries.get_mut(&holder.token) {
-            *present = expires.max(*present);
+            *present = Expiry::renewed(now, expires).no_earlier_than(present.wall);
         }
         Ok(())
     }

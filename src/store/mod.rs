@@ -198,9 +198,9 @@ pub trait Store: Send {
     /// What the store ran into.
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
 
-    /// Says that `holder` is alive until `expires`.
+    /// Says that `holder` is alive now, and counts as such until `expires`.
     ///
     /// # Errors
     /// What the store ran into.
-    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError>;
+    fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError>;
 }

@@ -6,10 +6,12 @@ mod requirement;
 pub(super) use judge::{Verdict, judge, judge_first};
 pub(super) use requirement::{OpenRequirement, RequirementState, is_final};
 
+use std::time::Duration;
+
 use crate::journal::{self, AuditKey, Chain, Entry};
 use crate::{Text, Timestamp};
 
-use super::holder::{Holder, Liveness, may_be_taken};
+use super::holder::{Expiry, Holder, Liveness, may_be_taken, now_for};
 use super::{Append, Author, NewRun, RunStatus, StoreError};
 
 /// What an append must know of the run it goes to.
@@ -87,8 +89,25 @@ fn check_outsider(append: &Append, entry: &Entry, status: RunStatus) -> Result<(
 #[derive(Clone, Debug)]
 pub(super) struct Lease {
     pub(super) holder: Holder,
-    pub(super) expires: Timestamp,
+    pub(super) expiry: Expiry,
     pub(super) since: Timestamp,
+}
+
+impl Lease {
+    /// Whether a worker should ask for the run: the lease may be taken over, or asking for it cuts it down to its proper length.
+    pub(super) fn is_worth_trying(&self, liveness: &dyn Liveness, now: Timestamp) -> bool {
+        may_be_taken(liveness, &self.holder, self.expiry, now)
+            || self.expiry.is_clearly_too_long(now_for(liveness, &self.holder, now))
+    }
+
+    /// Makes it end with a whole lease from now on, where it would last longer, and says whether it did. `expires` is when one that is
+    /// taken now ends.
+    pub(super) fn cut_down(&mut self, liveness: &dyn Liveness, now: Timestamp, expires: Timestamp) -> bool {
+        let usual = expires.0.saturating_sub(now.0);
+        let capped = self.expiry.capped(now_for(liveness, &self.holder, now), usual);
+        self.expiry = capped.unwrap_or(self.expiry);
+        capped.is_some()
+    }
 }
 
 /// Refuses a lease that another one has: another process that lives, or another task of this very process.
@@ -100,16 +119,27 @@ pub(super) fn check_lease(
     liveness: &dyn Liveness,
 ) -> Result<(), StoreError> {
     match lease {
-        Some(Lease { holder, expires, since })
-            if holder.token == asking.token || !may_be_taken(liveness, &holder, expires, now) =>
+        Some(lease)
+            if lease.holder.token == asking.token || !may_be_taken(liveness, &lease.holder, lease.expiry, now) =>
         {
-            Err(StoreError::Busy {
-                run_id: run_id.clone(),
-                holder: Box::new(holder),
-                since,
-            })
+            Err(busy(run_id, lease, asking, now, liveness))
         }
         _ => Ok(()),
+    }
+}
+
+fn busy(run_id: &Text, lease: Lease, asking: &Holder, now: Timestamp, liveness: &dyn Liveness) -> StoreError {
+    let Lease { holder, expiry, since } = lease;
+    let is_seen = holder.token == asking.token || liveness.is_alive(&holder) == Some(true);
+    let left = (!is_seen).then(|| {
+        let micros = expiry.left(now_for(liveness, &holder, now));
+        Duration::from_micros(micros.unsigned_abs())
+    });
+    StoreError::Busy {
+        run_id: run_id.clone(),
+        holder: Box::new(holder),
+        since,
+        left,
     }
 }
 

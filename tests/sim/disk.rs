@@ -6,6 +6,7 @@ use haltpoint_engine::journal::{Entry, Record};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::Run;
 use haltpoint_engine::session::verify;
+use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
@@ -278,8 +279,8 @@ impl Disk {
         run_ids.iter().map(last).collect()
     }
 
-    pub(crate) fn heartbeat(&mut self, holder: &haltpoint_engine::store::holder::Holder, expires: Timestamp) {
-        self.store.heartbeat(holder, expires).unwrap();
+    pub(crate) fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) {
+        self.store.heartbeat(holder, now, expires).unwrap();
     }
 }
 

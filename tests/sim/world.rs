@@ -148,7 +148,7 @@ impl World {
         self.disk
             .lock()
             .unwrap()
-            .heartbeat(&self.processes[place].holder, expires);
+            .heartbeat(&self.processes[place].holder, self.now, expires);
     }
 
     fn commit(&mut self, place: usize, most: usize) {

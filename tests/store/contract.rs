@@ -110,6 +110,7 @@ fn a_live_holder_keeps_its_lease_until_it_expires() {
             run_id: "r".into(),
             holder: Box::new(holder("a")),
             since: at(0),
+            left: None,
         };
         assert_eq!(refused, Err(busy));
         assert_eq!(granted(execute(store, acquire("r", "b", 1_000))).0, 2);
@@ -120,7 +121,7 @@ fn a_live_holder_keeps_its_lease_until_it_expires() {
 fn a_heartbeat_prolongs_all_leases_of_its_holder() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a"), create("s", "a")]);
-        store.heartbeat(&holder("a"), at(9_000)).unwrap();
+        store.heartbeat(&holder("a"), at(8_000), at(9_000)).unwrap();
         for run_id in ["r", "s"] {
             assert!(matches!(
                 execute(store, acquire(run_id, "b", 8_999)),

@@ -12,7 +12,7 @@ use haltpoint_engine::store::{
 };
 
 use crate::support::{
-    Deaths, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
+    Deaths, LEASE, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
     holder, opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
 };
 
@@ -234,10 +234,11 @@ fn play(seed: u64) -> usize {
         if random.below(20) == 0 {
             deaths.kill(&holder(random.one_of(&TOKENS)));
         }
-        let (token, expires) = (random.one_of(&TOKENS), at(random.time()));
+        let (token, now) = (random.one_of(&TOKENS), random.time());
+        let (now, expires) = (at(now), at(now + LEASE));
         assert_eq!(
-            sqlite.heartbeat(&holder(token), expires),
-            memory.heartbeat(&holder(token), expires),
+            sqlite.heartbeat(&holder(token), now, expires),
+            memory.heartbeat(&holder(token), now, expires),
             "{context}"
         );
         assert_same_state(&mut sqlite, &mut memory, &context);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{Store, StoreError};
@@ -157,6 +157,53 @@ fn a_symbolic_link_leads_to_the_file() {
     let link = file.path().with_file_name("link.db");
     symlink(file.path(), &link).unwrap();
     assert!(open(&link).unwrap().load("r").is_ok());
+}
+
+#[test]
+fn a_file_with_two_names_is_refused_under_each_until_one_is_gone() {
+    let file = TestFile::new();
+    execute_all(&mut file.store(), vec![create("r", "a")]);
+    let other = file.path().with_file_name("other.db");
+    fs::hard_link(file.path(), &other).unwrap();
+    assert_refused_untouched(&file.path(), "2 names (hard links)");
+    assert_refused_untouched(&other, "remove the other links");
+    fs::remove_file(&other).unwrap();
+    assert!(open(&file.path()).unwrap().load("r").is_ok());
+}
+
+#[test]
+fn a_file_that_gets_a_second_name_while_it_is_open_goes_on_under_the_first_only() {
+    let file = TestFile::new();
+    let mut store = file.store();
+    let other = file.path().with_file_name("other.db");
+    fs::hard_link(file.path(), &other).unwrap();
+    execute_all(&mut store, vec![create("r", "a")]);
+    assert!(message(open(&other)).contains("2 names"));
+}
+
+#[test]
+fn a_log_or_lock_file_that_lies_elsewhere_is_refused() {
+    for suffix in ["-wal", "-shm"] {
+        for link in [symlink as fn(PathBuf, PathBuf) -> _, fs::hard_link] {
+            let file = TestFile::new();
+            execute_all(&mut file.store(), vec![create("r", "a")]);
+            let elsewhere = file.path().with_file_name("elsewhere");
+            fs::write(&elsewhere, b"").unwrap();
+            let mut beside = file.path().into_os_string();
+            beside.push(suffix);
+            link(elsewhere, beside.into()).unwrap();
+            assert_refused_untouched(&file.path(), "lie in one directory");
+        }
+    }
+}
+
+#[test]
+fn a_directory_with_two_names_is_one_place() {
+    let file = TestFile::new();
+    execute_all(&mut file.store(), vec![create("r", "a")]);
+    let other = tempfile::tempdir().unwrap();
+    symlink(file.path().parent().unwrap(), other.path().join("data")).unwrap();
+    assert!(open(&other.path().join("data/runs.db")).unwrap().load("r").is_ok());
 }
 
 #[test]

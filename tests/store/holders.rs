@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use haltpoint_engine::store::holder::{Holder, Liveness, ProcessLiveness, may_be_taken};
+use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, ProcessLiveness, may_be_taken};
 
 use crate::support::{Deaths, TestFile, acquire, at, beside, create, execute_all, holder, release};
 
@@ -28,6 +28,62 @@ fn another_process_of_the_same_id_is_somebody_else() {
         ProcessLiveness::new().is_alive(&here(this.pid, this.started + 1)),
         Some(false)
     );
+}
+
+/// The holder's place with one part of it replaced, or left out.
+fn moved(holder: &Holder, part: &str, value: Option<&str>) -> Holder {
+    let words = holder.host.split(' ').filter_map(|word| match word.split_once('=') {
+        Some((name, _)) if name == part => value.map(|value| format!("{name}={value}")),
+        _ => Some(word.to_owned()),
+    });
+    Holder {
+        host: words.collect::<Vec<_>>().join(" ").into(),
+        ..holder.clone()
+    }
+}
+
+#[test]
+fn a_living_process_that_may_be_the_holder_is_not_taken_for_another() {
+    let this = Holder::this_process("t".into());
+    let later = here(this.pid, this.started + 1);
+    for elsewhere in [
+        moved(&later, "timens", Some("7")),
+        moved(&later, "timens", None),
+        moved(&later, "pidns", Some("7")),
+        moved(&later, "pidns", Some("0")),
+        moved(&later, "boot", None),
+        moved(&later, "boot", Some("unknown")),
+        here(this.pid, 0),
+        here(0, this.started),
+        here(u32::MAX, this.started),
+    ] {
+        assert_eq!(ProcessLiveness::new().is_alive(&elsewhere), None, "{elsewhere:?}");
+    }
+}
+
+#[test]
+fn an_id_that_no_process_has_is_proof_whatever_the_clocks() {
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let gone = here(child.id(), 1);
+    for gone in [moved(&gone, "timens", None), here(child.id(), 0), gone] {
+        assert_eq!(ProcessLiveness::new().is_alive(&gone), Some(false), "{gone:?}");
+    }
+}
+
+#[test]
+fn the_name_of_the_machine_says_nothing() {
+    let this = Holder::this_process("t".into());
+    let (_, place) = this.host.split_once(' ').unwrap();
+    let renamed = Holder {
+        host: format!("renamed {place}").into(),
+        ..this.clone()
+    };
+    let liveness = ProcessLiveness::new();
+    assert_eq!(liveness.is_alive(&renamed), Some(true));
+    assert!(liveness.shared_clock(&renamed).is_some());
+    assert_eq!(liveness.shared_clock(&moved(&this, "timens", Some("7"))), None);
+    assert_eq!(liveness.shared_clock(&moved(&this, "boot", Some("7"))), None);
 }
 
 #[test]
@@ -70,10 +126,11 @@ fn a_process_that_ended_is_dead_even_before_its_parent_looks() {
 #[test]
 fn a_lease_may_be_taken_when_it_expired_or_its_holder_is_dead() {
     let (deaths, present) = (Deaths::default(), holder("a"));
-    assert!(!may_be_taken(&deaths, &present, at(10), at(9)));
-    assert!(may_be_taken(&deaths, &present, at(10), at(10)));
+    let expiry = Expiry::by_wall_clock(at(10));
+    assert!(!may_be_taken(&deaths, &present, expiry, at(9)));
+    assert!(may_be_taken(&deaths, &present, expiry, at(10)));
     deaths.kill(&present);
-    assert!(may_be_taken(&deaths, &present, at(10), at(9)));
+    assert!(may_be_taken(&deaths, &present, expiry, at(9)));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_keys;
+mod clocks;
 mod commit_at_once;
 mod contention;
 mod contract;
@@ -20,6 +21,7 @@ mod late_cancels;
 mod lists;
 mod migrating;
 mod notifications;
+mod overwriting;
 mod reading_on;
 mod refusals;
 mod requirements;

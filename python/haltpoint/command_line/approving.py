@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.calls import arguments_text, remembered_text
 from haltpoint.command_line.escaping import visible
+from haltpoint.run.approvals import approved_arguments, approved_memory
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["approvals_text", "approve_alike", "approved_changes"]
+__all__ = ["approvals_text", "approve_alike"]
 
 
 def approvals_text(requirement: RunRequirement) -> str | None:
@@ -28,31 +29,20 @@ def approvals_text(requirement: RunRequirement) -> str | None:
     return f"approved by {names}{special}, {given} of {needed}; {others} must approve{alike}"
 
 
-def approved_changes(requirement: RunRequirement) -> dict[str, Any] | None:
-    """Return the arguments that were approved so far in the place of those asked for, if any were."""
-    changed: dict[str, Any] | None = _first_approval(requirement).get("tool_args")
-    return changed
-
-
 def approve_alike(requirement: RunRequirement, by: str) -> None:
     """Confirm what others have confirmed already; else the call as it stands."""
-    remember: dict[str, Any] = _first_approval(requirement).get("remember") or {}
+    remember: dict[str, Any] = approved_memory(requirement) or {}
     requirement.confirm(
-        tool_args=approved_changes(requirement),
+        tool_args=approved_arguments(requirement),
         remember=remember.get("scope"),
         remember_args=bool(remember.get("with_arguments")),
         by=by,
+        expected_digest=requirement.digest,
     )
 
 
 def _special(requirement: RunRequirement) -> str:
     """What was approved beyond the call as it stands."""
-    changed, remember = approved_changes(requirement), _first_approval(requirement).get("remember")
+    changed, remember = approved_arguments(requirement), approved_memory(requirement)
     words = "" if changed is None else f" with {arguments_text(changed) or 'no arguments'}"
     return words if remember is None else f"{words}, {remembered_text(remember)}"
-
-
-def _first_approval(requirement: RunRequirement) -> dict[str, Any]:
-    """The decision that all others must repeat."""
-    decision: dict[str, Any] = requirement.approvals[0]["decision"] if requirement.approvals else {}
-    return decision

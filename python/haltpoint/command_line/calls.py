@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.escaping import visible, visible_json
+from haltpoint.run.changed_arguments import model_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["arguments_text", "call_text", "later_calls_text", "origin_text", "remembered_text", "shortened"]
+__all__ = ["arguments_text", "call_text", "later_calls_text", "origin", "origin_text", "remembered_text", "shortened"]
 
 
 def call_text(execution: ToolExecution, *, most: int | None = None) -> str:
@@ -21,12 +22,31 @@ def call_text(execution: ToolExecution, *, most: int | None = None) -> str:
         execution: the call.
         most: how many characters of it at most; what is left out is counted.
     """
-    return shortened(f"{visible(execution.tool_name)}({arguments_text(execution.tool_args)})", most)
+    said = model_said(execution)
+    arguments = (f"{_argument_text(*item)}{origin(execution, said, item[0])}" for item in execution.tool_args.items())
+    return shortened(f"{visible(execution.tool_name)}({', '.join(arguments)})", most)
+
+
+def origin(execution: ToolExecution, said: Mapping[str, Any], name: str) -> str:
+    """Return where the value of an argument comes from, like ` (default)`; nothing where the model said just that.
+
+    Args:
+        execution: the call.
+        said: as `model_said` returns it.
+        name: the argument.
+    """
+    if name in said:
+        return f" (the model said {visible_json(said[name])})"
+    return " (default)" if name in execution.defaulted else ""
 
 
 def arguments_text(arguments: Mapping[str, Any]) -> str:
     """Return arguments like `amount=5, to="bob"`, safe for a terminal."""
-    return ", ".join(f"{visible(name)}={visible_json(value)}" for name, value in arguments.items())
+    return ", ".join(_argument_text(name, value) for name, value in arguments.items())
+
+
+def _argument_text(name: str, value: Any) -> str:
+    return f"{visible(name)}={visible_json(value)}"
 
 
 def shortened(text: str, most: int | None) -> str:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from haltpoint.command_line.approving import approvals_text
 from haltpoint.command_line.calls import call_text, remembered_text
 from haltpoint.command_line.database import opened
+from haltpoint.command_line.describing import call_lines
 from haltpoint.command_line.errors import CommandError
-from haltpoint.command_line.exit_codes import ExitCode
+from haltpoint.command_line.exit_codes import ExitCode, exit_code_of, is_other_than_shown
 from haltpoint.command_line.identifiers import find_requirement, short_requirement_id
 from haltpoint.command_line.next_steps import next_step
 from haltpoint.command_line.output import Output, Styled
 from haltpoint.command_line.records import run_record
 from haltpoint.command_line.times import clock
+from haltpoint.exceptions import InvalidResolutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from haltpoint.db.database import Database
     from haltpoint.run.decisions import RequirementKind
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["decide", "decided_text"]
+__all__ = ["Said", "decide", "decided_text"]
 
 COMMANDS: dict[RequirementKind, str] = {
     "confirmation": "approve or reject",
@@ -33,8 +35,27 @@ COMMANDS: dict[RequirementKind, str] = {
 }
 
 
+class Said(TypedDict):
+    """What each decision says beside itself.
+
+    Attributes:
+        by: who decides.
+        expected_digest: of what they were shown.
+    """
+
+    by: str
+    expected_digest: str | None
+
+
 def decide(
-    db_file: Path, identifier: str, kind: RequirementKind, draft: Callable[[RunRequirement], None], *, as_json: bool
+    db_file: Path,
+    identifier: str,
+    kind: RequirementKind,
+    draft: Callable[[RunRequirement, Said], None],
+    *,
+    by: str,
+    expected_digest: str | None,
+    as_json: bool,
 ) -> None:
     """Put a decision on disk and print what comes of it.
 
@@ -43,19 +64,38 @@ def decide(
         identifier: the beginning of the requirement's id, or of its run's.
         kind: the kind of requirement that the command is for.
         draft: decides on the requirement, short of the disk.
+        by: who decides.
+        expected_digest: of what was shown; None for what is looked up here.
         as_json: whether to print JSON.
 
     Raises:
-        CommandError: there is no such requirement, or it is of another kind.
+        CommandError: there is no such requirement, it is of another kind, or what would run is not what was shown.
         InvalidResolutionError: the decision does not fit.
         RequirementConflictError: somebody decided otherwise before.
     """
     with opened(db_file) as database:
         requirement = find_requirement(database, identifier)
         _check_kind(requirement, kind)
-        draft(requirement)
-        requirement.commit()
-        _report(database, requirement, Output(as_json=as_json))
+        shown = list(call_lines(requirement))
+        digest = requirement.digest if expected_digest is None else expected_digest
+        try:
+            draft(requirement, {"by": by, "expected_digest": digest})
+            requirement.commit()
+        except InvalidResolutionError as error:
+            if is_other_than_shown(error):
+                raise _changed(database, requirement.id, shown, error) from error
+            raise
+        # What will run stands on disk, also where validation made something else of what was given.
+        _report(database, database.requirement(requirement.id), Output(as_json=as_json))
+
+
+def _changed(
+    database: Database, requirement_id: str, shown: Sequence[str], error: InvalidResolutionError
+) -> CommandError:
+    now = list(call_lines(database.requirement(requirement_id)))
+    before = [] if now == shown else ["It was:", *shown]
+    details = "\n".join([*before, "It is now:", *now])
+    return CommandError(str(error), exit_code_of(error), type(error).__name__, details=details)
 
 
 def decided_text(requirement: RunRequirement) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.command_line.approving import approvals_text
-from haltpoint.command_line.calls import call_text, shortened
+from haltpoint.command_line.calls import call_text, origin, shortened
 from haltpoint.command_line.escaping import visible, visible_json, visible_lines
 from haltpoint.command_line.hints import commands_for
 from haltpoint.command_line.identifiers import short_requirement_id
 from haltpoint.command_line.output import Output, Styled
-from haltpoint.command_line.times import age, clock, from_seconds
+from haltpoint.command_line.times import age, clock, from_seconds, is_over
+from haltpoint.run.answers import is_dynamic
+from haltpoint.run.changed_arguments import model_said
 from haltpoint.run.timestamps import format_time
 
 if TYPE_CHECKING:
@@ -115,33 +117,45 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     """Yield a call's tool and all of its arguments, or fields, then what else is known of it and who approved it."""
     execution = requirement.tool_execution
     yield visible(execution.tool_name)
-    if requirement.user_input_schema is None:
-        for name, value in execution.tool_args.items():
-            yield from _value_lines(f"  {visible(name)}", value)
+    said = model_said(execution)
+    for name, value in _arguments_beside_the_form(requirement).items():
+        yield from _value_lines(f"  {visible(name)}", value, origin(execution, said, name))
     for field in requirement.user_input_schema or ():
-        yield _field_line(field)
+        yield _field_line(field, origin(execution, said, field["name"]))
     for name, value in (requirement.details or {}).items():
         yield f"  {visible(name).replace('_', ' ')}: {value if isinstance(value, str) else visible_json(value)}"
     approved = approvals_text(requirement)
     if approved is not None:
         yield approved
+    if requirement.expires_at is not None:
+        what = "expired" if is_over(requirement.expires_at) else "expires"
+        yield f"{what} at {clock(requirement.expires_at)}"
 
 
-def _value_lines(name: str, value: object) -> Iterator[str]:
+def _arguments_beside_the_form(requirement: RunRequirement) -> dict[str, Any]:
+    """What the call runs with beside the fields of its form; the arguments of one that only asks are the form."""
+    execution, form = requirement.tool_execution, requirement.user_input_schema
+    if form is not None and is_dynamic(execution):
+        return {}
+    names = [field["name"] for field in form or ()]
+    return {name: value for name, value in execution.tool_args.items() if name not in names}
+
+
+def _value_lines(name: str, value: object, origin: str) -> Iterator[str]:
     """A value as JSON; one that is long gets the room to be read."""
     if isinstance(value, str) and "\n" in value:
-        yield f"{name} ="
+        yield f"{name} ={origin}"
         yield from (f"    | {line}" for line in visible_lines(value))
     elif len(visible_json(value)) > _LONG_VALUE and isinstance(value, (dict, list)):
         first, *rest = visible_json(value, indent=2).split("\n")
-        yield f"{name} = {first}"
+        yield f"{name} ={origin} {first}"
         yield from (f"  {line}" for line in rest)
     else:
-        yield f"{name} = {visible_json(value)}"
+        yield f"{name} = {visible_json(value)}{origin}"
 
 
-def _field_line(field: Mapping[str, Any]) -> str:
-    value = _unfilled(field) if field.get("value") is None else visible_json(field["value"])
+def _field_line(field: Mapping[str, Any], origin: str) -> str:
+    value = _unfilled(field) if field.get("value") is None else f"{visible_json(field['value'])}{origin}"
     description = f"   {visible(field['description'])}" if field.get("description") else ""
     return f"  {visible(field['name'])} ({visible(field.get('field_type') or 'str')}) = {value}{description}"
 

@@ -16,7 +16,7 @@ from haltpoint.exceptions import (
     ToolResultError,
 )
 
-__all__ = ["MEANINGS", "ExitCode", "exit_code_of"]
+__all__ = ["MEANINGS", "ExitCode", "exit_code_of", "is_other_than_shown"]
 
 
 class ExitCode(IntEnum):
@@ -37,7 +37,7 @@ MEANINGS = {
     ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged, or output can't be written",
     ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
     ExitCode.NOT_FOUND: "not found: no such database file, run or requirement",
-    ExitCode.CONFLICT: "conflict: somebody decided otherwise before, or it is too late",
+    ExitCode.CONFLICT: "conflict: somebody decided otherwise before, it is too late, or it is not what was shown",
     ExitCode.NOTHING_TO_DO: "nothing to do: nothing is open, nothing is under way, or somebody else is at it",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
     ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
@@ -56,6 +56,13 @@ _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
 )
 
 
+def is_other_than_shown(error: HaltpointError) -> bool:
+    """Whether a decision was refused because what would run is not what was shown."""
+    return isinstance(error, InvalidResolutionError) and error.field_name == "expected_digest"
+
+
 def exit_code_of(error: HaltpointError) -> ExitCode:
     """Return the exit code of a command that an error ends."""
+    if is_other_than_shown(error):
+        return ExitCode.CONFLICT
     return next((code for kind, code in _OF_ERRORS if isinstance(error, kind)), ExitCode.FAILED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +15,17 @@ if TYPE_CHECKING:
 
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["json_object", "text", "typed_values"]
+__all__ = ["check_not_empty", "json_object", "text", "typed_values"]
+
+
+def check_not_empty(content: str, *, is_meant: bool) -> None:
+    """Refuse a result of which nothing is left, unless that is meant.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not content.strip() and not is_meant:
+        raise click.UsageError("the result is empty: give a text, or --empty where an empty result is meant")
 
 
 def text(given: str) -> str:
@@ -61,12 +70,15 @@ def json_object(given: str, option: str) -> dict[str, Any]:
     """Return a JSON object that was given; `-` stands for standard input.
 
     Raises:
-        UsageError: it is no JSON, or no object.
+        UsageError: it is not JSON, not an object, or holds a name twice.
     """
+    # Few commands take JSON, and what reads it takes a while to load.
+    from haltpoint.tools.json_form import NotJsonError, parse_said
+
     try:
-        value = json.loads(text(given))
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{option} is no JSON: {error}") from error
+        value = parse_said(text(given))
+    except NotJsonError as error:
+        raise click.UsageError(f"{option} {error}") from error
     if not isinstance(value, dict):
         raise click.UsageError(f'{option} must be a JSON object, such as {{"name": "value"}}')
     return cast("dict[str, Any]", value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.command_line.approving import approved_changes
 from haltpoint.command_line.escaping import visible, visible_json
 from haltpoint.command_line.identifiers import short_requirement_id
+from haltpoint.command_line.times import is_over
+from haltpoint.run.approvals import approved_arguments
 from haltpoint.run.decisions import RequirementKind, unfilled_fields
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ _ALIKE = ("approve {id} --args {args}", "reject {id} --note TEXT")
 
 
 def commands_for(requirement: RunRequirement) -> list[str]:
-    """Return the command lines that decide on a requirement."""
+    """Return the command lines that decide on a requirement: none where it is too late."""
+    if is_over(requirement.expires_at):
+        return []
     # A model may name fields of its own: what is copied into a shell must stay one word there.
     fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in _fields_to_fill(requirement))
     short = short_requirement_id(requirement.id)
-    changed = approved_changes(requirement)
+    changed = approved_arguments(requirement)
     if changed is not None:
         return [f"haltpoint {command.format(id=short, args=_quoted(changed))}" for command in _ALIKE]
     return [f"haltpoint {command.format(id=short, fields=fields)}" for command in _COMMANDS[requirement.kind]]

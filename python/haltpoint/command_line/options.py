@@ -21,6 +21,8 @@ __all__ = [
     "before_option",
     "by_option",
     "database_option",
+    "digest_option",
+    "empty_option",
     "json_option",
     "limit_option",
     "note_option",
@@ -74,6 +76,12 @@ by_option = click.option(
     metavar="NAME",
     help="Who decides: kept with the decision.",
 )
+digest_option = click.option(
+    "--expected-digest",
+    metavar="DIGEST",
+    help="The digest of the requirement as --json showed it: where it has another one by now, nothing is decided.",
+)
+empty_option = click.option("--empty", is_flag=True, help="An empty one is meant.")
 note_option = click.option("--note", metavar="TEXT", help="Why; the model is told.")
 watch_option = click.option("--watch", "-w", is_flag=True, help="Go on showing what changes, until Ctrl-C.")
 limit_option = click.option(

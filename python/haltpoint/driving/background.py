@@ -60,7 +60,8 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     if _is_running_in_this_thread(loop):
         coroutine.close()
         raise RuntimeError(
-            "a synchronous method was called from async code that it drives itself; await the ..._async form there"
+            "a synchronous method was called from async code that it drives itself; await the ..._async form there, "
+            "or the requirement itself"
         )
     caller = CallingThread()
     submitted = _Submitted(coroutine, caller)

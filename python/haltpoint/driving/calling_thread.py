@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haltpoint.driving.threads import PlainCall, hand_to_thread
+from haltpoint.event_loops import running_loop
 from haltpoint.exceptions import ForkedProcessError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ _waiting: weakref.WeakKeyDictionary[asyncio.Task[Any], CallingThread] = weakref.
 
 def calling_thread() -> CallingThread | None:
     """Return the thread that waits for the current task, if one does."""
-    task = asyncio.current_task()
+    task = asyncio.current_task(running_loop())
     return None if task is None else _waiting.get(task)
 
 

@@ -26,7 +26,7 @@ from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 from haltpoint.run.answers import checked_values
 from haltpoint.run.changed_arguments import same_arguments
-from haltpoint.run.decisions import same_decision
+from haltpoint.run.decisions import checked_decision, same_decision
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from haltpoint._engine import Snapshot
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.drafts import Hearing
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
@@ -64,8 +65,12 @@ class Handlers:
     def __bool__(self) -> bool:
         return self.hitl_handler is not None or self.external_tool_executor is not None
 
-    async def resolve(self, requirement: RunRequirement) -> None:
-        """Call whoever is responsible for an undecided requirement. Their exceptions pass through."""
+    async def resolve(self, requirement: RunRequirement, hearing: Hearing) -> None:
+        """Call the function that is responsible for an undecided requirement. Its exceptions pass through."""
+        with hearing.open():
+            await self._resolve(requirement)
+
+    async def _resolve(self, requirement: RunRequirement) -> None:
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
             result = await call_back(self.external_tool_executor, requirement)
             if not requirement.is_resolved:
@@ -99,16 +104,30 @@ async def commit_drafts(
         RequirementExpiredError: a decision comes too late; it is taken off the requirement.
     """
     with concerning(stored.run_id):
-        checked = [_checked(_requirement(draft), stored.run_id, stored.requirements, tools) for draft in drafts]
+        asked = await _asked_for(database, stored, known)
+        checked = [_checked(_requirement(draft), stored.run_id, asked, tools) for draft in drafts]
         ready = [
             (requirement, on_disk, await with_changed_arguments(database, on_disk, decision, tools))
             for requirement, on_disk, decision in _each_once(checked)
         ]
         for requirement, on_disk, decision in ready:
             await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
-            # One of several approvals decides nothing, and counts for whoever is told what is missing.
-            on_disk.take_terms({**terms_data(requirement), "digest": requirement.digest})
+            # One of several approvals decides nothing, and counts for the message that says what is missing.
+            for handed_out in stored.requirements:
+                if handed_out == on_disk and handed_out is not requirement:
+                    handed_out.take_terms({**terms_data(requirement), "digest": requirement.digest})
     return sum(requirement.decision is not None for requirement, _, _ in ready)
+
+
+async def _asked_for(database: Database, stored: AgentRunOutput, known: Snapshot | None) -> list[dict[str, Any]]:
+    """What the run asks for as it stands on disk; the objects that were handed out may have been edited."""
+    asked: list[dict[str, Any]] = stored.requirements_data()
+    if any(item.get("approvals_needed", 1) > 1 for item in asked):
+        # Others may have approved since, and what they approved counts.
+        bridge = LoopBridge.current()
+        snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, stored.run_id, known))
+        asked = json.loads(snapshot.requirements_json())
+    return asked
 
 
 _Checked: TypeAlias = "tuple[RunRequirement, RunRequirement, dict[str, Any]]"
@@ -150,7 +169,10 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
     if isinstance(draft, RunRequirement):
         return draft
     try:
-        return RunRequirement.from_dict(draft)
+        requirement = RunRequirement.from_dict(draft)
+        # Data says what was seen; an object may have been made long before it is decided on.
+        requirement.expected_digest = requirement.expected_digest or requirement.digest
+        return requirement
     except HaltpointError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -165,7 +187,7 @@ def _shortened(value: object) -> str:
 
 
 def _checked(
-    requirement: RunRequirement, run_id: str, stored: Iterable[RunRequirement], tools: Mapping[str, ToolDefinition]
+    requirement: RunRequirement, run_id: str, asked: Iterable[Mapping[str, Any]], tools: Mapping[str, ToolDefinition]
 ) -> _Checked | None:
     """Return a draft, the run's requirement that it is about, and what it decides; None where it decides nothing.
 
@@ -173,14 +195,17 @@ def _checked(
         InvalidResolutionError: it names another run, call, tool or other arguments than the requirement on disk, or its
             values do not fit.
     """
-    on_disk = _counterpart(requirement, run_id, stored)
+    data = _counterpart(requirement, run_id, asked)
     # What went through other hands may have lost what its fields take, or say something else of it.
-    requirement.take_form(on_disk.user_input_schema or ())
+    requirement.take_form(data.get("user_input_schema") or ())
     decision = requirement.draft_decision()
-    if decision is None or (on_disk.decision is not None and same_decision(decision, on_disk.decision)):
+    if decision is None or (data["decision"] is not None and same_decision(decision, data["decision"])):
         return None
+    on_disk = RunRequirement.from_dict(data)
+    decision = checked_decision(on_disk, decision)
+    _check_form(requirement, on_disk)
     if on_disk.is_expired:
-        requirement.take_terms(on_disk.to_dict())
+        requirement.take_terms(data)
         raise expired_error(on_disk)
     _check_name(on_disk, requirement.draft_by, decision)
     if on_disk.decision is None:
@@ -190,6 +215,24 @@ def _checked(
         decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
+    """Check what else a requirement's data may say that the engine would not understand."""
+    digest: object = requirement.expected_digest
+    names = [field["name"] for field in requirement.user_input_schema or ()]
+    problem: tuple[str, str] | None = None
+    if digest is not None and not isinstance(digest, str):
+        problem = "expected_digest", f"expected_digest must be a str or None, not {digest!r:.80}"
+    elif len(names) != len(set(names)):
+        problem = "user_input_schema", "its form has two fields of one name"
+    if problem is not None:
+        raise InvalidResolutionError(
+            f"the decision on {on_disk.tool_execution.tool_name!r} can't be used: {problem[1]}",
+            run_id=on_disk.run_id,
+            requirement_id=on_disk.id,
+            field_name=problem[0],
+        )
 
 
 def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> None:
@@ -259,7 +302,7 @@ def _input_values(
     return {"values": checked} if shown is None else {"values": checked, "shown": shown}
 
 
-def _counterpart(requirement: RunRequirement, run_id: str, stored: Iterable[RunRequirement]) -> RunRequirement:
+def _counterpart(requirement: RunRequirement, run_id: str, asked: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The run's requirement of the same id; of one that has no id from a run, the one that its call waits for."""
     call_id = requirement.tool_execution.tool_call_id
     if requirement.run_id is not None and requirement.run_id != run_id:
@@ -269,14 +312,14 @@ def _counterpart(requirement: RunRequirement, run_id: str, stored: Iterable[RunR
             run_id=run_id,
             requirement_id=requirement.id,
         )
-    of_call: list[RunRequirement] = []
-    for candidate in stored:
-        if candidate.id == requirement.id:
+    of_call: list[Mapping[str, Any]] = []
+    for candidate in asked:
+        if candidate["id"] == requirement.id:
             return candidate
-        if candidate.tool_execution.tool_call_id == call_id:
+        if candidate["tool_execution"]["tool_call_id"] == call_id:
             of_call.append(candidate)
     if of_call and requirement.has_own_id:
-        is_open = [item for item in of_call if item.decision is None and not item.is_expired]
+        is_open = [item for item in of_call if item["decision"] is None and item.get("expired_at") is None]
         return (is_open or of_call)[-1]
     raise InvalidResolutionError(
         f"run {run_id} has no requirement {requirement.id}; pass requirements of this run's own output",
@@ -349,8 +392,7 @@ async def _commit_alone(database: Database, requirement: RunRequirement) -> None
     """Put a draft on disk, once it is held against what the run asks for."""
     bridge, run_id = LoopBridge.current(), _run_of(requirement)
     snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
-    stored = [RunRequirement.from_dict(data) for data in json.loads(snapshot.requirements_json())]
-    checked = _checked(requirement, run_id, stored, {})
+    checked = _checked(requirement, run_id, json.loads(snapshot.requirements_json()), {})
     if checked is None:
         await _refresh(database, run_id, requirement, requirement.id, snapshot)
         return

@@ -26,7 +26,6 @@ from haltpoint.driving.time_limit import GRACE
 from haltpoint.driving.tool_runner import ToolOutcome, run_tool
 from haltpoint.driving.tool_task import tool_task
 from haltpoint.driving.toolbox import check_ready
-from haltpoint.driving.user_code import this_task
 from haltpoint.exception_text import message_of, storable, traceback_text
 from haltpoint.exceptions import HaltpointError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
@@ -74,6 +73,8 @@ class RunDriver:
         self._request: asyncio.Task[None] | None = None
         self._calls: dict[str, RunningCall] = {}
         self._facts: RunFacts | None = None
+        # What the calls of the model's last reply are called with, by their tools' names and their arguments.
+        self._bound: dict[tuple[str, str], dict[str, Any]] = {}
         self._reconciling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         # The caller's: what a tool or a model sets in its own context reaches no other.
@@ -340,9 +341,8 @@ class RunDriver:
         self._log.extend_with_records(session.messages_since(len(self._log)))
         request = ModelRequest(self._log.view(), options.tool_specs, options.settings, session.first_new_message)
         session.pass_fault_point("before_model_request")
-        is_awaited = functools.partial(self._awaits, this_task())
         accept = functools.partial(self._plan, started)
-        return await ask(options.model, request, options.attempts, accept, is_awaited=is_awaited)
+        return await ask(options.model, request, options.attempts, accept, is_awaited=self._awaits)
 
     def _awaits(self, request: asyncio.Task[Any] | None) -> bool:
         """Whether the model's reply is still wanted."""
@@ -358,6 +358,7 @@ class RunDriver:
             )
         duration = _micros_since(started)
         planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
+        self._bound = {(call.name, call.args): call.bound for call in planned.calls if call.bound is not None}
         return await with_approvals(planned, self._session)
 
     def _report_reply(self, reply: PlannedReply) -> Handed:
@@ -390,8 +391,16 @@ class RunDriver:
         call.task.add_done_callback(functools.partial(self._tool_ended, call))
 
     async def _run_tool(self, call: RunningCall, definition: ToolDefinition, start: StartTool) -> None:
-        allow_changed = self._options.allow_changed_tools
-        arguments = functools.partial(bind_journaled, definition, start, allow_changed=allow_changed)
+        # Made when the reply was planned, for the first attempt: the tool may change what it is given.
+        bound = None if start.attempt > 1 else self._bound.pop((start.name, start.args), None)
+
+        def arguments() -> dict[str, Any]:
+            nonlocal bound
+            ready, bound = bound, None
+            if ready is not None:
+                return ready
+            return bind_journaled(definition, start, allow_changed=self._options.allow_changed_tools)
+
         try:
             outcome = await run_tool(definition, arguments, call.context)
         except KeyboardInterrupt as error:

@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from haltpoint.driving.user_code import is_taken_apart, this_task
 from haltpoint.exception_text import exception_text
@@ -37,7 +37,7 @@ async def ask(
     attempts: int,
     accept: Callable[[ModelReply, int], Awaitable[_Accepted]],
     *,
-    is_awaited: Callable[[], bool],
+    is_awaited: Callable[[asyncio.Task[Any] | None], bool],
 ) -> _Accepted:
     """Return what `accept` makes of the model's reply.
 
@@ -46,8 +46,8 @@ async def ask(
         request: what.
         attempts: how often the model is asked at most, the first time included.
         accept: async; takes the reply and which attempt brought it; raises ModelError for one that can't be used.
-        is_awaited: whether somebody still waits for the reply. A cancellation that comes while somebody does is the
-            model's own.
+        is_awaited: takes the task that asks; whether its reply is still wanted. A cancellation that comes while it is
+            is the model's own.
 
     Raises:
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
@@ -56,7 +56,7 @@ async def ask(
     attempt, task = 1, this_task()
     while True:
         try:
-            return await accept(await _reply(model, request, is_awaited), attempt)
+            return await accept(await _reply(model, request, task, is_awaited), attempt)
         except ModelError as error:
             failure = error
         except (HaltpointError, asyncio.CancelledError, KeyboardInterrupt):
@@ -77,13 +77,17 @@ async def ask(
         attempt += 1
 
 
-async def _reply(model: Model, request: ModelRequest, is_awaited: Callable[[], bool]) -> ModelReply:
+async def _reply(
+    model: Model,
+    request: ModelRequest,
+    task: asyncio.Task[Any] | None,
+    is_awaited: Callable[[asyncio.Task[Any] | None], bool],
+) -> ModelReply:
     """Ask once.
 
     Raises:
         ModelError: the model failed, in whatever way.
     """
-    task = this_task()
     try:
         return as_reply(await model.request(request), model.name)
     except (ModelError, ForkedProcessError, KeyboardInterrupt):
@@ -91,7 +95,7 @@ async def _reply(model: Model, request: ModelRequest, is_awaited: Callable[[], b
     except asyncio.CancelledError as error:
         # Who cancels all that runs on the loop cancels the run with it: let it say so first.
         await asyncio.sleep(0)
-        if not is_awaited():
+        if not is_awaited(task):
             raise
         raise _wrapped(error, model.name) from error
     except BaseException as error:

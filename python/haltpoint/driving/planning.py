@@ -12,7 +12,7 @@ from haltpoint.driving.threads import in_thread
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.forking import no_fork
-from haltpoint.tools.arguments import CheckedArguments, check_arguments
+from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ __all__ = ["ACCEPTED", "PlannedCall", "PlannedReply", "Verdict", "plan_reply"]
 
 
 class PlannedCall(NamedTuple):
-    """A tool call with what its tool's declaration says about it; the engine reads the attributes."""
+    """A tool call with what its tool's declaration says about it; the engine reads the attributes.
+
+    Attributes:
+        bound: for the driver: what the tool is called with, where that is known without asking anybody.
+    """
 
     id: str | None
     name: str
@@ -42,6 +46,7 @@ class PlannedCall(NamedTuple):
     refused: str | None = None
     rules: str | None = None
     remembered: str | None = None
+    bound: dict[str, Any] | None = None
 
 
 class PlannedReply(NamedTuple):
@@ -115,10 +120,13 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         refused = f"There is no tool named {name!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
-        arguments = await _checked(definition, call.args)
+        if definition.calls_foreign_code:
+            arguments = await in_thread(functools.partial(check_arguments, definition, call.args))
+        else:
+            arguments = check_arguments(definition, call.args)
         answer = None if definition.confirmation_rule is None else await ask_rule(definition, arguments.data)
         asks = definition.pause if answer is None or answer.ask else None
-        shown = await _shown(definition, arguments.data, asks)
+        shown = None if asks is None or definition.dynamic_user_input else await _shown(definition, arguments.data)
     except ToolArgumentsError as error:
         return _described(definition, call_id, _sendable(call.args), refused=message_of(error))
     return _described(
@@ -130,18 +138,12 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         rules=_asking_rules(definition, answer),
         fields=_form(definition, arguments.data if shown is None else shown.shown),
         answers_are_result=definition.dynamic_user_input,
+        # Objects of users' types are made where the tool runs.
+        bound=arguments.bound if asks is None and not definition.calls_foreign_code else None,
     )
 
 
-async def _checked(definition: ToolDefinition, args: Mapping[str, Any] | str) -> CheckedArguments:
-    check = functools.partial(check_arguments, definition, args)
-    return await in_thread(check) if definition.calls_foreign_code else check()
-
-
-async def _shown(definition: ToolDefinition, arguments: Mapping[str, Any], asks: str | None) -> ShownArguments | None:
-    """What people are shown of the arguments; None for a call that nobody is asked about."""
-    if asks is None or definition.dynamic_user_input:
-        return None
+async def _shown(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
     with no_fork:
         from haltpoint.tools.shown_arguments import shown_arguments
     show = functools.partial(shown_arguments, definition, arguments)
@@ -172,6 +174,7 @@ def _described(
     answers_are_result: bool = False,
     refused: str | None = None,
     rules: str | None = None,
+    bound: dict[str, Any] | None = None,
 ) -> PlannedCall:
     return PlannedCall(
         id=call_id,
@@ -189,6 +192,7 @@ def _described(
         answers_are_result=answers_are_result,
         refused=refused,
         rules=rules,
+        bound=bound,
     )
 
 

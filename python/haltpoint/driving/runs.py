@@ -27,11 +27,12 @@ from haltpoint.driving.threads import in_thread
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
 from haltpoint.driving.toolbox import check_ready, offered_tools, tool_specs, tools_at_hand
 from haltpoint.exception_text import message_of
-from haltpoint.exceptions import HaltpointError, RunNotFoundError
+from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
+from haltpoint.run.drafts import Hearing, drop_kept, live_requirements
 from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
@@ -156,10 +157,16 @@ async def _continue_run(
         return _ended_by_expiry(call, output, snapshot, task)
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
-    tools = tools_at_hand(started.get("tools", ()), [*call.tools, *task.tools], remembered, run_id)
+    given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
+    tools = tools_at_hand(started.get("tools", ()), given, remembered, run_id, has_begun=has_begun)
     # Users may have decided on the objects that they were handed in this process.
-    drafts = _drafts_here(call, run_id) if requirements is None else requirements
-    committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
+    drafts = _drafts_here(call, run_id) if requirements is None else list(requirements)
+    try:
+        committed = await commit_drafts(call.database, output, drafts, tools, snapshot)
+    except HaltpointError as error:
+        if requirements is None:
+            _let_go(run_id, error)
+        raise
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers:
@@ -176,6 +183,14 @@ async def _continue_run(
 def _drafts_here(call: Call, run_id: str) -> list[RunRequirement]:
     """The requirements that were handed out here; where there are handlers, they ask again for what was refused."""
     return [item for item in drafted_requirements(run_id) if not (call.handlers and item.is_refused)]
+
+
+def _let_go(run_id: str, error: HaltpointError) -> None:
+    """Block the run no longer by what was said once: drafts that only this package holds, and overruled ones."""
+    for requirement in drafted_requirements(run_id):
+        drop_kept(requirement)
+        if isinstance(error, RequirementConflictError) and requirement.id == error.requirement_id:
+            requirement.drop_draft()
 
 
 async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
@@ -250,23 +265,41 @@ async def _is_decided_by_handlers(
     approvals = -1
     while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
-        await _ask(call, output, requirement)
-        await commit_drafts(call.database, output, [requirement], tools, known)
+        hearing = Hearing()
+        await _ask(call, output, requirement, hearing)
+        drafts = [requirement, *_drafted_beside(requirement)]
+        try:
+            await commit_drafts(call.database, output, drafts, tools, known)
+        except HaltpointError:
+            _give_up_draft(output, requirement, hearing)
+            raise
     # Not only by a draft committed here: the handler may have awaited the requirement itself.
     return requirement.decision is not None
 
 
-async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement) -> None:
+def _drafted_beside(requirement: RunRequirement) -> list[RunRequirement]:
+    """Other objects of the same requirement, on which a handler may have decided as well."""
+    live = live_requirements(requirement.run_id or "")
+    return [item for item in live if item == requirement and item is not requirement and item.hearing is not None]
+
+
+async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement, hearing: Hearing) -> None:
     try:
         with concerning(output.run_id):
-            await call.limit.within(functools.partial(call.handlers.resolve, requirement))
+            await call.limit.within(functools.partial(call.handlers.resolve, requirement, hearing))
     except BaseException as error:
         # It may work on in a thread: what it has said or says without being heard is nobody's decision.
-        if requirement.decision is None:
-            output._content.renew(requirement)  # pyright: ignore[reportPrivateUsage]
+        _give_up_draft(output, requirement, hearing)
         if isinstance(error, TimeLimitPassedError):
             raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED) from None
         raise
+
+
+def _give_up_draft(output: AgentRunOutput, requirement: RunRequirement, hearing: Hearing) -> None:
+    """Let what a handler said, on whichever object, count no more, so that the next one is asked anew."""
+    hearing.is_void = True
+    if requirement.decision is None:
+        output._content.renew(requirement)  # pyright: ignore[reportPrivateUsage]
 
 
 async def _take_up(

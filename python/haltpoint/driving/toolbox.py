@@ -48,18 +48,25 @@ def tools_at_hand(
     given: Iterable[Any],
     remembered: Mapping[str, ToolDefinition],
     run_id: str,
+    *,
+    has_begun: bool,
 ) -> dict[str, ToolDefinition]:
     """Return the tools to continue a run with.
 
     A tool that the run was started with is looked for among those given now, then those that this process started the
-    run with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it. The run
-    goes on without one that is not to be found, as long as no call needs it: see `check_ready`.
+    run with, then the `@tool` functions that it has imported, by name and module. Nothing is imported for it. A run
+    that has begun goes on without a tool that is gone, as long as no call needs it: see `check_ready`. One that has not
+    begun is for a process that has all its tools.
 
     Args:
         offered: name and module of the tools that the run was started with.
         given: what the agent, the task and the caller bring.
         remembered: the tools that this process knows the run to work with.
-        run_id: for the log.
+        run_id: for the log and for errors.
+        has_begun: whether the model has answered yet.
+
+    Raises:
+        ToolNotAvailableError: the run has not begun, and a tool is not at hand.
     """
     tools = resolve_tools(given)
     for item in offered:
@@ -67,12 +74,12 @@ def tools_at_hand(
         if name in tools:
             continue
         definition = remembered.get(name) or registered_tool(name, module)
-        if definition is None:
-            _log.warning(
-                "run %s goes on without the tool %r of module %r, which this process lacks", run_id, name, module
-            )
-        else:
+        if definition is not None:
             tools[name] = definition
+        elif has_begun:
+            _log.warning("run %s goes on without the tool %r of module %r: this process lacks it", run_id, name, module)
+        else:
+            raise _not_available(name, module, run_id)
     return tools
 
 

@@ -101,7 +101,7 @@ async def _decide(site: Site, request: Request) -> dict[str, Any]:
     asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
-    return (await decide(requirement, asked, request.state.visitor.name)).to_dict()
+    return (await decide(site.database, requirement, asked, request.state.visitor.name)).to_dict()
 
 
 async def _order(site: Site, request: Request) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 
 from haltpoint.inbox.refusals import RefusedError
+from haltpoint.tools.json_form import NotJsonError, parse_said
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from starlette.requests import Request
 
 __all__ = ["read_form", "read_json"]
@@ -23,10 +21,10 @@ _MOST_FIELDS = 1000
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a form; of a field that comes twice, the last.
+    """Return the fields of a form.
 
     Raises:
-        RefusedError: it is no form, or too large.
+        RefusedError: it is not a form, it is too large, or holds a field twice.
     """
     _check_type(request, "application/x-www-form-urlencoded")
     body = await _body(request)
@@ -34,25 +32,28 @@ async def read_form(request: Request) -> dict[str, str]:
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise RefusedError(400, "bad_request", f"the form can't be read: {error}") from error
+    names = [name for name, _ in fields]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise RefusedError(400, "bad_request", f"the form holds the field {twice!r} twice, so that it says two things")
     # Browsers write each line end of a form as two characters.
     return {name: value.replace("\r\n", "\n") for name, value in fields}
 
 
 async def read_json(request: Request) -> Any:
-    """Return what JSON text brings.
+    """Return the value of a JSON body.
 
     Raises:
-        RefusedError: it is no JSON, or too large.
+        RefusedError: it is not JSON, it is too large, or an object in it holds a name twice.
     """
     _check_type(request, "application/json")
     body = await _body(request)
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
-        # Half of a character can be written down in JSON, and is no text.
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "bad_request", f"the body is no JSON: {error}") from error
-    return value
+        return parse_said(body.decode())
+    except NotJsonError as error:
+        raise RefusedError(400, "bad_request", f"the body {error}") from error
+    except UnicodeDecodeError as error:
+        raise RefusedError(400, "bad_request", f"the body is not UTF-8: {error}") from error
 
 
 def _check_type(request: Request, wanted: str) -> None:
@@ -71,7 +72,3 @@ async def _body(request: Request) -> bytes:
     except ClientDisconnect as error:
         raise RefusedError(408, "unfinished", "the body did not come to its end") from error
     return bytes(body)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.exceptions import HaltpointError, RequirementNotFoundError
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from haltpoint.db.database import Database
     from haltpoint.run.decisions import RequirementKind
@@ -30,16 +31,18 @@ async def find_requirement(database: Database, requirement_id: str) -> RunRequir
         raise RefusedError(404, "not_found", f"there is no requirement {requirement_id}") from error
 
 
-async def decide(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> RunRequirement:
-    """Put a decision on disk.
+async def decide(database: Database, requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> RunRequirement:
+    """Put a decision on disk, and return the requirement as it stands there then, with what will run.
 
     Args:
+        database: where the requirement is.
         requirement: what is decided.
         asked: the decision, which fits its schema.
         by: who decides.
 
     Raises:
-        RefusedError: it does not fit the requirement, or somebody decided otherwise before.
+        RefusedError: it does not fit the requirement, somebody decided otherwise before, or what would run is not what
+            was shown.
     """
     kind, draft = _DRAFTS[asked["type"]]
     if requirement.kind != kind:
@@ -49,46 +52,51 @@ async def decide(requirement: RunRequirement, asked: Mapping[str, Any], by: str)
             f"requirement {requirement.id} is of kind {requirement.kind}, and {asked['type']} is for {kind}",
         )
     try:
-        draft(requirement, asked, by)
-        return await requirement
+        draft(requirement, asked, {"by": by, "expected_digest": asked.get("expected_digest")})
+        await requirement
+        return await database.requirement_async(requirement.id)
     except HaltpointError as error:
         raise refusal_of(error) from error
 
 
-def _confirm(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
+# Who decides, and what they were shown.
+_Said = Mapping[str, "str | None"]
+
+
+def _confirm(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
     requirement.confirm(
         tool_args=asked.get("tool_args"),
         remember=asked.get("remember"),
         remember_args=bool(asked.get("remember_args")),
-        by=by,
+        **said,
     )
 
 
-def _reject(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.reject(asked.get("note"), by=by)
+def _reject(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.reject(asked.get("note"), **said)
 
 
-def _answer(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.answer(asked["values"], by=by)
+def _answer(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.answer(asked["values"], **said)
 
 
-def _result(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.set_external_execution_result(asked["result"], by=by)
+def _result(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.set_external_execution_result(asked["result"], **said)
 
 
-def _retry(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.retry(by=by)
+def _retry(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.retry(**said)
 
 
-def _supply(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.supply(asked["result"], by=by)
+def _supply(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.supply(asked["result"], **said)
 
 
-def _skip(requirement: RunRequirement, asked: Mapping[str, Any], by: str) -> None:
-    requirement.skip(asked.get("note"), by=by)
+def _skip(requirement: RunRequirement, asked: Mapping[str, Any], said: _Said) -> None:
+    requirement.skip(asked.get("note"), **said)
 
 
-_DRAFTS: dict[str, tuple[RequirementKind, Callable[[RunRequirement, Mapping[str, Any], str], None]]] = {
+_DRAFTS: dict[str, tuple[RequirementKind, Callable[[RunRequirement, Mapping[str, Any], _Said], None]]] = {
     "confirm": ("confirmation", _confirm),
     "reject": ("confirmation", _reject),
     "answer": ("user_input", _answer),

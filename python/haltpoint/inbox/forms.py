@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint.inbox.refusals import RefusedError
-from haltpoint.inbox.texts import json_text
+from haltpoint.inbox.texts import LONGEST, json_text
 from haltpoint.invisible import unseen_parts
 from haltpoint.run.answers import is_dynamic
+from haltpoint.run.approvals import approved_arguments, approved_memory
+from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.run.decisions import unfilled_fields
 from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words
+from haltpoint.tools.json_form import NotJsonError, parse_said
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["APPROVED_FIELD", "Field", "argument_fields", "decision_of", "input_fields"]
+__all__ = ["CHANGING", "DIGEST_FIELD", "EMPTY_FIELD", "Field", "argument_fields", "decision_of", "input_fields"]
 
 Widget = Literal["text", "long_text", "number", "choice", "json"]
 
-# What others approved, as the form showed it: JSON.
-APPROVED_FIELD = "approved"
+# The action of the form in which arguments are changed.
+CHANGING = "approve_changed"
+# The digest of the requirement as the page showed it.
+DIGEST_FIELD = "digest"
+# What a person ticks who means to send nothing.
+EMPTY_FIELD = "empty"
 _LINE = 60
+# How the names of the fields for arguments begin.
+_ARGUMENT = "argument-"
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class Field:
         value: what stands in it.
         description: what it is for.
         is_required: whether it must not stay empty.
+        is_fixed: whether it is too long for a page, which shows its beginning, and then offers no change of it.
     """
 
     name: str
@@ -46,17 +57,20 @@ class Field:
     value: str
     description: str = ""
     is_required: bool = True
+    is_fixed: bool = False
 
 
-def argument_fields(requirement: RunRequirement, approved: dict[str, Any] | None) -> list[Field]:
-    """Return a field for each argument of the call, for changing it.
+def argument_fields(requirement: RunRequirement) -> list[Field]:
+    """Return a field for each argument of the call, for changing it: none once somebody approved, which others repeat.
+
+    What is too long to be shown whole is not changed either, and has none.
 
     Args:
         requirement: of kind confirmation.
-        approved: the arguments that others approved, in the place of those that the model gave.
     """
-    arguments = requirement.tool_execution.tool_args if approved is None else approved
-    return [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
+    arguments = {} if requirement.approvals else requirement.tool_execution.tool_args
+    fields = [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
+    return [field for field in fields if len(field.value) <= LONGEST]
 
 
 def input_fields(requirement: RunRequirement, given: Mapping[str, str]) -> list[Field]:
@@ -78,36 +92,42 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[st
     """Return the decision that a form asks for, in the form that the JSON API takes.
 
     Raises:
-        RefusedError: a value can't be read, or there is no such button.
+        RefusedError: a value can't be read, there is no such button, the form does not say what it showed, or it would
+            send nothing and the person did not say that this is meant.
     """
     read = _ACTIONS.get(form.get("action", ""))
     if read is None:
         raise RefusedError(422, "invalid_decision", "choose one of the buttons")
-    return read(requirement, form)
+    if not form.get(DIGEST_FIELD):
+        raise RefusedError(400, "bad_request", "Nothing was done: the form lacks the digest of what the page showed.")
+    if form["action"] != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
+        raise RefusedError(422, "invalid_decision", "Nothing was done: changed arguments came with another button.")
+    return {**read(requirement, form), "expected_digest": form[DIGEST_FIELD]}
 
 
 _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]]] = {
-    "approve": lambda requirement, form: {"type": "confirm", "tool_args": _shown_as_approved(form)},
+    "approve": lambda requirement, form: {"type": "confirm", "tool_args": approved_arguments(requirement)},
+    "approve_alike": lambda requirement, form: _confirmed_alike(requirement),
     "approve_later": lambda requirement, form: {
         "type": "confirm",
         "remember": form.get("remember", "run"),
         "remember_args": "remember_args" in form,
     },
-    "approve_changed": lambda requirement, form: {
+    CHANGING: lambda requirement, form: {
         "type": "confirm",
         "tool_args": _changed_arguments(requirement, form),
     },
     "reject": lambda requirement, form: {"type": "reject", "note": form.get("note") or None},
     "answer": lambda requirement, form: {"type": "answer", "values": _given_values(requirement, form)},
-    "result": lambda requirement, form: {"type": "result", "result": form.get("result", "")},
-    "supply": lambda requirement, form: {"type": "supply", "result": form.get("result", "")},
+    "result": lambda requirement, form: {"type": "result", "result": _result(form)},
+    "supply": lambda requirement, form: {"type": "supply", "result": _result(form)},
     "retry": lambda requirement, form: {"type": "retry"},
     "skip": lambda requirement, form: {"type": "skip", "note": form.get("note") or None},
 }
 
 
 def _argument_field(place: int, name: str, value: Any) -> Field:
-    form_name = f"argument-{place}"
+    form_name = f"{_ARGUMENT}{place}"
     if isinstance(value, bool):
         return Field(name, form_name, "yes or no", "choice", json_text(value))
     if isinstance(value, (int, float)):
@@ -115,7 +135,8 @@ def _argument_field(place: int, name: str, value: Any) -> Field:
     if isinstance(value, str) and _survives_a_form(value):
         widget: Widget = "long_text" if len(value) > _LINE or "\n" in value else "text"
         return Field(name, form_name, "text", widget, value, is_required=False)
-    return Field(name, form_name, "JSON", "json", json.dumps(value, indent=2))
+    text = json_text(value, indent=2)
+    return Field(name, form_name, "JSON", "json", text if _survives_a_form(text) else json.dumps(value, indent=2))
 
 
 def _survives_a_form(text: str) -> bool:
@@ -123,25 +144,29 @@ def _survives_a_form(text: str) -> bool:
     return "\t" not in text and not any(is_unseen for _, is_unseen in unseen_parts(text))
 
 
-def _shown_as_approved(form: Mapping[str, str]) -> dict[str, Any] | None:
-    """The arguments that stood in the form as approved by others: whoever sends it agrees to no other ones."""
-    text = form.get(APPROVED_FIELD)
-    if text is None:
-        return None
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(422, "invalid_value", f"the form can't be read: {error}") from error
-    if not isinstance(value, dict):
-        raise RefusedError(422, "invalid_value", "the form can't be read: the approved arguments are no object")
-    return cast("dict[str, Any]", value)
+def _confirmed_alike(requirement: RunRequirement) -> dict[str, Any]:
+    """What somebody approved before, later calls included. The engine refuses it where the page did not show that."""
+    memory = approved_memory(requirement)
+    if memory is None:
+        raise RefusedError(409, "changed", "Nothing was done: what others approved is not what this page showed.")
+    return {
+        "type": "confirm",
+        "remember": memory["scope"],
+        "remember_args": bool(memory.get("with_arguments")),
+    }
 
 
 def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
-    approved = _shown_as_approved(form)
-    arguments = requirement.tool_execution.tool_args if approved is None else approved
-    fields = argument_fields(requirement, approved)
-    return {field.name: _changed(arguments[field.name], field, form) for field in fields}
+    shown = requirement.tool_execution.tool_args
+    fields = [_argument_field(place, name, value) for place, (name, value) in enumerate(shown.items())]
+    changed = {field.name: _changed(shown[field.name], field, form) for field in fields}
+    if same_arguments(changed, shown):
+        message = (
+            "Nothing was done: no argument is changed. Change one, or go back without changes to approve the call as "
+            "it stands."
+        )
+        raise RefusedError(422, "nothing_changed", message)
+    return changed
 
 
 def _changed(value: Any, field: Field, form: Mapping[str, str]) -> Any:
@@ -153,23 +178,40 @@ def _changed(value: Any, field: Field, form: Mapping[str, str]) -> Any:
 
 def _parsed(text: str, field: Field) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        message = f"{field.name} must be {'JSON' if field.widget == 'json' else f'a {field.type_name}'}: {error}"
-        raise RefusedError(422, "invalid_value", message, field_name=field.name) from error
+        value = parse_said(text)
+    except NotJsonError as error:
+        raise _unfit(field, f": it {error}") from error
+    is_boolean = isinstance(value, bool)
+    # To Python, True is a number.
+    fits = {"choice": is_boolean, "number": isinstance(value, (int, float)) and not is_boolean}
+    if not fits.get(field.widget, True):
+        raise _unfit(field, "")
     return value
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+def _unfit(field: Field, why: str) -> RefusedError:
+    wanted = field.type_name if field.widget in ("json", "choice") else f"a {field.type_name}"
+    return RefusedError(422, "invalid_value", f"{field.name} must be {wanted}{why}", field_name=field.name)
+
+
+def _result(form: Mapping[str, str]) -> str:
+    text = form.get("result", "")
+    if not text.strip() and EMPTY_FIELD not in form:
+        message = "Nothing was sent yet: the result is empty. Type it, or say below that an empty one is meant."
+        raise RefusedError(422, "empty_result", message, field_name=EMPTY_FIELD)
+    return text
 
 
 def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str], *, must_be_filled: bool) -> Field:
     form_name = f"value-{place}"
-    value = given.get(form_name, _as_typed(field.get("value")))
+    is_typed = form_name in given
+    value = given[form_name] if is_typed else _as_typed(field.get("value"))
     description: str = field.get("description") or ""
     words = _field_words(field, must_be_filled=must_be_filled)
-    return Field(field["name"], form_name, words, _widget(schema_of(field)), value, description, must_be_filled)
+    widget = _widget(schema_of(field), value)
+    # What a person typed is theirs to change, however long it is.
+    is_fixed = not is_typed and len(value) > LONGEST
+    return Field(field["name"], form_name, words, widget, value, description, must_be_filled, is_fixed)
 
 
 def _field_words(field: Mapping[str, Any], *, must_be_filled: bool) -> str:
@@ -186,17 +228,41 @@ def _as_typed(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def _widget(schema: Mapping[str, Any]) -> Widget:
+def _widget(schema: Mapping[str, Any], value: str) -> Widget:
     base = base_schema(schema)
     if base.get("type") == "boolean":
         return "choice"
     if base.get("type") in ("integer", "number"):
         return "number"
-    return "text" if base.get("type") == "string" or "enum" in base or "const" in base else "long_text"
+    is_line = len(value) <= _LINE and "\n" not in value and "\r" not in value
+    return "text" if is_line and (base.get("type") == "string" or "enum" in base or "const" in base) else "long_text"
 
 
 def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
-    """The values that were typed; what is empty, or stands as it was shown, stays as it is."""
+    """The values that were typed, and None for each that was taken out; what stands as it was shown stays as it is."""
     fields = input_fields(requirement, {})
-    typed = {field.name: form.get(field.form_name, "") for field in fields if field.value != form.get(field.form_name)}
-    return {name: text for name, text in typed.items() if text}
+    typed = {field.name: form.get(field.form_name) for field in fields}
+    values = {
+        field.name: typed[field.name] or None
+        for field in fields
+        if typed[field.name] is not None and typed[field.name] != _as_sent(field.value)
+    }
+    if not values and EMPTY_FIELD not in form and _may_be_empty(requirement):
+        message = (
+            "Nothing was sent yet: no field is filled in. Fill one in, or say below that all are meant to stay empty."
+        )
+        raise RefusedError(422, "empty_input", message, field_name=EMPTY_FIELD)
+    return values
+
+
+def _may_be_empty(requirement: RunRequirement) -> bool:
+    """Whether a person was asked for fields all of which may stay empty."""
+    execution = requirement.tool_execution
+    asked, dynamic = unfilled_fields(execution), is_dynamic(execution)
+    fields = [field for field in requirement.user_input_schema or () if field["name"] in asked]
+    return bool(fields) and not any(is_required(field, is_dynamic=dynamic) for field in fields)
+
+
+def _as_sent(text: str) -> str:
+    """A text as a browser sends it back from a field that nobody changed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")

@@ -120,7 +120,8 @@ def _run_rows(
 
 async def _run(site: Site, request: Request) -> Response:
     decided = request.query_params.get("decided")
-    data = await run_page_data(site.database, request.path_params["run_id"], decided)
+    edited = request.query_params.get("edit")
+    data = await run_page_data(site.database, request.path_params["run_id"], decided, edited=edited)
     return await rendered(request, "run.html", {**data, "was_cancelled": "cancelled" in request.query_params})
 
 

@@ -12,7 +12,7 @@ from haltpoint.inbox.bodies import read_form
 from haltpoint.inbox.cancelling import cancel
 from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.forgery import FORM_TOKEN_FIELD, is_forged_form, says_same_origin
-from haltpoint.inbox.forms import decision_of
+from haltpoint.inbox.forms import CHANGING, decision_of
 from haltpoint.inbox.refusals import RefusedError, refusal_of
 from haltpoint.inbox.rendering import rendered
 from haltpoint.inbox.run_page import run_page_data
@@ -54,7 +54,7 @@ async def _decide(request: Request) -> Response:
     try:
         if is_forged:
             raise RefusedError(403, "forbidden", _TOO_OLD)
-        await decide(requirement, decision_of(requirement, form), request.state.visitor.name)
+        await decide(site.database, requirement, decision_of(requirement, form), request.state.visitor.name)
     except RefusedError as problem:
         return await _asked_again(site, request, requirement, problem, form)
     return _to_run(request, requirement.run_id or "", f"decided={requirement.id}")
@@ -94,6 +94,10 @@ async def _asked_again(
     """The run's page once more, with what is wrong and all that was typed."""
     if problem.status == 503:
         raise problem
-    data = await run_page_data(site.database, requirement.run_id or "", None, requirement.id, form)
-    refused = {"problem": problem, "refused": requirement.id}
+    data = await run_page_data(site.database, requirement.run_id or "", refused=requirement.id, form=form)
+    # Where the page stands to which the form belongs: this one can't be read anew.
+    page = request.url_for("run", run_id=requirement.run_id or "").path
+    if form.get("action") == CHANGING:
+        page = f"{page}?edit={requirement.id}"
+    refused = {"problem": problem, "refused": requirement.id, "page": page}
     return await rendered(request, "run.html", {**data, **refused}, problem.status)

@@ -68,4 +68,7 @@ def refusal_of(error: HaltpointError) -> RefusedError:
     default = 409 if isinstance(error, ValueError) else 503
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), default)
     field_name = error.field_name if isinstance(error, InvalidResolutionError) else None
+    if field_name == "expected_digest":
+        # What the person decided on is not what would run now.
+        status = 409
     return RefusedError(status, type(error).__name__, str(error), field_name=field_name)

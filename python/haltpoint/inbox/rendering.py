@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, Response
@@ -43,6 +44,7 @@ async def rendered(
         "request": request,
         "visitor": visitor,
         "version": getattr(request.state, "version", ""),
+        "now": int(time.time() * 1000),
         "signs_in": site.access.signs_in,
         "form_token": "" if session is None else site.sessions.form_token(session),
     }

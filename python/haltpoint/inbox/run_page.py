@@ -10,16 +10,16 @@ from haltpoint.command_line.records import open_requirements
 from haltpoint.command_line.story import told
 from haltpoint.command_line.times import from_seconds
 from haltpoint.driving.threads import in_thread
-from haltpoint.inbox.approvals import approved_arguments
 from haltpoint.inbox.cancelling import UNFINISHED
-from haltpoint.inbox.forms import Field, argument_fields, input_fields
+from haltpoint.inbox.forms import CHANGING, Field, argument_fields, input_fields
 from haltpoint.inbox.picture import draw
 from haltpoint.inbox.spans import spans_of
-from haltpoint.inbox.texts import LONGEST
+from haltpoint.inbox.texts import is_over
 from haltpoint.run.agent.view import MICROSECONDS
+from haltpoint.run.approvals import approved_arguments, approved_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
@@ -38,20 +38,34 @@ class Question:
     Attributes:
         requirement: what is asked.
         approved: the arguments that others changed and approved, where the call takes several people.
+        memory: which later calls they approved, too.
         fields: the arguments that may be changed, or the input that is asked for.
         given: what the person typed before, where that was refused.
+        is_edited: whether the arguments are being changed, so that there is nothing else to do.
+        is_over: whether it is too late to decide.
     """
 
     requirement: RunRequirement
     approved: dict[str, Any] | None
+    memory: dict[str, Any] | None
     fields: list[Field]
     given: Mapping[str, str]
+    is_edited: bool
+    is_over: bool
+
+    @property
+    def lost(self) -> list[str]:
+        """What the person typed into fields that the form does not have any more."""
+        has_form = not self.is_over and (self.is_edited or self.given.get("action") != CHANGING)
+        return [] if has_form else _typed(self.given)
 
 
 async def run_page_data(
     database: Database,
     run_id: str,
-    decided: str | None,
+    decided: str | None = None,
+    *,
+    edited: str | None = None,
     refused: str | None = None,
     form: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -61,6 +75,7 @@ async def run_page_data(
         database: where the run is.
         run_id: the run.
         decided: the id of a requirement that was decided just now.
+        edited: the id of a requirement of which the arguments are being changed.
         refused: the id of a requirement on which a decision was refused just now.
         form: what was typed then.
 
@@ -68,11 +83,26 @@ async def run_page_data(
         RunNotFoundError: there is no such run.
         StoreError: the run can't be read.
     """
-    return await in_thread(lambda: _data(database, run_id, decided, refused, form or {}))
+    given = form or {}
+    if given.get("action") == CHANGING:
+        edited = refused
+
+    def questions(run: AgentRunOutput[Any]) -> list[Question]:
+        asked = [
+            _question(item, given if item.id == refused else {}, is_edited=item.id == edited)
+            for item in open_requirements(run)
+        ]
+        # While arguments are changed, nothing else can be approved.
+        return [item for item in asked if item.is_edited] or asked
+
+    return await in_thread(lambda: {**_data(database, run_id, decided, questions), "typed": _typed(given)})
 
 
 def _data(
-    database: Database, run_id: str, decided: str | None, refused: str | None, form: Mapping[str, str]
+    database: Database,
+    run_id: str,
+    decided: str | None,
+    questions: Callable[[AgentRunOutput[Any]], list[Question]],
 ) -> dict[str, Any]:
     run = database.run(run_id)
     journal = database.journal(run_id)
@@ -82,7 +112,7 @@ def _data(
     return {
         "run": run,
         "started": from_seconds(run.created_at),
-        "questions": [_question(item, form if item.id == refused else {}) for item in open_requirements(run)],
+        "questions": questions(run),
         "events": told(journal),
         "spans": spans,
         "picture": draw(spans, now),
@@ -92,18 +122,28 @@ def _data(
         "was_cancelled": False,
         "problem": None,
         "refused": None,
-        "typed": [text for name, text in form.items() if text and name.startswith(_TYPED)],
     }
 
 
-def _question(requirement: RunRequirement, given: Mapping[str, str]) -> Question:
+def _typed(form: Mapping[str, str]) -> list[str]:
+    return [text for name, text in form.items() if text and name.startswith(_TYPED)]
+
+
+def _question(requirement: RunRequirement, given: Mapping[str, str], *, is_edited: bool) -> Question:
+    fields: list[Field] = []
     if requirement.kind == "confirmation":
-        approved = approved_arguments(requirement)
-        fields = argument_fields(requirement, approved)
-        # An argument that the page does not show whole is not changed there.
-        return Question(requirement, approved, [field for field in fields if len(field.value) <= LONGEST], given)
-    fields = input_fields(requirement, given) if requirement.kind == "user_input" else []
-    return Question(requirement, None, fields, given)
+        fields = argument_fields(requirement)
+    elif requirement.kind == "user_input":
+        fields = input_fields(requirement, given)
+    return Question(
+        requirement,
+        approved_arguments(requirement),
+        approved_memory(requirement),
+        fields,
+        given,
+        is_edited and requirement.kind == "confirmation" and bool(fields),
+        is_over(requirement),
+    )
 
 
 def _just_decided(run: AgentRunOutput, decided: str | None) -> RunRequirement | None:

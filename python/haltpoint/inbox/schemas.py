@@ -33,11 +33,18 @@ def _object(description: str, properties: dict[str, Schema], **more: Any) -> Sch
     }
 
 
+_EXPECTED_DIGEST: Schema = {
+    "type": "string",
+    "description": "The digest of the requirement as whoever decides was shown it. The decision is refused with status "
+    "409 where the requirement has another one by now. Leave it out only where nobody looked at the requirement.",
+}
+
+
 def _decision(type_: str, description: str, properties: dict[str, Schema], required: tuple[str, ...] = ()) -> Schema:
     return {
         "type": "object",
         "description": description,
-        "properties": {"type": {"type": "string", "const": type_}, **properties},
+        "properties": {"type": {"type": "string", "const": type_}, **properties, "expected_digest": _EXPECTED_DIGEST},
         "required": ["type", *required],
         "additionalProperties": False,
     }
@@ -53,7 +60,8 @@ DECISIONS: dict[str, Schema] = {
         {
             "tool_args": {
                 "type": ["object", "null"],
-                "description": "All arguments to run with, in the place of those shown.",
+                "description": "All arguments to run with, in the place of those shown; a parameter that has its "
+                "default may be left out. Values that are left as they were shown stay as they are.",
             },
             "remember": {
                 "type": ["string", "null"],
@@ -70,7 +78,7 @@ DECISIONS: dict[str, Schema] = {
     "reject": _decision("reject", "Keeps the call from running.", {"note": _NOTE}),
     "answer": _decision(
         "answer",
-        "Fills in the fields of a user_input requirement.",
+        "Fills in the fields of a user_input requirement. Fields without a value take their defaults.",
         {"values": {"type": "object", "description": "The values by the fields' names."}},
         ("values",),
     ),
@@ -93,21 +101,38 @@ CANCEL: Schema = {
     "additionalProperties": False,
 }
 
-_TOOL_EXECUTION: Schema = {
-    "type": "object",
-    "description": "The call in question, as ToolExecution.to_dict() gives it.",
-    "properties": {
+_FIELD = _object(
+    "A field that a person is asked to fill in.",
+    {
+        "name": _TEXT,
+        "field_type": {**_TEXT, "description": "What it takes, in words for people."},
+        "description": _TEXT_OR_NULL,
+        "json_schema": {**_OBJECT, "description": "What it takes."},
+        "required": {"type": "boolean", "description": "False: it may stay empty."},
+        "value": {"description": "What stands in it; null where nothing does."},
+    },
+)
+_FIELD["properties"]["default"] = {"description": "What an empty field stands for; only where there is a default."}
+
+_TOOL_EXECUTION = _object(
+    "The call in question, as ToolExecution.to_dict() gives it.",
+    {
         "tool_call_id": _TEXT,
         "tool_name": _TEXT,
-        "tool_args": {**_OBJECT, "description": "What it runs with."},
-        "original_tool_args": {
-            "type": ["object", "null"],
-            "description": "What the model gave, where a person changed it.",
+        "tool_args": {
+            **_OBJECT,
+            "description": "What the call runs with: the value that the tool gets for each of its parameters.",
         },
+        "defaulted": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "The parameters that the model left out, and that have their defaults.",
+        },
+        "original_tool_args": {**_OBJECT_OR_NULL, "description": "What the model said."},
+        "changed_by_person": {"type": "boolean", "description": "Whether a person gave or changed arguments."},
         "result": _TEXT_OR_NULL,
     },
-    "required": ["tool_call_id", "tool_name", "tool_args", "result"],
-}
+)
 
 _REQUIREMENT = _object(
     "What a run waits for, or waited for, as RunRequirement.to_dict() gives it.",
@@ -120,14 +145,16 @@ _REQUIREMENT = _object(
         "decided_by": _TEXT_OR_NULL,
         "decided_at": _TIME_OR_NULL,
         "details": _OBJECT_OR_NULL,
+        "digest": {
+            "type": ["string", "null"],
+            "description": "SHA-256 of the run, the requirement, the tool with its parameters, and the arguments that "
+            "confirming would run now. A decision says in expected_digest which one it is about.",
+        },
         "tool_execution": _TOOL_EXECUTION,
+        "tool_module": {"type": ["string", "null"], "description": "Where the code of the tool stood."},
         "confirmation": {"type": ["boolean", "null"], "description": "Whether it was confirmed."},
         "confirmation_note": _TEXT_OR_NULL,
-        "user_input_schema": {
-            "type": ["array", "null"],
-            "items": _OBJECT,
-            "description": "The fields: name, field_type, description, json_schema, required, value, default.",
-        },
+        "user_input_schema": {"type": ["array", "null"], "items": _FIELD, "description": "The fields to fill in."},
         "expires_at": _TIME_OR_NULL,
         "expired_at": _TIME_OR_NULL,
         "approvals_needed": {"type": "integer", "minimum": 1},

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from haltpoint.inbox import texts
-from haltpoint.inbox.approvals import approved_arguments
-from haltpoint.run.answers import is_dynamic
+from haltpoint.run.approvals import approved_arguments
+from haltpoint.run.changed_arguments import model_said
 
 __all__ = ["environment"]
 
@@ -29,6 +29,7 @@ def environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = made.filters
     filters.update(
         shown=texts.shown,
+        shown_whole=texts.shown_whole,
         plain=texts.plain,
         json=texts.json_text,
         shortened=texts.shortened,
@@ -39,8 +40,9 @@ def environment() -> Environment:
         call=texts.call_text,
         values=texts.values_text,
         approved=approved_arguments,
+        model_said=model_said,
+        is_over=texts.is_over,
+        asks_by_itself=texts.asks_by_itself,
+        answers=texts.answers,
     )
-    # The type that Jinja gives its table fits its own tests alone.
-    tests: dict[str, Any] = made.tests
-    tests["dynamic_input"] = is_dynamic
     return made

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from haltpoint.command_line.times import age
+from haltpoint.command_line.times import is_over as has_passed
 from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
+from haltpoint.run.answers import is_dynamic
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -21,15 +23,19 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST",
     "age_element",
+    "answers",
     "arguments_text",
+    "asks_by_itself",
     "call_text",
     "cut",
     "duration_text",
+    "is_over",
     "json_text",
     "left_element",
     "plain",
     "shortened",
     "shown",
+    "shown_whole",
     "values_text",
 ]
 
@@ -46,7 +52,7 @@ def shown(text: object) -> Markup:
     Such characters could hide a part of what is approved, or show it in another order. Words that are read from right
     to left stand apart from what is beside them, so that they move nothing else. Of a long text the beginning is shown.
     """
-    return _shown(cut(str(text)))
+    return shown_whole(cut(str(text)))
 
 
 def cut(text: str) -> str:
@@ -57,7 +63,8 @@ def cut(text: str) -> str:
     return f"{text[:LONGEST]}… ({left_out:,} more characters: see all data of this run)"
 
 
-def _shown(text: str) -> Markup:
+def shown_whole(text: str) -> Markup:
+    """Return text like `shown`, however long it is: for what a person typed just now, which stands nowhere else."""
     return Markup("").join(_marked(part) if is_unseen else _isolated(part) for part, is_unseen in unseen_parts(text))
 
 
@@ -74,6 +81,21 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def shortened(text: str, most: int) -> str:
     """Return a text of at most so many characters and a mark where something is missing."""
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def asks_by_itself(requirement: RunRequirement) -> bool:
+    """Whether the call does nothing but ask: its arguments are the form."""
+    return requirement.kind == "user_input" and is_dynamic(requirement.tool_execution)
+
+
+def answers(requirement: RunRequirement) -> dict[str, Any]:
+    """Return what the fields of a form hold."""
+    return {field["name"]: field.get("value") for field in requirement.user_input_schema or ()}
+
+
+def is_over(requirement: RunRequirement) -> bool:
+    """Whether it is too late to decide, also where nobody wrote that down yet."""
+    return requirement.is_expired or has_passed(requirement.expires_at)
 
 
 def call_text(requirement: RunRequirement) -> str:

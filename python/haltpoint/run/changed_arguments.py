@@ -11,8 +11,12 @@ from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
+    from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["changed_arguments", "same_arguments"]
+__all__ = ["changed_arguments", "model_said", "same_arguments"]
+
+# How pydantic shows a secret.
+_MASK = "**********"
 
 
 def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[str, Any] | None:
@@ -44,6 +48,19 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
 def same_arguments(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two calls have the same arguments as JSON data; to Python alone, True equals 1."""
     return _in_order(first) == _in_order(second)
+
+
+def model_said(execution: ToolExecution) -> dict[str, Any]:
+    """Return what the model said of the arguments that are shown otherwise: a person, or validation, changed them.
+
+    Secrets are left out: that they are shown is what their type prevents.
+    """
+    said = execution.original_tool_args or {}
+    return {
+        name: said[name]
+        for name, value in execution.tool_args.items()
+        if name in said and not same_arguments({name: value}, {name: said[name]}) and _MASK not in json.dumps(value)
+    }
 
 
 def _in_order(arguments: Mapping[str, Any]) -> str:

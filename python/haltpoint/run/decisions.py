@@ -11,17 +11,22 @@ input hold what the tool gets.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.answers import is_dynamic
 
 if TYPE_CHECKING:
+    from haltpoint.run.requirement_state import RequirementState
     from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = [
     "Decision",
     "RequirementKind",
     "apply_decision",
+    "checked_decision",
+    "checked_kind",
     "confirm_decision",
     "confirmation_decision",
     "contradicts",
@@ -37,6 +42,18 @@ __all__ = [
 
 Decision: TypeAlias = "dict[str, Any]"
 RequirementKind = Literal["confirmation", "user_input", "external_tool", "recovery"]
+
+
+def checked_kind(kind: object) -> RequirementKind:
+    """Return `kind`, which must be one of the kinds of requirements.
+
+    Raises:
+        InvalidResolutionError: it is something else.
+    """
+    if isinstance(kind, str) and kind in get_args(RequirementKind):
+        return cast("RequirementKind", kind)
+    kinds = ", ".join(get_args(RequirementKind))
+    raise InvalidResolutionError(f"the kind of a requirement is one of {kinds}, not {kind!r}")
 
 
 def kind_of(execution: ToolExecution) -> RequirementKind:
@@ -115,7 +132,48 @@ def is_answered(execution: ToolExecution, open_fields: Collection[str]) -> bool:
         InvalidResolutionError: `answered` is neither yes nor no.
     """
     answered = yes_or_no("answered", execution.answered, execution.tool_name)
-    return bool(answered) or (bool(open_fields) and not unfilled_fields(execution))
+    if answered is not None:
+        return answered
+    return bool(open_fields) and not _still_needed(execution, open_fields)
+
+
+def _still_needed(execution: ToolExecution, open_fields: Collection[str]) -> list[str]:
+    """The empty fields without which a form is not filled in: those that must have a value, or all if none must."""
+    unfilled = unfilled_fields(execution)
+    form = execution.user_input_schema or ()
+    required = [field["name"] for field in form if field["name"] in open_fields and field.get("required", False)]
+    return [name for name in unfilled if name in required] if required else unfilled
+
+
+# What each type of decision says, and as which type. What the tool makes of a person's values is found out anew.
+_PARTS: dict[str, dict[str, tuple[type, ...]]] = {
+    "confirm": {"tool_args": (Mapping, NoneType), "remember": (Mapping, NoneType)},
+    "reject": {"note": (str, NoneType)},
+    "input": {"values": (Mapping,)},
+    "result": {"content": (str,)},
+    "retry": {},
+    "supply": {"content": (str,)},
+    "skip": {"note": (str, NoneType)},
+}
+_FOUND_OUT = ("shown_args", "shown")
+
+
+def checked_decision(requirement: RequirementState, decision: Mapping[str, Any]) -> Decision:
+    """Return a decision with what people say in one, and no more.
+
+    Raises:
+        InvalidResolutionError: it is of no known type, lacks a part, or says more than a decision of its type does.
+    """
+    parts = _PARTS.get(str(decision.get("type")))
+    said = {key: value for key, value in decision.items() if key not in ("type", *_FOUND_OUT)}
+    fits = parts is not None and all(isinstance(said.get(name), kinds) for name, kinds in parts.items())
+    if parts is None or not fits or said.keys() - parts:
+        raise InvalidResolutionError(
+            f"the decision on {requirement.tool_execution.tool_name!r} can't be read: {dict(decision)!r:.200}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+        )
+    return {"type": decision["type"], **said}
 
 
 def apply_decision(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
@@ -197,7 +255,11 @@ def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None
 def _apply_input(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.answered = True
     values = decision["values"]
-    execution.changed_by_person = bool(values)
+    if not is_dynamic(execution):
+        given = decision.get("shown") or values
+        execution.tool_args = {**execution.tool_args, **given}
+        execution.defaulted = [name for name in execution.defaulted if name not in given]
+        execution.changed_by_person = bool(values)
     for field in execution.user_input_schema or ():
         if field["name"] in values:
             field["value"] = values[field["name"]]

@@ -6,19 +6,49 @@ said must count, also where nothing else in the program holds the object any mor
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["drop_kept", "forget_requirement", "keep_draft", "live_requirements", "note_requirement"]
+__all__ = ["Hearing", "drop_kept", "forget_requirement", "keep_draft", "live_requirements", "note_requirement"]
 
 # A bound against programs that draft and never continue. A draft beyond it counts while its object is held elsewhere.
-_MOST_KEPT = 1024
+_MOST_KEPT = 1 << 16
+
+_log = logging.getLogger("haltpoint.runs")
+
+
+class Hearing:
+    """The time that a handler is asked. What it drafts, on whichever objects, counts only if it is heard to its end.
+
+    Attributes:
+        is_void: whether nothing counts that is drafted in it: the handler raised, or its call has ended before it.
+    """
+
+    def __init__(self) -> None:
+        self.is_void = False
+
+    @contextmanager
+    def open(self) -> Generator[None]:
+        """Let what is drafted in the block, and in threads that begin in it, belong to this hearing."""
+        token = _hearing.set(self)
+        try:
+            yield
+        finally:
+            _hearing.reset(token)
+
+
+_hearing: ContextVar[Hearing | None] = ContextVar("haltpoint_hearing", default=None)
 
 _lock = threading.Lock()
 # By identity: objects of one requirement are equal, and each may hold another draft.
@@ -54,9 +84,11 @@ def keep_draft(requirement: RunRequirement) -> None:
         if id(requirement) not in _live:
             # Read from data, or forgotten: it counts where it is handed over.
             return
+        requirement.hearing = _hearing.get()
         _kept[id(requirement)] = requirement
-        if len(_kept) > _MOST_KEPT:
-            _kept.popitem(last=False)
+        dropped = _kept.popitem(last=False)[1] if len(_kept) > _MOST_KEPT else None
+    if dropped is not None:
+        _log.warning("%r was decided on and never committed; that is not held any longer", dropped)
 
 
 def drop_kept(requirement: RunRequirement) -> None:
@@ -69,4 +101,6 @@ def live_requirements(run_id: str) -> list[RunRequirement]:
     """Return the objects of a run's requirements that are alive and not forgotten."""
     with _lock:
         objects = list(_live.values())
-    return [item for item in objects if item.run_id == run_id]
+    return [
+        item for item in objects if item.run_id == run_id and not (item.hearing is not None and item.hearing.is_void)
+    ]

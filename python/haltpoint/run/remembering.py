@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
 
@@ -28,6 +28,8 @@ def memory_of(
     Raises:
         InvalidResolutionError: it can't be remembered so.
     """
+    if not isinstance(cast("object", with_arguments), bool):
+        raise _refused(requirement, f"remember_args must be True or False, not {with_arguments!r}")
     if scope is None:
         if with_arguments:
             raise _refused(requirement, 'remember_args=True needs remember="run" or remember="session"')

@@ -7,12 +7,41 @@ filled in either. Both are heard; where they contradict each other, neither is b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["merged_execution"]
+if TYPE_CHECKING:
+    from haltpoint.run.requirement_state import RequirementState
+
+__all__ = ["drafted", "merged_execution"]
+
+# What a draft may say beyond yes, or on a call in doubt.
+_DRAFTED = {"confirmation_draft": {"tool_args", "remember"}, "recovery_draft": {"type", "note"}}
+_RECOVERIES = ("retry", "skip")
+
+
+def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """Return a part of what was drafted, of its own.
+
+    Raises:
+        InvalidResolutionError: it says something that no draft says. Left aside, it would make another decision of it.
+    """
+    given: object = data.get(name)
+    if given is None:
+        return None
+    said = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {"": given}
+    unknown = [key for key in said if key not in _DRAFTED[name]]
+    if unknown or (name == "recovery_draft" and said.get("type") not in _RECOVERIES):
+        raise InvalidResolutionError(
+            f"{name} of requirement {requirement.id} can't be read: {said!r:.200}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name=name,
+        )
+    return deepcopy(dict(said))
 
 
 def merged_execution(data: Mapping[str, Any]) -> ToolExecution:

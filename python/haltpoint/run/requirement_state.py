@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from haltpoint.forking import no_fork
 from haltpoint.run.answers import given_values
-from haltpoint.run.decisions import Decision, RequirementKind, is_answered, kind_of, unfilled_fields
+from haltpoint.run.decisions import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
 from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
 from haltpoint.run.said import checked_name
 
@@ -37,7 +37,7 @@ class RequirementState:
         self.has_own_id = not id
         self.id: str = id or _new_id()
         self.run_id = run_id
-        self.kind: RequirementKind = kind or kind_of(tool_execution)
+        self._kind: RequirementKind = checked_kind(kind or kind_of(tool_execution))
         self.created_at: datetime = created_at or datetime.now(timezone.utc)
         self.details = details
         self.digest: str | None = None
@@ -68,6 +68,11 @@ class RequirementState:
         self._committed_result: Any = None
 
     # What is asked
+
+    @property
+    def kind(self) -> RequirementKind:
+        """What is needed: "confirmation", "user_input", "external_tool" or "recovery"."""
+        return self._kind
 
     @property
     def user_input_schema(self) -> list[dict[str, Any]] | None:

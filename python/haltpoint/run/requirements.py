@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime
@@ -23,9 +24,9 @@ from haltpoint.run.decisions import (
     result_decision,
     same_decision,
 )
-from haltpoint.run.drafts import drop_kept, keep_draft, note_requirement
+from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
 from haltpoint.run.remembering import RememberScope, memory_of
-from haltpoint.run.requirement_data import merged_execution
+from haltpoint.run.requirement_data import drafted, merged_execution
 from haltpoint.run.requirement_errors import (
     checked_mapping,
     conflict_error,
@@ -83,6 +84,9 @@ class RunRequirement(RequirementState):
 
     # Set by the run that the requirement belongs to: commits the draft, or waits for somebody's decision.
     _waiter: Waiter | None = None
+
+    # In which handler it was drafted on, if in one.
+    hearing: Hearing | None = None
 
     # Saying it
 
@@ -358,6 +362,7 @@ class RunRequirement(RequirementState):
         if waiter is not None:
             requirement._waiter = waiter
             note_requirement(requirement)
+            requirement.tool_execution.tell_of_words(weakref.WeakMethod(requirement._said_by_assignment))
         return requirement
 
     def __repr__(self) -> str:
@@ -379,7 +384,7 @@ class RunRequirement(RequirementState):
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself: it must not drag the run's driver along.
-        return {name: value for name, value in vars(self).items() if name != "_waiter"}
+        return {name: value for name, value in vars(self).items() if name not in ("_waiter", "hearing")}
 
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
         self.decision: Decision | None = deepcopy(dict(decision))
@@ -397,8 +402,8 @@ class RunRequirement(RequirementState):
             self._open_fields = list(open_fields)
         self._emptied = list(data.get("emptied_fields") or ())
         self.tool_module = data.get("tool_module")
-        self._recovery = data.get("recovery_draft")
-        self._confirmation = dict(data.get("confirmation_draft") or {})
+        self._recovery = drafted(self, data, "recovery_draft")
+        self._confirmation = drafted(self, data, "confirmation_draft") or {}
         self.draft_by = data.get("draft_by")
         self.expected_digest = data.get("expected_digest")
         decision: Decision | None = data.get("decision")
@@ -456,6 +461,9 @@ class RunRequirement(RequirementState):
         self._confirmation = {key: decision[key] for key in ("tool_args", "remember") if key in decision}
         apply_decision(self.tool_execution, {key: decision[key] for key in decision.keys() - self._confirmation.keys()})
         self.draft_by, self.expected_digest = by, expected_digest
+        keep_draft(self)
+
+    def _said_by_assignment(self) -> None:
         keep_draft(self)
 
     def _check_kind(self, kind: RequirementKind, what: str) -> None:

@@ -27,18 +27,26 @@ __all__ = [
 
 
 class CheckedArguments(NamedTuple):
-    """The arguments of a call that fit its tool: as JSON data of their own, and as compact JSON text."""
+    """The arguments of a call that fit its tool.
+
+    Attributes:
+        data: as JSON data of their own.
+        text: as compact JSON text.
+        bound: the keyword arguments to call the function with, once: it may change them.
+    """
 
     data: dict[str, Any]
     text: str
+    bound: dict[str, Any]
 
 
 def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
     """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
     given, text = _read_object(definition, arguments)
     count = len(given)
+    bound, found = _validated(definition, given)
     problems: list[str] = []
-    for name, problem in _found_problems(definition, given):
+    for name, problem in found:
         if name in definition.user_input_fields:
             given.pop(name, None)
         else:
@@ -48,7 +56,7 @@ def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, An
         _take_out_guesses(definition, given)
     if definition.dynamic_user_input:
         _check_requested_fields(definition, given)
-    return CheckedArguments(given, text if len(given) == count else dump_json(given))
+    return CheckedArguments(given, text if len(given) == count else dump_json(given), bound)
 
 
 def _take_out_guesses(definition: ToolDefinition, given: dict[str, Any]) -> None:
@@ -61,27 +69,34 @@ def _take_out_guesses(definition: ToolDefinition, given: dict[str, Any]) -> None
 def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """Do what `ToolDefinition.argument_problems` says."""
     try:
-        given = _read_object(definition, arguments).data
+        given, _ = _read_object(definition, arguments)
     except ToolArgumentsError as error:
         return [(None, str(error))]
     # What a person gives is taken as it stands, as the tool's schema has it: what is shown is what runs.
-    return [*_found_problems(definition, given, strict=True)]
+    return [*_validated(definition, given, strict=True)[1]]
 
 
-def _found_problems(
+def _validated(
     definition: ToolDefinition, given: Mapping[str, Any], *, strict: bool = False
-) -> list[tuple[str, str]]:
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the Python objects by the parameters' names, and what is wrong with which argument."""
+    bound: dict[str, Any] = {}
     problems = _unknown(definition, given)
     for parameter in definition.inputs:
-        problem = _problem(parameter, given, strict=strict or definition.strict)
-        if problem is not None:
-            problems.append((parameter.name, problem))
-    return problems
+        name = parameter.name
+        if name not in given:
+            problems.extend((name, problem) for problem in _missing(parameter))
+            continue
+        try:
+            bound[name] = validated_parameter(parameter, given[name], strict=strict or definition.strict)
+        except InvalidValueError as error:
+            problems.append((name, str(error)))
+    return bound, problems
 
 
 def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `ToolDefinition.bind` says."""
-    return _bound(definition, _read_object(definition, arguments).data)
+    return _bound(definition, _read_object(definition, arguments)[0])
 
 
 class JournaledCall(Protocol):
@@ -127,20 +142,8 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
 
 
 def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
-    bound: dict[str, Any] = {}
-    problems: list[str] = []
-    for parameter in definition.inputs:
-        if parameter.name not in given:
-            problems.extend(_missing(parameter))
-            continue
-        try:
-            bound[parameter.name] = validated_parameter(parameter, given[parameter.name], strict=definition.strict)
-        except InvalidValueError as error:
-            problems.append(str(error))
-    if problems or len(bound) < len(given):
-        known = {parameter.name for parameter in definition.inputs}
-        problems.extend(f"{name}: there is no such argument" for name in given.keys() - known)
-        _raise_problems(definition, problems)
+    bound, problems = _validated(definition, given)
+    _raise_problems(definition, [problem for _, problem in problems])
     return bound
 
 
@@ -154,16 +157,6 @@ def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple
         for name in given
         if name not in known
     ]
-
-
-def _problem(parameter: ToolParameter, given: Mapping[str, Any], *, strict: bool) -> str | None:
-    if parameter.name not in given:
-        return next(iter(_missing(parameter)), None)
-    try:
-        validated_parameter(parameter, given[parameter.name], strict=strict)
-    except InvalidValueError as error:
-        return str(error)
-    return None
 
 
 def _missing(parameter: ToolParameter) -> list[str]:
@@ -180,7 +173,7 @@ def _raise_problems(definition: ToolDefinition, problems: list[str]) -> None:
         )
 
 
-def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> tuple[dict[str, Any], str]:
     """Return the arguments as JSON data that nobody else holds, and as text."""
     try:
         value, text = _read(definition, arguments)
@@ -194,7 +187,7 @@ def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] 
             f"The arguments of {definition.name} must be one JSON object, not {shown(value)}.",
             tool_name=definition.name,
         )
-    return CheckedArguments(cast("dict[str, Any]", value), text)
+    return cast("dict[str, Any]", value), text
 
 
 def _read(definition: ToolDefinition, arguments: object) -> tuple[Any, str]:

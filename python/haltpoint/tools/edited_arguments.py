@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 
@@ -112,11 +112,11 @@ def _text(value: Any) -> str:
 
 
 def edited_by_schema(
-    schema: Mapping[str, Any] | None, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
+    schema: Any, shown: Mapping[str, Any], defaulted: Collection[str], wanted: Mapping[str, Any]
 ) -> EditedArguments:
-    """Return the arguments that a person wants, checked by the tool's JSON schema where there is one.
+    """Return the arguments that a person wants, checked by the JSON schema that the journal has of the tool, if it has.
 
-    The rest of the arguments is as in `edited_by_tool`.
+    What else it takes is as in `edited_by_tool`.
     """
     edited = EditedArguments()
     new: dict[str, Any] = {}
@@ -127,25 +127,33 @@ def edited_by_schema(
             new[name] = wanted[name]
             edited.keep(name, wanted[name])
         else:
-            _leave_out(edited, name, schema or {})
+            _leave_out(edited, name, schema)
     if schema is not None and new:
         edited.problems.extend(_schema_problems(schema, new))
     return edited
 
 
-def _leave_out(edited: EditedArguments, name: str, schema: Mapping[str, Any]) -> None:
+def _leave_out(edited: EditedArguments, name: str, schema: Any) -> None:
     """Take the default of an argument that the model gave and the person left out."""
-    described = schema.get("properties", {}).get(name, {})
+    described = _of(_of(schema, "properties"), name)
     if "default" in described:
         edited.keep(name, described["default"])
     else:
         edited.refuse(name, f"{name}: missing; give a value")
 
 
-def _schema_problems(schema: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def _of(described: Any, name: str) -> Mapping[str, Any]:
+    """A part of a schema out of a journal, which anybody may have changed."""
+    empty: Mapping[str, Any] = {}
+    parts = cast("Mapping[str, Any]", described) if isinstance(described, Mapping) else empty
+    part: object = parts.get(name)
+    return cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else empty
+
+
+def _schema_problems(schema: Any, new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
     try:
-        return schema_problems({**schema, "required": []}, new)
+        return schema_problems({**schema, "required": []} if isinstance(schema, Mapping) else schema, new)
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]

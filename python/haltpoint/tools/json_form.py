@@ -22,6 +22,7 @@ __all__ = [
     "json_text",
     "parse_exact",
     "parse_json",
+    "parse_said",
     "shown",
 ]
 
@@ -73,6 +74,18 @@ def parse_exact(text: str) -> Any:
     return _parsed(text, _decode_exactly)
 
 
+def parse_said(text: str) -> Any:
+    """Return the value of a JSON text in which a person or their program says something: it must say one thing.
+
+    Raises:
+        NotJsonError: the text is not JSON, holds what JSON readers understand in several ways, or a name twice in one
+            object.
+    """
+    value = _parsed(text, _decode_once)
+    json_text(value)
+    return value
+
+
 def _parsed(text: str, decode: Callable[[str], Any]) -> Any:
     try:
         return decode(text)
@@ -88,6 +101,15 @@ def _refuse_constant(name: str) -> NoReturn:
     raise NotJsonError(f"holds {name}, which JSON does not know")
 
 
+def _without_repetition(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(members)
+    if len(read) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in read if names.count(name) > 1)
+        raise NotJsonError(f"holds the name {shown(twice)} twice in one object, so that it says two things")
+    return read
+
+
 def _read_exactly(text: str) -> float:
     number = float(text)
     # Readers write the float 1.0 as 1, and small and large ones with an exponent or without.
@@ -98,6 +120,7 @@ def _read_exactly(text: str) -> float:
 # Made once: `json.loads` and `json.dumps` make a new one for each text that they treat in another way than the usual.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _decode_exactly = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_exactly).decode
+_decode_once = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repetition).decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

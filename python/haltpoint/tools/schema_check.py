@@ -69,8 +69,8 @@ def value_problems(schema: Mapping[str, Any], value: object) -> list[ValueProble
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
-    from referencing import Registry
-
+    with no_fork:
+        from referencing import Registry
     kind, formats = _validator_class()
     kind.check_schema(schema)
     # An empty registry: what a schema in a database refers to is never fetched from elsewhere.
@@ -80,8 +80,8 @@ def _validator(schema: Mapping[str, Any]) -> Any:
 
 @cache
 def _validator_class() -> tuple[Any, Any]:
-    from jsonschema import Draft202012Validator, FormatChecker, validators
-
+    with no_fork:
+        from jsonschema import Draft202012Validator, FormatChecker, validators
     formats = FormatChecker(formats=())
     for name, fits in FORMATS.items():
         formats.checks(name)(_of_text(fits))

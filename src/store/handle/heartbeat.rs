@@ -49,7 +49,8 @@ impl Heartbeat {
             return;
         }
         let micros = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
-        let beaten = store.heartbeat(&self.holder, (self.clock)().plus_micros(micros));
+        let now = (self.clock)();
+        let beaten = store.heartbeat(&self.holder, now, now.plus_micros(micros));
         if beaten.is_ok() && !self.owed.is_empty() {
             let owed = self.take_owed();
             for (release, outcome) in owed.iter().zip(store.commit(&owed)) {

@@ -175,7 +175,7 @@ impl Store for SharedMemory {
         lock(&self.0).run_ids(after, limit)
     }
 
-    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
-        lock(&self.0).heartbeat(holder, expires)
+    fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {
+        lock(&self.0).heartbeat(holder, now, expires)
     }
 }

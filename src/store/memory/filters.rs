@@ -6,7 +6,6 @@ use super::MemoryStore;
 use super::run::MemoryRun;
 use crate::journal::AuditKey;
 use crate::requirement::{RememberScope, RequirementKind};
-use crate::store::holder;
 use crate::store::rules::{Lease, RequirementState};
 use crate::store::{
     ApprovalFilter, DueFilter, OverdueFilter, RequirementFilter, RequirementRow, RequirementSet, RunFilter, RunRow,
@@ -137,8 +136,7 @@ impl MemoryStore {
     }
 
     pub(super) fn is_free(&self, run: &MemoryRun, filter: &DueFilter) -> bool {
-        let may_be_taken =
-            |lease: Lease| holder::may_be_taken(&*self.liveness, &lease.holder, lease.expires, filter.now);
-        !filter.except.contains(&run.row.run_id) && self.lease(run).is_none_or(may_be_taken)
+        let is_worth_trying = |lease: Lease| lease.is_worth_trying(&*self.liveness, filter.now);
+        !filter.except.contains(&run.row.run_id) && self.lease(run).is_none_or(is_worth_trying)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::MemoryStore;
 use super::run::MemoryRun;
 use crate::journal::{Entry, JournalEnd, Record};
-use crate::store::holder::Holder;
+use crate::store::holder::{Expiry, Holder, now_for};
 use crate::store::late_cancel;
 use crate::store::rules::{self, Verdict};
 use crate::store::{
@@ -102,7 +102,13 @@ impl MemoryStore {
             }));
         }
         self.check_key(run)?;
-        rules::check_lease(run_id, self.lease(run), holder, now, &*self.liveness)?;
+        let mut lease = self.lease(run);
+        if let Some(lease) = &mut lease
+            && lease.cut_down(&*self.liveness, now, expires)
+        {
+            self.expiries.insert(lease.holder.token.clone(), lease.expiry);
+        }
+        rules::check_lease(run_id, lease, holder, now, &*self.liveness)?;
         self.enlist(holder, now, expires);
         let run = self.run_mut(run_id)?;
         run.row.epoch += 1;
@@ -145,10 +151,11 @@ impl MemoryStore {
         if !self.expiries.contains_key(&holder.token) {
             let holders: HashSet<&Text> = self.runs.iter().filter_map(MemoryRun::holder_token).collect();
             self.expiries
-                .retain(|token, expires| *expires > now || holders.contains(token));
+                .retain(|token, expiry| expiry.wall > now || holders.contains(token));
         }
-        let present = self.expiries.entry(holder.token.clone()).or_insert(expires);
-        *present = expires.max(*present);
+        let renewed = Expiry::renewed(now_for(&*self.liveness, holder, now), expires);
+        let present = self.expiries.entry(holder.token.clone()).or_insert(renewed);
+        *present = renewed.no_earlier_than(present.wall);
     }
 }
 

@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 use super::fault::Fault;
 use super::rows::{NumberedRun, SELECT_RUNS, numbered_run};
 use crate::Text;
-use crate::store::holder::{Liveness, may_be_taken};
+use crate::store::holder::Liveness;
+use crate::store::rules::Lease;
 use crate::store::{DueFilter, RunRow};
 
 /// The condition of the index `runs_for_workers`, word for word: else SQLite would not use it.
@@ -43,7 +44,6 @@ fn due_of(
 }
 
 fn is_free(run: &NumberedRun, filter: &DueFilter, liveness: &dyn Liveness) -> bool {
-    let can_be_taken =
-        |lease: &crate::store::rules::Lease| may_be_taken(liveness, &lease.holder, lease.expires, filter.now);
-    !filter.except.contains(&run.row.run_id) && run.lease.as_ref().is_none_or(can_be_taken)
+    let is_worth_trying = |lease: &Lease| lease.is_worth_trying(liveness, filter.now);
+    !filter.except.contains(&run.row.run_id) && run.lease.as_ref().is_none_or(is_worth_trying)
 }

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate::Header;
+use super::names::refuse_other_names;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
 /// The bytes of one page of the smallest size.
 const SMALLEST_DATABASE: u64 = 512;
 
-/// The absolute path of the database file, which is created where it does not exist.
+/// The absolute path of the database file, which is created where it does not exist, and has no other name.
 pub(in crate::store) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().is_empty() || path == Path::new(":memory:") {
         return Err(unusable(
@@ -28,6 +29,7 @@ pub(in crate::store) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
             path.display()
         )));
     }
+    refuse_other_names(&absolute)?;
     Ok(absolute)
 }
 

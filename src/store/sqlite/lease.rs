@@ -6,8 +6,8 @@ use super::Surroundings;
 use super::fault::Fault;
 use super::read::{find_run, stored_run};
 use crate::journal::JournalEnd;
-use crate::store::holder::Holder;
-use crate::store::rules::{chain_to_write, check_lease};
+use crate::store::holder::{Expiry, Holder, Liveness, now_for};
+use crate::store::rules::{Lease, chain_to_write, check_lease};
 use crate::store::{Committed, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
@@ -34,16 +34,21 @@ pub(super) fn acquire(
         expires,
         known,
     } = applicant;
-    let found = find_run(connection, run_id)?;
+    let mut found = find_run(connection, run_id)?;
     if found.row.status == RunStatus::Completed {
         let run = Box::new(stored_run(connection, run_id, surroundings.key, known)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
     chain_to_write(run_id, found.row.audit_key_id.as_ref(), surroundings.key)?;
+    if let Some(lease) = &mut found.lease
+        && lease.cut_down(surroundings.liveness, now, expires)
+    {
+        set_expiry(connection, lease)?;
+    }
     check_lease(run_id, found.lease, holder, now, surroundings.liveness)?;
     // Read before it is granted, so that a journal that cannot be read keeps its state.
     let mut run = stored_run(connection, run_id, surroundings.key, known)?;
-    let number = enlist(connection, holder, now, expires)?;
+    let number = enlist(connection, holder, now, expires, surroundings.liveness)?;
     let row = &mut run.row;
     row.epoch += 1;
     row.holder = Some(holder.clone());
@@ -70,8 +75,10 @@ pub(super) fn enlist(
     holder: &Holder,
     now: Timestamp,
     expires: Timestamp,
+    liveness: &dyn Liveness,
 ) -> rusqlite::Result<i64> {
-    if let Some(number) = prolong(connection, holder, expires)? {
+    let expiry = Expiry::renewed(now_for(liveness, holder, now), expires);
+    if let Some(number) = prolong(connection, holder, expiry)? {
         return Ok(number);
     }
     sweep(connection, now)?;
@@ -82,21 +89,33 @@ pub(super) fn enlist(
         .query_row(
             params![
                 holder.token,
-                holder.host,
+                expiry.write_behind(&holder.host),
                 holder.pid,
                 holder.started.cast_signed(),
-                expires.0
+                expiry.wall.0
             ],
             |row| row.get(0),
         )
 }
 
-/// Says that a holder is alive until `expires`. One row, however many runs it holds.
-pub(super) fn prolong(connection: &Connection, holder: &Holder, expires: Timestamp) -> rusqlite::Result<Option<i64>> {
+/// Says that a holder is alive, and until when it counts as such. One row, however many runs it holds.
+pub(super) fn prolong(connection: &Connection, holder: &Holder, expiry: Expiry) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("UPDATE holders SET expires = max(expires, ?2) WHERE token = ?1 RETURNING holder")?
-        .query_row(params![holder.token, expires.0], |row| row.get(0))
+        .prepare_cached("UPDATE holders SET expires = max(expires, ?2), host = ?3 WHERE token = ?1 RETURNING holder")?
+        .query_row(
+            params![holder.token, expiry.wall.0, expiry.write_behind(&holder.host)],
+            |row| row.get(0),
+        )
         .optional()
+}
+
+/// Writes down when a lease ends that was cut down, so that the next one who asks need not begin to wait anew.
+fn set_expiry(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
+    let (Holder { token, host, .. }, expiry) = (&lease.holder, lease.expiry);
+    connection
+        .prepare_cached("UPDATE holders SET expires = ?2, host = ?3 WHERE token = ?1")?
+        .execute(params![token, expiry.wall.0, expiry.write_behind(host)])
+        .map(drop)
 }
 
 /// Forgets holders that are gone and hold nothing.

@@ -72,6 +72,17 @@ fn newer(path: &Path, version: i64) -> StoreError {
     ))
 }
 
+/// Refuses to write where a newer release has changed the tables while this one had the file open.
+pub(super) fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let version = connection
+        .prepare_cached("PRAGMA user_version")?
+        .query_row([], |row| row.get::<_, i64>(0))?;
+    match usize::try_from(version) {
+        Ok(version) if version <= VERSION => Ok(()),
+        _ => Err(newer(path, version).into()),
+    }
+}
+
 /// Creates or upgrades the tables. Two processes that do so at once wait for each other.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     if Header::read(connection)?.standing(path)? == Standing::Current {

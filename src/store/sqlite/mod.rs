@@ -4,14 +4,18 @@ mod due;
 mod entry_id;
 mod fault;
 mod file;
+mod first_page;
 mod guard;
+mod kept_file;
 mod lease;
 mod list;
 mod lock_wait;
 mod log;
+mod log_content;
 mod maintain;
 mod memory;
 mod migrate;
+mod names;
 mod open;
 mod options;
 mod outbox;
@@ -27,13 +31,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 pub(super) use file::locate;
 pub(super) use guard::FileIdentity;
 pub use options::{Clock, Durability, SqliteOptions};
 
 use super::fork_guard::{self, Inside};
-use super::holder::{Holder, Liveness, ProcessLiveness};
+use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
@@ -43,6 +48,7 @@ use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
 use fault::Fault;
 use guard::Guard;
+use kept_file::KeptFile;
 use lock_wait::LockWait;
 use log::Log;
 
@@ -102,8 +108,9 @@ impl SqliteStore {
     }
 
     fn connect(path: PathBuf, options: &SqliteOptions, liveness: Box<dyn Liveness>) -> Result<Self, StoreError> {
+        let kept = KeptFile::open(&path);
         let mut connection = open::open(&path, options)?;
-        let guard = Guard::new(&path)?;
+        let guard = Guard::new(&path, kept)?;
         let lock_wait = LockWait::install(&mut connection, options.busy_timeout)
             .map_err(|error| Fault::from(error).describe("open", &path))?;
         Ok(Self {
@@ -134,7 +141,7 @@ impl SqliteStore {
     pub(super) fn tidy_up(&mut self) -> Result<(), StoreError> {
         let Some(log) = &mut self.log else { return Ok(()) };
         let _inside = fork_guard::enter();
-        self.guard.check()?;
+        self.guard.check(&self.connection)?;
         log.empty(&self.connection)
             .map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
@@ -142,8 +149,14 @@ impl SqliteStore {
     /// As [`Store::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
     pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
         let _inside = fork_guard::enter_at_once()?;
+        if let Err(error) = self.guard.check_length(&self.connection) {
+            return Some(to_each(batch, Err(error)));
+        }
         let surroundings = self.surroundings();
-        let carry_out = |connection: &Connection| carry_out(connection, batch, surroundings);
+        let carry_out = |connection: &Connection| {
+            migrate::refuse_newer(connection, &self.path)?;
+            carry_out(connection, batch, surroundings)
+        };
         let written = self
             .lock_wait
             .without(|| transaction::write(&self.connection, carry_out));
@@ -158,16 +171,19 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check()?;
+        self.guard.check(&self.connection)?;
         let surroundings = self.surroundings();
-        let written = transaction::write(&self.connection, |connection| action(connection, surroundings));
+        let written = transaction::write(&self.connection, |connection| {
+            migrate::refuse_newer(connection, &self.path)?;
+            action(connection, surroundings)
+        });
         self.checked(written)
     }
 
     /// Checked before anybody is told: a file that went away meanwhile took the commit with it.
-    fn checked<T>(&self, written: Result<T, Fault>) -> Result<T, StoreError> {
+    fn checked<T>(&mut self, written: Result<T, Fault>) -> Result<T, StoreError> {
         let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
-        self.guard.check()?;
+        self.guard.check_written(&self.connection)?;
         Ok(written)
     }
 
@@ -180,7 +196,7 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check()?;
+        self.guard.check(&self.connection)?;
         let surroundings = self.surroundings();
         let found = transaction::read(&self.connection, |connection| action(connection, surroundings));
         found.map_err(|fault| fault.describe("read", &self.path))
@@ -197,6 +213,12 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.closing = Some(fork_guard::enter());
+        if self.guard.check(&self.connection).is_err() {
+            // SQLite would write the log into a file that is not the one it belongs to.
+            let _ = self
+                .connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
     }
 }
 
@@ -281,7 +303,7 @@ impl Store for SqliteStore {
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check()?;
+        self.guard.check(&self.connection)?;
         let written = maintain::backup(&self.connection, target);
         written.map_err(|fault| fault.describe("copy", &self.path))
     }
@@ -342,7 +364,10 @@ impl Store for SqliteStore {
         self.read(|connection| maintain::run_ids(connection, after, limit))
     }
 
-    fn heartbeat(&mut self, holder: &Holder, expires: Timestamp) -> Result<(), StoreError> {
-        self.write(|connection, _| Ok(lease::prolong(connection, holder, expires).map(drop)?))
+    fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {
+        self.write(|connection, surroundings| {
+            let expiry = Expiry::renewed(now_for(surroundings.liveness, holder, now), expires);
+            Ok(lease::prolong(connection, holder, expiry).map(drop)?)
+        })
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::seq;
-use crate::store::holder::{Holder, Liveness, may_be_taken};
+use crate::store::holder::{Expiry, Holder, Liveness, may_be_taken};
 use crate::store::{OutboxClaim, OutboxRow};
 use crate::{Text, Timestamp};
 
@@ -15,6 +15,10 @@ pub(super) fn claim(
 ) -> rusqlite::Result<Option<i64>> {
     let claimed_by = written(claim)?;
     if is_delivered_by_another(connection, &claim.name, &claimed_by, now, liveness)? {
+        // Another one's clock may have been ahead: from now on its claim lasts no longer than one that is made now.
+        connection
+            .prepare_cached("UPDATE subscriptions SET claimed_until = min(claimed_until, ?2) WHERE name = ?1")?
+            .execute(params![claim.name, claim.until.0])?;
         return Ok(None);
     }
     connection
@@ -41,7 +45,7 @@ fn is_delivered_by_another(
     Ok(found.is_some_and(|(other, until)| {
         let until = Timestamp(until);
         let is_over = match holder_of(&other) {
-            Some(holder) => may_be_taken(liveness, &holder, until, now),
+            Some(holder) => may_be_taken(liveness, &holder, Expiry::by_wall_clock(until), now),
             None => until <= now,
         };
         other != claimed_by && !is_over

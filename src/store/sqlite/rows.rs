@@ -7,7 +7,7 @@ use super::entry_id::seq;
 use super::fault::Fault;
 use crate::journal::{self, AuditKey, Chain, Hash, Record};
 use crate::store::damage::damaged;
-use crate::store::holder::Holder;
+use crate::store::holder::{Expiry, Holder};
 use crate::store::rules::Lease;
 use crate::store::{RunRow, RunStatus, StoreError};
 use crate::{Text, Timestamp};
@@ -53,16 +53,17 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Option<Lease>> {
         return Ok(None);
     };
     let started = row.get::<_, i64>(13)?.cast_unsigned();
+    let (host, expiry) = Expiry::read_behind(&row.get::<_, Text>(11)?, Timestamp(row.get(14)?));
     let holder = Holder {
         token,
-        host: row.get(11)?,
+        host: host.into(),
         pid: row.get(12)?,
         started,
     };
     let since = row.get::<_, Option<i64>>(9)?.unwrap_or_default();
     Ok(Some(Lease {
         holder,
-        expires: Timestamp(row.get(14)?),
+        expiry,
         since: Timestamp(since),
     }))
 }

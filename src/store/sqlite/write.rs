@@ -1,4 +1,5 @@
-//! What is written to the database. Each operation checks first and writes then: a refused one leaves no trace.
+//! What is written to the database. Each operation checks first and writes then: a refused one leaves no trace, except that a lease
+//! which seemed to last too long is cut down.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -19,7 +20,7 @@ pub(super) fn carry_out(
     surroundings: Surroundings<'_>,
 ) -> Result<Committed, Fault> {
     match operation {
-        Operation::Create(new) => create(connection, new, surroundings.key),
+        Operation::Create(new) => create(connection, new, surroundings),
         Operation::Append(append) => self::append(connection, append, surroundings.key),
         Operation::Acquire {
             run_id,
@@ -40,7 +41,7 @@ pub(super) fn carry_out(
     }
 }
 
-fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Result<Committed, Fault> {
+fn create(connection: &Connection, new: &NewRun, surroundings: Surroundings<'_>) -> Result<Committed, Fault> {
     let exists = connection
         .prepare_cached("SELECT 1 FROM runs WHERE run_id = ?1")?
         .exists([&new.run_id])?;
@@ -51,10 +52,17 @@ fn create(connection: &Connection, new: &NewRun, key: Option<&AuditKey>) -> Resu
         .into());
     }
     rules::judge_first(new)?;
+    let key = surroundings.key;
     let rows = encode(new.entries.iter())?;
     let holder = match new.is_queued() {
         true => None,
-        false => Some(lease::enlist(connection, &new.holder, new.at, new.expires)?),
+        false => Some(lease::enlist(
+            connection,
+            &new.holder,
+            new.at,
+            new.expires,
+            surroundings.liveness,
+        )?),
     };
     let run = insert_run(connection, new, holder, key)?;
     let journal = Journal {

@@ -109,7 +109,7 @@ def test_what_was_approved_meanwhile_is_shown_before_anybody_approves_it(cli: Co
     terminal.expect(QUESTION)
     cli("approve", run_id, "--args", '{"rockets": 2}', "--by", "ann")
     terminal.sendline("a")
-    terminal.expect("confirm the same or reject")
+    terminal.expect("is not what was shown any more")
     terminal.expect(QUESTION)
     assert "approved by ann with rockets=2" in terminal.before
     terminal.sendline("a")

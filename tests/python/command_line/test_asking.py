@@ -226,7 +226,7 @@ def test_arguments_are_edited_and_shown_before_they_are_approved(
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
-        ('echo "{" > "$1"', "no JSON"),
+        ('echo "{" > "$1"', "not valid JSON"),
         ("""echo '{"size": 3}' > "$1\"""", "size"),
         ("exit 1", "failed"),
     ],

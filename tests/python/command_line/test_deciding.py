@@ -118,7 +118,7 @@ def test_a_command_for_another_kind_names_the_right_one(
         (["name"], "no FIELD=VALUE"),
         ([], "no values"),
         (["--values", "[1]"], "must be a JSON object"),
-        (["--values", "{"], "no JSON"),
+        (["--values", "{"], "not valid JSON"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(
@@ -145,7 +145,7 @@ def test_long_results_and_values_come_through_standard_input(cli: CommandLine, s
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
-    [('{"color": 5}', "color"), ('{"colour": "red"}', "colour"), ("{}", "color"), ("red", "no JSON")],
+    [('{"color": 5}', "color"), ('{"colour": "red"}', "colour"), ("{}", "color"), ("red", "not valid JSON")],
 )
 def test_changed_arguments_that_do_not_fit_the_tool_are_refused(
     cli: CommandLine, start: StartRun, arguments: str, complaint: str

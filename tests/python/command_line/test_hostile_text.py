@@ -83,6 +83,8 @@ def test_asking_at_the_terminal_sends_no_control_character_of_a_model(cli: Comma
     terminal.expect(r"uit\s+> ")
     terminal.sendline("f")
     terminal.sendline("")
+    terminal.expect("nothing is filled in.*> ")
+    terminal.sendline("y")
     terminal.expect(r"answered by.*uit\s+> ")
     terminal.sendline("s")
     terminal.expect(pexpect.EOF)

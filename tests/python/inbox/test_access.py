@@ -138,7 +138,8 @@ def test_a_form_needs_the_token_of_its_own_session(inbox: Inbox, painting: str) 
     for given in ({}, {"form_token": ""}, {"form_token": "\xe9"}, {"form_token": other.form(painting)[1]}):
         assert inbox.submit(action, {**given, "action": "approve"}, **browser.headers).status == 403
     origin = {"Origin": inbox.address, "Sec-Fetch-Site": "same-origin"}
-    fields = {"form_token": token, "action": "approve"}
+    (waiting,) = inbox.get("/api/requirements").json["items"]
+    fields = {"form_token": token, "action": "approve", "digest": waiting["digest"]}
     decided = inbox.submit(action, fields, **browser.headers, **origin)
     assert (decided.status, decided.headers["Location"].partition("?")[0]) == (303, f"/runs/{painting}")
 

@@ -81,7 +81,7 @@ def test_arguments_are_changed_and_the_change_is_seen(page: Page, inbox: Inbox, 
     _open_first(page)
     page.get_by_text("Change the arguments").click()
     page.get_by_label("color").fill("blue")
-    page.get_by_role("button", name="Approve with these").click()
+    page.get_by_role("button", name="Approve with changes").click()
     expect(page.get_by_role("region", name="Who decided")).to_contain_text('Changed to {"color": "blue"}')
     (record,) = inbox.get(f"/api/runs/{painting}/audit").json["items"]
     assert (record["changed_args"], record["by"]) == ({"color": "blue"}, "ann")
@@ -213,9 +213,9 @@ def test_whoever_comes_too_late_is_told_who_decided(
 def test_deciding_works_without_scripts(browser: Browser, inbox: Inbox) -> None:
     with signed_in(browser, inbox, java_script_enabled=False) as page:
         page.locator(".card h2 a").click()
-        page.locator("summary", has_text="Change the arguments").click()
+        page.get_by_role("link", name="Change the arguments").click()
         page.get_by_label("color").fill("green")
-        page.get_by_role("button", name="Approve with these").click()
+        page.get_by_role("button", name="Approve with changes").click()
         expect(page.locator("#done")).to_contain_text("approved by ann")
 
 
@@ -258,6 +258,8 @@ def test_text_of_models_is_shown_and_never_interpreted(browser: Browser, cli: Co
         for question in page.locator(".question").all():
             question.locator("summary").first.click() if question.locator("summary").count() else None
         page.get_by_text("Change the arguments").click()
+        assert page.locator("main script, main img, main svg [onload], main [onerror]").count() == 0
+        page.get_by_text("Back, without changes").click()
         page.get_by_role("button", name="Approve", exact=True).click()
         expect(page.locator("#done")).to_be_visible()
         (approved,) = inbox.get("/api/requirements?open_only=false&kind=confirmation").json["items"]
@@ -268,10 +270,14 @@ def test_text_of_models_is_shown_and_never_interpreted(browser: Browser, cli: Co
 
 def test_a_form_that_changes_nothing_changes_nothing(browser: Browser, cli: CommandLine, start: StartRun) -> None:
     start(ModelReply(tool_calls=[ToolCall("paint", {"color": f"\n first line\r\n\tsecond {HOSTILE}"})]))
-    with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
+    with Inbox(cli) as inbox:
+        # A refused form is an error to the browser's console.
+        page = browser.new_page()
+        page.goto(f"{inbox.address}/?token={inbox.token}")
         _open_first(page)
         page.get_by_text("Change the arguments").click()
-        page.get_by_role("button", name="Approve with these").click()
-        expect(page.locator("#done")).to_be_visible()
-        (approved,) = inbox.get("/api/requirements?open_only=false").json["items"]
-        assert approved["decision"] == {"type": "confirm"}
+        page.get_by_role("button", name="Approve with changes").click()
+        expect(page.get_by_role("alert")).to_contain_text("no argument is changed")
+        (waiting,) = inbox.get("/api/requirements").json["items"]
+        assert waiting["decision"] is None
+        page.context.close()

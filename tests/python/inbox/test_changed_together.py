@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from visiting import Visitor, words
 
 from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
-from haltpoint.inbox.approvals import approved_arguments
+from haltpoint.run.approvals import approved_arguments
 from support.command import CommandLine
 from support.inbox import Inbox
 from support.replies import wants
@@ -41,47 +41,71 @@ def _run_of(requirement: RunRequirement) -> str:
     return requirement.run_id
 
 
+def _ann_changes(db: InMemoryDatabase, run_id: str) -> None:
+    ann = Visitor(db, run_id, "ann")
+    ann.edit()
+    assert ann.send("approve_changed", **{"argument-0": "2"}).status == 303
+
+
 def test_a_plain_approve_agrees_to_what_the_first_person_approved(db: InMemoryDatabase) -> None:
     run_id = _run_of(_started(db))
-    assert Visitor(db, run_id, "ann").send("approve_changed", **{"argument-0": "2"}).status == 303
+    _ann_changes(db, run_id)
     bob = Visitor(db, run_id, "bob")
-    assert "ann approved" in bob.words and "with x=2" in bob.words
-    assert "With the arguments that ann changed and approved, it runs as: x 2" in bob.words
+    assert "ann approved" in bob.words and 'with x=2, unit="m"' in bob.words
+    assert "With the arguments that ann changed and approved, it runs as: x 2 unit m" in bob.words
+    assert bob.buttons == ["approve", "reject"]
     assert bob.send("approve").status == 303
     (decided,) = db.requirements(open_only=False)
-    assert decided.decision == {"type": "confirm", "tool_args": {"x": 2}}
+    assert decided.tool_execution.tool_args == {"x": 2, "unit": "m"}
     assert [approval["by"] for approval in decided.approvals] == ["ann", "bob"]
     assert bob.open().text.count("Changed to") == 2
 
 
-def test_the_form_for_changes_begins_with_what_was_approved(db: InMemoryDatabase) -> None:
+def test_who_approves_first_is_told_what_runs_once_the_others_have(db: InMemoryDatabase) -> None:
+    run_id = _run_of(_started(db))
+    _ann_changes(db, run_id)
+    ann = Visitor(db, run_id, "ann")
+    ann.open(f"?decided={db.requirements()[0].id}")
+    assert "two: 1 of 2 approvals are on disk" in ann.words
+    assert "Once the others have approved, what runs is two with x 2 unit m" in ann.words
+
+
+def test_what_somebody_approved_is_agreed_to_or_rejected_and_not_changed(db: InMemoryDatabase) -> None:
     requirement = _started(db)
-    requirement.confirm(tool_args={"x": 2, "unit": "ft"}, by="ann")
-    requirement.commit()
     bob = Visitor(db, _run_of(requirement), "bob")
-    assert 'name="argument-0" type="text" value="2"' in bob.page.text
-    assert 'name="argument-1" type="text" value="ft"' in bob.page.text
-    # Nothing but what the form shows is approved, though it is sent as a change.
-    assert bob.send("approve_changed", **{"argument-0": "2", "argument-1": "ft"}).status == 303
-    (decided,) = db.requirements(open_only=False)
-    assert decided.decision == {"type": "confirm", "tool_args": {"x": 2, "unit": "ft"}}
+    editing = bob.edit()
+    requirement.confirm(by="ann")
+    requirement.commit()
+    assert bob.open(f"?edit={requirement.id}").text.count("approve_changed") == 0
+    late = bob.send("approve_changed", page=editing, **{"argument-0": "7"})
+    assert late.status == 409 and "What you typed was not sent: 7" in words(late)
+    assert [approval["by"] for approval in db.requirements()[0].approvals] == ["ann"]
 
 
-def test_a_page_from_before_the_change_approves_nothing_that_it_did_not_show(db: InMemoryDatabase) -> None:
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_page_from_before_the_change_decides_nothing_that_it_did_not_show(db: InMemoryDatabase, action: str) -> None:
     run_id = _run_of(_started(db))
     bob = Visitor(db, run_id, "bob")
-    Visitor(db, run_id, "ann").send("approve_changed", **{"argument-0": "2"})
-    refused = bob.send("approve")
+    _ann_changes(db, run_id)
+    refused = bob.send(action, note="too much")
     assert refused.status == 409 and "it runs as: x 2" in words(refused)
+    assert "is not what was shown any more" in words(refused)
     (waiting,) = db.requirements()
     assert [approval["by"] for approval in waiting.approvals] == ["ann"]
 
 
-@pytest.mark.parametrize("approved", ["{", "[1]", "NaN"])
-def test_a_form_that_was_tampered_with_is_refused(db: InMemoryDatabase, approved: str) -> None:
-    visitor = Visitor(db, _run_of(_started(db)), "bob")
-    assert visitor.send("approve", approved=approved).status == 422
-    assert db.requirements()[0].approvals == []
+def test_later_calls_that_somebody_approved_are_agreed_to_by_a_button_that_says_so(db: InMemoryDatabase) -> None:
+    run_id = _run_of(_started(db))
+    bob = Visitor(db, run_id, "bob")
+    assert Visitor(db, run_id, "ann").send("approve_later", remember="run").status == 303
+    # What was open before says nothing of later calls.
+    assert bob.send("approve").status in (409, 422)
+    assert db.requirements()[0].approvals[1:] == []
+    bob.open()
+    assert bob.buttons == ["approve_alike", "reject"]
+    assert "later calls, too, in this run" in bob.words
+    assert bob.send("approve_alike").status == 303
+    assert [item.scope for item in db.remembered()] == ["run"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +113,7 @@ def test_a_form_that_was_tampered_with_is_refused(db: InMemoryDatabase, approved
     [
         ({"decision": {"type": "confirm", "tool_args": {"x": 2}}}, {"x": 2}),
         ({"decision": {"type": "confirm", "tool_args": {"x": 2}}, "tool_args": {"x": 2}}, {"x": 2}),
-        ({"decision": {"type": "confirm"}, "tool_args": {"x": 1}}, None),
+        ({"decision": {"type": "confirm"}, "tool_args": {"x": 1, "unit": "m"}}, None),
         ({"decision": {"type": "confirm"}, "tool_args": None}, None),
         ({"decision": {"type": "confirm"}}, None),
     ],

@@ -58,7 +58,7 @@ def test_forms_work_where_the_users_function_lets_in(db: InMemoryDatabase) -> No
     page = asked(app, "GET", f"/runs/{waiting.run_id}", {"X-User": "bob"})
     cookie = (page.header("set-cookie") or "").partition(";")[0]
     (token, *_) = re.findall(r'name="form_token" value="([0-9a-f]+)"', page.text)
-    fields = f"form_token={token}&action=reject&note=not+red".encode()
+    fields = f"form_token={token}&digest={waiting.digest}&action=reject&note=not+red".encode()
     headers = {"X-User": "bob", "Content-Type": "application/x-www-form-urlencoded"}
     path = f"/requirements/{waiting.id}/decision"
     assert asked(app, "POST", path, headers, fields).status == 403

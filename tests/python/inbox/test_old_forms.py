@@ -45,12 +45,14 @@ class _Tab:
     def _take(self, page: Told) -> None:
         self._cookie = (page.header("set-cookie") or self._cookie_of_before()).partition(";")[0]
         self._token = re.findall(r'name="form_token" value="([0-9a-f]+)"', page.text)[0]
+        self._digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page.text)[0]
 
     def _cookie_of_before(self) -> str:
         return self._cookie
 
     def send(self, app: Any, **headers: str) -> Told:
-        form = urlencode({"form_token": self._token, "action": "reject", "note": "not <red>"}).encode()
+        hidden = {"form_token": self._token, "digest": self._digest}
+        form = urlencode({**hidden, "action": "reject", "note": "not <red>"}).encode()
         sent = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self._cookie, **headers}
         answer = asked(app, "POST", self._path, sent, form)
         if 'name="form_token"' in answer.text:

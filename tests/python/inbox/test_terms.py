@@ -71,7 +71,7 @@ def test_the_page_says_how_many_must_approve_who_did_and_until_when(db: InMemory
 def test_what_expired_waits_for_nobody_and_can_not_be_decided(db: InMemoryDatabase) -> None:
     requirement_id = _started(db, "hurry")
     app = create_app(db, authenticate=lambda request: "ann")
-    assert asked(app, "GET", "/api/requirements").json == {"items": [], "damaged": []}
+    assert asked(app, "GET", "/api/requirements").json == {"items": [], "damaged": [], "total": 0, "next": None}
     refused = _decided(db, requirement_id, "ann")
     assert (refused.status, refused.json["error"]) == (409, "RequirementExpiredError")
     record = asked(app, "GET", f"/api/requirements/{requirement_id}").json

@@ -26,9 +26,9 @@ class Visitor:
         self._cookie = ""
         self.page = self.open()
 
-    def open(self) -> Told:
+    def open(self, query: str = "") -> Told:
         """Open the page anew."""
-        self.page = asked(self._app, "GET", self._run, {"Cookie": self._cookie})
+        self.page = asked(self._app, "GET", f"{self._run}{query}", {"Cookie": self._cookie})
         given = self.page.header("set-cookie")
         self._cookie = self._cookie if given is None else given.partition(";")[0]
         return self.page
@@ -38,13 +38,29 @@ class Visitor:
         """What stands on the page, without its HTML."""
         return words(self.page)
 
-    def send(self, action: str, **fields: str) -> Told:
-        """Press the button of a form, with these fields filled in; others stay as they stand there, or empty."""
-        (form,) = [
-            form for form in re.findall(r"<form .*?</form>", self.page.text, re.DOTALL) if f'value="{action}"' in form
-        ]
+    def edit(self) -> Told:
+        """Follow the link of the only question to the page on which its arguments are changed."""
+        (query,) = re.findall(r'href="[^"?]*([?]edit=[^"#]+)', self.page.text)
+        return self.open(query)
+
+    @property
+    def buttons(self) -> list[str]:
+        """What the buttons of the questions do."""
+        return re.findall(r'<button [^>]*name="action" value="([^"]+)"', self.page.text)
+
+    def send(self, action: str, /, *, without: str = "", page: Told | None = None, **fields: str) -> Told:
+        """Press the button of a form, with these fields filled in; others stay as they stand there, or empty.
+
+        Args:
+            action: the button.
+            without: a hidden field that is not sent.
+            page: the page on which the form stands, in the place of the one that is open.
+            fields: what is filled in.
+        """
+        forms = re.findall(r"<form .*?</form>", (page or self.page).text, re.DOTALL)
+        (form,) = [form for form in forms if f'value="{action}"' in form]
         (path,) = re.findall(r'^<form [^>]*action="([^"]+)"', form)
-        hidden = {name: html.unescape(value) for name, value in _HIDDEN.findall(form)}
+        hidden = {name: html.unescape(value) for name, value in _HIDDEN.findall(form) if name != without}
         body = urlencode({**hidden, "action": action, **fields}).encode()
         headers = {"Cookie": self._cookie, "Content-Type": "application/x-www-form-urlencoded"}
         return asked(self._app, "POST", path, headers, body)

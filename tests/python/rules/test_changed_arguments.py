@@ -229,7 +229,8 @@ def test_without_the_tool_the_schema_in_the_journal_is_what_arguments_must_fit(
     assert told["field"] == field
     assert field in told["message"]
     told = run_program(program, str(db_file), json.dumps({"amount": 5}), cwd=tmp_path).last
-    assert told == {"decision": {"type": "confirm", "tool_args": {"amount": 5}}, "tool_args": {"amount": 5}}
+    whole = {"amount": 5, "to": "Ann"}
+    assert told == {"decision": {"type": "confirm", "tool_args": whole}, "tool_args": whole}
     with SqliteDatabase(db_file) as db:
         run_id = db.runs()[0].run_id
         assert asyncio.run(agent(db).continue_run_async(run_id=run_id)).endswith("paid 5 to Ann")

@@ -317,7 +317,187 @@ def test_another_decision_on_a_completed_run_is_a_conflict(db: SqliteDatabase) -
     assert ran == [("delete", "customers")]
 
 
+# Handlers
+
+
+def test_an_edit_within_a_handler_is_refused_and_nothing_runs(db: SqliteDatabase) -> None:
+    def before(requirement: RunRequirement) -> None:
+        requirement.tool_execution.tool_args["name"] = "tmp"
+        requirement.confirm(by="ann")
+
+    def after(requirement: RunRequirement) -> None:
+        requirement.confirm(by="ann")
+        requirement.tool_execution.tool_name = "show"
+
+    for handler in (before, after):
+        with pytest.raises(InvalidResolutionError):
+            agent(db, DELETE).do("Work.", hitl_handler=handler)
+    assert ran == []
+
+
+@pytest.mark.parametrize("kind", ["external", "input"])
+def test_so_it_is_for_results_and_answers(db: SqliteDatabase, kind: str) -> None:
+    def cheat(requirement: RunRequirement) -> None:
+        (name,) = requirement.tool_execution.tool_args
+        requirement.tool_execution.tool_args[name] = "harmless"
+        if requirement.kind == "external_tool":
+            requirement.set_external_execution_result("rows")
+        else:
+            requirement.answer({"to": "ann"})
+
+    with pytest.raises(InvalidResolutionError):
+        agent(db, CALLS[kind]).do("Work.", hitl_handler=cheat)
+    assert ran == []
+
+
+@pytest.mark.parametrize("said", [{"tool_args": {"name": 5}}, {"expected_digest": "0" * 64}], ids=["edit", "digest"])
+def test_a_refused_decision_of_a_handler_blocks_no_run(db: SqliteDatabase, said: dict[str, Any]) -> None:
+    (requirement,) = asked(db, DELETE)
+    run_id = str(requirement.run_id)
+    with pytest.raises(InvalidResolutionError):
+        agent(db).continue_run(run_id=run_id, hitl_handler=lambda item: item.confirm(**said))
+    assert agent(db).continue_run(run_id=run_id, hitl_handler=lambda item: item.confirm()) == "deleted"
+    assert ran == [("delete", "customers")]
+
+
+def test_what_a_handler_that_raises_says_elsewhere_counts_no_more(db: SqliteDatabase) -> None:
+    def failing(requirement: RunRequirement) -> None:
+        db.requirements()[0].confirm(by="late")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        agent(db, DELETE).do("Work.", hitl_handler=failing)
+    with pytest.raises(UnresolvedRequirementsError):
+        go_on(db, db.runs()[0].run_id)
+    assert ran == []
+
+
+def test_a_handler_that_says_two_things_decides_nothing(db: SqliteDatabase) -> None:
+    def torn(requirement: RunRequirement) -> None:
+        db.requirements()[0].reject("no", by="bob")
+        requirement.confirm(by="ann")
+
+    with pytest.raises(InvalidResolutionError, match="different"):
+        agent(db, DELETE).do("Work.", hitl_handler=torn)
+    assert ran == []
+
+
+# What data may say
+
+
+ODD_DECISIONS: list[dict[str, Any]] = [
+    {"type": "nope"},
+    {"type": "confirm", "remember": "run"},
+    {"type": "confirm", "result": "x"},
+    {"type": "result", "content": 5},
+    {"type": "input", "values": []},
+    {"type": ["confirm"]},
+]
+
+
+@pytest.mark.parametrize("decision", ODD_DECISIONS, ids=str)
+def test_data_that_holds_no_decision_is_refused(db: SqliteDatabase, decision: dict[str, Any]) -> None:
+    (requirement,) = asked(db, DELETE)
+    with pytest.raises(InvalidResolutionError):
+        go_on(db, requirement.run_id, {**as_data(requirement), "decision": decision})
+    assert ran == []
+
+
+ODD_DRAFTS = [{"tool_arg": {"name": "tmp"}}, {"shown_args": {"name": "tmp"}}, {"type": "reject"}, {"": 1}, [1]]
+
+
+@pytest.mark.parametrize("draft", ODD_DRAFTS, ids=str)
+def test_a_draft_that_says_what_no_draft_says_is_refused(db: SqliteDatabase, draft: Any) -> None:
+    (requirement,) = asked(db, DELETE)
+    data = {**as_data(requirement), "confirmation": True, "confirmation_draft": draft}
+    with pytest.raises(InvalidResolutionError):
+        go_on(db, requirement.run_id, data)
+    assert ran == []
+
+
+def test_what_the_tool_makes_of_values_is_never_taken_from_data(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    decision = {"type": "confirm", "tool_args": {"name": "tmp"}, "shown_args": {"name": "harmless"}}
+    with pytest.raises(InvalidResolutionError):
+        go_on(db, requirement.run_id, {**as_data(requirement), "decision": decision})
+    assert ran == []
+    assert db.requirements()[0].decision is None
+
+
+def test_data_says_which_digest_was_seen(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    data = {**as_data(requirement), "confirmation": True}
+    for digest in ("0" * 64, True, 5):
+        with pytest.raises(InvalidResolutionError):
+            go_on(db, requirement.run_id, {**data, "digest": digest})
+    with pytest.raises(InvalidResolutionError, match="one of confirmation"):
+        go_on(db, requirement.run_id, {**data, "kind": "zzz"})
+    assert ran == []
+    go_on(db, requirement.run_id, data)
+    assert ran == [("delete", "customers")]
+
+
+def test_two_fields_of_one_name_are_refused(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, CALLS["input"])
+    data = decided(as_data(requirement))
+    for form in (data["user_input_schema"], data["tool_execution"]["user_input_schema"]):
+        form.append({**form[0], "value": "HELLO"})
+    with pytest.raises(InvalidResolutionError):
+        go_on(db, requirement.run_id, data)
+    assert ran == []
+
+
+def test_answered_false_is_a_no(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, CALLS["input"])
+    for field in requirement.user_input_schema or ():
+        field["value"] = field["value"] or "ann"
+    requirement.tool_execution.answered = False
+    with pytest.raises(UnresolvedRequirementsError):
+        go_on(db, requirement.run_id)
+    requirement.tool_execution.answered = None
+    go_on(db, requirement.run_id)
+    assert ran == [("send", "YOU ARE FIRED", "ann")]
+
+
+def test_remembering_arguments_is_yes_or_no(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    with pytest.raises(InvalidResolutionError, match="remember_args"):
+        requirement.confirm(remember="run", remember_args="false")  # type: ignore[arg-type]
+
+
 # Drafts on any object
+
+
+def test_a_word_that_is_assigned_to_an_object_of_a_list_counts(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    run_id = requirement.run_id
+    del requirement
+    db.requirements()[0].confirmation = False
+    assert "rejected" in go_on(db, run_id)
+    assert ran == []
+
+
+def test_so_does_a_no_beside_a_yes(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    requirement.confirm(by="ann")
+    db.requirements()[0].confirmation = False
+    with pytest.raises(InvalidResolutionError, match="different"):
+        go_on(db, requirement.run_id)
+    assert ran == []
+
+
+def test_a_dropped_draft_that_is_overruled_is_said_once(db: SqliteDatabase) -> None:
+    (requirement,) = asked(db, DELETE)
+    run_id = str(requirement.run_id)
+    del requirement
+    db.requirements()[0].confirm(by="ann")
+    (other,) = db.requirements()
+    other.reject("no", by="bob")
+    other.commit()
+    with pytest.raises(RequirementConflictError):
+        go_on(db, run_id)
+    assert "no" in go_on(db, run_id)
+    assert ran == []
 
 
 def test_a_draft_on_an_object_of_the_database_counts(db: SqliteDatabase) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from haltpoint.command_line.approving import approve_alike, approved_changes
+from haltpoint.command_line.approving import approve_alike
 from haltpoint.command_line.asking.fields import filled_in
 from haltpoint.command_line.asking.prompts import Action, ask_action, ask_line, edited
 from haltpoint.command_line.calls import arguments_text
 from haltpoint.command_line.escaping import visible_json
 from haltpoint.command_line.given import json_object
 from haltpoint.command_line.output import Output, Styled
+from haltpoint.run.approvals import approved_arguments
 
 if TYPE_CHECKING:
     from haltpoint.run.decisions import RequirementKind
@@ -26,6 +27,10 @@ Draft = Callable[["RunRequirement", Output, str], bool]
 _YES = Action("y", "[y]es, approve this")
 _NO = Action("n", "[n]o")
 
+_SEND = Action("y", "[y]es, send it so")
+_NOT = Action("n", "[n]o")
+_EMPTY = "the result is empty: the model gets an empty text"
+
 _IN_RUN = Action("r", "approve later calls of this [r]un, too")
 _IN_SESSION = Action("s", "those of all runs of its [s]ession")
 _ANY_ARGUMENTS = Action("a", "with [a]ny arguments")
@@ -39,7 +44,7 @@ def _approve(requirement: RunRequirement, output: Output, by: str) -> bool:
 
 
 def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
-    approved = approved_changes(requirement)
+    approved = approved_arguments(requirement)
     shown = visible_json(requirement.tool_execution.tool_args if approved is None else approved, indent=2)
     text = edited(f"{shown}\n", ".json")
     if text is None:
@@ -48,7 +53,7 @@ def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
     output.line(Styled(f"to run: {requirement.tool_execution.tool_name}({arguments_text(changed)})", "bold"))
     if ask_action([_YES, _NO]) is _NO:
         return False
-    requirement.confirm(tool_args=changed, by=by)
+    requirement.confirm(tool_args=changed, by=by, expected_digest=requirement.digest)
     return True
 
 
@@ -60,49 +65,67 @@ def _approve_later_calls(requirement: RunRequirement, output: Output, by: str) -
     if which is _BACK:
         return False
     scope: RememberScope = "run" if where is _IN_RUN else "session"
-    requirement.confirm(remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by)
+    requirement.confirm(
+        remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by, expected_digest=requirement.digest
+    )
     output.line(Styled("haltpoint remembered lists what stands, and haltpoint revoke ends it", "dim"))
     return True
 
 
 def _reject(requirement: RunRequirement, output: Output, by: str) -> bool:
     note = ask_line("why? the model is told; Enter for no reason")
-    requirement.reject(note or None, by=by)
+    requirement.reject(note or None, by=by, expected_digest=requirement.digest)
     return True
 
 
 def _fill_in(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.answer(filled_in(requirement, output), by=by)
+    given = filled_in(requirement, output)
+    if not given and not _is_meant("nothing is filled in: fields stay as they are, or take their defaults", output):
+        return False
+    requirement.answer(given, by=by, expected_digest=requirement.digest)
     return True
 
 
 def _give_result(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.set_external_execution_result(ask_line("result, as the model gets it"), by=by)
-    return True
+    return _give(requirement, ask_line("result, as the model gets it"), output, by)
 
 
 def _write_result(requirement: RunRequirement, output: Output, by: str) -> bool:
     text = edited("", ".txt")
     if text is None:
         return False
-    requirement.set_external_execution_result(text.removesuffix("\n"), by=by)
+    return _give(requirement, text.removesuffix("\n"), output, by)
+
+
+def _give(requirement: RunRequirement, result: str, output: Output, by: str) -> bool:
+    if not result.strip() and not _is_meant(_EMPTY, output):
+        return False
+    requirement.set_external_execution_result(result, by=by, expected_digest=requirement.digest)
     return True
 
 
 def _retry(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.retry(by=by)
+    requirement.retry(by=by, expected_digest=requirement.digest)
     return True
 
 
 def _supply(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.supply(ask_line("what it returned, as the model gets it"), by=by)
+    result = ask_line("what it returned, as the model gets it")
+    if not result.strip() and not _is_meant(_EMPTY, output):
+        return False
+    requirement.supply(result, by=by, expected_digest=requirement.digest)
     return True
 
 
 def _give_up(requirement: RunRequirement, output: Output, by: str) -> bool:
     note = ask_line("why? the model is told; Enter for no reason")
-    requirement.skip(note or None, by=by)
+    requirement.skip(note or None, by=by, expected_digest=requirement.digest)
     return True
+
+
+def _is_meant(problem: str, output: Output) -> bool:
+    output.line(Styled(problem, "yellow"))
+    return ask_action([_SEND, _NOT]) is _SEND
 
 
 CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {

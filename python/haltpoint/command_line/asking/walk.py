@@ -9,6 +9,7 @@ import click
 
 from haltpoint.command_line.asking.kinds import CHOICES
 from haltpoint.command_line.asking.prompts import Action, ask_action, need_terminal
+from haltpoint.command_line.calls import call_text
 from haltpoint.command_line.deciding import decided_text
 from haltpoint.command_line.describing import call_lines, print_event, print_run
 from haltpoint.command_line.identifiers import short_requirement_id
@@ -112,9 +113,9 @@ class _Walker:
         shown = None
         while requirement := self._still_open(requirement_id):
             # Once more where others have approved meanwhile: to approve means to approve the same.
-            if requirement.approvals != shown:
+            if (requirement.digest, requirement.approvals) != shown:
                 self._show(requirement)
-            shown = requirement.approvals
+            shown = (requirement.digest, requirement.approvals)
             choices = CHOICES[requirement.kind]
             action = ask_action([*choices, _SKIP, _QUIT])
             if action is _QUIT:
@@ -145,7 +146,9 @@ class _Walker:
             self._output.line(Styled(error.message, "red"))
             return False
         self._decided += 1
-        self._output.line(Styled(decided_text(requirement), "green"))
+        # What will run stands on disk, also where validation made something else of what was given.
+        decided = self._database.requirement(requirement.id)
+        self._output.line(f"{call_text(decided.tool_execution)}: ", Styled(decided_text(decided), "green"))
         self._output.line(next_step(self._database, self._database.run(requirement.run_id or "")))
         return True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
 from haltpoint.command_line.given import json_object
-from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
+from haltpoint.command_line.options import by_option, database_option, digest_option, json_option, requirement_argument
 from haltpoint.run.remembering import RememberScope
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = ["command"]
 )
 @click.option("--remember-args", is_flag=True, help="With --remember: only calls with the same arguments.")
 @by_option
+@digest_option
 @database_option
 @json_option
 def command(
@@ -41,6 +42,7 @@ def command(
     remember: RememberScope | None,
     remember_args: bool,
     by: str,
+    expected_digest: str | None,
     db_file: Path,
     as_json: bool,
 ) -> None:
@@ -56,8 +58,10 @@ def command(
         db_file,
         identifier,
         "confirmation",
-        lambda requirement: requirement.confirm(
-            tool_args=changed, remember=remember, remember_args=remember_args, by=by
+        lambda requirement, said: requirement.confirm(
+            tool_args=changed, remember=remember, remember_args=remember_args, **said
         ),
+        by=by,
+        expected_digest=expected_digest,
         as_json=as_json,
     )

@@ -8,10 +8,12 @@ import click
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
-from haltpoint.command_line.given import text
+from haltpoint.command_line.given import check_not_empty, text
 from haltpoint.command_line.options import (
     by_option,
     database_option,
+    digest_option,
+    empty_option,
     json_option,
     note_option,
     requirement_argument,
@@ -20,6 +22,7 @@ from haltpoint.command_line.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from haltpoint.command_line.deciding import Said
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["command"]
@@ -30,11 +33,21 @@ __all__ = ["command"]
 @click.argument("what", type=click.Choice(["retry", "supply", "skip"]), metavar="{retry|supply|skip}")
 @click.argument("result", metavar="[TEXT]", required=False)
 @note_option
+@empty_option
 @by_option
+@digest_option
 @database_option
 @json_option
 def command(
-    identifier: str, what: str, result: str | None, note: str | None, by: str, db_file: Path, as_json: bool
+    identifier: str,
+    what: str,
+    result: str | None,
+    note: str | None,
+    empty: bool,
+    by: str,
+    expected_digest: str | None,
+    db_file: Path,
+    as_json: bool,
 ) -> None:
     """Say what becomes of a tool call whose outcome is unknown.
 
@@ -49,14 +62,18 @@ def command(
         raise click.UsageError("supply needs the result as TEXT, and the others take none")
     if note is not None and what != "skip":
         raise click.UsageError("only skip takes a note")
+    if empty and what != "supply":
+        raise click.UsageError("--empty is for supply alone")
     content = None if result is None else text(result)
+    if content is not None:
+        check_not_empty(content, is_meant=empty)
 
-    def draft(requirement: RunRequirement) -> None:
+    def draft(requirement: RunRequirement, said: Said) -> None:
         if what == "retry":
-            requirement.retry(by=by)
+            requirement.retry(**said)
         elif what == "supply":
-            requirement.supply(content, by=by)
+            requirement.supply(content, **said)
         else:
-            requirement.skip(note, by=by)
+            requirement.skip(note, **said)
 
-    decide(db_file, identifier, "recovery", draft, as_json=as_json)
+    decide(db_file, identifier, "recovery", draft, by=by, expected_digest=expected_digest, as_json=as_json)

@@ -9,6 +9,7 @@ from haltpoint.command_line.deciding import decide
 from haltpoint.command_line.options import (
     by_option,
     database_option,
+    digest_option,
     json_option,
     note_option,
     requirement_argument,
@@ -24,12 +25,23 @@ __all__ = ["command"]
 @requirement_argument("confirmation")
 @note_option
 @by_option
+@digest_option
 @database_option
 @json_option
-def command(identifier: str, note: str | None, by: str, db_file: Path, as_json: bool) -> None:
+def command(
+    identifier: str, note: str | None, by: str, expected_digest: str | None, db_file: Path, as_json: bool
+) -> None:
     """Keep a tool call from running that waits for a confirmation.
 
     The model is told so, with the note, and goes on. ID is the requirement's id or the beginning of it, or that of its
     run where only one thing is open in the run.
     """
-    decide(db_file, identifier, "confirmation", lambda requirement: requirement.reject(note, by=by), as_json=as_json)
+    decide(
+        db_file,
+        identifier,
+        "confirmation",
+        lambda requirement, said: requirement.reject(note, **said),
+        by=by,
+        expected_digest=expected_digest,
+        as_json=as_json,
+    )

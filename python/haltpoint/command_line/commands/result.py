@@ -8,8 +8,15 @@ import click
 
 from haltpoint.command_line.command import command as haltpoint_command
 from haltpoint.command_line.deciding import decide
-from haltpoint.command_line.given import text
-from haltpoint.command_line.options import by_option, database_option, json_option, requirement_argument
+from haltpoint.command_line.given import check_not_empty, text
+from haltpoint.command_line.options import (
+    by_option,
+    database_option,
+    digest_option,
+    empty_option,
+    json_option,
+    requirement_argument,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,21 +26,30 @@ __all__ = ["command"]
 
 @haltpoint_command("result")
 @requirement_argument("external_tool")
-@click.argument("result", metavar="TEXT")
+@click.argument("result", metavar="TEXT", required=False)
+@empty_option
 @by_option
+@digest_option
 @database_option
 @json_option
-def command(identifier: str, result: str, by: str, db_file: Path, as_json: bool) -> None:
+def command(
+    identifier: str, result: str | None, empty: bool, by: str, expected_digest: str | None, db_file: Path, as_json: bool
+) -> None:
     """Give the result of a tool call that is run elsewhere.
 
-    TEXT goes to the model as it is; - reads it from standard input. ID is the requirement's id or the beginning of it,
-    or that of its run where only one thing is open in the run.
+    TEXT goes to the model as it is; - reads it from standard input. An empty result needs --empty. ID is the
+    requirement's id or the beginning of it, or that of its run where only one thing is open in the run.
     """
-    content = text(result)
+    if result is None and not empty:
+        raise click.UsageError("the result is missing: give it as TEXT, or --empty where an empty result is meant")
+    content = "" if result is None else text(result)
+    check_not_empty(content, is_meant=empty)
     decide(
         db_file,
         identifier,
         "external_tool",
-        lambda requirement: requirement.set_external_execution_result(content, by=by),
+        lambda requirement, said: requirement.set_external_execution_result(content, **said),
+        by=by,
+        expected_digest=expected_digest,
         as_json=as_json,
     )

@@ -18,7 +18,7 @@ function announce(text) {
 
 // The server escapes all that it did not write itself; the page's policy runs no script that it did not bring.
 async function loadPage() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const response = await fetch(document.body.dataset.page ?? location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   signedOut.hidden = response.status !== 401;
   return response.ok ? new DOMParser().parseFromString(policy.createHTML(await response.text()), "text/html") : null;
 }
@@ -125,7 +125,7 @@ function replaceQuestions(page) {
   }
   here.querySelectorAll(".question").forEach((question) => {
     if (!page.getElementById(question.id)) {
-      closeQuestion(question);
+      closeQuestion(question, "This is decided by now, by somebody else or in another window: see below.");
     }
   });
   here.querySelectorAll(".question:not(.closed)").forEach((question) => {
@@ -150,7 +150,7 @@ function replaceQuestions(page) {
   here.dataset.questions = fresh.dataset.questions;
 }
 
-function closeQuestion(question) {
+function closeQuestion(question, reason) {
   if (question.classList.contains("closed")) {
     return;
   }
@@ -159,8 +159,7 @@ function closeQuestion(question) {
   const title = question.querySelector("h3");
   const notice = document.createElement("p");
   notice.className = "message";
-  const decided = "This is decided by now, by somebody else or in another window: see below.";
-  notice.textContent = typed.length > 0 ? `${decided} What you typed was not sent, and stays here until you leave the page.` : decided;
+  notice.textContent = typed.length > 0 ? `${reason} What you typed was not sent, and stays here until you leave the page.` : reason;
   keepOnly(question, [title, ...typed]);
   typed.forEach((field) => {
     field.readOnly = true;
@@ -242,6 +241,26 @@ function growOlder() {
   });
 }
 
+// By the clock of the server, which is what counts there.
+const ahead = Date.now() - Number(document.body.dataset.now ?? Date.now());
+
+function isOver(time) {
+  return Date.parse(time) <= Date.now() - ahead;
+}
+
+function expire() {
+  document.querySelectorAll(".question[data-expires]").forEach((question) => {
+    if (isOver(question.dataset.expires)) {
+      closeQuestion(question, "This has expired: nobody decided in time, and nobody can decide any more.");
+    }
+  });
+  document.querySelectorAll(".term time[data-left]").forEach((time) => {
+    if (isOver(time.dateTime)) {
+      time.parentElement.textContent = "expired";
+    }
+  });
+}
+
 let source = null;
 
 function watch() {
@@ -302,4 +321,6 @@ document.querySelector("main [role='alert']:not([hidden]), #done")?.focus();
 if (document.body.dataset.events) {
   watch();
   setInterval(growOlder, 10_000);
+  setInterval(expire, 1_000);
+  expire();
 }

@@ -87,7 +87,7 @@ class RunContent:
 
     def renew(self, requirement: RunRequirement) -> None:
         """Put an undecided requirement anew in the place of one whose drafts are to count no more by themselves."""
-        place = self.requirements.index(requirement)
+        place = next(index for index, item in enumerate(self.requirements) if item is requirement)
         fresh = RunRequirement.from_dict(self.view.items("requirements")[place], waiter=self._waiter)
         fresh.take_terms(terms_data(requirement))
         self.requirements[place] = fresh

@@ -205,6 +205,10 @@ class AgentRunOutput(Generic[OutputT_co]):
         """All that the run has asked for so far, decided or not."""
         return self._content.requirements
 
+    def requirements_data(self) -> list[dict[str, Any]]:
+        """Return what the run has asked for as it was read from the database, whatever became of the objects."""
+        return self._view.items("requirements")
+
     @property
     def active_requirements(self) -> list[RunRequirement]:
         """The requirements that are not resolved."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -10,6 +10,10 @@ from typing import Any
 from haltpoint.forking import no_fork
 
 __all__ = ["ToolExecution", "text_of"]
+
+
+# What a person says by assigning it.
+_WORDS = frozenset({"confirmed", "answered", "result"})
 
 
 @dataclass
@@ -63,6 +67,22 @@ class ToolExecution:
         if self.original_tool_args is None:
             self.original_tool_args = deepcopy(self.tool_args)
 
+    def tell_of_words(self, listener: Callable[[], Callable[[], None] | None]) -> None:
+        """Call what `listener` returns, if it returns anything, whenever a person's word is assigned from now on."""
+        vars(self)["_listener"] = listener
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _WORDS and value is not None:
+            listener = vars(self).get("_listener")
+            heard = None if listener is None else listener()
+            if heard is not None:
+                heard()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy stands for itself.
+        return {name: value for name, value in vars(self).items() if name != "_listener"}
+
     @property
     def is_paused(self) -> bool:
         """Whether the call still waits for a confirmation, for user input, or for an external result."""
@@ -98,7 +118,10 @@ class ToolExecution:
     def from_dict(cls, data: Mapping[str, Any]) -> ToolExecution:
         """Read what `to_dict` returns. Keys that it does not know are left aside."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
-        known["tool_args"] = dict(data.get("tool_args") or {})
+        # A person's program may change what it is shown, but not what it came from.
+        known["tool_args"] = deepcopy(dict(data.get("tool_args") or {}))
+        if known.get("original_tool_args") is not None:
+            known["original_tool_args"] = deepcopy(dict(data["original_tool_args"]))
         known["defaulted"] = list(data.get("defaulted") or ())
         known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
         return cls(**known)

@@ -1,0 +1,86 @@
+//! A file that is kept open to look into it while SQLite uses it.
+//!
+//! Closing any descriptor of a file takes away the locks that this process has on it, whichever descriptor they were taken with. So the
+//! openings of one file share one descriptor, which is closed after the last of them has closed its connection.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::guard::FileIdentity;
+
+static KEPT: Mutex<BTreeMap<FileIdentity, Weak<File>>> = Mutex::new(BTreeMap::new());
+
+/// The file, as long as an opening needs it. To be opened before the connection, and dropped after it.
+#[derive(Debug, Default)]
+pub(super) struct KeptFile {
+    /// `None` where it cannot be opened: SQLite says better why.
+    file: Option<Arc<File>>,
+}
+
+impl KeptFile {
+    pub(super) fn open(path: &Path) -> Self {
+        let Ok(identity) = FileIdentity::of(path) else {
+            return Self::default();
+        };
+        let mut kept = kept();
+        kept.retain(|_, file| file.strong_count() > 0);
+        let file = kept.get(&identity).and_then(Weak::upgrade).or_else(|| {
+            let opened = Arc::new(open_for_reading(path)?);
+            kept.insert(identity, Arc::downgrade(&opened));
+            Some(opened)
+        });
+        Self { file }
+    }
+
+    /// Reads at a place; `None` where there is less to read, or nothing can be.
+    pub(super) fn read<const LENGTH: usize>(&self, place: u64) -> Option<[u8; LENGTH]> {
+        let mut bytes = [0; LENGTH];
+        read_at(self.file.as_deref()?, &mut bytes, place).then_some(bytes)
+    }
+
+    /// How long the file is.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.file.as_deref()?.metadata().ok().map(|metadata| metadata.len())
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        // Nobody opens the file anew before it is closed.
+        let _kept = kept();
+        drop(self.file.take());
+    }
+}
+
+fn kept() -> MutexGuard<'static, BTreeMap<FileIdentity, Weak<File>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn open_for_reading(path: &Path) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    // What is no ordinary file must not keep anybody waiting.
+    let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(at_once)
+        .open(path)
+        .ok()
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> bool {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, place).is_ok()
+}
+
+#[cfg(not(unix))]
+fn open_for_reading(_path: &Path) -> Option<File> {
+    None
+}
+
+#[cfg(not(unix))]
+fn read_at(_file: &File, _bytes: &mut [u8], _place: u64) -> bool {
+    false
+}

@@ -1,0 +1,205 @@
+//! How long a lease counts, whatever wall clocks say.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use haltpoint_engine::Timestamp;
+use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, Now};
+use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
+use haltpoint_engine::store::{Committed, DueFilter, NewRun, Operation, Store, StoreError};
+
+use crate::support::{LEASE, TestFile, acquire, at, beside, create, execute, execute_all, granted, holder};
+
+const HOUR: i64 = 3_600_000_000;
+
+/// Nobody can be seen; holders on the host "here" share a clock that nobody sets.
+#[derive(Clone, Default)]
+struct Clocks(Arc<AtomicI64>);
+
+impl Clocks {
+    fn pass(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+impl Liveness for Clocks {
+    fn is_alive(&self, _: &Holder) -> Option<bool> {
+        None
+    }
+
+    fn shared_clock(&self, holder: &Holder) -> Option<i64> {
+        holder.host.starts_with("here").then(|| self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn on_each_store(test: impl Fn(&mut dyn Store, &Clocks)) {
+    let clocks = Clocks::default();
+    test(&mut MemoryStore::new(Box::new(clocks.clone())), &clocks);
+    let (file, clocks) = (TestFile::new(), Clocks::default());
+    let options = SqliteOptions::default();
+    let store = SqliteStore::open_with_liveness(&file.path(), &options, Box::new(clocks.clone()));
+    test(&mut store.unwrap(), &clocks);
+}
+
+/// A run whose holder had this time when it took its lease.
+fn create_at(run_id: &str, holder: Holder, now: i64) -> Operation {
+    let Operation::Create(new) = create(run_id, "a") else {
+        panic!("not a run");
+    };
+    Operation::Create(NewRun {
+        holder,
+        at: at(now),
+        expires: at(now + LEASE),
+        ..new
+    })
+}
+
+fn far(token: &str) -> Holder {
+    Holder {
+        host: "far boot=2".into(),
+        ..holder(token)
+    }
+}
+
+fn time_left(outcome: Result<Committed, StoreError>) -> Option<Duration> {
+    match outcome {
+        Err(StoreError::Busy { left, .. }) => left,
+        other => panic!("not busy: {other:?}"),
+    }
+}
+
+#[test]
+fn a_wall_clock_ahead_takes_no_lease_on_the_same_machine() {
+    on_each_store(|store, clocks| {
+        execute_all(store, vec![create("r", "a")]);
+        clocks.pass(LEASE - 1);
+        assert!(time_left(execute(store, acquire("r", "b", HOUR))).is_some());
+        clocks.pass(1);
+        assert_eq!(granted(execute(store, acquire("r", "b", HOUR))).0, 2);
+    });
+}
+
+#[test]
+fn a_wall_clock_behind_keeps_no_lease_on_the_same_machine() {
+    on_each_store(|store, clocks| {
+        execute_all(store, vec![create_at("r", holder("a"), HOUR)]);
+        clocks.pass(LEASE);
+        assert_eq!(granted(execute(store, acquire("r", "b", 0))).0, 2);
+    });
+}
+
+#[test]
+fn a_heartbeat_counts_by_the_shared_clock_too() {
+    on_each_store(|store, clocks| {
+        execute_all(store, vec![create("r", "a")]);
+        clocks.pass(LEASE - 1);
+        store.heartbeat(&holder("a"), at(0), at(LEASE)).unwrap();
+        clocks.pass(LEASE - 1);
+        assert!(time_left(execute(store, acquire("r", "b", HOUR))).is_some());
+        clocks.pass(1);
+        assert_eq!(granted(execute(store, acquire("r", "b", HOUR))).0, 2);
+    });
+}
+
+#[test]
+fn a_lease_from_a_clock_ahead_lasts_one_lease_from_when_somebody_asks() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create_at("r", far("a"), HOUR)]);
+        let left = time_left(execute(store, acquire("r", "b", 0)));
+        assert_eq!(left, Some(Duration::from_micros(LEASE.unsigned_abs())));
+        assert!(time_left(execute(store, acquire("r", "c", LEASE - 1))).is_some());
+        assert_eq!(granted(execute(store, acquire("r", "c", LEASE))).0, 2);
+    });
+}
+
+#[test]
+fn a_holder_whose_clock_is_ahead_keeps_its_lease_as_long_as_its_heart_beats() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create_at("r", far("a"), HOUR)]);
+        for now in [0, LEASE, 2 * LEASE] {
+            assert!(time_left(execute(store, acquire("r", "b", now))).is_some());
+            store
+                .heartbeat(&far("a"), at(HOUR + now), at(HOUR + now + LEASE))
+                .unwrap();
+        }
+    });
+}
+
+#[test]
+fn workers_find_a_run_whose_lease_lasts_too_long_and_so_get_it_in_the_end() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create_at("r", far("a"), HOUR)]);
+        let due = |store: &mut dyn Store, now| {
+            let filter = DueFilter {
+                agent_names: vec!["clerk".into()],
+                now: at(now),
+                limit: 9,
+                ..DueFilter::default()
+            };
+            store.due(&filter).unwrap().len()
+        };
+        assert_eq!(due(store, 0), 1);
+        assert!(time_left(execute(store, acquire("r", "b", 0))).is_some());
+        assert_eq!(due(store, 1), 0, "it has its proper length now");
+        assert_eq!(due(store, LEASE), 1);
+    });
+}
+
+#[test]
+fn a_lease_of_an_older_release_counts_by_the_wall_clock_and_for_one_lease_at_most() {
+    let file = TestFile::new();
+    let open = || {
+        let clocks = Box::new(Clocks::default());
+        SqliteStore::open_with_liveness(&file.path(), &SqliteOptions::default(), clocks).unwrap()
+    };
+    execute_all(&mut open(), vec![create("r", "a")]);
+    let old = "UPDATE holders SET host = 'here boot=1', expires = ?1";
+    beside(&file.path()).execute(old, [HOUR]).unwrap();
+    let mut store = open();
+    assert_eq!(store.row("r").unwrap().holder, Some(holder("a")));
+    assert!(time_left(execute(&mut store, acquire("r", "b", 0))).is_some());
+    assert_eq!(granted(execute(&mut store, acquire("r", "b", LEASE))).0, 2);
+}
+
+#[test]
+fn what_is_stored_of_an_expiry_does_not_show_in_the_holder() {
+    let file = TestFile::new();
+    let mut store =
+        SqliteStore::open_with_liveness(&file.path(), &SqliteOptions::default(), Box::new(Clocks::default())).unwrap();
+    execute_all(&mut store, vec![create("r", "a")]);
+    assert_eq!(store.row("r").unwrap().holder, Some(holder("a")));
+    let stored: String = beside(&file.path())
+        .query_row("SELECT host FROM holders", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stored, format!("here boot=1 lease={LEASE} until={LEASE}"));
+}
+
+#[test]
+fn a_clock_that_both_share_decides_and_else_the_wall_clock() {
+    let now = |wall, steady| Now {
+        wall: Timestamp(wall),
+        steady,
+    };
+    let expiry = Expiry::renewed(now(1_000, Some(50)), at(1_010));
+    assert_eq!(expiry.left(now(9_999, Some(55))), 5);
+    assert_eq!(expiry.left(now(1_004, None)), 6);
+    assert!(!expiry.is_clearly_too_long(now(0, Some(50))));
+    assert!(!expiry.is_clearly_too_long(now(999, None)));
+    assert!(expiry.is_clearly_too_long(now(998, None)));
+    assert_eq!(expiry.capped(now(0, Some(50)), 7), None);
+    assert_eq!(expiry.capped(now(0, None), 7).unwrap().left(now(0, None)), 10);
+}
+
+#[test]
+fn a_refusal_says_of_a_holder_that_cannot_be_seen_until_when_it_has_the_run() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![create("r", "a")]);
+        let refused = execute(store, acquire("r", "b", 0)).unwrap_err().to_string();
+        assert!(
+            refused.contains("cannot be seen from here; it is free in 1 s"),
+            "{refused}"
+        );
+    });
+}
