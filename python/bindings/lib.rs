@@ -17,6 +17,7 @@ mod opening;
 mod provider;
 mod session;
 mod snapshot;
+mod unseen;
 mod waiting;
 mod watch;
 mod work;
@@ -44,6 +45,8 @@ mod _engine {
     use crate::session::{CallToRun, LongText, PySession};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
+    #[pymodule_export]
+    use crate::unseen::unseen_code_points;
     #[pymodule_export]
     use crate::watch::{OutsiderNotice, Watch};
     #[pymodule_export]

@@ -1,6 +1,7 @@
 //! The providers, and where their keys and addresses come from.
 
 use genai::adapter::AdapterKind;
+use reqwest::Url;
 
 use super::protocol::Protocol;
 
@@ -119,15 +120,15 @@ fn find(prefix: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
-    /// The key, from the environment as it is now; a stand-in for a provider that needs none.
+    /// The key, from the environment as it is now; None for a provider that needs none.
     ///
     /// # Errors
     /// The words for the user, naming the variable.
-    pub(super) fn key(&self) -> Result<String, String> {
+    pub(super) fn key(&self) -> Result<Option<String>, String> {
         if self.keys.is_empty() {
-            return Ok(self.prefix.to_owned());
+            return Ok(None);
         }
-        self.keys.iter().copied().find_map(variable).ok_or_else(|| {
+        self.keys.iter().copied().find_map(variable).map(Some).ok_or_else(|| {
             format!(
                 "no API key for {}: set the environment variable {}",
                 self.prefix,
@@ -136,12 +137,25 @@ impl Provider {
         })
     }
 
-    /// The address to send to, given the one that genai knows, unless the environment holds another.
-    pub(super) fn address(&self, known: &str) -> String {
-        let usual = self.address.unwrap_or(known);
-        match self.base_url_variables().iter().find_map(variable) {
-            Some(base_url) => self.complete(&base_url, usual),
-            None => usual.to_owned(),
+    /// The provider's own address, given the one that genai knows.
+    pub(super) fn usual_address<'a>(&self, known: &'a str) -> &'a str {
+        self.address.unwrap_or(known)
+    }
+
+    /// The address to send to: the usual one, unless the environment holds another.
+    ///
+    /// # Errors
+    /// The words for the user, naming the variable and not its value, which may hold a password.
+    pub(super) fn address(&self, usual: &str) -> Result<String, String> {
+        let variables = self.base_url_variables();
+        let found = variables.iter().find_map(|name| Some((name, variable(name)?)));
+        match found {
+            Some((_, base_url)) if is_base_url(&base_url) => Ok(self.complete(&base_url, usual)),
+            Some((name, _)) => Err(format!(
+                "{name} is not a URL that requests can be sent to: write http:// or https://, a host, and neither a \
+                 query nor a fragment, such as https://models.example.com/v1"
+            )),
+            None => Ok(usual.to_owned()),
         }
     }
 
@@ -181,6 +195,14 @@ impl Provider {
             format!("{base_url}{version}/")
         }
     }
+}
+
+fn is_base_url(text: &str) -> bool {
+    let is_fit = |url: Url| {
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        matches!(url.scheme(), "http" | "https") && has_host && url.query().is_none() && url.fragment().is_none()
+    };
+    Url::parse(text).is_ok_and(is_fit)
 }
 
 fn has_path(url: &str) -> bool {

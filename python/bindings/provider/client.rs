@@ -15,6 +15,7 @@ use super::catalog::{self, Provider};
 use super::failure::{Failure, from_genai};
 use super::protocol::{Outgoing, Protocol, ToolSpec};
 use super::reply::{Delivery, Reply};
+use super::secrets::Secrets;
 use super::service::Service;
 use super::settings::Settings;
 use super::transcript::{Reader, Transcript};
@@ -123,7 +124,7 @@ impl ProviderCall {
 struct Route {
     client: Client,
     target: ServiceTarget,
-    key: String,
+    secrets: Secrets,
 }
 
 impl Route {
@@ -137,15 +138,20 @@ impl Route {
             .runtime()
             .block_on(known)
             .map_err(|error| from_genai(provider.prefix, error))?;
-        let address = provider.address(known.endpoint.base_url());
+        let usual = provider.usual_address(known.endpoint.base_url());
+        let address = provider
+            .address(usual)
+            .map_err(|message| Failure::final_error(provider.prefix, message))?;
+        let secrets = Secrets::new(key.as_deref(), &address, usual);
         Ok(Self {
             client: service.client(&address).clone(),
             target: ServiceTarget {
                 endpoint: Endpoint::from_owned(address),
-                auth: AuthData::from_single(key.clone()),
+                // A server that asks for no key is sent a stand-in.
+                auth: AuthData::from_single(key.unwrap_or_else(|| provider.prefix.to_owned())),
                 model: identity,
             },
-            key,
+            secrets,
         })
     }
 }
@@ -161,20 +167,24 @@ struct Exchange {
 
 impl Exchange {
     async fn run(self, route: Route) -> Result<Reply, Failure> {
-        let key = route.key.clone();
+        let Route {
+            client,
+            target,
+            secrets,
+        } = route;
         let limit = self.settings.timeout();
         let provider = self.provider.prefix;
-        let outcome = match tokio::time::timeout(limit, self.answer(route)).await {
+        let outcome = match tokio::time::timeout(limit, self.answer(client, target, &secrets)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::passing(
                 provider,
                 format!("{provider} did not answer within {} s", limit.as_secs_f64()),
             )),
         };
-        outcome.map_err(|failure| failure.fit_to_show(&key))
+        outcome.map_err(|failure| failure.fit_to_show(&secrets))
     }
 
-    async fn answer(self, route: Route) -> Result<Reply, Failure> {
+    async fn answer(self, client: Client, target: ServiceTarget, secrets: &Secrets) -> Result<Reply, Failure> {
         let provider = self.provider.prefix;
         let protocol = self.provider.protocol;
         if let Some(name) = self.settings.unsupported_by(protocol) {
@@ -184,12 +194,13 @@ impl Exchange {
             ));
         }
         let (request, options, reasons) = self.write();
-        let body = match route.client.exec_chat(route.target, request, Some(&options)).await {
+        let mut body = match client.exec_chat(target, request, Some(&options)).await {
             Ok(response) => response.captured_raw_body.unwrap_or_default(),
             // genai reads answers more strictly than the protocols are; the body is there all the same.
             Err(genai::Error::ChatResponseGeneration { response_body, .. }) => *response_body,
             Err(error) => return Err(from_genai(provider, error)),
         };
+        secrets.mask(&mut body);
         let reply = protocol.reply(&body).map_err(|fault| fault.into_failure(provider))?;
         Ok(self.signed(reply, reasons))
     }

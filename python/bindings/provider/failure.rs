@@ -4,8 +4,12 @@ use genai::webc;
 use pyo3::prelude::*;
 use serde_json::Value;
 
+use super::secrets::Secrets;
+
 /// Characters of a provider's own message that are worth showing.
 const MESSAGE_LIMIT: usize = 500;
+/// Characters of it in which secrets are looked for: the rest is never shown.
+const LOOKED_AT: usize = 8192;
 
 /// Why a request failed, and whether the same one may succeed later.
 pub(super) struct Failure {
@@ -49,13 +53,10 @@ impl Failure {
         }
     }
 
-    /// Removes every trace of the key, which providers repeat in their messages, and only then shortens what is left:
+    /// Masks every trace of a secret, which providers repeat in their messages, and only then shortens what is left:
     /// half a key would not be found.
-    pub(super) fn fit_to_show(mut self, key: &str) -> Self {
-        if !key.is_empty() {
-            self.message = self.message.replace(key, "***");
-        }
-        self.message = shortened(&self.message);
+    pub(super) fn fit_to_show(mut self, secrets: &Secrets) -> Self {
+        self.message = shortened(&secrets.masked(&shortened(&self.message, LOOKED_AT)), MESSAGE_LIMIT);
         self
     }
 }
@@ -142,8 +143,8 @@ pub(super) fn provider_message(body: &str) -> String {
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_LIMIT - 1) {
+fn shortened(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit - 1) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

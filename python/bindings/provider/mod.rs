@@ -15,6 +15,7 @@ mod gemini;
 mod protocol;
 mod reply;
 mod responses;
+mod secrets;
 mod service;
 mod settings;
 mod transcript;

@@ -76,8 +76,17 @@ fn client(builder: reqwest::ClientBuilder) -> Result<Client, ServiceError> {
         .user_agent(concat!("haltpoint/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry the key to wherever it points.
         .redirect(reqwest::redirect::Policy::none());
-    let http = WebConfig::default()
+    let web_config = WebConfig {
+        gzip: false,
+        ..WebConfig::default()
+    };
+    let http = web_config
         .apply_to_builder(builder)
+        // A few compressed bytes could unfold to more than the memory holds.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .build()
         .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
     Client::builder()

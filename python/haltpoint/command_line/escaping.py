@@ -7,19 +7,24 @@ could hide a part of it. All of them are shown by their number in place of being
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import Any
 
-__all__ = ["visible", "visible_json", "visible_lines"]
+from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
+
+__all__ = ["isolated", "visible", "visible_json", "visible_lines"]
 
 _TAB = 4
+# FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE.
+_ISOLATE, _END_OF_ISOLATE = "\u2068", "\u2069"
 
 
 def visible(text: str) -> str:
-    r"""Return text on one line, with each character that is not printed as itself written like `\u001b`."""
-    if text.isprintable():
-        return text
-    return "".join(character if _is_visible(character) else _number(character) for character in text)
+    r"""Return text on one line, with each character that is not seen as itself written like `\u001b`.
+
+    Of many such characters in a row, the first and how many they are.
+    """
+    parts = unseen_parts(text)
+    return _one_line("".join(unseen_text(part) if is_unseen else part for part, is_unseen in parts))
 
 
 def visible_lines(text: str) -> list[str]:
@@ -31,15 +36,20 @@ def visible_json(value: Any, *, indent: int | None = None) -> str:
     """Return a value as JSON that reads back as the same value, and that a terminal shows as it is."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     # JSON has no control characters within strings; the line ends of an indented text stand between them.
-    return "\n".join(visible(line) for line in text.split("\n"))
+    return "".join(_escaped(part) if is_unseen else part for part, is_unseen in unseen_parts(text))
 
 
-def _is_visible(character: str) -> bool:
-    # Spaces other than the ordinary one are seen as spaces.
-    return character.isprintable() or unicodedata.category(character) == "Zs"
+def isolated(text: str) -> str:
+    """Return text for a terminal in which words that are read from right to left move nothing beside them."""
+    parts = right_to_left_words(text)
+    return "".join(f"{_ISOLATE}{part}{_END_OF_ISOLATE}" if is_moving else part for part, is_moving in parts)
 
 
-def _number(character: str) -> str:
-    # The way in which JSON writes it, so that JSON stays JSON.
-    escaped = json.dumps(character)[1:-1]
-    return escaped if escaped != character else f"\\u{ord(character):04x}"
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _escaped(characters: str) -> str:
+    """Characters in the way in which JSON writes them, so that JSON stays JSON."""
+    # What JSON lets stand as it is beside ASCII is the delete character.
+    return json.dumps(characters)[1:-1].replace("\x7f", "\\u007f")

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.command_line.errors import OutputError
-from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.escaping import isolated, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -174,7 +174,7 @@ def _text(parts: Iterable[Part]) -> Text:
 
     text = Text(overflow="fold")
     for part in parts:
-        text.append(visible(words_of(part)), part.style if isinstance(part, Styled) else None)
+        text.append(isolated(visible(words_of(part))), part.style if isinstance(part, Styled) else None)
     return text
 
 

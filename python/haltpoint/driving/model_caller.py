@@ -27,6 +27,7 @@ _Accepted = TypeVar("_Accepted")
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
+_LONGEST_ASKED_FOR = 600.0
 
 _log = logger("models")
 
@@ -118,10 +119,11 @@ async def _answer(model: Model, request: ModelRequest) -> object:
 def retry_delay(attempt: int, retry_after: float | None) -> float:
     """Return how long to wait after that attempt, in seconds.
 
-    What the provider asks for, or exponential backoff with jitter.
+    What the provider asks for, at most ten minutes, or exponential backoff with jitter.
     """
-    if isinstance(retry_after, (int, float)) and math.isfinite(retry_after):
-        return max(retry_after, 0.0)
+    # Whole numbers may be larger than any float; neither infinity nor what is no number lies between these.
+    if isinstance(retry_after, (int, float)) and -math.inf < retry_after < math.inf:
+        return float(min(max(retry_after, 0), _LONGEST_ASKED_FOR))
     backoff: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 16), _LONGEST_DELAY)
     return backoff * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 

@@ -53,7 +53,7 @@ def api_routes() -> list[Route]:
         Route("/requirements/{requirement_id}/revocation", _answering(_revoke), methods=["POST"]),
         Route("/remembered", _answering(_remembered)),
         Route("/runs", _answering(_runs)),
-        Route("/runs/{run_id}", _answering(_run)),
+        Route("/runs/{run_id}", _answering(_run), name="run"),
         Route("/runs/{run_id}/audit", _answering(_audit)),
         Route("/runs/{run_id}/cancel", _answering(_cancel), methods=["POST"]),
     ]

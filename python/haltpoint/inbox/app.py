@@ -154,4 +154,4 @@ async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)  # noqa: S101 - Starlette calls this for no others
     if "/api/" in request.url.path:
         return problem_response(error)
-    return problem_page(request, error)
+    return await problem_page(request, error)

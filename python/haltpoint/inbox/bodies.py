@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
+
 from haltpoint.inbox.refusals import RefusedError
 from haltpoint.tools.json_form import NotJsonError, parse_said
 
@@ -62,8 +64,11 @@ def _check_type(request: Request, wanted: str) -> None:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise RefusedError(413, "too_large", f"the body is larger than {_LARGEST} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LARGEST:
+                raise RefusedError(413, "too_large", f"the body is larger than {_LARGEST} bytes")
+    except ClientDisconnect as error:
+        raise RefusedError(408, "unfinished", "the body did not come to its end") from error
     return bytes(body)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint.inbox.refusals import RefusedError
-from haltpoint.inbox.texts import json_text
+from haltpoint.inbox.texts import LONGEST, json_text
+from haltpoint.invisible import unseen_parts
 from haltpoint.run.answers import is_dynamic
 from haltpoint.run.approvals import approved_arguments, approved_memory
 from haltpoint.run.changed_arguments import same_arguments
@@ -47,6 +47,7 @@ class Field:
         value: what stands in it.
         description: what it is for.
         is_required: whether it must not stay empty.
+        is_fixed: whether it is too long for a page, which shows its beginning, and then offers no change of it.
     """
 
     name: str
@@ -56,16 +57,20 @@ class Field:
     value: str
     description: str = ""
     is_required: bool = True
+    is_fixed: bool = False
 
 
 def argument_fields(requirement: RunRequirement) -> list[Field]:
     """Return a field for each argument of the call, for changing it: none once somebody approved, which others repeat.
 
+    What is too long to be shown whole is not changed either, and has none.
+
     Args:
         requirement: of kind confirmation.
     """
     arguments = {} if requirement.approvals else requirement.tool_execution.tool_args
-    return [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
+    fields = [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
+    return [field for field in fields if len(field.value) <= LONGEST]
 
 
 def input_fields(requirement: RunRequirement, given: Mapping[str, str]) -> list[Field]:
@@ -136,7 +141,7 @@ def _argument_field(place: int, name: str, value: Any) -> Field:
 
 def _survives_a_form(text: str) -> bool:
     """Whether a browser sends a text back as it got it, and the person sees all of it."""
-    return all(character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs") for character in text)
+    return "\t" not in text and not any(is_unseen for _, is_unseen in unseen_parts(text))
 
 
 def _confirmed_alike(requirement: RunRequirement) -> dict[str, Any]:
@@ -199,11 +204,14 @@ def _result(form: Mapping[str, str]) -> str:
 
 def _input_field(place: int, field: Mapping[str, Any], given: Mapping[str, str], *, must_be_filled: bool) -> Field:
     form_name = f"value-{place}"
-    value = given.get(form_name, _as_typed(field.get("value")))
+    is_typed = form_name in given
+    value = given[form_name] if is_typed else _as_typed(field.get("value"))
     description: str = field.get("description") or ""
     words = _field_words(field, must_be_filled=must_be_filled)
     widget = _widget(schema_of(field), value)
-    return Field(field["name"], form_name, words, widget, value, description, must_be_filled)
+    # What a person typed is theirs to change, however long it is.
+    is_fixed = not is_typed and len(value) > LONGEST
+    return Field(field["name"], form_name, words, widget, value, description, must_be_filled, is_fixed)
 
 
 def _field_words(field: Mapping[str, Any], *, must_be_filled: bool) -> str:

@@ -20,6 +20,7 @@ __all__ = ["HEADERS", "LOOPBACK_NAMES", "Guard", "checked_host"]
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(rf"null|[A-Za-z][A-Za-z0-9+.-]*://(?:{_HOST.pattern})(?::[0-9]{{1,5}})?")
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -76,8 +77,14 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        app = self._app if self._is_ours(scope) else _wrong_host(scope)
-        await app(scope, receive, send_with_headers)
+        await self._answering(scope)(scope, receive, send_with_headers)
+
+    def _answering(self, scope: Scope) -> ASGIApp:
+        if not self._is_ours(scope):
+            return _refusal(scope, "wrong_host", "This server is not known under the name that was asked for.")
+        if not _has_fit_origin(scope):
+            return _refusal(scope, "bad_request", "The Origin header is malformed.")
+        return self._app
 
     def _is_ours(self, scope: Scope) -> bool:
         hosts = Headers(scope=scope).getlist("host")
@@ -102,9 +109,13 @@ def checked_host(host: str) -> str:
     return host
 
 
-def _wrong_host(scope: Scope) -> Response:
-    message = "This server is not known under the name that was asked for."
+def _has_fit_origin(scope: Scope) -> bool:
+    origins = Headers(scope=scope).getlist("origin")
+    return not origins or (len(origins) == 1 and _ORIGIN.fullmatch(origins[0]) is not None)
+
+
+def _refusal(scope: Scope, name: str, message: str) -> Response:
     path: str = scope["path"]
     if path.removeprefix(scope.get("root_path", "")).startswith("/api/"):
-        return problem_response(RefusedError(400, "wrong_host", message))
+        return problem_response(RefusedError(400, name, message))
     return PlainTextResponse(f"{message}\n", status_code=400)

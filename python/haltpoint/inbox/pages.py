@@ -55,7 +55,7 @@ def _page(answer: Callable[[Site, Request], Awaitable[Response]]) -> Callable[[R
             request.state.version = await in_thread(site.database.data_version)
             return await answer(site, request)
         except HaltpointError as error:
-            return problem_page(request, refusal_of(error))
+            return await problem_page(request, refusal_of(error))
 
     return endpoint
 
@@ -68,7 +68,8 @@ async def _inbox(site: Site, request: Request) -> Response:
     total = await site.database.count_requirements_async(kind=kind)
     runs = await in_thread(lambda: _runs_of(site.database, found[:_PAGE]))
     values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "damaged": damaged}
-    return rendered(request, "inbox.html", {**values, "total": total, "older": _older(found, _PAGE), "before": before})
+    values |= {"total": total, "older": _older(found, _PAGE), "before": before}
+    return await rendered(request, "inbox.html", values)
 
 
 def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, AgentRunOutput | None]:
@@ -88,7 +89,7 @@ async def _history(site: Site, request: Request) -> Response:
     damaged: list[DamagedRunError] = []
     found, total = await in_thread(lambda: _decided(site.database, before, damaged.append))
     values = {"requirements": found[:_HISTORY_PAGE], "total": total, "damaged": damaged}
-    return rendered(request, "history.html", {**values, "older": _older(found, _HISTORY_PAGE), "before": before})
+    return await rendered(request, "history.html", {**values, "older": _older(found, _HISTORY_PAGE), "before": before})
 
 
 def _decided(database: Database, before: str | None, on_damaged: OnDamaged) -> tuple[list[RunRequirement], int]:
@@ -105,7 +106,7 @@ async def _runs(site: Site, request: Request) -> Response:
     total = await site.database.count_runs_async(status=status)
     older = found[_PAGE - 1]["run_id"] if len(found) > _PAGE else None
     values = {"runs": found[:_PAGE], "status": status, "statuses": [item.value for item in RunStatus]}
-    return rendered(
+    return await rendered(
         request, "runs.html", {**values, "total": total, "older": older, "before": before, "damaged": damaged}
     )
 
@@ -121,7 +122,7 @@ async def _run(site: Site, request: Request) -> Response:
     decided = request.query_params.get("decided")
     edited = request.query_params.get("edit")
     data = await run_page_data(site.database, request.path_params["run_id"], decided, edited=edited)
-    return rendered(request, "run.html", {**data, "was_cancelled": "cancelled" in request.query_params})
+    return await rendered(request, "run.html", {**data, "was_cancelled": "cancelled" in request.query_params})
 
 
 def _one_of(request: Request, name: str, known: Sequence[str]) -> Any:

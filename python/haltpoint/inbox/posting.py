@@ -100,4 +100,4 @@ async def _asked_again(
     if form.get("action") == CHANGING:
         page = f"{page}?edit={requirement.id}"
     refused = {"problem": problem, "refused": requirement.id, "page": page}
-    return rendered(request, "run.html", {**data, **refused}, problem.status)
+    return await rendered(request, "run.html", {**data, **refused}, problem.status)

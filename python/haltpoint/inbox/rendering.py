@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, Response
 
+from haltpoint.driving.threads import in_thread
 from haltpoint.inbox.site import site_of
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["problem_page", "rendered"]
 
 
-def rendered(
+async def rendered(
     request: Request,
     template: str,
     values: Mapping[str, Any],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a page.
+    """Return a page. It is written in a thread: a long one keeps no other visitor waiting.
 
     Args:
         request: what it answers.
@@ -39,18 +40,18 @@ def rendered(
     site = site_of(request)
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     session = getattr(request.state, "new_session", None) or (None if visitor is None else visitor.session)
-    page = site.templates.get_template(template).render(
-        request=request,
-        visitor=visitor,
-        version=getattr(request.state, "version", ""),
-        now=int(time.time() * 1000),
-        signs_in=site.access.signs_in,
-        form_token="" if session is None else site.sessions.form_token(session),
-        **values,
-    )
-    return HTMLResponse(page, status, dict(headers or {}))
+    common = {
+        "request": request,
+        "visitor": visitor,
+        "version": getattr(request.state, "version", ""),
+        "now": int(time.time() * 1000),
+        "signs_in": site.access.signs_in,
+        "form_token": "" if session is None else site.sessions.form_token(session),
+    }
+    page = site.templates.get_template(template)
+    return await in_thread(lambda: HTMLResponse(page.render(common, **values), status, dict(headers or {})))
 
 
-def problem_page(request: Request, problem: RefusedError) -> Response:
+async def problem_page(request: Request, problem: RefusedError) -> Response:
     """Return the page that tells a person of a problem."""
-    return rendered(request, "problem.html", {"problem": problem}, problem.status, problem.headers)
+    return await rendered(request, "problem.html", {"problem": problem}, problem.status, problem.headers)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from haltpoint.inbox.bounded_protocol import BoundedProtocol
+
 if TYPE_CHECKING:
     import socket
     from types import FrameType
@@ -45,6 +47,7 @@ def serve(app: InboxApp, listener: socket.socket) -> None:
     """
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         lifespan="off",
         # The first address that a browser opens holds the token.
         access_log=False,

@@ -29,6 +29,7 @@ def environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = made.filters
     filters.update(
         shown=texts.shown,
+        shown_whole=texts.shown_whole,
         plain=texts.plain,
         json=texts.json_text,
         shortened=texts.shortened,

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from haltpoint.command_line.times import age
 from haltpoint.command_line.times import is_over as has_passed
+from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
 from haltpoint.run.answers import is_dynamic
 from haltpoint.run.timestamps import format_time, parse_time
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = [
+    "LONGEST",
     "age_element",
     "answers",
     "arguments_text",
     "asks_by_itself",
     "call_text",
+    "cut",
     "duration_text",
     "is_over",
     "json_text",
@@ -32,24 +35,42 @@ __all__ = [
     "plain",
     "shortened",
     "shown",
+    "shown_whole",
     "values_text",
 ]
 
+# Of a text, so many characters are shown; forms offer none that is longer.
+LONGEST = 10_000
+# Of unseen characters in a row, so many have their names shown.
+_NAMED = 8
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def shown(text: object) -> Markup:
     r"""Return text as HTML in which each character without a look of its own is written like `\u202e`, and marked.
 
-    Such characters could hide a part of what is approved, or show it in another order.
+    Such characters could hide a part of what is approved, or show it in another order. Words that are read from right
+    to left stand apart from what is beside them, so that they move nothing else. Of a long text the beginning is shown.
     """
-    parts = [escape(part) if is_plain else _marked(part) for part, is_plain in _parts(str(text))]
-    return Markup("").join(parts)
+    return shown_whole(cut(str(text)))
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text that is too long for a page, with how much is missing; else the text."""
+    left_out = len(text) - LONGEST
+    if left_out <= 0:
+        return text
+    return f"{text[:LONGEST]}… ({left_out:,} more characters: see all data of this run)"
+
+
+def shown_whole(text: str) -> Markup:
+    """Return text like `shown`, however long it is: for what a person typed just now, which stands nowhere else."""
+    return Markup("").join(_marked(part) if is_unseen else _isolated(part) for part, is_unseen in unseen_parts(text))
 
 
 def plain(text: object) -> str:
     """Return text for a place that takes no marks, such as a title, with the same characters written by number."""
-    return "".join(part if is_plain else _number(part) for part, is_plain in _parts(str(text)))
+    return "".join(unseen_text(part) if is_unseen else part for part, is_unseen in unseen_parts(str(text)))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -89,7 +110,7 @@ def arguments_text(requirement: RunRequirement) -> str:
 
 def values_text(values: Mapping[str, Any]) -> str:
     """Return named values in one line, like `amount=5, to="bob"`."""
-    return ", ".join(f"{name}={json_text(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={_value_text(value)}" for name, value in values.items())
 
 
 def duration_text(seconds: float) -> str:
@@ -126,34 +147,24 @@ def left_element(at: datetime) -> Markup:
     return Markup('<time datetime="{}" title="{}" data-left>{}</time>').format(format_time(at), exact, left)
 
 
+def _value_text(value: Any) -> str:
+    # Only a beginning is ever shown in one line.
+    return json_text(cut(value) if isinstance(value, str) else value)
+
+
 def _two(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
     rest = seconds % large // small
     more = f" {rest} {small_name}" if rest else ""
     return f"{seconds // large} {large_name}{more}"
 
 
-def _parts(text: str) -> list[tuple[str, bool]]:
-    """Text cut into stretches that show as they are, and single characters that do not."""
-    if text.isprintable():
-        return [(text, True)]
-    parts: list[tuple[str, bool]] = []
-    begin = 0
-    for place, character in enumerate(text):
-        if not _is_plain(character):
-            parts += [(text[begin:place], True), (character, False)]
-            begin = place + 1
-    return [*parts, (text[begin:], True)]
+def _isolated(text: str) -> Markup:
+    parts = right_to_left_words(text)
+    return Markup("").join(
+        Markup("<bdi>{}</bdi>").format(part) if is_moving else escape(part) for part, is_moving in parts
+    )
 
 
-def _is_plain(character: str) -> bool:
-    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
-
-
-def _number(character: str) -> str:
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _marked(character: str) -> Markup:
-    name = unicodedata.name(character, "control character").lower()
-    return Markup('<span class="unseen" title="{}">{}</span>').format(name, _number(character))
+def _marked(characters: str) -> Markup:
+    names = sorted({unicodedata.name(character, "control character").lower() for character in characters[:_NAMED]})
+    return Markup('<span class="unseen" title="{}">{}</span>').format(", ".join(names), unseen_text(characters))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from haltpoint import _engine
+from haltpoint.exception_text import exception_text
+from haltpoint.exceptions import DamagedRunError, HaltpointError, RunNotFoundError, StoreError
 from haltpoint.run.events import EventReader, RunEvent
 
 if TYPE_CHECKING:
@@ -27,11 +29,15 @@ class Coming:
 
     Attributes:
         place: its place in the outbox.
-        event: the event.
+        run_id: the run that it is about.
+        event: the event, or None where it can't be read.
+        problem: why it can't be read.
     """
 
     place: int
-    event: RunEvent
+    run_id: str
+    event: RunEvent | None
+    problem: str | None = None
 
 
 class Outbox:
@@ -43,6 +49,7 @@ class Outbox:
     """
 
     def __init__(self, database: Database, name: str) -> None:
+        self._database = database
         self._native = database.native
         self._outbox = _engine.Outbox(database.native)
         self._name = name
@@ -62,9 +69,32 @@ class Outbox:
         self._outbox.advance(self._name, self._me, 0.0, place)
 
     def after(self, place: int) -> list[Coming]:
-        """Return the next events behind a place."""
+        """Return the next events behind a place.
+
+        Raises:
+            StoreError: the database can't be read. One run that can't be read is a problem of its events alone.
+        """
         rows = self._outbox.after(place, _PAGE)
-        return [Coming(place, self._event(run_id, seq)) for place, run_id, seq in rows]
+        return [self._coming(place, run_id, seq) for place, run_id, seq in rows]
+
+    def _coming(self, place: int, run_id: str, seq: int) -> Coming:
+        try:
+            return Coming(place, run_id, self._event(run_id, seq))
+        except (StoreError, RunNotFoundError, LookupError, TypeError, ValueError) as error:
+            self._readers.pop(run_id, None)
+            if isinstance(error, StoreError) and not self._is_damaged(run_id):
+                raise
+            return Coming(place, run_id, None, f"entry {seq} can't be read: {exception_text(error)}")
+
+    def _is_damaged(self, run_id: str) -> bool:
+        """Whether it is this run that can't be read, and not the database as a whole or for a moment."""
+        try:
+            self._database.run(run_id)
+        except DamagedRunError:
+            return True
+        except HaltpointError:
+            return False
+        return False
 
     def _event(self, run_id: str, seq: int) -> RunEvent:
         reader, events = self._readers.get(run_id) or (EventReader(self._native, run_id), {})
@@ -72,6 +102,8 @@ class Outbox:
             # Read anew where what is asked for was given out before.
             fresh = reader.read() or EventReader(self._native, run_id).read()
             events = {event.seq: event for event, _ in fresh}
+        if seq not in events:
+            raise LookupError("the journal does not hold it")
         found = events[seq]
         self._readers[run_id] = (reader, {later: event for later, event in events.items() if later > seq})
         self._readers.move_to_end(run_id)

@@ -28,15 +28,33 @@ def checked_url(url: str) -> str:
     """Return a URL that messages can be sent to.
 
     Raises:
-        ValueError: it is none of http or https. The message does not show it: it may hold a password.
+        ValueError: the client would refuse it. The message does not show it: it may hold a password.
     """
     try:
         parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("the webhook's URL is malformed") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a webhook's URL begins with https:// or http:// and a host")
+        raise ValueError("the webhook's URL is malformed: check its host and its port") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("a webhook's URL must begin with https:// or http:// and a host")
+    if not all("!" <= character <= "~" for character in url):
+        raise ValueError(
+            "a webhook's URL must be of ASCII characters without spaces: percent-encode its path and query, and write "
+            "its host in Punycode"
+        )
+    if "@" in parts.netloc:
+        raise ValueError("a webhook's URL must not hold a user name or password: messages are signed instead")
+    if port == 0 or not _is_host(host):
+        raise ValueError("the webhook's URL is malformed: check its host and its port")
     return url
+
+
+def _is_host(name: str) -> bool:
+    """Whether the system's resolver takes a name, whether or not it finds it."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def shown_url(url: str) -> str:
@@ -61,5 +79,6 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> str | None:
             return f"the receiver answered with status {error.code}"
     except urllib.error.URLError as error:
         return f"the receiver can't be reached: {error.reason}"
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # Also what only the connection or a proxy's address brings to light.
         return f"the receiver can't be reached: {type(error).__name__}"

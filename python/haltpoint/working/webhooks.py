@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from haltpoint.driving.threads import in_thread
+from haltpoint.exception_text import exception_text
+from haltpoint.exceptions import HaltpointError
+from haltpoint.logs import log_failure, logger
 from haltpoint.run.events import EVENT_KINDS
 from haltpoint.working.outbox import Outbox
 from haltpoint.working.posting import checked_url, post, shown_url
@@ -35,6 +38,8 @@ SENT_BY_DEFAULT = (
     "run_failed",
 )
 
+_log = logger("webhooks")
+
 # In seconds.
 _LOOK_EVERY = 0.2
 _CLAIM_EVERY = 1.0
@@ -55,7 +60,7 @@ class Webhook:
         kinds: which kinds of events.
 
     Raises:
-        ValueError: the URL is no http or https URL, or there are no events of such a kind.
+        ValueError: no message can be sent to the URL, or there are no events of such a kind.
     """
 
     def __init__(self, url: str, secret: WebhookSecret, kinds: Iterable[str] = SENT_BY_DEFAULT) -> None:
@@ -81,17 +86,25 @@ class Webhook:
         return outbox
 
     async def deliver(self, database: Database, outbox: Outbox, report: Callable[[Progress], None]) -> None:
-        """Send what comes, for ever; whoever waits for a run is not held up by it.
+        """Send what comes, until the task is cancelled. Runs and other deliveries do not wait for it.
 
-        Raises:
-            StoreError: the database can't be read or written.
+        A failure, such as a database that can't be read, is reported, and the delivery begins again after a while.
         """
+        wait = _FIRST_WAIT
         while True:
-            place = await in_thread(outbox.claim)
-            if place is None:
-                await asyncio.sleep(_CLAIM_EVERY)
-            else:
-                await _Delivery(self, database, outbox, place, report).run()
+            try:
+                place = await in_thread(outbox.claim)
+                if place is None:
+                    await asyncio.sleep(_CLAIM_EVERY)
+                else:
+                    await _Delivery(self, database, outbox, place, report).run()
+                wait = _FIRST_WAIT
+            except (HaltpointError, OSError, LookupError, TypeError, ValueError) as error:
+                log_failure(_log, f"the delivery of {self!r} failed", error)
+                message = f"{self!r}: {exception_text(error)}; again in {wait:.0f} s"
+                report(Progress("not_delivered", message=message))
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
 
     def wants(self, event: RunEvent) -> bool:
         """Whether the receiver is told of such an event."""
@@ -139,7 +152,11 @@ class _Delivery:
                 await asyncio.shield(in_thread(lambda: self._outbox.leave(self._place)))
 
     async def _pass_on(self, coming: Coming) -> None:
-        if not self._webhook.wants(coming.event):
+        if coming.event is None:
+            message = f"{self._webhook!r}: passed by, {coming.problem}"
+            self._report(Progress("not_delivered", coming.run_id, message=message))
+            self._place = coming.place
+        elif not self._webhook.wants(coming.event):
             self._place = coming.place
         elif await self._is_sent(coming.event):
             self._place = coming.place

@@ -109,7 +109,6 @@ class Worker:
             await self._begin_deliveries()
             self._report(Progress("started", message=", ".join(self._agents)))
             while not self._stopping:
-                self._check_deliveries()
                 seen = await in_thread(self._database.data_version)
                 await self._take_due()
                 await self._until_news(seen)
@@ -122,12 +121,6 @@ class Worker:
             outbox = await webhook.subscribe(self._database)
             delivery = webhook.deliver(self._database, outbox, self._report)
             self._deliveries.append(asyncio.create_task(delivery))
-
-    def _check_deliveries(self) -> None:
-        """Raise what ended a delivery: the database can't be used."""
-        for delivery in self._deliveries:
-            if delivery.done():
-                delivery.result()
 
     async def _end_deliveries(self) -> None:
         for delivery in self._deliveries:

@@ -232,3 +232,27 @@ def test_a_missing_file_is_not_created(tmp_path: Any) -> None:
     cli = CommandLine(tmp_path / "nothing.db")
     assert cli("serve", "--port", "0").code == 3
     assert not cli.db_file.exists()
+
+
+def test_a_malformed_origin_is_refused(inbox: Inbox) -> None:
+    malformed = [
+        "http://[",
+        "http://[::1",
+        "http://h\u00f6st",
+        "//x",
+        "http://",
+        "",
+        "http://a b",
+        "x",
+        "http://a/path",
+    ]
+    for origin in malformed:
+        for path in ("/", "/sign-in", "/api/runs", "/static/inbox.css"):
+            for method in ("GET", "POST"):
+                answer = inbox.ask(method, path, headers={**inbox.bearer, "Origin": origin})
+                assert (answer.status, "Origin header" in answer.text) == (400, True), (origin, path, method)
+
+
+def test_an_origin_of_another_page_may_look_with_the_token(inbox: Inbox) -> None:
+    for origin in ("null", "https://elsewhere.example:8443", "http://[::1]:80", "moz-extension://a-b"):
+        assert inbox.get("/api/runs", Origin=origin).status == 200

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from haltpoint.command_line.errors import CommandError
-from haltpoint.command_line.escaping import visible
+from haltpoint.command_line.escaping import isolated, visible
 from haltpoint.command_line.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def ask_line(question: str) -> str:
     Raises:
         EOFError: the person typed the end of input.
     """
-    return _typed(visible(question))
+    return _typed(isolated(visible(question)))
 
 
 def _typed(question: str) -> str:
