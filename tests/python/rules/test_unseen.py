@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from haltpoint.command_line.escaping import isolated, visible, visible_json
-from haltpoint.inbox.texts import plain, shown
+from haltpoint.inbox.texts import plain, shown, shown_whole
 
 # Of each kind: default ignorable and a format character, ignorable alone, reserved, blank, directional, control.
 _UNSEEN = [0xAD, 0x34F, 0x115F, 0x17B4, 0x180F, 0x2065, 0x3164, 0xFE0F, 0xFFA0, 0xE0000, 0xE01EF, 0xE0FFF]
@@ -35,10 +35,11 @@ def test_what_is_seen_stays(text: str) -> None:
 
 def test_a_million_of_them_are_one_marker() -> None:
     text = "\u200b" * 1_000_000
-    for written in (shown(text), plain(text), visible(text)):
+    for written in (shown_whole(text), plain(text), visible(text)):
         assert len(written) < 200
         assert "1000000 times" in written
-    mixed = shown("\u200b\u200c" * 500_000)
+    assert "10000 times" in shown(text) and "990,000 more characters" in shown(text)
+    mixed = shown_whole("\u200b\u200c" * 500_000)
     assert len(mixed) < 600
     assert "1000000 unseen characters" in mixed
 
