@@ -37,6 +37,7 @@ __all__ = [
     "fault_points",
     "learn_replies",
     "new_run_id",
+    "unseen_code_points",
 ]
 
 _Handed: TypeAlias = tuple[list[RequestModel | StartTool | ReconcileTool | InterruptTool | Stop], int | None]

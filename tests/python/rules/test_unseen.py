@@ -39,7 +39,7 @@ def test_a_million_of_them_are_one_marker() -> None:
         assert len(written) < 200
         assert "1000000 times" in written
     assert "10000 times" in shown(text) and "990,000 more characters" in shown(text)
-    mixed = shown("\u200b\u200c" * 500_000)
+    mixed = shown_whole("\u200b\u200c" * 500_000)
     assert len(mixed) < 600
     assert "1000000 unseen characters" in mixed
 
