@@ -29,6 +29,7 @@ from haltpoint.json_value import to_json_text
 from haltpoint.run.answers import checked_values, tool_at_hand
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.decisions import checked_decision, same_decision
+from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note
@@ -230,6 +231,9 @@ def _checked(
     requirement.take_form(data.get("user_input_schema") or ())
     decision = requirement.draft_decision()
     if decision is None or (data["decision"] is not None and same_decision(decision, data["decision"])):
+        return None
+    if data["decision"] is None and requirement.decision is not None and is_handed_out(requirement):
+        # Committed since the run was read, as by a handler that awaits its requirement.
         return None
     on_disk = RunRequirement.from_dict(data)
     checked_note(on_disk, decision.get("note"))

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["Hearing", "drop_kept", "forget_requirement", "keep_draft", "live_requirements", "note_requirement"]
+__all__ = [
+    "Hearing",
+    "drop_kept",
+    "forget_requirement",
+    "is_handed_out",
+    "keep_draft",
+    "live_requirements",
+    "note_requirement",
+]
 
 # A bound against programs that draft and never continue. A draft beyond it counts while its object is held elsewhere.
 _MOST_KEPT = 1 << 16
@@ -69,6 +77,12 @@ def note_requirement(requirement: RunRequirement) -> None:
     """Remember an object that belongs to a run, for as long as it lives."""
     with _lock:
         _live[id(requirement)] = requirement
+
+
+def is_handed_out(requirement: RunRequirement) -> bool:
+    """Whether an object is one that this process was handed, not one read from data, and is not forgotten."""
+    with _lock:
+        return _live.get(id(requirement)) is requirement
 
 
 def forget_requirement(requirement: RunRequirement) -> None:

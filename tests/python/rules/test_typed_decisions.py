@@ -632,3 +632,24 @@ with SqliteDatabase(sys.argv[1]) as db:
     assert told.stdout.split() == ["delete", "PAUSED"]
     go_on(db, requirement.run_id)
     assert ran == [("delete", "customers")]
+
+
+@pytest.mark.parametrize("kind", [*CALLS, "changed"])
+def test_a_handler_may_await_the_requirement_that_it_decides(db: SqliteDatabase, kind: str) -> None:
+    (requirement,) = asked(db, CALLS.get(kind, DELETE))
+
+    async def decide(asked_for: RunRequirement) -> None:
+        match asked_for.kind:
+            case "confirmation":
+                asked_for.confirm(by="ann", tool_args={"name": "tmp"} if kind == "changed" else None)
+            case "external_tool":
+                asked_for.set_external_execution_result("rows")
+            case _:
+                asked_for.answer({"to": "ann"})
+        await asked_for
+
+    assert requirement.run_id is not None
+    output = agent(db).continue_run(run_id=requirement.run_id, hitl_handler=decide, return_output=True)
+    assert output.is_complete
+    expected = {"changed": ("delete", "tmp"), "confirmation": ("delete", "customers"), "external": None}
+    assert ran == [call for call in [expected.get(kind, ("send", "YOU ARE FIRED", "ann"))] if call]
