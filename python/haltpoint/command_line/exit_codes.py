@@ -37,7 +37,8 @@ MEANINGS = {
     ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged, or output can't be written",
     ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
     ExitCode.NOT_FOUND: "not found: no such database file, run or requirement",
-    ExitCode.CONFLICT: "conflict: somebody decided otherwise before, it is too late, or it is not what was shown",
+    ExitCode.CONFLICT: "conflict: the requirement was decided otherwise before, the decision is too late, or it does "
+    "not match what was shown",
     ExitCode.NOTHING_TO_DO: "nothing to do: nothing is open, nothing is under way, or somebody else is at it",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
     ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
