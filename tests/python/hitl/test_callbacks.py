@@ -349,14 +349,15 @@ def test_a_forked_child_that_returns_from_a_function_is_told_that_the_call_is_it
 
 
 def test_many_threads_call_back_in_themselves(db: SqliteDatabase) -> None:
-    asked: dict[int, int] = {}
+    # Thread objects, since the number of a thread that has ended is given to the next one.
+    asked: dict[threading.Thread, threading.Thread] = {}
 
     def call() -> None:
         def ask(requirement: RunRequirement) -> None:
-            asked[outer] = threading.get_ident()
+            asked[caller] = threading.current_thread()
             requirement.confirm()
 
-        outer = threading.get_ident()
+        caller = threading.current_thread()
         assert acting(db).do("Act.", hitl_handler=ask) == "finished"
 
     threads = [threading.Thread(target=call) for _ in range(12)]
@@ -364,8 +365,7 @@ def test_many_threads_call_back_in_themselves(db: SqliteDatabase) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(asked) == 12
-    assert all(outer == inner for outer, inner in asked.items())
+    assert asked == {thread: thread for thread in threads}
 
 
 @pytest.mark.parametrize("answers", [["ann", "bob"], ["ann", "ann"], ["ann", None], [None]])
