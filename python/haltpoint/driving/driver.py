@@ -369,6 +369,7 @@ class RunDriver:
             self._cancel(True, _STOPPED_BY_OTHERS)
 
     async def _request_model(self) -> None:
+        task = self._request
         trace = self._options.trace
         if trace is not None:
             trace("asking the model")
@@ -388,6 +389,9 @@ class RunDriver:
         else:
             self._request = None
             self._feed(self._report_reply, reply)
+        if task is not None:
+            # Ended by itself: the callback would cost a turn of the loop, and find nothing to do.
+            task.remove_done_callback(self._request_ended)
 
     async def _planned_reply(self, started: float) -> PlannedReply:
         options, session = self._options, self._session
@@ -440,10 +444,13 @@ class RunDriver:
         # Known before it begins: a loop that starts tasks eagerly may end it at once.
         call = self._calls[call_id] = RunningCall(context, definition.is_async)
         is_held = functools.partial(self._is_held, call)
-        call.task = self._context.copy().run(tool_task, self._run_tool(call, definition, start), is_held)
-        call.task.add_done_callback(functools.partial(self._tool_ended, call))
+        ended = functools.partial(self._tool_ended, call)
+        call.task = self._context.copy().run(tool_task, self._run_tool(call, definition, start, ended), is_held)
+        call.task.add_done_callback(ended)
 
-    async def _run_tool(self, call: RunningCall, definition: ToolDefinition, start: StartTool) -> None:
+    async def _run_tool(
+        self, call: RunningCall, definition: ToolDefinition, start: StartTool, ended: Callable[..., None]
+    ) -> None:
         # Made when the reply was planned, for the first attempt: the tool may change what it is given.
         bound = None if start.attempt > 1 else self._bound.pop((start.name, start.args), None)
 
@@ -461,6 +468,10 @@ class RunDriver:
             self._give_up(call, self._cancel_reason)
         else:
             self._report_outcome(call, outcome)
+        # As for a request to the model. A loop that starts tasks eagerly may come by here before the task is known.
+        task: asyncio.Task[None] | None = getattr(call, "task", None)
+        if task is not None:
+            task.remove_done_callback(ended)
 
     def _report_outcome(self, call: RunningCall, outcome: ToolOutcome) -> None:
         if self._is_over(call):

@@ -14,21 +14,17 @@ from typing import NoReturn
 
 __all__ = ["end_if_forked", "generation"]
 
-# How many forks lie between the first process and this one. Cheaper to look at than the process' number.
-_generation = 0
+# How many forks lie between the first process and this one: what tells this process from the one that it was forked
+# from, cheaper to look at than the process' number. Read it in the module: an imported name would not change.
+generation: int = 0
 
 
 def _count() -> None:
-    global _generation  # noqa: PLW0603
-    _generation += 1
+    global generation  # noqa: PLW0603
+    generation += 1
 
 
 os.register_at_fork(after_in_child=_count)
-
-
-def generation() -> int:
-    """Return what tells this process from the one that it was forked from."""
-    return _generation
 
 
 def end_if_forked(before: int, error: BaseException | None = None) -> None:
@@ -38,7 +34,7 @@ def end_if_forked(before: int, error: BaseException | None = None) -> None:
         before: the generation before the code was called.
         error: what the code raised. The exit status is the one of a program that ends with it.
     """
-    if before != _generation:
+    if before != generation:
         _end(error)
 
 

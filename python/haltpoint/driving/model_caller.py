@@ -11,8 +11,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haltpoint.driving.forked_calls import end_if_forked, generation
-from haltpoint.driving.user_code import is_taken_apart, this_task
+from haltpoint.driving import forked_calls
+from haltpoint.driving.forked_calls import end_if_forked
+from haltpoint.driving.user_code import is_taken_apart
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError
 from haltpoint.logs import log_failure, logger
@@ -54,10 +55,23 @@ async def ask(
         ModelError: the last attempt failed, or one failed in a way that asking again cannot mend.
         KeyboardInterrupt: the model raised it: the program is to stop.
     """
-    attempt, task = 1, this_task()
+    attempt, task = 1, asyncio.current_task()
     while True:
+        process = forked_calls.generation
         try:
-            return await accept(await _reply(model, request, task, is_awaited), attempt)
+            # In place, not in a coroutine of its own: each step of a run comes by here.
+            try:
+                answer: object = await model.request(request)
+                if process != forked_calls.generation:
+                    end_if_forked(process)
+                reply = as_reply(answer, model.name)
+            except BaseException as error:
+                end_if_forked(process, error)
+                meant = await _meaning(error, model.name, task, is_awaited)
+                if meant is error:
+                    raise
+                raise meant from error
+            return await accept(reply, attempt)
         except ModelError as error:
             failure = error
         except (HaltpointError, asyncio.CancelledError, KeyboardInterrupt):
@@ -70,50 +84,31 @@ async def ask(
             failure = _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:
             raise failure
-        delay = retry_delay(attempt, failure.retry_after)
-        log_failure(
-            _log, f"attempt {attempt} of {attempts} to ask {model.name!r} failed; again in {delay:.1f} s", failure
-        )
-        await asyncio.sleep(delay)
+        await _wait_after(failure, attempt, f"attempt {attempt} of {attempts} to ask {model.name!r} failed")
         attempt += 1
 
 
-async def _reply(
-    model: Model,
-    request: ModelRequest,
+async def _meaning(
+    error: BaseException,
+    name: str,
     task: asyncio.Task[Any] | None,
     is_awaited: Callable[[asyncio.Task[Any] | None], bool],
-) -> ModelReply:
-    """Ask once.
-
-    Raises:
-        ModelError: the model failed, in whatever way.
-    """
-    try:
-        return as_reply(await _answer(model, request), model.name)
-    except (ModelError, ForkedProcessError, KeyboardInterrupt):
-        raise
-    except asyncio.CancelledError as error:
+) -> BaseException:
+    """Return what a model's exception means to the run: the exception itself, or the ModelError that it is."""
+    if isinstance(error, (ModelError, ForkedProcessError, KeyboardInterrupt)) or is_taken_apart(error, task):
+        return error
+    if isinstance(error, asyncio.CancelledError):
         # Who cancels all that runs on the loop cancels the run with it: let it say so first.
         await asyncio.sleep(0)
         if not is_awaited(task):
-            raise
-        raise _wrapped(error, model.name) from error
-    except BaseException as error:
-        if is_taken_apart(error, task):
-            raise
-        raise _wrapped(error, model.name) from error
+            return error
+    return _wrapped(error, name)
 
 
-async def _answer(model: Model, request: ModelRequest) -> object:
-    process = generation()
-    try:
-        answer: object = await model.request(request)
-    except BaseException as error:
-        end_if_forked(process, error)
-        raise
-    end_if_forked(process)
-    return answer
+async def _wait_after(failure: ModelError, attempt: int, what: str) -> None:
+    delay = retry_delay(attempt, failure.retry_after)
+    log_failure(_log, f"{what}; again in {delay:.1f} s", failure)
+    await asyncio.sleep(delay)
 
 
 def retry_delay(attempt: int, retry_after: float | None) -> float:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from haltpoint.driving.forked_calls import end_if_forked, generation
+from haltpoint.driving import forked_calls
 from haltpoint.event_loops import running_loop
 from haltpoint.exceptions import TooManyThreadsError
 
@@ -152,9 +152,9 @@ class _Threads:
         following: PlainCall[Any] | None = call
         while following is not None:
             call, following = following, None
-            process = generation()
+            process = forked_calls.generation
             outcome = call.outcome()
-            end_if_forked(process, None if outcome is None else outcome[1])
+            forked_calls.end_if_forked(process, None if outcome is None else outcome[1])
             with self._lock:
                 # Before the outcome is known elsewhere: the next call that comes of it may be for this very thread.
                 following = self._waiting.popleft() if self._waiting else None

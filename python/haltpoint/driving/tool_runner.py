@@ -6,11 +6,13 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from haltpoint.driving.forked_calls import end_if_forked, generation
+from haltpoint.driving import forked_calls
+from haltpoint.driving.forked_calls import end_if_forked
 from haltpoint.driving.threads import in_thread
-from haltpoint.driving.user_code import is_taken_apart, this_task
+from haltpoint.driving.user_code import is_taken_apart
 from haltpoint.exception_text import exception_text, message_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.logs import log_failure, logger
@@ -29,6 +31,8 @@ _LONGEST_RETRY_DELAY = 5.0
 
 # How long an async tool may take to end after it was cancelled, in seconds: one may swallow that and go on for ever.
 _TIME_TO_STOP = 1.0
+
+_COROUTINE: type = CoroutineType
 
 _log = logger("tools")
 
@@ -72,28 +76,33 @@ async def run_tool(definition: ToolDefinition, arguments: Arguments, context: To
     return outcome
 
 
-async def _attempt(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
+def _attempt(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> Awaitable[ToolOutcome]:
     call = _called(definition, arguments, context)
-    if definition.timeout is None:
-        return await call
+    return call if definition.timeout is None else _timed(definition, definition.timeout, call)
+
+
+async def _timed(definition: ToolDefinition, timeout: float, call: Awaitable[ToolOutcome]) -> ToolOutcome:
     try:
-        return await _within(definition.timeout, call)
+        return await _within(timeout, call)
     except _TimeoutPassedError as passed:
         return ToolOutcome(_timeout_message(definition, has_ended=passed.has_ended), is_error=True)
 
 
 async def _called(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
-    call = functools.partial(_call, definition, arguments, context)
-    process = generation()
+    process = forked_calls.generation
     with tool_call_scope(context):
-        task = this_task()
+        task = asyncio.current_task()
         try:
             # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
-            found = call() if definition.is_async else await in_thread(call)
+            if definition.is_async:
+                found = _call(definition, arguments, context)
+            else:
+                found = await in_thread(functools.partial(_call, definition, arguments, context))
             if isinstance(found, ToolOutcome):
                 return found
             value = await found
-            end_if_forked(process)
+            if process != forked_calls.generation:
+                end_if_forked(process)
             return ToolOutcome(render_result(value))
         except BaseException as error:
             end_if_forked(process, error)
@@ -106,12 +115,15 @@ async def _called(definition: ToolDefinition, arguments: Arguments, context: Too
 
 def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
     """Call the tool's function; return its outcome, or what is to be awaited for it."""
-    process = generation()
+    process = forked_calls.generation
     try:
         # Bound anew for each attempt: a tool may change what it was given.
         value = definition.function(**arguments())
-        end_if_forked(process)
-        return value if inspect.isawaitable(value) else ToolOutcome(render_result(value))
+        if process != forked_calls.generation:
+            end_if_forked(process)
+        # A coroutine, mostly: the general question is a slow one.
+        is_awaitable = type(value) is _COROUTINE or inspect.isawaitable(value)
+        return value if is_awaitable else ToolOutcome(render_result(value))
     except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
         end_if_forked(process, error)
         return _failed(definition, context, error)

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from haltpoint.driving import forked_calls
 from haltpoint.driving.callbacks import call_back
 from haltpoint.driving.calling_thread import CallInterruptedError
-from haltpoint.driving.forked_calls import end_if_forked, generation
+from haltpoint.driving.forked_calls import end_if_forked
 
 __all__ = ["Answer", "answer_of", "is_taken_apart", "this_task"]
 
@@ -52,7 +53,7 @@ async def answer_of(function: Callable[[], Any]) -> Answer:
 
 async def _caught(function: Callable[[], Any]) -> Answer:
     task = this_task()
-    process = generation()
+    process = forked_calls.generation
     try:
         value = await call_back(function)
         end_if_forked(process)

@@ -157,7 +157,8 @@ def _kind(value: object) -> str:
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
     if isinstance(calls, ToolCall):
         raise TypeError("ModelReply(tool_calls=...) must be a list of ToolCall, got one ToolCall")
-    if isinstance(calls, Sequence) and not isinstance(calls, (str, bytes)):
+    # What most models return is asked first: an abstract class takes its time.
+    if isinstance(calls, (list, tuple, Sequence)) and not isinstance(calls, (str, bytes)):
         found = cast("Sequence[object]", calls)
         return tuple(_tool_call(call, index) for index, call in enumerate(found))
     raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {_kind(calls)}")

@@ -49,6 +49,8 @@ class FunctionModel:
 async def call_reply_function(function: ReplyFunction, request: ModelRequest, model_name: str) -> ModelReply:
     """Call a plain or async `function` and return its answer as a ModelReply."""
     answer = function(request)
+    if isinstance(answer, ModelReply):
+        return answer
     if isinstance(answer, Awaitable):
         answer = await answer
     return as_reply(answer, model_name)

@@ -81,16 +81,20 @@ def _validated(
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the Python objects by the parameters' names, and what is wrong with which argument."""
     bound: dict[str, Any] = {}
-    problems = _unknown(definition, given)
+    problems: list[tuple[str, str]] = []
+    known = 0
     for parameter in definition.inputs:
         name = parameter.name
         if name not in given:
             problems.extend((name, problem) for problem in _missing(parameter))
             continue
+        known += 1
         try:
             bound[name] = validated_parameter(parameter, given[name], strict=strict or definition.strict)
         except InvalidValueError as error:
             problems.append((name, str(error)))
+    if known < len(given):
+        problems = _unknown(definition, given) + problems
     return bound, problems
 
 
@@ -149,8 +153,6 @@ def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, An
 
 def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     known = [parameter.name for parameter in definition.inputs]
-    if all(name in known for name in given):
-        return []
     arguments = ", ".join(known) or "none"
     return [
         (name, f"{name}: there is no such argument; the arguments are: {arguments}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -127,12 +126,9 @@ def in_tool_call() -> bool:
     return _CURRENT_CALL.get(None) is not None
 
 
-def tool_call_scope(context: ToolCallContext) -> AbstractContextManager[ToolCallContext]:
+class tool_call_scope:  # noqa: N801 - a context manager, made in each step of a run
     """Make `context` the current tool call inside the `with` block."""
-    return _Scope(context)
 
-
-class _Scope:
     __slots__ = ("_context", "_token")
 
     _token: Token[ToolCallContext]
