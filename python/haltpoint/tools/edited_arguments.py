@@ -108,9 +108,10 @@ class _OtherKindError(ValueError):
 
 def _check_kind(definition: ToolDefinition, name: str, value: Any) -> None:
     schema = field_schema(definition.parameters, name)
-    problems = kind_problems(value, schema, is_typed=True)
+    hides = is_secret(schema)
+    problems = [named_problem(item, name, is_secret=hides) for item in kind_problems(value, schema, is_typed=True)]
     if problems:
-        raise _OtherKindError("; ".join(named_problem(item, name, is_secret=is_secret(schema))[1] for item in problems))
+        raise _OtherKindError("; ".join(text for _, text in problems))
 
 
 def _with_digits(parameter: ToolParameter, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -76,7 +77,7 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
 
     def problems_with(candidate: object, *, strict: bool) -> list[ValueProblem]:
         try:
-            validated(parameter.adapter, candidate, strict=strict)
+            validated(parameter.adapter, candidate, strict=strict, is_secret=parameter.is_secret)
         except ValidationError as error:
             return problems_of(error, candidate, schema)
         except InvalidValueError as error:
@@ -195,11 +196,13 @@ def _with_whole_numbers(value: Any) -> Any:
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         made: Any = {name: _with_whole_numbers(member) for name, member in members.items()}
-        return made if any(made[name] is not member for name, member in members.items()) else value
+        is_same = all(made[name] is member for name, member in members.items())
+        return cast("Any", value) if is_same else made
     if isinstance(value, (list, tuple)):
         items = cast("Sequence[Any]", value)
         made = [_with_whole_numbers(item) for item in items]
-        return made if any(one is not other for one, other in zip(made, items, strict=True)) else value
+        is_same = all(map(operator.is_, made, items))
+        return items if is_same else made
     return value
 
 
