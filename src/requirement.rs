@@ -215,11 +215,11 @@ impl Decision {
         }
     }
 
-    /// What others must approve alike, for messages: the arguments, and which later calls are answered, too.
+    /// What others must approve alike, for messages: the arguments as they are shown, and which later calls are answered, too.
     #[must_use]
     pub fn approved_text(&self) -> String {
         let asked_for = "the arguments as they were asked for";
-        let args = self.changed_args().map_or(asked_for, Json::get);
+        let args = self.changed_args_shown().map_or(asked_for, Json::get);
         match self.remember() {
             None => args.to_owned(),
             Some(remember) => format!("{args}, remembered for {}", remember.words()),

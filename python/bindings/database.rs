@@ -250,7 +250,7 @@ impl PyDatabase {
         before: Option<String>,
     ) -> PyResult<u64> {
         let filter = run_filter(status, agent_name, session_id, user_id, id_prefix, before)?;
-        self.read_now(py, move |store| Ok(store.count_runs(&filter)?))
+        self.read_now(py, move |store| session::count_runs(store, &filter))
     }
 
     /// Requirements as JSON, of the set "all", "open" or "decided", in its order: all, or at most `limit`.
@@ -278,7 +278,7 @@ impl PyDatabase {
         before: Option<String>,
     ) -> PyResult<u64> {
         let filter = requirement_filter(run_id, kind, which, id_prefix, before)?;
-        self.read_now(py, move |store| Ok(store.count_requirements(&filter)?))
+        self.read_now(py, move |store| session::count_requirements(store, &filter))
     }
 
     /// The run of a requirement.
@@ -310,7 +310,7 @@ impl PyDatabase {
         before: Option<String>,
     ) -> PyResult<u64> {
         let filter = approval_filter(run_id, session_id, id_prefix, before);
-        self.read_now(py, move |store| Ok(store.count_approvals(&filter)?))
+        self.read_now(py, move |store| session::count_approvals(store, &filter))
     }
 
     /// Revokes a remembered approval, waiting for the disk. False: that was done before.

@@ -124,6 +124,10 @@ impl Index for ApprovalFilter {
         Ok(rows)
     }
 
+    fn before(&self) -> Option<&Text> {
+        self.before.as_ref()
+    }
+
     fn item(&self, run: &Run, requirement_id: &str) -> Option<StandingApproval> {
         standing(run, requirement_id)
     }

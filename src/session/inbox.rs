@@ -22,6 +22,10 @@ impl Index for RequirementFilter {
         Ok(rows)
     }
 
+    fn before(&self) -> Option<&Text> {
+        self.before.as_ref()
+    }
+
     fn item(&self, run: &Run, requirement_id: &str) -> Option<RequirementView> {
         let requirement = run.requirement(requirement_id)?;
         is_of(self.set, run, requirement).then(|| run.requirement_view(requirement))

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::Text;
 use crate::run::Run;
-use crate::store::{RequirementRow, RunFilter, RunRow, Store, StoreError};
+use crate::store::{ApprovalFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError};
 
 use super::EngineError;
 use super::errors::replayed;
+use super::inbox::run_of_requirement;
 
 /// How many rows are read at once.
 const ROWS: u32 = 2048;
@@ -44,7 +45,7 @@ pub trait List: Send + 'static {
     /// Reads on. A part may be empty, and yet more may follow.
     ///
     /// # Errors
-    /// What the store ran into.
+    /// That the database does not know what the list is to begin behind, or what the store ran into.
     fn read(&mut self, store: &mut dyn Store) -> Result<Part<Self::Item>, EngineError>;
 }
 
@@ -108,6 +109,9 @@ impl List for RunList {
     fn read(&mut self, store: &mut dyn Store) -> Result<Part<RunRow>, EngineError> {
         self.filter.limit = self.wanted.at_once();
         let rows = store.runs(&self.filter)?;
+        if rows.is_empty() {
+            check_run(store, self.filter.before.as_deref())?;
+        }
         self.wanted.found_all = rows.len() < self.filter.limit as usize;
         let mut part = Part::default();
         for row in rows {
@@ -143,6 +147,9 @@ pub trait Index: Send + 'static {
     /// What the store ran into.
     fn next_rows(&mut self, store: &mut dyn Store, limit: u32) -> Result<Vec<RequirementRow>, StoreError>;
 
+    /// Behind which requirement the next rows are.
+    fn before(&self) -> Option<&Text>;
+
     /// What a row leads to; `None` where the journal says that it is not to be listed: the index is covered by no hash, and may be older.
     fn item(&self, run: &Run, requirement_id: &str) -> Option<Self::Item>;
 }
@@ -177,6 +184,9 @@ impl<I: Index> IndexedList<I> {
     fn read_rows(&mut self, store: &mut dyn Store) -> Result<(), EngineError> {
         let limit = self.wanted.at_once();
         let rows = self.index.next_rows(store, limit)?;
+        if rows.is_empty() {
+            check_requirement(store, self.index.before())?;
+        }
         self.wanted.found_all = rows.len() < limit as usize;
         for row in rows {
             if !self.damaged.contains(&row.run_id) {
@@ -244,6 +254,56 @@ impl<I: Index> List for IndexedList<I> {
         self.read_rows(store)?;
         Ok(Part::default())
     }
+}
+
+/// How many runs there are of those that a [`RunList`] lists.
+///
+/// # Errors
+/// [`StoreError::RunNotFound`] for an unknown `before`, or what the store ran into.
+pub fn count_runs(store: &mut dyn Store, filter: &RunFilter) -> Result<u64, EngineError> {
+    let counted = store.count_runs(filter)?;
+    if counted == 0 {
+        check_run(store, filter.before.as_deref())?;
+    }
+    Ok(counted)
+}
+
+/// How many requirements there are of those that a [`super::RequirementList`] lists.
+///
+/// # Errors
+/// [`crate::run::DecisionError::Nowhere`] for an unknown `before`, or what the store ran into.
+pub fn count_requirements(store: &mut dyn Store, filter: &RequirementFilter) -> Result<u64, EngineError> {
+    let counted = store.count_requirements(filter)?;
+    if counted == 0 {
+        check_requirement(store, filter.before.as_ref())?;
+    }
+    Ok(counted)
+}
+
+/// How many approvals there are of those that an [`super::ApprovalList`] lists.
+///
+/// # Errors
+/// [`crate::run::DecisionError::Nowhere`] for an unknown `before`, or what the store ran into.
+pub fn count_approvals(store: &mut dyn Store, filter: &ApprovalFilter) -> Result<u64, EngineError> {
+    let counted = store.count_approvals(filter)?;
+    if counted == 0 {
+        check_requirement(store, filter.before.as_ref())?;
+    }
+    Ok(counted)
+}
+
+/// Refuses a place that the database does not know. Asked only where nothing is behind it: all else shows that it is known.
+fn check_run(store: &mut dyn Store, before: Option<&str>) -> Result<(), EngineError> {
+    match before.map(|run_id| store.row(run_id)).transpose() {
+        // A run that cannot be read has its place all the same.
+        Ok(_) | Err(StoreError::Damaged { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As [`check_run`].
+fn check_requirement(store: &mut dyn Store, before: Option<&Text>) -> Result<(), EngineError> {
+    before.map(|id| run_of_requirement(store, id)).transpose().map(drop)
 }
 
 /// The run, and how many entries its journal has.

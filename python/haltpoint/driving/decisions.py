@@ -32,7 +32,7 @@ from haltpoint.run.decisions import checked_decision, same_decision
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
-from haltpoint.run.said import checked_note
+from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
 
 if TYPE_CHECKING:
@@ -188,12 +188,8 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidResolutionError(
             "requirements= takes a list of RunRequirement objects or of what their to_dict() returns; "
-            f"this can't be read as one: {_shortened(draft)} ({exception_text(error)})"
+            f"this can't be read as one: {outline(draft)} ({exception_text(error)})"
         ) from error
-
-
-def _shortened(value: object) -> str:
-    return repr(value)[:200]
 
 
 async def _checked_apart(

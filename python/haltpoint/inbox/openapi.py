@@ -97,7 +97,7 @@ def _list(what: str, schema: str) -> dict[str, Any]:
         "operationId": f"list_{what}",
         "summary": f"List {what}.",
         "parameters": parameters,
-        "responses": _responses(_page(schema), "400", "401", "422", "503"),
+        "responses": _responses(_page(schema), "400", "401", "404", "422", "503"),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
-from haltpoint.models.messages import Message, MessageLog, MessageView, Role, ToolCall
+from haltpoint.models.messages import Message, MessageLog, MessageView, Role, ToolCall, kind_word
 
 __all__ = [
     "Message",
@@ -51,7 +51,7 @@ class Usage:
         for name in ("input_tokens", "output_tokens"):
             count: object = getattr(self, name)
             if not isinstance(count, int) or isinstance(count, bool):
-                raise TypeError(f"Usage({name}=...) must be an int, got {_kind(count)}")
+                raise TypeError(f"Usage({name}=...) must be an int, got {kind_word(count)}")
             if count < 0:
                 raise ValueError(f"Usage({name}=...) can't be negative, got {count}")
 
@@ -88,7 +88,7 @@ class ModelReply:
     def __post_init__(self) -> None:
         text = cast("object", self.text)
         if text is not None and not isinstance(text, str):
-            raise TypeError(f"ModelReply(text=...) must be a str or None, got {_kind(text)}")
+            raise TypeError(f"ModelReply(text=...) must be a str or None, got {kind_word(text)}")
         object.__setattr__(self, "tool_calls", _tool_calls(self.tool_calls))
         object.__setattr__(self, "usage", _usage(self.usage))
 
@@ -147,11 +147,7 @@ def as_reply(answer: object, model_name: str) -> ModelReply:
         return answer
     if isinstance(answer, str):
         return ModelReply(text=answer)
-    raise TypeError(f"model {model_name!r} must answer with a ModelReply or a str, got {_kind(answer)}")
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else type(value).__name__
+    raise TypeError(f"model {model_name!r} must answer with a ModelReply or a str, got {kind_word(answer)}")
 
 
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
@@ -161,13 +157,13 @@ def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
     if isinstance(calls, (list, tuple, Sequence)) and not isinstance(calls, (str, bytes)):
         found = cast("Sequence[object]", calls)
         return tuple(_tool_call(call, index) for index, call in enumerate(found))
-    raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {_kind(calls)}")
+    raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {kind_word(calls)}")
 
 
 def _tool_call(call: object, index: int) -> ToolCall:
     if isinstance(call, ToolCall):
         return call
-    raise TypeError(f"ModelReply(tool_calls=...) holds {_kind(call)} at {index}, not a ToolCall")
+    raise TypeError(f"ModelReply(tool_calls=...) holds {kind_word(call)} at {index}, not a ToolCall")
 
 
 def _usage(usage: object) -> Usage | None:
@@ -175,4 +171,4 @@ def _usage(usage: object) -> Usage | None:
         return usage
     if isinstance(usage, Mapping):
         return Usage.from_dict(cast("Mapping[str, Any]", usage))
-    raise TypeError(f"ModelReply(usage=...) must be a Usage or a mapping, got {_kind(usage)}")
+    raise TypeError(f"ModelReply(usage=...) must be a Usage or a mapping, got {kind_word(usage)}")

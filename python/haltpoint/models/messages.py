@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 if TYPE_CHECKING:
     from haltpoint._engine import LongText
 
-__all__ = ["Message", "MessageLog", "MessageRecord", "MessageView", "Role", "ToolCall"]
+__all__ = ["Message", "MessageLog", "MessageRecord", "MessageView", "Role", "ToolCall", "kind_word"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -21,6 +21,11 @@ MessageRecord: TypeAlias = (
 )
 """A message as the engine tells it: role, content, calls (id, name, arguments as JSON), id of the call that it answers,
 name of the tool, whether it reports a failure, provider data as JSON."""
+
+
+def kind_word(value: object) -> str:
+    """Return what a value is, for the error that refuses it."""
+    return "None" if value is None else type(value).__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class ToolCall:
         id: the provider's id of the call; None lets the run give it one.
 
     Raises:
-        TypeError: `args` is neither a mapping nor a str.
+        TypeError: an argument is of another type; the message says which, and what was given.
     """
 
     name: str
@@ -41,7 +46,11 @@ class ToolCall:
     id: str | None = None
 
     def __post_init__(self) -> None:
-        args = cast("object", self.args)
+        name, args, call_id = cast("tuple[object, object, object]", (self.name, self.args, self.id))
+        if not isinstance(name, str):
+            raise TypeError(f"ToolCall(name=...) must be a str, got {kind_word(name)}")
+        if call_id is not None and not isinstance(call_id, str):
+            raise TypeError(f"ToolCall(id=...) must be a str or None, got {kind_word(call_id)}")
         if isinstance(args, str):
             return
         if not isinstance(args, Mapping):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.answers import is_dynamic
+from haltpoint.run.said import outline
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
@@ -169,7 +170,7 @@ def checked_decision(requirement: RequirementState, decision: Mapping[str, Any])
     fits = parts is not None and all(isinstance(said.get(name), kinds) for name, kinds in parts.items())
     if parts is None or not fits or said.keys() - parts:
         raise InvalidResolutionError(
-            f"the decision on {requirement.tool_execution.tool_name!r} can't be read: {dict(decision)!r:.200}",
+            f"the decision on {requirement.tool_execution.tool_name!r} can't be read: {outline(decision)}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
         )

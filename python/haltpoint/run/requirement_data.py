@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.said import outline
 from haltpoint.run.tools.tools import ToolExecution
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -
     unknown = [key for key in said if key not in _DRAFTED[name]]
     if unknown or (name == "recovery_draft" and said.get("type") not in _RECOVERIES):
         raise InvalidResolutionError(
-            f"{name} of requirement {requirement.id} can't be read: {said!r:.200}",
+            f"{name} of requirement {requirement.id} can't be read: {outline(given)}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
             field_name=name,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.names import plain_name
@@ -10,7 +11,9 @@ from haltpoint.run.names import plain_name
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["checked_author", "checked_name", "checked_note"]
+__all__ = ["checked_author", "checked_name", "checked_note", "outline"]
+
+_OUTLINED = 200
 
 
 def checked_name(requirement: RequirementState, by: object) -> str | None:
@@ -68,3 +71,11 @@ def checked_note(requirement: RequirementState, note: object) -> str | None:
         requirement_id=requirement.id,
         field_name="note",
     )
+
+
+def outline(data: object) -> str:
+    """Return what data that can't be read is, for an error: the names in it, and no values, which may be secret."""
+    if not isinstance(data, Mapping):
+        return type(data).__name__
+    kind, names = type(cast("object", data)).__name__, ", ".join(map(repr, cast("Mapping[object, object]", data)))
+    return f"{kind} with {names or 'nothing in it'}"[:_OUTLINED]

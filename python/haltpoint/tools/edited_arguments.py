@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import ToolArgumentsError
 
+from .field_schema import field_schema, is_secret
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .schema_check import BrokenSchemaError, schema_problems
 from .schema_forms import schema_form
 from .shown_arguments import default_form, shown_value
+from .value_problems import named_problem
+from .value_readers import kind_problems
 
 if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
@@ -84,7 +87,8 @@ def _edit(
             value = _restored(name, execution, _with_digits(parameter, wanted[name]))
             # Taken as it stands: "5" is no int.
             edited.shown[name], edited.given[name] = shown_value(definition, parameter, value, strict=True)
-        except HiddenPartError as error:
+            _check_kind(definition, name, value)
+        except (HiddenPartError, _OtherKindError) as error:
             edited.refuse(name, str(error))
         except ToolArgumentsError as error:
             edited.refuse(name, _problem_of(error))
@@ -96,6 +100,18 @@ def _edit(
             edited.keep(name, form)
         else:
             edited.refuse(name, f"{name}: missing, and its default {form} can't be shown; give a value")
+
+
+class _OtherKindError(ValueError):
+    """A value is of another kind than its argument was shown to have; the message says which."""
+
+
+def _check_kind(definition: ToolDefinition, name: str, value: Any) -> None:
+    schema = field_schema(definition.parameters, name)
+    hides = is_secret(schema)
+    problems = [named_problem(item, name, is_secret=hides) for item in kind_problems(value, schema, is_typed=True)]
+    if problems:
+        raise _OtherKindError("; ".join(text for _, text in problems))
 
 
 def _with_digits(parameter: ToolParameter, value: Any) -> Any:

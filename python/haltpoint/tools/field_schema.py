@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-__all__ = ["field_schema", "schema_at"]
+from .json_form import dump_json
+
+__all__ = ["field_schema", "hides_argument", "is_secret", "schema_at"]
 
 # What a form says beside the schema of a field.
 _SAID_ELSEWHERE = ("description", "default")
@@ -34,6 +36,27 @@ def field_schema(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
         return _Inlining(definitions, _recursive(definitions)).schema(schema)
     except _TooLargeError:
         return _Inlining(definitions, frozenset(definitions)).schema(schema)
+
+
+def is_secret(schema: Mapping[str, Any]) -> bool:
+    """Return whether a schema holds a part that is not to be shown, such as a password."""
+    return '"writeOnly":true' in dump_json(schema)
+
+
+def hides_argument(parameters: Mapping[str, Any], name: str) -> bool:
+    """Return whether an argument holds a part that is not to be shown.
+
+    Args:
+        parameters: the JSON schema of a tool's arguments, which may be broken where it comes from a journal.
+        name: the argument.
+    """
+    if not is_secret(parameters):
+        return False
+    try:
+        return is_secret(field_schema(parameters, name))
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        # Nothing is known about it.
+        return True
 
 
 def schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> dict[str, Any]:

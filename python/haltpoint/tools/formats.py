@@ -19,10 +19,15 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, to_jsonable_python
 
-__all__ = ["FORMATS", "written"]
+__all__ = ["FORMATS", "is_number", "written"]
 
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a plain number."""
+    return _NUMBER.match(text) is not None
 
 
 @cache
@@ -43,7 +48,7 @@ def _reads(kind: str) -> Callable[[str], bool]:
 
 def _reads_date(kind: str) -> Callable[[str], bool]:
     # Digits alone are read as seconds since 1970, which no person means.
-    return lambda text: _NUMBER.match(text) is None and _reads(kind)(text)
+    return lambda text: not is_number(text) and _reads(kind)(text)
 
 
 def _is_address(kind: type[IPv4Address | IPv6Address]) -> Callable[[str], bool]:

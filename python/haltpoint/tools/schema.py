@@ -20,6 +20,7 @@ from haltpoint.forking import no_fork
 from .callables import AnyFunction, implementation, model_parameters
 from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
+from .field_schema import hides_argument
 from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
 
@@ -41,6 +42,7 @@ class ToolParameter(NamedTuple):
         default_value: that default as it is; None where there is none.
         adapter: validates its values.
         decimals: where its values hold decimals, if they do.
+        is_secret: whether its values hold something that is not to be shown, such as a password.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ToolParameter(NamedTuple):
     default_value: Any
     adapter: Adapter
     decimals: DecimalPlaces | None = None
+    is_secret: bool = False
 
 
 class ToolSchema(NamedTuple):
@@ -94,7 +97,7 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
     return ToolSchema(
         name=name,
         description=documentation.description,
-        parameters=tuple(_tool_parameter(item, hints[item.name], types) for item in signature),
+        parameters=tuple(_tool_parameter(item, hints[item.name], types, json_schema) for item in signature),
         json_schema=json_schema,
         digest=tool_digest(name, json_schema),
     )
@@ -116,7 +119,9 @@ class _Types(NamedTuple):
     decimals: Mapping[str, DecimalPlaces | None] = MappingProxyType({})
 
 
-def _tool_parameter(parameter: inspect.Parameter, hint: Any, types: _Types) -> ToolParameter:
+def _tool_parameter(
+    parameter: inspect.Parameter, hint: Any, types: _Types, json_schema: Mapping[str, Any]
+) -> ToolParameter:
     schema = types.properties[parameter.name]
     is_required = parameter.default is inspect.Parameter.empty
     return ToolParameter(
@@ -128,6 +133,7 @@ def _tool_parameter(parameter: inspect.Parameter, hint: Any, types: _Types) -> T
         default_value=None if is_required else parameter.default,
         adapter=types.adapters[parameter.name],
         decimals=types.decimals.get(parameter.name),
+        is_secret=hides_argument(json_schema, parameter.name),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from haltpoint.forking import no_fork
 from haltpoint.run.field_words import choice_words, expected_words
 
-from .field_schema import schema_at
+from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
 from .value_problems import (
     Path,
@@ -44,12 +44,13 @@ def schema_problems(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
-    return [_of_argument(problem) for problem in value_problems(schema, arguments)]
+    return [_of_argument(problem, schema) for problem in value_problems(schema, arguments)]
 
 
-def _of_argument(problem: ValueProblem) -> tuple[str | None, str]:
+def _of_argument(problem: ValueProblem, schema: Mapping[str, Any]) -> tuple[str | None, str]:
     name, *rest = problem.path or ("arguments",)
-    _, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=False)
+    hides = hides_argument(schema, str(name))
+    _, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=hides)
     return (str(name) if problem.path else None), text
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.field_words import is_required, schema_of, takes_null
 
+from .field_schema import is_secret
 from .input_form import input_field
-from .json_form import dump_json
 from .value_problems import ValueProblem, missing_words, named_problem
 from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
 
@@ -118,10 +118,8 @@ class _Checking:
         try:
             checked[field["name"]] = self._reader(field)(value)
         except RefusedValueError as error:
-            is_secret = _is_secret(schema_of(field))
-            self._problems.extend(
-                named_problem(problem, field["name"], is_secret=is_secret) for problem in error.problems
-            )
+            hides = is_secret(schema_of(field))
+            self._problems.extend(named_problem(problem, field["name"], is_secret=hides) for problem in error.problems)
 
     def _leave_empty(self, checked: dict[str, Any], field: _Field) -> None:
         """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
@@ -148,10 +146,6 @@ class _Checking:
             f"{self._tool_name} can't take this answer: {lines}. Correct it and answer again",
             field_name=self._problems[0][0],
         )
-
-
-def _is_secret(schema: Mapping[str, Any]) -> bool:
-    return '"writeOnly":true' in dump_json(schema)
 
 
 def convert_field_value(value: object, field_type: str, *, field_name: str) -> Any:

@@ -25,10 +25,16 @@ class InvalidValueError(ValueError):
     """A value does not fit. The message says what was expected and what was given."""
 
 
-def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
+def validated(adapter: Adapter, value: object, *, strict: bool = False, is_secret: bool = False) -> Any:
     """Return the Python object that `value`, which must be JSON data, stands for.
 
     It is read as JSON and shares nothing with `value`, so that a tool can't change what was journaled.
+
+    Args:
+        adapter: validates it.
+        value: the value.
+        strict: take it as it stands.
+        is_secret: whether an error must not show it.
 
     Raises:
         ValidationError: the value does not fit.
@@ -39,15 +45,15 @@ def validated(adapter: Adapter, value: object, *, strict: bool = False) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise refusal_of(error, value) from error
+        raise refusal_of(error, value, is_secret=is_secret) from error
 
 
-def refusal_of(error: BaseException, value: object) -> ValueError:
+def refusal_of(error: BaseException, value: object, *, is_secret: bool = False) -> ValueError:
     """Return what says that `value` does not fit: the error itself if it is a ValidationError, else another."""
     if is_validation_error(error):
         return error
     # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-    return InvalidValueError(f"{shown(value)} could not be checked ({exception_text(error)})")
+    return InvalidValueError(f"{_shown(value, is_secret=is_secret)} could not be checked ({exception_text(error)})")
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:
@@ -57,7 +63,7 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
         InvalidValueError: the value does not fit, or a validator of the parameter's type failed.
     """
     try:
-        return validated(parameter.adapter, value, strict=strict)
+        return validated(parameter.adapter, value, strict=strict, is_secret=parameter.is_secret)
     except ValueError as error:
         problem = (
             "; ".join(_problems(parameter, value, error))
@@ -79,11 +85,17 @@ def _problems(parameter: ToolParameter, value: object, error: ValidationError) -
     details = error.errors(include_url=False, include_context=False)
     if not any(detail["loc"] for detail in details):
         reasons = ", ".join(detail["msg"] for detail in details[:_PROBLEMS_SHOWN])
-        yield f"{parameter.name}: expected {parameter.type_name}, got {shown(value)} ({reasons})"
+        given = _shown(value, is_secret=parameter.is_secret)
+        yield f"{parameter.name}: expected {parameter.type_name}, got {given} ({reasons})"
         return
     for detail in details[:_PROBLEMS_SHOWN]:
         path = ".".join(map(str, (parameter.name, *detail["loc"])))
-        given = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
+        given = _shown(detail["input"], is_secret=parameter.is_secret)
+        given = "" if detail["type"] == "missing" else f", got {given}"
         yield f"{path}: {detail['msg']}{given}"
     if len(details) > _PROBLEMS_SHOWN:
         yield f"and {len(details) - _PROBLEMS_SHOWN} more problems with {parameter.name}"
+
+
+def _shown(value: object, *, is_secret: bool) -> str:
+    return "a secret value" if is_secret else shown(value)

@@ -137,7 +137,8 @@ def best_branch(branches: Iterable[Sequence[ValueProblem]], path: Path, given: A
         return _other_tag(close) or min(close, key=_distance)
     kinds = [item for branch in found for item in branch]
     words = list(dict.fromkeys(item.words for item in kinds if item.words != "empty"))
-    return [ValueProblem(path, "type", " or ".join(words) or "empty", given)]
+    keyword = "format" if any(item.keyword == "format" for item in kinds) else "type"
+    return [ValueProblem(path, keyword, " or ".join(words) or "empty", given)]
 
 
 def _other_tag(branches: Sequence[Sequence[ValueProblem]]) -> list[ValueProblem]:

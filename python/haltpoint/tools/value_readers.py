@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pydantic_core import PydanticSerializationError, ValidationError
 
 from haltpoint.forking import no_fork
-from haltpoint.run.field_words import base_schema, example_of, expected_words
+from haltpoint.run.field_words import base_schema, example_of
 
+from .formats import is_number
 from .json_form import NotJsonError, dump_json, json_text, parse_json
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
@@ -20,16 +22,19 @@ if TYPE_CHECKING:
     from .plain_types import Adapter
     from .schema import ToolParameter
 
-__all__ = ["RefusedValueError", "ValueReader", "schema_reader", "tool_reader"]
+__all__ = ["RefusedValueError", "ValueReader", "kind_problems", "schema_reader", "tool_reader"]
 
 # Returns the value that is kept for what was given; raises RefusedValueError where there is none.
 ValueReader: TypeAlias = "Callable[[object], Any]"
 
-# How people say yes and no, besides true and false.
-_BOOLEANS: dict[Any, bool] = {
-    **dict.fromkeys(("true", "yes", "y", "on", "t", "1", 1), True),
-    **dict.fromkeys(("false", "no", "n", "off", "f", "0", 0), False),
+# How people say yes and no.
+_BOOLEANS: dict[str, bool] = {
+    **dict.fromkeys(("true", "yes", "y", "on", "t", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "off", "f", "0"), False),
 }
+
+# Values of plain fields, which need no validator to be told from others.
+_PLAIN_TYPES: dict[Any, type] = {"string": str, "integer": int, "boolean": bool}
 
 
 class RefusedValueError(Exception):
@@ -72,7 +77,7 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
 
     def problems_with(candidate: object, *, strict: bool) -> list[ValueProblem]:
         try:
-            validated(parameter.adapter, candidate, strict=strict)
+            validated(parameter.adapter, candidate, strict=strict, is_secret=parameter.is_secret)
         except ValidationError as error:
             return problems_of(error, candidate, schema)
         except InvalidValueError as error:
@@ -80,9 +85,13 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         return []
 
     def read(value: object) -> Any:
-        _check_date(value, schema)
-        candidates = _readable(value, with_words=not definition.strict)
-        refusals: list[list[ValueProblem]] = []
+        is_typed = not isinstance(value, (int, float))
+        readings = [
+            (reading, kind_problems(reading, schema, is_typed=is_typed))
+            for reading in _readable(value, with_words=not definition.strict)
+        ]
+        candidates = [reading for reading, problems in readings if not problems]
+        refusals = [problems for _, problems in readings if problems]
         for candidate in candidates:
             if not problems_with(candidate, strict=True):
                 return candidate
@@ -94,6 +103,34 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
+
+
+def kind_problems(value: object, schema: Mapping[str, Any], *, is_typed: bool) -> list[ValueProblem]:
+    """Return where a value is of another kind than the person was shown.
+
+    The tool might make something of it all the same: a day of a number, a number of a yes.
+
+    Args:
+        value: JSON data.
+        schema: what the person was shown.
+        is_typed: whether text in it is what a person typed, which the tool may read in its own way. Digits are still
+            no date: 20240229 is read as seconds since 1970, which no person means.
+    """
+    if type(value) is _PLAIN_TYPES.get(schema.get("type")) and not schema.keys() & {"format", "enum", "const"}:
+        return []
+    with no_fork:
+        from .schema_check import BrokenSchemaError, value_problems
+    try:
+        problems = value_problems(schema, value)
+    except BrokenSchemaError:
+        return []
+
+    def is_reading(problem: ValueProblem) -> bool:
+        given = problem.given
+        is_digits = problem.keyword == "format" and isinstance(given, str) and is_number(given)
+        return is_typed and isinstance(given, str) and not is_digits
+
+    return [problem for problem in problems if problem.is_kind and not is_reading(problem)]
 
 
 def _normalised(adapter: Adapter, value: object) -> Any:
@@ -120,14 +157,6 @@ def _same(adapter: Adapter, first: object, second: object) -> bool:
         return False
 
 
-def _check_date(value: object, schema: Mapping[str, Any]) -> None:
-    """Refuse digits for a date: 20240229 is read as seconds since 1970, which no person means."""
-    wanted = base_schema(schema).get("format")
-    if isinstance(value, str) and wanted in ("date", "date-time") and value.strip().lstrip("+-").isdecimal():
-        words = expected_words({"type": "string", "format": wanted})
-        raise RefusedValueError([ValueProblem((), "format", words, value)])
-
-
 def _readable(value: object, *, with_words: bool = True) -> list[object]:
     try:
         json_text(value)
@@ -149,13 +178,32 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
             pass
         else:
             yield parsed
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        said = value.strip().lower()
+        if with_words and said in _BOOLEANS:
+            yield _BOOLEANS[said]
+        return
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         yield dump_json(value)
-        if isinstance(value, float) and value.is_integer():
-            yield int(value)
-    said = value.strip().lower() if isinstance(value, str) else value
-    if with_words and isinstance(said, (str, int)) and said in _BOOLEANS:
-        yield _BOOLEANS[said]
+    whole = _with_whole_numbers(value)
+    if whole is not value:
+        yield whole
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """The same with 5 for 5.0, which is an integer to JSON Schema; the value itself where that changes nothing."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        made: Any = {name: _with_whole_numbers(member) for name, member in members.items()}
+        is_same = all(made[name] is member for name, member in members.items())
+        return cast("Any", value) if is_same else made
+    if isinstance(value, (list, tuple)):
+        items = cast("Sequence[Any]", value)
+        made = [_with_whole_numbers(item) for item in items]
+        is_same = all(map(operator.is_, made, items))
+        return items if is_same else made
+    return value
 
 
 def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:

@@ -81,6 +81,21 @@ def test_tool_call_arguments_of_another_type_are_refused_by_name(args: Any, kind
         ToolCall("f", args)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("call_1", "f", {"x": 1}), r"ToolCall\(id=\.\.\.\) must be a str or None, got dict"),
+        (({"x": 1}, "f"), r"ToolCall\(name=\.\.\.\) must be a str, got dict"),
+        ((None, {}), r"ToolCall\(name=\.\.\.\) must be a str, got None"),
+        ((b"f", {}), r"ToolCall\(name=\.\.\.\) must be a str, got bytes"),
+        (("f", {}, 7), r"ToolCall\(id=\.\.\.\) must be a str or None, got int"),
+    ],
+)
+def test_a_tool_call_of_wrong_types_is_refused_with_what_was_given(arguments: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        ToolCall(*arguments)
+
+
 def test_a_view_does_not_see_what_is_added_later() -> None:
     log = log_of("a", "b")
     view = log.view()

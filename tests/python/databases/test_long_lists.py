@@ -19,6 +19,7 @@ from haltpoint import (
     InvalidResolutionError,
     ModelReply,
     RequirementNotFoundError,
+    RunNotFoundError,
     ScriptedModel,
     SqliteDatabase,
     StoreError,
@@ -96,7 +97,6 @@ def test_each_filter_counts_what_it_lists(full: AnyDatabase) -> None:
     assert full.count_requirements(before=requirements[9].id) == len(requirements) - 10
     assert full.count_runs(before=runs[9].run_id) == len(runs) - 10
     assert full.count_runs(id_prefix=runs[5].run_id) == 1
-    assert full.count_runs(before="nothing") == full.count_requirements(before="nothing") == 0
     assert (
         full.count_runs(agent_name="nobody") == full.count_runs(session_id="none") == full.count_runs(user_id="x") == 0
     )
@@ -159,6 +159,36 @@ def test_a_requirement_that_is_not_there_is_an_error_of_its_own(full: AnyDatabas
         full.requirement(wrong)
     assert isinstance(caught.value, InvalidResolutionError) and caught.value.requirement_id == wrong
     assert repr(pickle.loads(pickle.dumps(caught.value))) == repr(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "", "x" * 1000])
+def test_a_page_behind_what_is_not_there_is_an_error(full: AnyDatabase, wrong: str) -> None:
+    for ask in (full.runs, full.count_runs):
+        with pytest.raises(RunNotFoundError) as no_run:
+            ask(before=wrong)
+        assert no_run.value.run_id == wrong
+    for ask in (full.requirements, full.count_requirements, full.remembered, full.count_remembered):
+        with pytest.raises(RequirementNotFoundError) as no_requirement:
+            ask(before=wrong)
+        assert no_requirement.value.requirement_id == wrong
+
+
+def test_a_page_behind_the_last_one_is_empty(full: AnyDatabase) -> None:
+    last_run, last = full.runs()[-1].run_id, full.requirements()[-1].id
+    assert (full.runs(before=last_run), full.count_runs(before=last_run)) == ([], 0)
+    assert (full.requirements(before=last), full.count_requirements(before=last)) == ([], 0)
+    # What was never remembered is a place, too: what is older than it comes next.
+    assert (full.remembered(before=last), full.count_remembered(before=last)) == ([], 0)
+
+
+def test_a_page_may_begin_behind_what_the_list_itself_leaves_out(full: AnyDatabase) -> None:
+    last_run, last = full.runs()[0].run_id, full.requirements()[0].id
+    assert (full.runs(status="COMPLETED", before=last_run), full.count_runs(status="COMPLETED", before=last_run)) == (
+        [],
+        0,
+    )
+    assert full.requirements(kind="user_input", before=last) == []
+    assert full.count_requirements(kind="user_input", before=last) == 0
 
 
 def test_a_beginning_of_an_id_is_no_id(full: AnyDatabase) -> None:

@@ -64,6 +64,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"address": {"street": "A"}}, "address.code", "Field required (a whole number)"),
     ({"address": "at home"}, "address", "must be a JSON object with street, code"),
     ({"day": "31 February"}, "day", "must be a date such as 2024-02-29"),
+    ({"day": 0}, "day", "must be a date such as 2024-02-29, got 0"),
+    ({"nights": True}, "nights", "must be a whole number, got true"),
     ({"cc": ["eve"]}, "cc", 'must be text, got ["eve"]'),
     ({"since": "long ago"}, "since", "must be a date"),
 ]

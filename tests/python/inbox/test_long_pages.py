@@ -31,8 +31,12 @@ def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield database
 
 
+def _asked(database: AnyDatabase, path: str) -> Told:
+    return asked(create_app(database, authenticate=lambda request: "ann"), "GET", path)
+
+
 def _get(database: AnyDatabase, path: str) -> Told:
-    told = asked(create_app(database, authenticate=lambda request: "ann"), "GET", path)
+    told = _asked(database, path)
     assert told.status == 200, told.text
     return told
 
@@ -160,8 +164,21 @@ def test_a_page_that_is_just_full_has_no_next_one() -> None:
         assert (len(last["items"]), last["total"], last["next"]) == (2, 4, None)
 
 
-def test_a_place_that_is_not_there_leads_to_an_empty_page(full: AnyDatabase) -> None:
-    page = _page(full, "/api/requirements?before=nothing")
-    assert (page["items"], page["total"], page["next"]) == ([], MANY, None)
-    for path in ("/", "/history", "/runs"):
-        assert "Back to the first page" in _get(full, f"{path}?before=nothing").text
+@pytest.mark.parametrize(
+    ("listed", "error"),
+    [
+        ("requirements", "RequirementNotFoundError"),
+        ("remembered", "RequirementNotFoundError"),
+        ("runs", "RunNotFoundError"),
+    ],
+)
+def test_a_place_that_is_not_there_is_not_found(full: AnyDatabase, listed: str, error: str) -> None:
+    refused = _asked(full, f"/api/{listed}?before=nothing")
+    assert (refused.status, refused.json["error"]) == (404, error)
+    assert "nothing" in refused.json["message"]
+
+
+@pytest.mark.parametrize("path", ["/", "/history", "/runs"])
+def test_a_page_behind_a_place_that_is_not_there_leads_back(full: AnyDatabase, path: str) -> None:
+    refused = _asked(full, f"{path}?before=nothing")
+    assert (refused.status, "To the inbox" in refused.text) == (404, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -81,6 +81,12 @@ class Dog(BaseModel):
     bark: str
 
 
+class Stay(BaseModel):
+    """A model with a day."""
+
+    since: date
+
+
 class Closed(BaseModel):
     """A model that takes nothing else."""
 
@@ -120,6 +126,10 @@ FITTING = [
     Kind(Rate, "0.5", 0.5),
     Kind(bool, "yes", True),
     Kind(bool, "off", False),
+    Kind(bool, "1", True),
+    Kind(int, 3.0, 3),
+    Kind(list[int], [3.0], [3]),
+    Kind(int | date, "7", 7),
     Kind(str, 5, "5"),
     Kind(str | int, "7", "7"),
     Kind(int | bool, "7", 7),
@@ -130,6 +140,8 @@ FITTING = [
     Kind(date, "2024-02-29", "2024-02-29"),
     Kind(datetime, "2024-02-29 12:30", "2024-02-29 12:30"),
     Kind(time, "12:30", "12:30"),
+    Kind(timedelta, "PT90M", "PT90M"),
+    Kind(list[date | None], ["2024-02-29", None], ["2024-02-29", None]),
     Kind(uuid.UUID, "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"),
     Kind(Decimal, "1.10", "1.10"),
     Kind(SecretStr, "hush", "hush"),
@@ -160,6 +172,30 @@ REFUSED = [
     Refusal(date, "2024-02-30", "", 'must be a date such as 2024-02-29, got "2024-02-30"'),
     Refusal(datetime, "20240229", "", 'must be a date and time such as 2024-02-29T12:30:00, got "20240229"'),
     Refusal(time, "25:00", "", 'must be a time such as 12:30:00, got "25:00"'),
+    # Pydantic reads numbers as seconds, which a person who is asked for a day or a time does not mean.
+    Refusal(date, 0, "", "must be a date such as 2024-02-29, got 0"),
+    Refusal(date, 0.0, "", "must be a date such as 2024-02-29, got 0.0"),
+    Refusal(date, "0", "", 'must be a date such as 2024-02-29, got "0"'),
+    Refusal(datetime, 1709164800, "", "must be a date and time such as 2024-02-29T12:30:00, got 1709164800"),
+    Refusal(datetime, "0.5", "", 'must be a date and time such as 2024-02-29T12:30:00, got "0.5"'),
+    Refusal(time, 5, "", "must be a time such as 12:30:00, got 5"),
+    Refusal(timedelta, 60, "", "must be a duration such as P1DT2H, got 60"),
+    Refusal(date | None, 0, "", "must be a date such as 2024-02-29, got 0"),
+    Refusal(date | datetime, "0", "", "must be a date such as 2024-02-29 or a date and time"),
+    Refusal(list[date], [0], ".0", "must be a date such as 2024-02-29, got 0"),
+    Refusal(list[date | None], ["0"], ".0", 'must be a date such as 2024-02-29, got "0"'),
+    Refusal(Stay, {"since": 0}, ".since", "must be a date such as 2024-02-29, got 0"),
+    # Nor are yes and no numbers, or numbers yes and no.
+    Refusal(int, True, "", "must be a whole number, got true"),
+    Refusal(int, "true", "", 'must be a whole number, got "true"'),
+    Refusal(int, "yes", "", 'must be a whole number, got "yes"'),
+    Refusal(float, False, "", "must be a number, got false"),
+    Refusal(bool, 1, "", "must be yes or no, got 1"),
+    Refusal(bool, 0.0, "", "must be yes or no, got 0.0"),
+    Refusal(list[int], [True], ".0", "must be a whole number, got true"),
+    Refusal(list[int], "[true]", ".0", "must be a whole number, got true"),
+    Refusal(dict[str, bool], {"a": 1}, ".a", "must be yes or no, got 1"),
+    Refusal(Literal[1, 2], True, "", "must be 1 or 2, got true"),
     Refusal(uuid.UUID, "me", "", 'must be a UUID, got "me"'),
     Refusal(int | date, "soon", "", 'must be a whole number or a date such as 2024-02-29, got "soon"'),
     Refusal(int | None, "x", "", 'must be a whole number, got "x"'),
