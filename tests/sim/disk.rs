@@ -11,6 +11,7 @@ use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
+use crate::difference::first_difference;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::liveness::Lives;
@@ -176,11 +177,7 @@ impl Disk {
         (journal.epoch, journal.is_held, journal.granted_at) = (epoch, true, journal.len());
         // Whoever takes a run to go on with it takes an earlier wish to stop it back.
         journal.is_cancelled = false;
-        self.witness.expect(
-            Run::replay(records).as_ref() == Ok(&journal.run),
-            Promise::ReplayGivesLiveState,
-            || format!("the journal of {run_id} as it was granted adds up to something else"),
-        );
+        expect_replayed(records, &journal.run, &self.witness);
         self.check_rows(run_id);
     }
 
@@ -272,10 +269,7 @@ impl Disk {
     pub(crate) fn check_replay(&mut self) {
         for (run_id, journal) in &self.journals {
             let stored = self.store.load(run_id).unwrap();
-            let is_same = Run::replay(&stored.records).as_ref() == Ok(&journal.run);
-            self.witness.expect(is_same, Promise::ReplayGivesLiveState, || {
-                format!("{run_id} replays differently")
-            });
+            expect_replayed(&stored.records, &journal.run, &self.witness);
         }
         let run_ids: Vec<Text> = self.journals.keys().cloned().collect();
         run_ids.iter().for_each(|run_id| self.check_rows(run_id));
@@ -321,6 +315,18 @@ impl Disk {
         self.note_sign(holder);
         self.store.heartbeat(holder, now, expires).unwrap();
     }
+}
+
+/// The journal as it stands in the store adds up to what was folded as it grew.
+fn expect_replayed(records: &[Record], folded: &Run, witness: &Witness) {
+    let replayed = Run::replay(records);
+    witness.expect(replayed.as_ref() == Ok(folded), Promise::ReplayGivesLiveState, || {
+        let difference = match &replayed {
+            Ok(replayed) => first_difference(replayed, folded).unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        format!("{}, replayed / as it grew: {difference}", folded.run_id())
+    });
 }
 
 fn describe(operation: &Operation) -> String {
