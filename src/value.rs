@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 /// Text that is shared, never copied: a tool result of megabytes stands once in memory however many places refer to it.
 pub type Text = Arc<str>;
 
-/// A point in time in microseconds since the Unix epoch. The engine never reads a clock; callers pass the time in.
+/// A point in time in microseconds since the Unix epoch. The rules read no clock: the time is passed in, from the clock of the
+/// store, see [`crate::store::handle::StoreHandle::now`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);

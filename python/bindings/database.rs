@@ -12,7 +12,6 @@ use haltpoint_engine::store::handle::StoreHandle;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::clock;
 use crate::completions::Completions;
 use crate::delivering::{deliver, deliver_opened};
 use crate::errors::{Damage, exception};
@@ -114,7 +113,7 @@ impl PyDatabase {
         started.remembers.clone_from(&memory.runs);
         let sender = completions.sender();
         let (ticket, deliver) = commit_ticket(&sender, started.run_id.clone(), false);
-        let (session, _) = Session::start(self.store.clone(), started, &memory, clock::now(), deliver);
+        let (session, _) = Session::start(self.store.clone(), started, &memory, self.store.now(), deliver);
         Ok((PySession::new(session, sender), ticket))
     }
 
@@ -126,8 +125,8 @@ impl PyDatabase {
         let ticket = sender.next_ticket();
         let then = deliver_opened(sender, ticket);
         match known.and_then(|known| known.known_of(&run_id)) {
-            Some(known) => session::open_known(&self.store, known.clone(), clock::now(), then),
-            None => session::open(&self.store, run_id.into(), clock::now(), then),
+            Some(known) => session::open_known(&self.store, known.clone(), self.store.now(), then),
+            None => session::open(&self.store, run_id.into(), self.store.now(), then),
         }
         ticket
     }
@@ -175,8 +174,8 @@ impl PyDatabase {
             expected_digest: expected_digest.map(Into::into),
         };
         match known.and_then(|known| known.known_of(&run_id)) {
-            Some(known) => session::decide_known(&self.store, known, word, clock::now(), then),
-            None => session::decide(&self.store, run_id.into(), word, clock::now(), then),
+            Some(known) => session::decide_known(&self.store, known, word, self.store.now(), then),
+            None => session::decide(&self.store, run_id.into(), word, self.store.now(), then),
         }
         Ok(ticket)
     }
@@ -189,7 +188,7 @@ impl PyDatabase {
             reason: None,
         };
         wait_detached(py, |then| {
-            session::cancel(&self.store, run_id.into(), cancel, clock::now(), then)
+            session::cancel(&self.store, run_id.into(), cancel, self.store.now(), then)
         })
     }
 
@@ -317,7 +316,7 @@ impl PyDatabase {
     fn revoke(&self, py: Python<'_>, requirement_id: String, by: Option<String>) -> PyResult<bool> {
         let (requirement_id, by) = (requirement_id.into(), by.map(Into::into));
         wait_detached(py, |then| {
-            session::revoke(&self.store, requirement_id, by, clock::now(), then)
+            session::revoke(&self.store, requirement_id, by, self.store.now(), then)
         })
     }
 

@@ -8,7 +8,6 @@ use haltpoint_engine::store::{RequirementRow, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 use pyo3::prelude::*;
 
-use crate::clock;
 use crate::database::PyDatabase;
 use crate::errors::{Damage, damage, exception};
 use crate::waiting::wait_for;
@@ -18,7 +17,7 @@ impl PyDatabase {
     pub(crate) fn expire_all(&self, py: Python<'_>, run_id: Option<Text>) -> PyResult<(u64, Damage)> {
         let mut expiring = Expiring::default();
         loop {
-            let (wanted, except, now) = (run_id.clone(), expiring.left_alone.clone(), clock::now());
+            let (wanted, except, now) = (run_id.clone(), expiring.left_alone.clone(), self.store.now());
             let due = self.read_now(py, move |store| Ok(session::overdue(store, wanted, except, now)?))?;
             if due.is_empty() {
                 return Ok((expiring.expired, damage(py, expiring.damaged)));

@@ -2,7 +2,6 @@
 
 use pyo3::prelude::*;
 
-mod clock;
 mod completions;
 mod conversation;
 mod database;

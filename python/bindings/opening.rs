@@ -1,6 +1,5 @@
 //! How a database is to be opened.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use haltpoint_engine::journal::AuditKey;
@@ -9,7 +8,6 @@ use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::clock;
 use crate::errors::{exception, short_key_exception};
 
 /// The options of `Database.open_sqlite` as the engine takes them.
@@ -38,7 +36,6 @@ pub(crate) fn sqlite_options(
         lease,
         audit_key: read_audit_key(py, audit_key)?,
         fault_plan,
-        clock: Arc::new(clock::now),
         ..SqliteOptions::default()
     })
 }

@@ -3,17 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Entry, Failure, FailureKind, InDoubtRule, Remembered};
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{self, Effect, Reconciliation, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
 use haltpoint_engine::store::{CancelWish, StoreError};
+use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::clock;
 use crate::completions::{CompletionSender, IntoValue};
 use crate::conversation::Conversation;
 use crate::delivering::deliver;
@@ -57,14 +56,15 @@ impl PySession {
     fn feed<'py, E: Into<EngineError>>(
         &self,
         py: Python<'py>,
-        input: impl FnOnce(&mut Session, Deliver) -> Result<Handed, E>,
+        input: impl FnOnce(&mut Session, Timestamp, Deliver) -> Result<Handed, E>,
     ) -> PyResult<PyHanded<'py>> {
         let may_wait = !self.is_observed.load(Ordering::Relaxed);
         let (ticket, deliver) = commit_ticket(&self.sender, Arc::clone(&self.run_id), may_wait);
         let handed = {
             let mut guard = self.lock();
             let session = guard.as_mut().ok_or_else(closed)?;
-            input(session, deliver).map_err(|error| exception(py, &error.into()))?
+            let now = session.now();
+            input(session, now, deliver).map_err(|error| exception(py, &error.into()))?
         };
         // The session is unlocked by now: somebody who holds the interpreter's lock may want it.
         let handed = if handed.is_near() {
@@ -82,8 +82,8 @@ impl PySession {
         call_id: &str,
         answer: Reconciliation,
     ) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| {
-            session.notify_reconciled(call_id, answer, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_reconciled(call_id, answer, now, deliver)
         })
     }
 
@@ -253,8 +253,8 @@ impl PySession {
         on_in_doubt: &str,
     ) -> PyResult<PyHanded<'py>> {
         let rule = in_doubt_rule(on_in_doubt)?;
-        self.feed(py, |session, deliver| {
-            session.notify_continued(tool_call_limit, rule, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_continued(tool_call_limit, rule, now, deliver)
         })
     }
 
@@ -271,8 +271,8 @@ impl PySession {
 
     fn notify_model_replied<'py>(&self, py: Python<'py>, reply: PyModelReplied) -> PyResult<PyHanded<'py>> {
         let (reply, verdict) = reply.into_input()?;
-        self.feed(py, |session, deliver| {
-            session.notify_model_replied(reply, verdict, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_model_replied(reply, verdict, now, deliver)
         })
     }
 
@@ -290,8 +290,8 @@ impl PySession {
             provider: provider.map(Into::into),
             status_code,
         };
-        self.feed(py, |session, deliver| {
-            session.notify_model_failed(failure, duration_us, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_model_failed(failure, duration_us, now, deliver)
         })
     }
 
@@ -308,14 +308,14 @@ impl PySession {
             is_error,
             duration_us,
         };
-        self.feed(py, |session, deliver| {
-            session.notify_tool_finished(call_id, outcome, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_tool_finished(call_id, outcome, now, deliver)
         })
     }
 
     fn notify_tool_interrupted<'py>(&self, py: Python<'py>, call_id: &str, reason: &str) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| {
-            session.notify_tool_interrupted(call_id, reason.into(), clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_tool_interrupted(call_id, reason.into(), now, deliver)
         })
     }
 
@@ -341,8 +341,8 @@ impl PySession {
 
     /// The driver stops; in a hurry also while calls still run.
     fn notify_handed_back<'py>(&self, py: Python<'py>, in_a_hurry: bool) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| {
-            session.notify_handed_back(in_a_hurry, clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_handed_back(in_a_hurry, now, deliver)
         })
     }
 
@@ -356,14 +356,14 @@ impl PySession {
     }
 
     fn notify_cancelled<'py>(&self, py: Python<'py>, interrupt: bool, by: Option<String>) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| {
-            session.notify_cancelled(interrupt, by.map(Into::into), clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_cancelled(interrupt, by.map(Into::into), now, deliver)
         })
     }
 
     fn notify_outsider<'py>(&self, py: Python<'py>, notice: &OutsiderNotice) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, deliver| {
-            session.notify_noticed(notice.notice(), clock::now(), deliver)
+        self.feed(py, |session, now, deliver| {
+            session.notify_noticed(notice.notice(), now, deliver)
         })
     }
 

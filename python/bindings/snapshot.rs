@@ -4,7 +4,7 @@ use haltpoint_engine::session::Loaded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::clock;
+use crate::database::PyDatabase;
 
 /// A run at one moment. What is asked for is made when it is asked for.
 #[pyclass(frozen, module = "haltpoint._engine")]
@@ -50,9 +50,9 @@ impl Snapshot {
         })
     }
 
-    /// Whether the time of an open requirement is over.
-    fn is_due(&self) -> bool {
-        let now = clock::now();
+    /// Whether the time of an open requirement is over, by the clock of the database that the run is in.
+    fn is_due(&self, database: &PyDatabase) -> bool {
+        let now = database.store.now();
         self.loaded.run.open_requirements().any(|open| open.terms.are_over(now))
     }
 

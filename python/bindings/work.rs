@@ -4,27 +4,29 @@ use std::collections::HashSet;
 
 use haltpoint_engine::journal::RunStarted;
 use haltpoint_engine::session;
-use haltpoint_engine::store::holder::Holder;
+use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::{DueFilter, OutboxClaim};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::clock;
 use crate::completions::Completions;
 use crate::database::{PyDatabase, RecalledMemory};
 use crate::delivering::{deliver, deliver_opened};
 use crate::listing::{PyRunRow, run_row};
 use crate::waiting::wait_detached;
 
-fn claim_until(holder: Holder, name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
+/// A claim that this process makes now.
+fn new_claim(store: &StoreHandle, name: String, claimant: String, seconds: f64) -> PyResult<OutboxClaim> {
     let duration =
         std::time::Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    let now = store.now();
     Ok(OutboxClaim {
         name: name.into(),
         claimant: claimant.into(),
-        holder,
-        until: clock::now().plus_micros(micros),
+        holder: store.holder(),
+        now,
+        until: now.plus_micros(micros),
     })
 }
 
@@ -57,7 +59,8 @@ impl WorkQueue {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = Box::new(move |created| deliver(sender, ticket, created, |py, ()| Ok(py.None())));
-        session::submit(&self.database.store, started, by.map(Into::into), clock::now(), then);
+        let store = &self.database.store;
+        session::submit(store, started, by.map(Into::into), store.now(), then);
         Ok(ticket)
     }
 
@@ -67,7 +70,8 @@ impl WorkQueue {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         let then = deliver_opened(sender, ticket);
-        session::take(&self.database.store, run_id.into(), max_recoveries, clock::now(), then);
+        let store = &self.database.store;
+        session::take(store, run_id.into(), max_recoveries, store.now(), then);
         ticket
     }
 
@@ -75,7 +79,7 @@ impl WorkQueue {
     fn requeue(&self, py: Python<'_>, run_id: String, by: Option<String>) -> PyResult<bool> {
         let (run_id, by) = (run_id.into(), by.map(Into::into));
         wait_detached(py, |then| {
-            session::requeue(&self.database.store, run_id, by, clock::now(), then)
+            session::requeue(&self.database.store, run_id, by, self.database.store.now(), then)
         })
     }
 
@@ -90,7 +94,7 @@ impl WorkQueue {
         let filter = DueFilter {
             agent_names: agent_names.into_iter().map(Into::into).collect(),
             except: except_runs.into_iter().map(Into::into).collect(),
-            now: clock::now(),
+            now: self.database.store.now(),
             limit,
         };
         let rows = self
@@ -117,14 +121,13 @@ impl Outbox {
 
     /// Takes the right to deliver what a subscription has coming; the place up to which that is done, or None.
     fn claim(&self, py: Python<'_>, name: String, claimant: String, seconds: f64) -> PyResult<Option<i64>> {
-        let claim = claim_until(self.database.store.holder(), name, claimant, seconds)?;
-        self.database
-            .read_now(py, move |store| Ok(store.claim_outbox(&claim, clock::now())?))
+        let claim = new_claim(&self.database.store, name, claimant, seconds)?;
+        self.database.read_now(py, move |store| Ok(store.claim_outbox(&claim)?))
     }
 
     /// Notes that all up to `place` is delivered. False: somebody else delivers by now.
     fn advance(&self, py: Python<'_>, name: String, claimant: String, seconds: f64, place: i64) -> PyResult<bool> {
-        let claim = claim_until(self.database.store.holder(), name, claimant, seconds)?;
+        let claim = new_claim(&self.database.store, name, claimant, seconds)?;
         self.database
             .read_now(py, move |store| Ok(store.advance_outbox(&claim, place)?))
     }

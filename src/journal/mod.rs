@@ -37,7 +37,8 @@ pub const FORMAT: u32 = 1;
 pub struct Record {
     /// Position in the run's journal; the first is 1.
     pub seq: u64,
-    /// When it happened, by the clock of the process that appended it.
+    /// When it happened, by the clock of the store that it was appended through; what is said of a requirement from outside, no earlier
+    /// than what stands before it.
     pub at: Timestamp,
     /// Whether it was appended by somebody who does not drive the run (a decision, a cancel request).
     pub outsider: bool,

@@ -60,7 +60,7 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
 /// The journal says until when it is waited, not the index that led here: the index is covered by no hash.
 fn overdue_requirement<'a>(run: &'a Run, requirement_id: &str, at: Timestamp) -> Option<&'a Requirement> {
     run.requirement(requirement_id)
-        .filter(|requirement| requirement.is_open() && requirement.terms.are_over(at))
+        .filter(|requirement| requirement.is_open() && requirement.terms.are_over(run.no_earlier(at)))
 }
 
 fn write_expiry(store: &StoreHandle, run_id: Text, requirement_id: Text, stops: bool, at: Timestamp, then: Then<bool>) {
@@ -134,7 +134,7 @@ fn write_stop(store: &StoreHandle, stored: &StoredRun, epoch: u64, at: Timestamp
 
 /// What stops the run; `None` where somebody did so meanwhile.
 fn stop_of(store: &StoreHandle, mut run: Run, run_id: Text, epoch: u64, at: Timestamp) -> Option<Append> {
-    let standing = Standing::of(&run);
+    let (standing, at) = (Standing::of(&run), run.no_earlier(at));
     let driver_entries = standing.driver_entries;
     let continued = RunContinued {
         holder: store.holder().to_string().into(),

@@ -172,7 +172,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// What the store ran into; [`StoreError::Unusable`] from a store that keeps no outbox.
-    fn claim_outbox(&mut self, _claim: &OutboxClaim, _now: Timestamp) -> Result<Option<i64>, StoreError> {
+    fn claim_outbox(&mut self, _claim: &OutboxClaim) -> Result<Option<i64>, StoreError> {
         Err(rules::unusable(NO_OUTBOX.to_owned()))
     }
 

@@ -126,6 +126,8 @@ pub struct OutboxClaim {
     pub claimant: Text,
     /// The process that they are in: once it is dead, its claim is over.
     pub holder: Holder,
-    /// Until when.
+    /// When it is made.
+    pub now: Timestamp,
+    /// Until when it holds without a further sign of life.
     pub until: Timestamp,
 }

@@ -6,6 +6,9 @@
 mod chain;
 mod compatibility;
 mod decoding;
+#[path = "../shared/difference.rs"]
+mod difference;
+mod differences;
 mod harness;
 mod mutations;
 mod replaying;

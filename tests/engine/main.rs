@@ -14,6 +14,7 @@ mod approving;
 mod call_ids;
 mod cancelling;
 mod changed_arguments;
+mod clocks;
 mod contradictions;
 mod coverage;
 mod crashes;

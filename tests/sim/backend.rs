@@ -1,12 +1,13 @@
 //! A process's way to the shared disk: operations wait until the scheduler says what becomes of them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::Record;
 use haltpoint_engine::store::handle::{Completion, HostedStore, ReadJob, Subscriber, Subscribers, Subscription};
 use haltpoint_engine::store::{Author, Committed, Operation, Store, StoreError};
+use haltpoint_engine::{Text, Timestamp};
 
 use crate::disk::Disk;
 use crate::journal::record;
@@ -25,6 +26,8 @@ pub(crate) enum Fate {
 /// The queues of one process.
 pub(crate) struct SimulatedBackend {
     disk: Arc<Mutex<Disk>>,
+    host: Text,
+    clock: AtomicI64,
     queues: Mutex<Queues>,
     subscribers: Arc<Subscribers>,
 }
@@ -51,7 +54,7 @@ impl Queues {
 }
 
 impl SimulatedBackend {
-    pub(crate) fn new(disk: Arc<Mutex<Disk>>) -> Self {
+    pub(crate) fn new(disk: Arc<Mutex<Disk>>, host: Text) -> Self {
         let cursor = disk.lock().unwrap().store.outsiders_after(None).unwrap().1;
         let queues = Queues {
             cursor,
@@ -59,9 +62,16 @@ impl SimulatedBackend {
         };
         Self {
             disk,
+            host,
+            clock: AtomicI64::default(),
             queues: Mutex::new(queues),
             subscribers: Arc::default(),
         }
+    }
+
+    /// What the process's wall clock shows from now on.
+    pub(crate) fn set_clock(&self, now: Timestamp) {
+        self.clock.store(now.0, Ordering::Relaxed);
     }
 
     /// The process is gone: nobody hears of anything any more.
@@ -97,13 +107,13 @@ impl SimulatedBackend {
         let count = most.min(queues.writes.len());
         let (operations, completions): (Vec<_>, Vec<_>) = queues.writes.drain(..count).unzip();
         let outcomes = match fate {
-            Fate::Written => self.disk.lock().unwrap().commit(&operations),
+            Fate::Written => self.disk.lock().unwrap().commit(&operations, &self.host),
             Fate::Refused => {
                 queues.owe_releases(&operations);
                 vec![Err(trouble()); count]
             }
             Fate::Unheard => {
-                self.disk.lock().unwrap().commit(&operations);
+                self.disk.lock().unwrap().commit(&operations, &self.host);
                 vec![Err(trouble()); count]
             }
         };
@@ -180,6 +190,10 @@ fn trouble() -> StoreError {
 }
 
 impl HostedStore for SimulatedBackend {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.load(Ordering::Relaxed))
+    }
+
     fn submit(&self, operation: Operation, completion: Completion) {
         let mut queues = self.queues.lock().unwrap();
         if !queues.is_dead {

@@ -6,15 +6,17 @@ use haltpoint_engine::journal::{Entry, Record};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::Run;
 use haltpoint_engine::session::verify;
-use haltpoint_engine::store::holder::Holder;
+use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
+use crate::difference::first_difference;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::liveness::Lives;
 use crate::memory::ApprovalMemory;
+use crate::process::LEASE;
 use crate::sabotage::{Sabotage, Tampering};
 use crate::witness::{Happening, Promise, Witness};
 
@@ -32,6 +34,8 @@ pub(crate) struct Disk {
     written: Vec<Operation>,
     durable: usize,
     acknowledged: BTreeMap<Text, u64>,
+    /// When each holder last said that it lives, by the clock that nobody can set.
+    signs: BTreeMap<Text, i64>,
     decisions: Vec<(Text, Text, Decision)>,
     pub(crate) memory: ApprovalMemory,
 }
@@ -49,12 +53,14 @@ impl Disk {
             written: Vec::new(),
             durable: 0,
             acknowledged: BTreeMap::new(),
+            signs: BTreeMap::new(),
             decisions: Vec::new(),
         }
     }
 
-    /// One transaction.
-    pub(crate) fn commit(&mut self, batch: &[Operation]) -> Vec<Outcome> {
+    /// One transaction of a process on that host.
+    pub(crate) fn commit(&mut self, batch: &[Operation], host: &Text) -> Vec<Outcome> {
+        self.lives.ask_from(host);
         batch.iter().map(|operation| self.carry_out(operation)).collect()
     }
 
@@ -79,6 +85,7 @@ impl Disk {
         self.witness.tell(|| format!("    on disk: {}", describe(done)));
         match (asked, done, committed) {
             (_, Operation::Create(new), _) => {
+                self.note_sign(&new.holder);
                 let journal = Journal::new(new, &self.witness);
                 self.journals.insert(new.run_id.clone(), journal);
             }
@@ -88,8 +95,9 @@ impl Disk {
                 Committed::Appended { .. } | Committed::Cancelled { .. },
             ) => self.note_append(asked, done),
             (_, Operation::Append(_), Committed::AlreadyDecided) => self.witness.count(Happening::RepeatedDecisions),
-            (_, Operation::Acquire { .. }, Committed::Lease(LeaseGrant::Granted { epoch, run })) => {
-                self.note_lease(&run.row.run_id, *epoch, &run.records);
+            (_, Operation::Acquire { holder, .. }, Committed::Lease(LeaseGrant::Granted { epoch, run })) => {
+                self.note_lease(&run.row.run_id, holder, *epoch, &run.records);
+                self.note_sign(holder);
             }
             (_, Operation::Release { run_id, epoch }, _) => self.note_release(run_id, *epoch),
             _ => {}
@@ -122,28 +130,54 @@ impl Disk {
             });
         }
         let outsider = done.author == Author::Outsider;
+        let at = match outsider {
+            true => self.store.records_after(&done.run_id, journal.len()).unwrap()[0].at,
+            false => asked.at,
+        };
+        if at != asked.at {
+            self.witness.count(Happening::RedatedWords);
+        }
         for entry in &done.entries {
             self.memory.check_entry(&journal.run, entry);
-            journal.append(entry, done.at, outsider, &self.witness);
+            journal.append(entry, at, outsider, &self.witness);
         }
         journal.is_held &= done.finish.is_none();
     }
 
-    fn note_lease(&mut self, run_id: &Text, epoch: u64, records: &[Record]) {
+    fn note_sign(&mut self, holder: &Holder) {
+        self.signs.insert(holder.token.clone(), self.lives.passed());
+    }
+
+    /// A process takes a run from a holder who had it.
+    fn check_takeover(&self, run_id: &Text, from: &Holder) {
+        self.witness.count(Happening::Takeovers);
+        if self.lives.is_buried(from) {
+            return;
+        }
+        let sign = self.signs.get(&from.token).copied().unwrap_or_default();
+        let has_lapsed = self.lives.passed() - sign >= i64::try_from(LEASE.as_micros()).unwrap();
+        if self.lives.is_alive(from).is_none() {
+            self.witness.count(Happening::UnseenHolders);
+        }
+        self.witness.expect(
+            has_lapsed || !self.lives.shares_clock(from),
+            Promise::LivingKeepTheirRuns,
+            || format!("{run_id} is taken from {from}, who lives and said so a moment ago"),
+        );
+    }
+
+    fn note_lease(&mut self, run_id: &Text, holder: &Holder, epoch: u64, records: &[Record]) {
+        if let Some(held) = self.journals.get(run_id).filter(|journal| journal.is_held) {
+            self.check_takeover(run_id, &held.holder);
+        }
         let Some(journal) = self.journals.get_mut(run_id) else {
             return;
         };
-        if journal.is_held {
-            self.witness.count(Happening::Takeovers);
-        }
+        journal.holder = holder.clone();
         (journal.epoch, journal.is_held, journal.granted_at) = (epoch, true, journal.len());
         // Whoever takes a run to go on with it takes an earlier wish to stop it back.
         journal.is_cancelled = false;
-        self.witness.expect(
-            Run::replay(records).as_ref() == Ok(&journal.run),
-            Promise::ReplayGivesLiveState,
-            || format!("the journal of {run_id} as it was granted adds up to something else"),
-        );
+        expect_replayed(records, &journal.run, &self.witness);
         self.check_rows(run_id);
     }
 
@@ -235,10 +269,7 @@ impl Disk {
     pub(crate) fn check_replay(&mut self) {
         for (run_id, journal) in &self.journals {
             let stored = self.store.load(run_id).unwrap();
-            let is_same = Run::replay(&stored.records).as_ref() == Ok(&journal.run);
-            self.witness.expect(is_same, Promise::ReplayGivesLiveState, || {
-                format!("{run_id} replays differently")
-            });
+            expect_replayed(&stored.records, &journal.run, &self.witness);
         }
         let run_ids: Vec<Text> = self.journals.keys().cloned().collect();
         run_ids.iter().for_each(|run_id| self.check_rows(run_id));
@@ -280,8 +311,22 @@ impl Disk {
     }
 
     pub(crate) fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) {
+        self.lives.ask_from(&holder.host);
+        self.note_sign(holder);
         self.store.heartbeat(holder, now, expires).unwrap();
     }
+}
+
+/// The journal as it stands in the store adds up to what was folded as it grew.
+fn expect_replayed(records: &[Record], folded: &Run, witness: &Witness) {
+    let replayed = Run::replay(records);
+    witness.expect(replayed.as_ref() == Ok(folded), Promise::ReplayGivesLiveState, || {
+        let difference = match &replayed {
+            Ok(replayed) => first_difference(replayed, folded).unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        format!("{}, replayed / as it grew: {difference}", folded.run_id())
+    });
 }
 
 fn describe(operation: &Operation) -> String {

@@ -27,8 +27,6 @@ impl World {
     /// Brings every run that is on disk to its end, and checks what must hold then.
     pub(crate) fn bring_to_an_end(&mut self) {
         self.witness.tell(|| "no more trouble".to_owned());
-        // A clock that was put back is right again: until then a far holder's lease runs, however dead the holder is.
-        self.now = self.latest;
         for place in 0..self.processes.len() {
             self.wake(place);
             self.restart(place);
@@ -93,13 +91,15 @@ impl World {
     /// Lets the stores work off whatever waits.
     fn drain(&mut self) {
         for _ in 0..20 {
-            for process in &mut self.processes {
+            for place in 0..self.processes.len() {
+                let now = self.clock(place);
+                let process = &mut self.processes[place];
                 process.backend.acknowledge();
                 process.backend.commit(usize::MAX, Fate::Written);
                 process.backend.acknowledge();
                 process.backend.read_one();
                 process.backend.notify_one();
-                process.turn(self.now);
+                process.turn(now);
             }
             if self.processes.iter().all(|process| process.is_quiet()) {
                 return;
@@ -112,21 +112,23 @@ impl World {
             self.finish_tool(place, 0, ToolEnd::IsInterrupted);
             self.reconcile(place, 0, Answer::Unknown);
             self.reply(place, 0, None);
-            self.processes[place].turn(self.now);
+            let now = self.clock(place);
+            self.processes[place].turn(now);
         }
     }
 
     fn decide_and_continue(&mut self, run_id: &Text) {
         // Holders whose death nobody can see hold their runs until then.
-        self.now = self.now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap() * 2);
+        self.let_pass(i64::try_from(LEASE.as_micros()).unwrap() * 2);
+        let now = self.clock(0);
         let decisions = self.open_decisions(run_id);
         for (requirement_id, decision) in decisions {
             for by in model::PEOPLE {
-                self.processes[0].decide(run_id.clone(), requirement_id.clone(), decision.clone(), by, self.now);
+                self.processes[0].decide(run_id.clone(), requirement_id.clone(), decision.clone(), by, now);
             }
         }
         self.drain();
-        self.processes[0].continue_run(run_id.clone(), WILLING, self.now);
+        self.processes[0].continue_run(run_id.clone(), WILLING, now);
         self.drain();
     }
 

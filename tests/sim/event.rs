@@ -46,8 +46,12 @@ pub(crate) enum Event {
     Freeze { process: usize },
     /// It goes on as if nothing had happened.
     Wake { process: usize },
-    /// The clock moves, possibly back.
+    /// Time passes.
     Wait { micros: i64 },
+    /// Somebody sets the wall clock of a process, or of all of them, forward or back.
+    SetClock { process: usize, of_all: bool, micros: i64 },
+    /// From now on nobody can look a process up, or everybody can who shares its host.
+    Hide { process: usize, is_hidden: bool },
     /// A tool that runs comes to its end.
     Tool { process: usize, pick: usize, end: ToolEnd },
     /// A tool tells what became of a call in doubt.

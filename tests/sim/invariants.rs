@@ -7,6 +7,7 @@ use haltpoint_engine::run::{Call, Effect, Run};
 use haltpoint_engine::session::Session;
 
 use crate::backend::SimulatedBackend;
+use crate::difference::first_difference;
 use crate::drive::Drive;
 use crate::journal::Journal;
 use crate::witness::{Happening, Promise, Witness};
@@ -79,21 +80,22 @@ pub(crate) fn check_live_state(drive: &Drive, backend: &Arc<SimulatedBackend>, j
         .filter(|record| record.outsider && record.seq > drive.heard);
     let news: Vec<_> = news.collect();
     witness.count(Happening::ComparedStates);
-    let is_same = if pending.is_empty() && news.is_empty() {
-        is_same(session.run(), &journal.run)
-    } else {
-        let (mut live, mut stored) = (session.run().clone(), journal.run.clone());
-        let heard = news.into_iter().all(|record| live.fold_record(record).is_ok());
-        let written = pending.iter().all(|record| stored.fold_record(record).is_ok());
-        heard && written && is_same(&live, &stored)
-    };
-    witness.expect(is_same, Promise::ReplayGivesLiveState, || {
-        format!(
-            "{}\n      live:   {:?}\n      stored: {:?}",
-            drive.run_id,
-            session.run(),
-            journal.run
-        )
+    if pending.is_empty() && news.is_empty() {
+        return expect_same(session.run(), &journal.run, witness);
+    }
+    let (mut live, mut stored) = (session.run().clone(), journal.run.clone());
+    let heard = news.into_iter().try_for_each(|record| live.fold_record(record));
+    let written = pending.iter().try_for_each(|record| stored.fold_record(record));
+    witness.expect(heard.is_ok() && written.is_ok(), Promise::ReplayGivesLiveState, || {
+        format!("{}: {heard:?}, {written:?}", drive.run_id)
+    });
+    expect_same(&live, &stored, witness);
+}
+
+fn expect_same(live: &Run, stored: &Run, witness: &Witness) {
+    witness.expect(is_same(live, stored), Promise::ReplayGivesLiveState, || {
+        let difference = first_difference(live, stored).unwrap_or_default();
+        format!("{}, live / on disk: {difference}", live.run_id())
     });
 }
 

@@ -6,7 +6,8 @@ use haltpoint_engine::journal::{
     Entry, FailureKind, InDoubtRule, OutcomeSource, Record, RequirementDecided, ToolFinished,
 };
 use haltpoint_engine::requirement::{Decision, RequirementKind};
-use haltpoint_engine::run::{Call, CallState, Reconciled, Run};
+use haltpoint_engine::run::{Call, CallState, Reconciled, Requirement, Run};
+use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{NewRun, RunStatus};
 use haltpoint_engine::{Text, Timestamp};
 
@@ -19,6 +20,8 @@ pub(crate) struct Journal {
     /// The epoch of the last lease, and whether it is still held.
     pub(crate) epoch: u64,
     pub(crate) is_held: bool,
+    /// Who holds it, or held it last.
+    pub(crate) holder: Holder,
     /// Where the journal ended when that lease was granted.
     pub(crate) granted_at: u64,
     /// Whoever wanted the run cancelled while that lease was held was told that it is going to be.
@@ -39,6 +42,7 @@ impl Journal {
             records: vec![record(1, entries[0].clone(), at, false)],
             epoch: 1,
             is_held: true,
+            holder: new.holder.clone(),
             granted_at: 0,
             is_cancelled: false,
             rule: InDoubtRule::Ask,
@@ -56,6 +60,7 @@ impl Journal {
 
     pub(crate) fn append(&mut self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
         self.judge(entry, at, witness);
+        self.judge_time(entry, at, outsider, witness);
         self.judge_end(entry, witness);
         self.is_cancelled |= outsider && matches!(entry, Entry::CancelRequested(_));
         let record = record(self.len() + 1, entry.clone(), at, outsider);
@@ -114,6 +119,24 @@ impl Journal {
             }
             _ => {}
         }
+    }
+
+    /// Drivers date their entries by what they know; who speaks from outside, by all that is there.
+    fn judge_time(&self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
+        let word = match entry {
+            Entry::RequirementDecided(decided) => &decided.requirement_id,
+            Entry::RequirementExpired(expired) => &expired.requirement_id,
+            _ => return,
+        };
+        let latest = self.records.iter().map(|record| record.at).max().unwrap_or_default();
+        let was_over = |open: &Requirement| open.terms.are_over(latest);
+        let is_given_back =
+            matches!(entry, Entry::RequirementDecided(_)) && self.run.requirement(word).is_some_and(was_over);
+        witness.expect(
+            !outsider || (at >= latest && !is_given_back),
+            Promise::TimeIsNotGivenBack,
+            || format!("{entry:?} at {at:?}, where the journal shows {latest:?}"),
+        );
     }
 
     fn judge_end(&self, entry: &Entry, witness: &Witness) {

@@ -13,6 +13,8 @@
 
 mod backend;
 mod campaign;
+#[path = "../shared/difference.rs"]
+mod difference;
 mod disk;
 mod drive;
 mod ending;

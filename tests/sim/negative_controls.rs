@@ -68,3 +68,18 @@ fn without_a_look_at_what_was_wanted_a_cancelled_run_comes_to_another_end() {
 fn without_the_record_of_a_revocation_a_revoked_approval_answers_a_call() {
     is_found_out(Sabotage::NoRevocation, &[Promise::MemoryIsTrue]);
 }
+
+#[test]
+fn by_wall_clocks_alone_a_living_holder_loses_its_run() {
+    is_found_out(Sabotage::WallClocksOnly, &[Promise::LivingKeepTheirRuns]);
+}
+
+#[test]
+fn where_unseen_is_dead_a_living_holder_loses_its_run() {
+    is_found_out(Sabotage::UnseenIsDead, &[Promise::LivingKeepTheirRuns]);
+}
+
+#[test]
+fn by_the_clock_of_whoever_decides_a_time_that_is_over_is_given_back() {
+    is_found_out(Sabotage::ForgottenTimes, &[Promise::TimeIsNotGivenBack]);
+}

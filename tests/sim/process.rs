@@ -45,7 +45,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(holder: Holder, disk: Arc<Mutex<Disk>>, witness: Witness) -> Self {
-        let backend = Arc::new(SimulatedBackend::new(Arc::clone(&disk)));
+        let backend = Arc::new(SimulatedBackend::new(Arc::clone(&disk), holder.host.clone()));
         let handle = StoreHandle::hosted(Arc::clone(&backend) as _, holder.clone(), LEASE);
         Self {
             condition: Condition::Running,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::Entry;
 use haltpoint_engine::store::{Append, Author, Operation};
+use haltpoint_engine::{Text, Timestamp};
 
 use crate::journal::Journal;
 
@@ -22,6 +22,12 @@ pub(crate) enum Sabotage {
     DeafEnd,
     /// That an approval is revoked is not written.
     NoRevocation,
+    /// Leases end by the wall clock of whoever asks, also where both share a clock that nobody can set.
+    WallClocksOnly,
+    /// A process that cannot be looked up is taken for dead.
+    UnseenIsDead,
+    /// The store does not know when drivers wrote their entries, so that a decision is judged by the clock of whoever decides.
+    ForgottenTimes,
 }
 
 /// Changes operations on their way to the disk.
@@ -50,6 +56,7 @@ impl Tampering {
             (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
             (Operation::Append(append), Sabotage::DeafEnd) => Some(Operation::Append(without_ears(append))),
             (Operation::Append(append), Sabotage::NoRevocation) if revokes(append) => None,
+            (Operation::Append(append), Sabotage::ForgottenTimes) => Some(Operation::Append(timeless(append))),
             _ => Some(operation.clone()),
         }
     }
@@ -74,6 +81,14 @@ fn without_ears(append: &Append) -> Append {
     let mut changed = append.clone();
     if let Some(finish) = &mut changed.finish {
         finish.if_cancelled = None;
+    }
+    changed
+}
+
+fn timeless(append: &Append) -> Append {
+    let mut changed = append.clone();
+    if append.author != Author::Outsider {
+        changed.at = Timestamp::default();
     }
     changed
 }

@@ -21,7 +21,9 @@ struct Weights {
     cancels: u32,
     resumers: u32,
     deciders: u32,
+    waits: u32,
     clock_jumps: u32,
+    veils: u32,
     revokers: u32,
 }
 
@@ -36,7 +38,9 @@ impl Weights {
             cancels: weight(&[0, 1, 3]),
             resumers: weight(&[2, 4, 8]),
             deciders: weight(&[1, 4, 8]),
+            waits: weight(&[0, 1, 3]),
             clock_jumps: weight(&[0, 1, 3]),
+            veils: weight(&[0, 0, 1, 2]),
             revokers: weight(&[0, 1, 4]),
         }
     }
@@ -91,10 +95,22 @@ impl Scheduler {
     fn offer_of_world(&mut self) {
         self.offer(self.weights.power_losses, Event::PowerLoss);
         self.offer(1, Event::Flush);
+        let micros = self.random.one_of(&[1_000_000, 20_000_000, 31_000_000, HOUR_US]);
+        self.offer(self.weights.waits, Event::Wait { micros });
+        let (process, of_all) = (self.random.below(PROCESSES), self.random.chance(50));
         let micros = self
             .random
-            .one_of(&[1_000_000, 20_000_000, 31_000_000, HOUR_US, -HOUR_US, -1_000_000]);
-        self.offer(self.weights.clock_jumps, Event::Wait { micros });
+            .one_of(&[HOUR_US, 31_000_000, 1_000_000, -1_000_000, -31_000_000, -HOUR_US]);
+        self.offer(
+            self.weights.clock_jumps,
+            Event::SetClock {
+                process,
+                of_all,
+                micros,
+            },
+        );
+        let is_hidden = self.random.chance(70);
+        self.offer(self.weights.veils, Event::Hide { process, is_hidden });
     }
 
     fn offer_of_process(&mut self, world: &World, process: usize) {

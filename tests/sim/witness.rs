@@ -29,6 +29,11 @@ pub(crate) enum Promise {
     GrantedCancelHolds,
     /// A call is decided by memory only if an approval of its key stood before it was planned, and was not revoked.
     MemoryIsTrue,
+    /// A word on a requirement is dated no earlier than what stands before it, and none counts once the journal shows that its time is
+    /// over.
+    TimeIsNotGivenBack,
+    /// Nobody who shares a clock with a living holder takes its run before a whole lease has passed since its last sign of life.
+    LivingKeepTheirRuns,
     /// Every run can be brought to an end.
     RunsCanEnd,
     /// The engine does not panic.
@@ -53,7 +58,7 @@ happenings! {
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments, HandedBack, LateCancels, RefusedWishes, RecalledInRun, RecalledInSession, Revocations,
+    ChangedArguments, HandedBack, LateCancels, RefusedWishes, RedatedWords, UnseenHolders, RecalledInRun, RecalledInSession, Revocations,
 }
 
 /// How often each [`Happening`] was seen.

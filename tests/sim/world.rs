@@ -26,9 +26,10 @@ const TICK_US: i64 = 1_000;
 
 /// Everything there is.
 pub(crate) struct World {
-    pub(crate) now: Timestamp,
-    /// The latest time that any clock has shown.
-    pub(crate) latest: Timestamp,
+    /// How much time has passed, in microseconds.
+    passed: i64,
+    /// How far each process's wall clock is off.
+    skews: [i64; PROCESSES],
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) processes: Vec<Process>,
     pub(crate) runs: Vec<Text>,
@@ -38,10 +39,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(sabotage: Sabotage, witness: Witness) -> Self {
-        let disk = Disk::new(Lives::default(), witness.clone(), sabotage);
+        let disk = Disk::new(Lives::new(sabotage), witness.clone(), sabotage);
         let mut world = Self {
-            now: BEGINNING,
-            latest: BEGINNING,
+            passed: 0,
+            skews: [0; PROCESSES],
             disk: Arc::new(Mutex::new(disk)),
             processes: Vec::new(),
             runs: Vec::new(),
@@ -67,17 +68,43 @@ impl World {
 
     /// Lets it happen, where it applies.
     pub(crate) fn apply(&mut self, event: &Event) {
-        self.now = self.now.plus_micros(TICK_US);
-        self.latest = self.latest.max(self.now);
+        self.let_pass(TICK_US);
         self.witness.tell(|| format!("{event:?}"));
         match event {
             Event::PowerLoss => self.lose_power(),
             Event::Flush => self.disk.lock().unwrap().flush(),
-            Event::Wait { micros } => self.now = self.now.plus_micros(*micros),
+            Event::Wait { micros } => self.let_pass(*micros),
+            Event::SetClock {
+                process,
+                of_all,
+                micros,
+            } => self.set_clock(*process, *of_all, *micros),
+            Event::Hide { process, is_hidden } => {
+                let holder = &self.processes[*process].holder;
+                self.disk.lock().unwrap().lives.hide(holder, *is_hidden);
+            }
             Event::Crash { process } => self.crash(*process),
             Event::Restart { process } => self.restart(*process),
             Event::Wake { process } => self.wake(*process),
             _ => self.apply_to_process(event),
+        }
+    }
+
+    /// What a process's wall clock shows.
+    pub(crate) fn clock(&self, place: usize) -> Timestamp {
+        BEGINNING.plus_micros(self.passed + self.skews[place])
+    }
+
+    pub(crate) fn let_pass(&mut self, micros: i64) {
+        self.passed += micros;
+        self.disk.lock().unwrap().lives.let_pass(micros);
+    }
+
+    fn set_clock(&mut self, place: usize, of_all: bool, micros: i64) {
+        for (other, skew) in self.skews.iter_mut().enumerate() {
+            if of_all || other == place {
+                *skew += micros;
+            }
         }
     }
 
@@ -113,6 +140,7 @@ impl World {
         if self.processes[place].condition != Condition::Running {
             return;
         }
+        self.processes[place].backend.set_clock(self.clock(place));
         match event {
             Event::Start {
                 tool_call_limit,
@@ -134,21 +162,24 @@ impl World {
             | Event::Cancel { .. } => self.apply_to_run(place, event),
             _ => self.apply_to_drive(place, event),
         }
-        self.processes[place].turn(self.now);
+        let now = self.clock(place);
+        self.processes[place].turn(now);
     }
 
     fn start(&mut self, place: usize, tool_call_limit: u64, remembers: bool) {
         let run_id: Text = format!("run {}", self.runs.len() + 1).into();
         self.runs.push(run_id.clone());
-        self.processes[place].start_run(run_id, tool_call_limit, remembers, self.now);
+        let now = self.clock(place);
+        self.processes[place].start_run(run_id, tool_call_limit, remembers, now);
     }
 
     fn beat(&mut self, place: usize) {
-        let expires = self.now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap());
+        let now = self.clock(place);
+        let expires = now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap());
         self.disk
             .lock()
             .unwrap()
-            .heartbeat(&self.processes[place].holder, self.now, expires);
+            .heartbeat(&self.processes[place].holder, now, expires);
     }
 
     fn commit(&mut self, place: usize, most: usize) {
@@ -175,6 +206,7 @@ impl World {
         let Some(run_id) = self.runs.get(*run).cloned() else {
             return;
         };
+        let now = self.clock(place);
         match event {
             Event::Continue {
                 tool_call_limit,
@@ -187,20 +219,20 @@ impl World {
                     rule: *rule,
                     gives_up: *gives_up,
                 };
-                self.processes[place].continue_run(run_id, intent, self.now);
+                self.processes[place].continue_run(run_id, intent, now);
             }
             Event::Decide { pick, seed, .. } => self.decide(place, &run_id, *pick, *seed),
             Event::Revoke { pick, .. } => {
                 if let Some(id) = self.standing_approval(&run_id, *pick) {
-                    self.processes[place].revoke(id, self.now);
+                    self.processes[place].revoke(id, now);
                 }
             }
             Event::Expire { pick, .. } => {
                 if let Some((id, _)) = self.requirement(&run_id, *pick) {
-                    self.processes[place].expire(run_id, id, self.now);
+                    self.processes[place].expire(run_id, id, now);
                 }
             }
-            Event::Cancel { interrupt, .. } => self.processes[place].cancel(run_id, *interrupt, self.now),
+            Event::Cancel { interrupt, .. } => self.processes[place].cancel(run_id, *interrupt, now),
             _ => {}
         }
     }
@@ -210,7 +242,7 @@ impl World {
             let mut random = Random::new(seed);
             let by = random.one_of(&model::PEOPLE);
             let decision = model::decision(kind, &mut random);
-            self.processes[place].decide(run_id.clone(), id, decision, by, self.now);
+            self.processes[place].decide(run_id.clone(), id, decision, by, self.clock(place));
         }
     }
 
@@ -260,7 +292,7 @@ impl World {
     }
 
     pub(crate) fn finish_tool(&mut self, place: usize, pick: usize, end: ToolEnd) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         let Some(drive) = self.pick(place, pick, |drive| !drive.tools.is_empty()) else {
             return;
         };
@@ -277,7 +309,7 @@ impl World {
     }
 
     pub(crate) fn reconcile(&mut self, place: usize, pick: usize, answer: Answer) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         let disk = Arc::clone(&self.disk);
         let Some(drive) = self.pick(place, pick, |drive| !drive.in_doubt.is_empty()) else {
             return;
@@ -299,7 +331,7 @@ impl World {
     }
 
     pub(crate) fn reply(&mut self, place: usize, pick: usize, seed: Option<u64>) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         let Some(drive) = self.pick(place, pick, |drive| drive.awaits_model) else {
             return;
         };
@@ -311,7 +343,7 @@ impl World {
     }
 
     fn fail_model(&mut self, place: usize, pick: usize) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         if let Some(drive) = self.pick(place, pick, |drive| drive.awaits_model) {
             drive.awaits_model = false;
             let failure = model::failure(FailureKind::Model);
@@ -322,7 +354,7 @@ impl World {
     }
 
     fn cancel_own(&mut self, place: usize, pick: usize, interrupt: bool, is_told: bool) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
             let is_granted = drive.want_cancelled(interrupt, &around);
             if is_granted && is_told {
@@ -334,7 +366,7 @@ impl World {
     }
 
     fn hand_back(&mut self, place: usize, pick: usize, in_a_hurry: bool) {
-        let around = self.processes[place].surroundings(self.now);
+        let around = self.processes[place].surroundings(self.clock(place));
         if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
             drive.feed(&around, |session, deliver| {
                 Ok(session.notify_handed_back(in_a_hurry, around.now, deliver)?)
@@ -382,7 +414,9 @@ fn place_of(event: &Event) -> usize {
         | Event::Cancel { process, .. }
         | Event::CancelOwn { process, .. }
         | Event::HandBack { process, .. }
-        | Event::Abandon { process, .. } => *process,
+        | Event::Abandon { process, .. }
+        | Event::SetClock { process, .. }
+        | Event::Hide { process, .. } => *process,
         Event::PowerLoss | Event::Flush | Event::Wait { .. } => 0,
     }
 }

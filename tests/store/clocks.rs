@@ -1,16 +1,22 @@
-//! How long a lease counts, whatever wall clocks say.
+//! How long a lease counts, and when a word on a requirement was said, whatever wall clocks say.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use haltpoint_engine::Timestamp;
+use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, Now};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Committed, DueFilter, NewRun, Operation, Store, StoreError};
+use haltpoint_engine::store::{
+    Append, Author, Committed, DueFilter, NewRun, Operation, OutboxClaim, Store, StoreError,
+};
 
-use crate::support::{LEASE, TestFile, acquire, at, beside, create, execute, execute_all, granted, holder};
+use crate::support::{
+    LEASE, TestFile, acquire, appended, at, beside, confirmed, create, execute, execute_all, expired, granted, holder,
+    opened_on, rejected, tool_finished,
+};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -202,4 +208,213 @@ fn a_refusal_says_of_a_holder_that_cannot_be_seen_until_when_it_has_the_run() {
             "{refused}"
         );
     });
+}
+
+const MINUTE: i64 = 60_000_000;
+
+fn written_at(time: i64, author: Author, entries: Vec<Entry>) -> Operation {
+    Operation::Append(Append {
+        run_id: "r".into(),
+        author,
+        at: at(time),
+        entries,
+        finish: None,
+    })
+}
+
+fn said_at(time: i64, entry: Entry) -> Operation {
+    written_at(time, Author::Outsider, vec![entry])
+}
+
+fn driven_at(time: i64, driver_entries: u64, entries: Vec<Entry>) -> Operation {
+    let epoch = 1;
+    written_at(time, Author::Driver { epoch, driver_entries }, entries)
+}
+
+/// Asked at [`HOUR`], and waited for until a minute later.
+fn ask(store: &mut dyn Store, requirement_ids: &[&str]) {
+    let terms = Terms {
+        expires_at: Some(at(HOUR + MINUTE)),
+        ..Terms::default()
+    };
+    let opened = requirement_ids.iter().map(|id| opened_on(id, terms)).collect();
+    execute_all(store, vec![create("r", "a"), driven_at(HOUR, 1, opened)]);
+}
+
+fn last_time(store: &mut dyn Store) -> i64 {
+    store.load("r").unwrap().records.last().unwrap().at.0
+}
+
+#[track_caller]
+fn assert_too_late(outcome: &Result<Committed, StoreError>) {
+    assert!(matches!(outcome, Err(StoreError::Expired { .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_decision_is_dated_no_earlier_than_the_question_and_counts() {
+    on_each_store(|store, _| {
+        ask(store, &["q"]);
+        assert_eq!(execute(store, said_at(0, confirmed("q"))), appended(3));
+        assert_eq!(last_time(store), HOUR);
+    });
+}
+
+#[test]
+fn a_decision_of_a_clock_that_is_right_is_dated_by_it() {
+    on_each_store(|store, _| {
+        ask(store, &["q"]);
+        assert_eq!(execute(store, said_at(HOUR + 7, confirmed("q"))), appended(3));
+        assert_eq!(last_time(store), HOUR + 7);
+    });
+}
+
+#[test]
+fn a_clock_that_is_put_back_gives_no_time_back_once_the_journal_shows_that_it_is_over() {
+    let show_that_it_is_over = [
+        said_at(HOUR + MINUTE, expired("other")),
+        driven_at(HOUR + MINUTE, 3, vec![tool_finished("call", "done")]),
+    ];
+    for entry in show_that_it_is_over {
+        on_each_store(|store, _| {
+            ask(store, &["q", "other"]);
+            execute_all(store, vec![entry.clone()]);
+            assert_too_late(&execute(store, said_at(HOUR + 1, confirmed("q"))));
+            assert_too_late(&execute(store, said_at(0, rejected("q"))));
+            assert_eq!(execute(store, said_at(0, expired("q"))), appended(5));
+            assert_eq!(last_time(store), HOUR + MINUTE);
+        });
+    }
+}
+
+#[test]
+fn a_driver_that_has_not_heard_of_it_gives_no_time_back_either() {
+    on_each_store(|store, _| {
+        ask(store, &["q", "other"]);
+        let unheard = driven_at(HOUR + 1, 3, vec![tool_finished("call", "done")]);
+        execute_all(store, vec![said_at(HOUR + MINUTE, expired("other")), unheard]);
+        assert_too_late(&execute(store, said_at(HOUR + 2, confirmed("q"))));
+    });
+}
+
+#[test]
+fn what_a_driver_writes_keeps_the_time_that_its_state_has() {
+    on_each_store(|store, _| {
+        ask(store, &["q"]);
+        execute_all(store, vec![driven_at(HOUR - 1, 2, vec![tool_finished("call", "done")])]);
+        assert_eq!(last_time(store), HOUR - 1);
+    });
+}
+
+#[test]
+fn what_is_not_over_by_any_clock_does_not_expire() {
+    on_each_store(|store, _| {
+        ask(store, &["q"]);
+        for time in [0, HOUR + MINUTE - 1] {
+            let outcome = execute(store, said_at(time, expired("q")));
+            assert!(matches!(outcome, Err(StoreError::NotDue { .. })), "{outcome:?}");
+        }
+    });
+}
+
+fn on_a_file(test: impl Fn(&mut dyn Store, &Clocks, &TestFile)) {
+    let (file, clocks) = (TestFile::new(), Clocks::default());
+    let options = SqliteOptions::default();
+    let store = SqliteStore::open_with_liveness(&file.path(), &options, Box::new(clocks.clone()));
+    test(&mut store.unwrap(), &clocks, &file);
+}
+
+/// A claim to deliver, made at this time for as long as a lease.
+fn claim(holder: Holder, now: i64) -> OutboxClaim {
+    OutboxClaim {
+        name: "hook".into(),
+        claimant: holder.token.clone(),
+        holder,
+        now: at(now),
+        until: at(now + LEASE),
+    }
+}
+
+fn may_deliver(store: &mut dyn Store, holder: Holder, now: i64) -> bool {
+    store.claim_outbox(&claim(holder, now)).unwrap().is_some()
+}
+
+fn goes_on_delivering(store: &mut dyn Store, holder: Holder, now: i64) -> bool {
+    store.advance_outbox(&claim(holder, now), 0).unwrap()
+}
+
+#[test]
+fn a_wall_clock_ahead_takes_no_delivery_on_the_same_machine() {
+    on_a_file(|store, clocks, _| {
+        assert!(may_deliver(store, holder("a"), 0));
+        clocks.pass(LEASE - 1);
+        assert!(!may_deliver(store, holder("b"), HOUR));
+        assert!(goes_on_delivering(store, holder("a"), 0));
+        clocks.pass(LEASE - 1);
+        assert!(!may_deliver(store, holder("b"), HOUR));
+        clocks.pass(1);
+        assert!(may_deliver(store, holder("b"), HOUR));
+        assert!(!goes_on_delivering(store, holder("a"), 0));
+    });
+}
+
+#[test]
+fn a_wall_clock_behind_keeps_no_delivery_on_the_same_machine() {
+    on_a_file(|store, clocks, _| {
+        assert!(may_deliver(store, holder("a"), HOUR));
+        clocks.pass(LEASE);
+        assert!(may_deliver(store, holder("b"), 0));
+    });
+}
+
+#[test]
+fn a_claim_from_a_clock_ahead_lasts_its_length_from_when_somebody_asks() {
+    on_a_file(|store, _, _| {
+        assert!(may_deliver(store, far("a"), HOUR));
+        assert!(!may_deliver(store, far("b"), 0));
+        assert!(!may_deliver(store, far("b"), LEASE - 1));
+        assert!(may_deliver(store, far("b"), LEASE));
+    });
+}
+
+#[test]
+fn a_claimant_whose_clock_is_ahead_goes_on_delivering_as_long_as_it_says_so() {
+    on_a_file(|store, _, _| {
+        assert!(may_deliver(store, far("a"), HOUR));
+        for now in [0, LEASE - 1, 2 * LEASE - 2] {
+            assert!(!may_deliver(store, far("b"), now));
+            assert!(goes_on_delivering(store, far("a"), HOUR + now));
+        }
+    });
+}
+
+#[test]
+fn a_claim_that_is_given_up_is_free_at_once_whatever_the_clocks() {
+    on_a_file(|store, _, _| {
+        assert!(may_deliver(store, holder("a"), HOUR));
+        let given_up = OutboxClaim {
+            until: at(HOUR),
+            ..claim(holder("a"), HOUR)
+        };
+        assert_eq!(store.advance_outbox(&given_up, 0), Ok(true));
+        assert!(may_deliver(store, holder("b"), 0));
+    });
+}
+
+#[test]
+fn a_claim_of_an_older_release_counts_by_the_wall_clock_and_for_one_length_at_most() {
+    let without_length = serde_json::to_string(&("a", holder("a"))).unwrap();
+    for claimed_by in [without_length.as_str(), "somebody"] {
+        on_a_file(|store, _, file| {
+            assert!(may_deliver(store, holder("a"), 0));
+            beside(&file.path())
+                .execute(
+                    "UPDATE subscriptions SET claimed_by = ?1, claimed_until = ?2",
+                    (claimed_by, HOUR),
+                )
+                .unwrap();
+            assert!(!may_deliver(store, holder("b"), 0));
+            assert!(!may_deliver(store, holder("b"), LEASE - 1));
+            assert!(may_deliver(store, holder("b"), LEASE));
+        });
+    }
 }

@@ -1,8 +1,9 @@
 //! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 
-use haltpoint_engine::journal::{AuditKey, CancelRequested, Terms};
+use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
@@ -11,6 +12,7 @@ use haltpoint_engine::store::{
     RequirementSet, RunFilter, RunStatus, Store,
 };
 
+use crate::difference::first_difference;
 use crate::support::{
     Deaths, LEASE, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
     holder, opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
@@ -153,7 +155,11 @@ fn assert_same_lists(left: &mut dyn Store, right: &mut dyn Store, context: &str)
             ..RequirementFilter::default()
         };
         let rows = left.requirements(&filter).unwrap();
-        assert_eq!(Ok(&rows), right.requirements(&filter).as_ref(), "{set:?} {context}");
+        assert_same(
+            Ok(&rows),
+            right.requirements(&filter).as_ref(),
+            &format!("{set:?} {context}"),
+        );
         let counted = (left.count_requirements(&filter), right.count_requirements(&filter));
         let expected = Ok(rows.len() as u64);
         assert_eq!(counted, (expected.clone(), expected), "{set:?} {context}");
@@ -164,17 +170,25 @@ fn assert_same_lists(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         ..RunFilter::default()
     };
     let paused = left.runs(&filter).unwrap();
-    assert_eq!(Ok(&paused), right.runs(&filter).as_ref(), "{context}");
+    assert_same(Ok(&paused), right.runs(&filter).as_ref(), context);
     let counted = (left.count_runs(&filter), right.count_runs(&filter));
     assert_eq!(counted, (Ok(paused.len() as u64), Ok(paused.len() as u64)), "{context}");
 }
 
+#[track_caller]
+fn assert_same<T: Debug + PartialEq>(left: T, right: T, context: &str) {
+    if left != right {
+        let difference = first_difference(&left, &right).unwrap_or_default();
+        panic!("{context}, SQLite / memory: {difference}");
+    }
+}
+
 fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
     for run_id in RUNS {
-        assert_eq!(left.load(run_id), right.load(run_id), "{context}");
-        assert_eq!(left.row(run_id), right.row(run_id), "{context}");
+        assert_same(left.load(run_id), right.load(run_id), context);
+        assert_same(left.row(run_id), right.row(run_id), context);
         // The index of requirements is written along in one of them, and computed from the journal in the other.
-        assert_eq!(left.raw(run_id), right.raw(run_id), "{context}");
+        assert_same(left.raw(run_id), right.raw(run_id), context);
     }
     assert_same_lists(left, right, context);
     let due = OverdueFilter {
@@ -183,31 +197,45 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         except: HashSet::new(),
         limit: 99,
     };
-    assert_eq!(left.overdue(&due), right.overdue(&due), "{context}");
+    assert_same(left.overdue(&due), right.overdue(&due), context);
     for session_id in ["s", "t"] {
         let filter = ApprovalFilter {
             session_id: Some(session_id.into()),
             limit: 99,
             ..ApprovalFilter::default()
         };
-        assert_eq!(left.approvals(&filter), right.approvals(&filter), "{context}");
+        assert_same(left.approvals(&filter), right.approvals(&filter), context);
         let query = ApprovalQuery {
             run_id: RUNS[0].into(),
             session_id: Some(session_id.into()),
             key: "k".into(),
         };
-        assert_eq!(left.approvals_for(&query), right.approvals_for(&query), "{context}");
-        assert_eq!(
+        assert_same(left.approvals_for(&query), right.approvals_for(&query), context);
+        assert_same(
             left.completed_runs(session_id),
             right.completed_runs(session_id),
-            "{context}"
+            context,
         );
     }
-    assert_eq!(
+    assert_same(
         left.outsiders_after(Some(0)).unwrap().0,
         right.outsiders_after(Some(0)).unwrap().0,
-        "{context}"
+        context,
     );
+}
+
+/// What an operation is, in a word or two.
+fn kind(operation: &Operation) -> String {
+    match operation {
+        Operation::Append(append) => format!("{}: {:?}", append.run_id, kinds_of(&append.entries)),
+        Operation::Create(new) => format!("create {}", new.run_id),
+        Operation::Acquire { run_id, .. } => format!("acquire {run_id}"),
+        Operation::Release { run_id, .. } => format!("release {run_id}"),
+    }
+}
+
+fn kinds_of(entries: &[Entry]) -> Vec<&'static str> {
+    entries.iter().map(Entry::kind).collect()
 }
 
 fn play(seed: u64) -> usize {
@@ -229,7 +257,12 @@ fn play(seed: u64) -> usize {
             .map(|_| operation(&mut random, &mut memory))
             .collect();
         let expected = memory.commit(&batch);
-        assert_eq!(sqlite.commit(&batch), expected, "{context}: {batch:?}");
+        let kinds: Vec<_> = batch.iter().map(kind).collect();
+        assert_same(
+            sqlite.commit(&batch),
+            expected.clone(),
+            &format!("{context}: {kinds:?}"),
+        );
         succeeded += expected.iter().filter(|outcome| outcome.is_ok()).count();
         if random.below(20) == 0 {
             deaths.kill(&holder(random.one_of(&TOKENS)));

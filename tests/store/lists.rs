@@ -60,7 +60,7 @@ fn what_is_decided_is_ordered_by_the_time_of_its_decision_and_then_by_that_of_it
         waiting(store);
         execute_all(
             store,
-            vec![decide("b", 30), decide("e", 10), decide("c", 20), decide("a", 20)],
+            vec![decide("e", 10), decide("c", 20), decide("a", 20), decide("b", 30)],
         );
         let mut filter = of(RequirementSet::Decided);
         let order = texts(["b", "c", "a", "e"]);

@@ -12,6 +12,8 @@ mod clocks;
 mod commit_at_once;
 mod contention;
 mod contract;
+#[path = "../shared/difference.rs"]
+mod difference;
 mod equivalence;
 mod files;
 mod handle;

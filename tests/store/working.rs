@@ -116,11 +116,12 @@ fn a_file_of_the_first_schema_is_brought_up_with_what_its_runs_wait_for() {
     assert_eq!(due(&mut file.store(), &filter(9)), ["ready".into()]);
 }
 
-fn claim(name: &str, claimant: &str, until: i64) -> OutboxClaim {
+fn claim(name: &str, claimant: &str, now: i64, until: i64) -> OutboxClaim {
     OutboxClaim {
         name: name.into(),
         claimant: claimant.into(),
         holder: holder(claimant),
+        now: at(now),
         until: at(until),
     }
 }
@@ -135,11 +136,11 @@ fn the_outbox_has_what_was_written_since_the_first_subscription() {
     let file = TestFile::new();
     let mut store = file.store_with(Deaths::default());
     execute_all(&mut store, vec![create("before", "a")]);
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 10), at(0)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 10)), Ok(Some(0)));
     execute_all(&mut store, vec![create("r", "a"), queue("q")]);
     let all = [("r".into(), 1), ("q".into(), 1), ("q".into(), 2)];
     assert_eq!(kinds(&mut store, 0), all);
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 20), 2), Ok(true));
+    assert_eq!(store.advance_outbox(&claim("hook", "a", 10, 20), 2), Ok(true));
     assert_eq!(kinds(&mut store, 0), all[2..]);
 }
 
@@ -147,13 +148,13 @@ fn the_outbox_has_what_was_written_since_the_first_subscription() {
 fn one_claimant_delivers_until_its_claim_is_over() {
     let file = TestFile::new();
     let mut store = file.store_with(Deaths::default());
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 10), at(0)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 15), at(5)), Ok(None));
-    assert_eq!(store.claim_outbox(&claim("other", "b", 15), at(5)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 10)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 5, 15)), Ok(None));
+    assert_eq!(store.claim_outbox(&claim("other", "b", 5, 15)), Ok(Some(0)));
     execute_all(&mut store, vec![create("r", "a")]);
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 20), 1), Ok(true));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 30), at(20)), Ok(Some(1)));
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 40), 1), Ok(false));
+    assert_eq!(store.advance_outbox(&claim("hook", "a", 10, 20), 1), Ok(true));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 20, 30)), Ok(Some(1)));
+    assert_eq!(store.advance_outbox(&claim("hook", "a", 30, 40), 1), Ok(false));
     // What the other one has not had yet stays.
     assert_eq!(kinds(&mut store, 0).len(), 1);
 }
@@ -163,9 +164,9 @@ fn the_claim_of_a_dead_process_is_over_at_once() {
     let file = TestFile::new();
     let deaths = Deaths::default();
     let mut store = file.store_with(deaths.clone());
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 1000), at(0)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 1000), at(1)), Ok(None));
+    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 1000)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 1, 1000)), Ok(None));
     deaths.kill(&holder("a"));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 1000), at(2)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "c", 1000), at(3)), Ok(None));
+    assert_eq!(store.claim_outbox(&claim("hook", "b", 2, 1000)), Ok(Some(0)));
+    assert_eq!(store.claim_outbox(&claim("hook", "c", 3, 1000)), Ok(None));
 }

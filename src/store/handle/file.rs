@@ -16,7 +16,7 @@ use super::{Completion, ReadJob, new_holder};
 use crate::Text;
 use crate::journal::AuditKey;
 use crate::store::holder::Holder;
-use crate::store::sqlite::{Durability, FileIdentity, SqliteOptions, SqliteStore};
+use crate::store::sqlite::{Clock, Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{Operation, Store, StoreError};
 
 /// One file, shared by all openings of it in this process.
@@ -26,6 +26,7 @@ pub(super) struct OpenFile {
     lease: Duration,
     audit_key: Option<AuditKey>,
     fault_plan: FaultPlan,
+    clock: Clock,
     holder: Holder,
     openings: AtomicUsize,
     writer: Arc<SharedWriter>,
@@ -42,7 +43,8 @@ impl OpenFile {
         let (_, cursor) = store.outsiders_after(None)?;
         let (durability, lease, holder) = (options.durability, options.lease, new_holder());
         let (fault_plan, audit_key) = (options.fault_plan.clone(), options.audit_key.clone());
-        let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&options.clock));
+        let clock = Arc::clone(&options.clock);
+        let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&clock));
         let subscribers = Arc::new(Subscribers::default());
         let reader = Reader::new(path, identity, options, Arc::clone(&subscribers), cursor);
         let reader = Arc::new(Worker::new("haltpoint-read", move |requests| reader.run(&requests)));
@@ -64,6 +66,7 @@ impl OpenFile {
             lease,
             audit_key,
             fault_plan,
+            clock,
             holder,
             openings: AtomicUsize::new(1),
             writer,
@@ -91,6 +94,10 @@ impl OpenFile {
 
     pub(super) fn fault_plan(&self) -> &FaultPlan {
         &self.fault_plan
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(super) fn holder(&self) -> &Holder {

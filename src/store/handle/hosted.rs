@@ -2,8 +2,8 @@
 //! itself when a commit happens and what becomes of it.
 
 use super::{Completion, ReadJob, Subscriber, Subscription};
-use crate::Text;
 use crate::store::Operation;
+use crate::{Text, Timestamp};
 
 /// A store with scheduling of its own, behind a [`super::StoreHandle`].
 ///
@@ -11,6 +11,9 @@ use crate::store::Operation;
 /// that a further call needs; operations are carried out in the order of their submission; a read job sees what was
 /// committed before it was handed in. Leases are to be kept alive, too, for as long as they are held.
 pub trait HostedStore: Send + Sync {
+    /// What time it is by the store's clock.
+    fn now(&self) -> Timestamp;
+
     /// Carries an operation out, now or later.
     fn submit(&self, operation: Operation, completion: Completion);
 

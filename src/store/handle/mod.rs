@@ -22,7 +22,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::holder::Holder;
-use super::sqlite::SqliteOptions;
+use super::sqlite::{Clock, SqliteOptions};
 use super::{Committed, Operation, Store, StoreError, StoredRun};
 use crate::journal::AuditKey;
 use crate::{Text, Timestamp};
@@ -62,6 +62,7 @@ struct Opening {
     process: u32,
     holder: Holder,
     lease: Duration,
+    clock: Clock,
     fault_plan: FaultPlan,
     backend: Mutex<Option<Backend>>,
 }
@@ -92,7 +93,8 @@ impl StoreHandle {
         let lease = options.lease;
         let file = registry::open(path, options)?;
         let (holder, fault_plan) = (file.holder().clone(), file.fault_plan().clone());
-        Ok(Self::new(holder, lease, fault_plan, Backend::File(file)))
+        let clock = Arc::clone(file.clock());
+        Ok(Self::new(holder, lease, clock, fault_plan, Backend::File(file)))
     }
 
     /// A store that lives and dies with this process.
@@ -105,22 +107,28 @@ impl StoreHandle {
     #[must_use]
     pub fn in_memory_with_key(key: Option<AuditKey>) -> Self {
         let backend = Backend::Memory(Arc::new(InlineStore::new(key)));
-        Self::new(new_holder(), MEMORY_LEASE, FaultPlan::default(), backend)
+        let clock = SqliteOptions::default().clock;
+        Self::new(new_holder(), MEMORY_LEASE, clock, FaultPlan::default(), backend)
     }
 
     /// A store that brings its own scheduling. Leases are taken in the name of `holder`, each for as long as `lease`.
     #[must_use]
     pub fn hosted(store: Arc<dyn HostedStore>, holder: Holder, lease: Duration) -> Self {
-        Self::new(holder, lease, FaultPlan::default(), Backend::Hosted(store))
+        let clock = Arc::new({
+            let store = Arc::clone(&store);
+            move || store.now()
+        });
+        Self::new(holder, lease, clock, FaultPlan::default(), Backend::Hosted(store))
     }
 
-    fn new(holder: Holder, lease: Duration, fault_plan: FaultPlan, backend: Backend) -> Self {
+    fn new(holder: Holder, lease: Duration, clock: Clock, fault_plan: FaultPlan, backend: Backend) -> Self {
         let process = std::process::id();
         Self {
             opening: Arc::new(Opening {
                 process,
                 holder,
                 lease,
+                clock,
                 fault_plan,
                 backend: Mutex::new(Some(backend)),
             }),
@@ -131,6 +139,13 @@ impl StoreHandle {
     #[must_use]
     pub fn holder(&self) -> Holder {
         self.opening.holder.clone()
+    }
+
+    /// What time it is by the store's clock: the only one that entries are dated by, and that says what is due, what is over and whose
+    /// lease or claim has ended.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.opening.clock)()
     }
 
     /// Until when a lease taken at `now` holds without a heartbeat.

@@ -60,11 +60,11 @@ impl MemoryStore {
     fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
         let outsider = append.author == Author::Outsider;
         let run = self.run_mut(&append.run_id)?;
-        let Verdict::Write(entries) = rules::judge(append, run.row.status, &run.requirements)? else {
+        let Verdict::Write { entries, at } = rules::judge(append, run.row.status, &run.requirements)? else {
             return Ok(Committed::AlreadyDecided);
         };
         let before = run.records.len();
-        let seq = run.extend(&entries, append.at, outsider)?;
+        let seq = run.extend(&entries, at, outsider)?;
         let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);

@@ -12,7 +12,11 @@ use super::unusable;
 /// What is to be written of an append.
 #[derive(Debug)]
 pub(in crate::store) enum Verdict<'a> {
-    Write(Vec<&'a Entry>),
+    Write {
+        entries: Vec<&'a Entry>,
+        /// When they count as written.
+        at: Timestamp,
+    },
     AlreadyDecided,
 }
 
@@ -29,37 +33,52 @@ pub(in crate::store) trait Precedents {
 
     /// Whether the journal has the run's answer, whatever status its row has.
     fn is_completed(&mut self) -> Result<bool, Self::Error>;
+
+    /// The latest time that the journal shows.
+    fn latest(&mut self) -> Result<Timestamp, Self::Error>;
 }
 
 /// Sorts out the decisions: the first on disk wins, and the same one again is not written twice.
 pub(in crate::store) fn judge<'a, P: Precedents>(
     append: &'a Append,
     status: RunStatus,
-    precedents: P,
+    mut precedents: P,
 ) -> Result<Verdict<'a>, P::Error> {
     let Append {
         run_id,
         author,
-        at,
         entries,
         ..
     } = append;
+    let at = time_of(append, &mut precedents)?;
     let mut judge = Judge {
         run_id,
         status,
-        at: *at,
+        at,
         precedents,
         here: HashMap::new(),
         repeated: None,
     };
     let written = judge.sort_out(entries)?;
     match judge.repeated {
-        None => Ok(Verdict::Write(written)),
+        None => Ok(Verdict::Write { entries: written, at }),
         Some(_) if written.is_empty() => Ok(Verdict::AlreadyDecided),
         // A driver counts its entries, so that part of them cannot be left out.
         Some(error) if *author != Author::Outsider => Err(error.into()),
-        Some(_) => Ok(Verdict::Write(written)),
+        Some(_) => Ok(Verdict::Write { entries: written, at }),
     }
+}
+
+/// When an append counts as written: what is said of a requirement from outside, no earlier than anything that the journal shows. Clocks
+/// differ and are put back, but a time that the journal shows to be over stays over; and because the entry carries the time that it was
+/// judged by, every replay judges it the same. A driver dates its own entries by this rule before it folds them
+/// ([`crate::run::Run::no_earlier`]), so that its state is the one on disk.
+fn time_of<P: Precedents>(append: &Append, precedents: &mut P) -> Result<Timestamp, P::Error> {
+    let is_word = |entry: &Entry| matches!(entry, Entry::RequirementDecided(_) | Entry::RequirementExpired(_));
+    if append.author == Author::Outsider && append.entries.iter().any(is_word) {
+        return Ok(append.at.max(precedents.latest()?));
+    }
+    Ok(append.at)
 }
 
 /// As [`judge`], for the entries that a run begins with.
@@ -92,6 +111,10 @@ impl Precedents for &Requirements {
     fn is_completed(&mut self) -> Result<bool, StoreError> {
         // Here the status stands with the journal, and cannot be another.
         Ok(false)
+    }
+
+    fn latest(&mut self) -> Result<Timestamp, StoreError> {
+        Ok(Requirements::latest(self))
     }
 }
 

@@ -69,31 +69,46 @@ impl OpenRequirement {
 
 /// The requirements of a run as its journal leaves them: what decisions are judged by.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct Requirements(HashMap<Text, RequirementState>);
+pub(in crate::store) struct Requirements {
+    states: HashMap<Text, RequirementState>,
+    /// The latest time that the journal shows.
+    latest: Timestamp,
+}
 
 impl Requirements {
     pub(in crate::store) fn get(&self, requirement_id: &str) -> Option<&RequirementState> {
-        self.0.get(requirement_id)
+        self.states.get(requirement_id)
+    }
+
+    pub(in crate::store) fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
+    /// Takes in when the journal's next entry was written.
+    pub(in crate::store) fn note_time(&mut self, at: Timestamp) {
+        self.latest = self.latest.max(at);
     }
 
     pub(in crate::store) fn are_all_closed(&self) -> bool {
         let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
-        !self.0.values().any(is_open)
+        !self.states.values().any(is_open)
     }
 
     /// Takes the journal's next entry in. What closed a requirement first holds, whatever follows.
     pub(in crate::store) fn note(&mut self, entry: &Entry, at: Timestamp) {
+        self.note_time(at);
         match entry {
             Entry::RequirementOpened(opened) => {
                 let open = RequirementState::Open(OpenRequirement::new(opened.terms));
-                self.0.entry(opened.requirement_id.clone()).or_insert(open);
+                self.states.entry(opened.requirement_id.clone()).or_insert(open);
             }
             Entry::RequirementDecided(by) => self.close(&by.requirement_id, |open| open.after(by, at)),
             Entry::RequirementExpired(expired) => {
                 self.close(&expired.requirement_id, |_| RequirementState::Expired { at });
             }
             Entry::ApprovalRevoked(revoked) => {
-                if let Some(RequirementState::Decided { is_revoked, .. }) = self.0.get_mut(&revoked.requirement_id) {
+                if let Some(RequirementState::Decided { is_revoked, .. }) = self.states.get_mut(&revoked.requirement_id)
+                {
                     *is_revoked = true;
                 }
             }
@@ -102,7 +117,7 @@ impl Requirements {
     }
 
     fn close(&mut self, requirement_id: &str, after: impl FnOnce(OpenRequirement) -> RequirementState) {
-        if let Some(state) = self.0.get_mut(requirement_id)
+        if let Some(state) = self.states.get_mut(requirement_id)
             && let RequirementState::Open(open) = state
         {
             *state = after(std::mem::take(open));

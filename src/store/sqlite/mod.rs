@@ -348,12 +348,12 @@ impl Store for SqliteStore {
         self.read_in(|connection, surroundings| list::overdue(connection, filter, surroundings.key))
     }
 
-    fn claim_outbox(&mut self, claim: &OutboxClaim, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        self.write(|connection, surroundings| Ok(outbox::claim(connection, claim, now, surroundings.liveness)?))
+    fn claim_outbox(&mut self, claim: &OutboxClaim) -> Result<Option<i64>, StoreError> {
+        self.write(|connection, surroundings| Ok(outbox::claim(connection, claim, surroundings.liveness)?))
     }
 
     fn advance_outbox(&mut self, claim: &OutboxClaim, place: i64) -> Result<bool, StoreError> {
-        self.write(|connection, _| Ok(outbox::advance(connection, claim, place)?))
+        self.write(|connection, surroundings| Ok(outbox::advance(connection, claim, place, surroundings.liveness)?))
     }
 
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {

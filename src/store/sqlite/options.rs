@@ -42,7 +42,7 @@ pub struct SqliteOptions {
     pub lease: Duration,
     /// How often other processes' commits are looked for while somebody waits for them.
     pub poll_interval: Duration,
-    /// The clock that heartbeats go by.
+    /// What time it is: see [`crate::store::handle::StoreHandle::now`].
     pub clock: Clock,
     /// The key for the hash chains of new runs, and for checking and continuing those that were written with it.
     pub audit_key: Option<AuditKey>,

@@ -63,8 +63,9 @@ impl<'a> Journaled<'a> {
         let (mut standing, mut hash) = (Standing::default(), self.chain.genesis(self.run_id));
         for place in 1.. {
             let Some(row) = rows.next()? else { break };
-            let (next, record) = next_record_of(self.run_id, row, place, self.chain, &hash, &JUDGED_BY)?;
+            let (next, at, record) = next_record_of(self.run_id, row, place, self.chain, &hash, &JUDGED_BY)?;
             hash = next;
+            standing.requirements.note_time(at);
             if let Some(record) = record {
                 standing.is_completed |= matches!(record.entry, Entry::RunCompleted(_));
                 standing.requirements.note(&record.entry, record.at);
@@ -103,6 +104,10 @@ impl Precedents for Journaled<'_> {
 
     fn is_completed(&mut self) -> Result<bool, Fault> {
         Ok(self.standing()?.is_completed)
+    }
+
+    fn latest(&mut self) -> Result<Timestamp, Fault> {
+        Ok(self.standing()?.requirements.latest())
     }
 }
 

@@ -153,7 +153,7 @@ pub(super) fn next_record(
     Err(does_not_fit(run_id, place).into())
 }
 
-/// The hash of a journal row that has to follow upon one with the hash `previous`, and the record where it is of a wanted kind.
+/// The hash and the time of a journal row that has to follow upon one with the hash `previous`, and the record where it is of a wanted kind.
 pub(super) fn next_record_of(
     run_id: &str,
     row: &Row<'_>,
@@ -161,17 +161,17 @@ pub(super) fn next_record_of(
     chain: &Chain,
     previous: &Hash,
     wanted: &[&str],
-) -> Result<(Hash, Option<Record>), Fault> {
+) -> Result<(Hash, Timestamp, Option<Record>), Fault> {
     let found = RawRecord::read(row)?;
     let is_known = Entry::KINDS.contains(&found.kind);
     if is_known && (found.seq != place || !found.follows(previous, chain)) {
         return Err(does_not_fit(run_id, place).into());
     }
-    let hash = found.hash;
+    let (hash, at) = (found.hash, found.at);
     // What a newer release wrote may close a requirement, too: that it cannot be read is said here.
     let is_read = wanted.contains(&found.kind) || !is_known;
     let record = is_read.then(|| found.decode(run_id)).transpose()?;
-    Ok((hash, record))
+    Ok((hash, at, record))
 }
 
 fn does_not_fit(run_id: &str, place: u64) -> StoreError {

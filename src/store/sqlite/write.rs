@@ -128,7 +128,7 @@ fn write(connection: &Connection, append: &Append, found: Found) -> Result<Commi
     } = found;
     let journaled = requirements::Journaled::new(connection, run, &append.run_id, &chain);
     let verdict = rules::judge(append, state.status, journaled)?;
-    let Verdict::Write(entries) = verdict else {
+    let Verdict::Write { entries, at } = verdict else {
         return Ok(Committed::AlreadyDecided);
     };
     let rows = encode(entries.into_iter())?;
@@ -137,7 +137,7 @@ fn write(connection: &Connection, append: &Append, found: Found) -> Result<Commi
         connection,
         run,
         chain,
-        at: append.at,
+        at,
         outsider: append.author == Author::Outsider,
     };
     let seq = journal.extend(tail, rows)?;
