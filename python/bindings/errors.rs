@@ -84,6 +84,13 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("requirement_id", &**requirement_id)?;
             "InvalidResolutionError"
         }
+        StoreError::TooLong { requirement_id, .. } => match requirement_id {
+            Some(requirement_id) => {
+                attributes.set_item("requirement_id", &**requirement_id)?;
+                "InvalidResolutionError"
+            }
+            None => "LimitError",
+        },
         StoreError::AuditKey { run_id, wanted, given } => {
             attributes.set_item("run_id", &**run_id)?;
             attributes.set_item("key_id", wanted.as_deref())?;

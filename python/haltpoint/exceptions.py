@@ -33,6 +33,7 @@ __all__ = [
     "InvalidOutputError",
     "InvalidResolutionError",
     "LeaseLostError",
+    "LimitError",
     "ModelError",
     "NestedRunError",
     "NotificationWarning",
@@ -164,6 +165,10 @@ class InvalidResolutionError(HaltpointError, ValueError):
 
 class RequirementNotFoundError(InvalidResolutionError):
     """The database holds no requirement of this id."""
+
+
+class LimitError(HaltpointError, ValueError):
+    """An id, a name or a value is longer than haltpoint keeps, or an id or a name holds U+0000; nothing was written."""
 
 
 class RunBusyError(HaltpointError, RuntimeError):
@@ -391,6 +396,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     RequirementNotFoundError,
     RunBusyError,
     LeaseLostError,
+    LimitError,
     ForkedProcessError,
     TooManyThreadsError,
     EventLoopError,

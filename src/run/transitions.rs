@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use crate::journal::{
-    AnswerRefused, CancelRequested, Entry, Failure, ModelReplied, OutcomeSource, PlannedCall, Record, RunCompleted,
-    RunContinued, RunFailed, ToolFinished, ToolInterrupted, ToolReconciled,
+    AnswerRefused, CancelRequested, Entry, Failure, LARGEST_VALUE, ModelReplied, OutcomeSource, PlannedCall, Record,
+    RunCompleted, RunContinued, RunFailed, ToolFinished, ToolInterrupted, ToolReconciled, cut_name, is_fit_name,
 };
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
 use super::fold::ReplayError;
 use super::state::{Call, CallState, LiveOnly, Run};
+use super::wording::too_long;
 use super::{Effect, Transition};
 
 /// What the driver makes of a reply without tool calls.
@@ -106,11 +107,8 @@ impl Run {
         let mut transition = Transition::default();
         if self.call(call_id).is_some_and(Call::is_started) {
             let finished = ToolFinished {
-                call_id: call_id.into(),
-                content: outcome.content,
-                is_error: outcome.is_error,
                 source: OutcomeSource::Tool,
-                duration_us: outcome.duration_us,
+                ..finished(call_id.into(), outcome)
             };
             self.record(Entry::ToolFinished(finished), at, &mut transition);
         }
@@ -185,11 +183,16 @@ impl Run {
         transition
     }
 
-    /// Gives each call an id that is unique within the run: some providers give none, and some count from zero in each reply.
+    /// Gives each call an id that is unique within the run: some providers give none, and some count from zero in each reply. What a
+    /// model made up and no journal keeps, a name or an id of any length, does not stop the run.
     fn name_calls(&self, calls: &mut [PlannedCall]) {
         let mut seen: HashSet<Text> = HashSet::new();
         for (index, call) in calls.iter_mut().enumerate() {
-            if call.id.is_empty() || seen.contains(&call.id) || self.call_index.contains_key(&call.id) {
+            if !is_fit_name(&call.name) {
+                call.name = cut_name(&call.name);
+            }
+            let is_usable = !call.id.is_empty() && is_fit_name(&call.id);
+            if !is_usable || seen.contains(&call.id) || self.call_index.contains_key(&call.id) {
                 call.id = self.free_id(index, &seen);
             }
             seen.insert(call.id.clone());
@@ -208,15 +211,25 @@ impl Run {
     }
 }
 
+/// The call ran, whatever its result: one that is too long to be kept is an error that says so.
+fn finished(call_id: Text, outcome: ToolOutcome) -> ToolFinished {
+    let length = outcome.content.len();
+    let is_too_long = length > LARGEST_VALUE;
+    ToolFinished {
+        call_id,
+        content: if is_too_long { too_long(length) } else { outcome.content },
+        is_error: outcome.is_error || is_too_long,
+        source: OutcomeSource::Tool,
+        duration_us: outcome.duration_us,
+    }
+}
+
 fn reconciliation_entry(call_id: Text, answer: Reconciliation) -> Entry {
     let (not_started, reason) = match answer {
         Reconciliation::Finished(outcome) => {
             return Entry::ToolFinished(ToolFinished {
-                call_id,
-                content: outcome.content,
-                is_error: outcome.is_error,
                 source: OutcomeSource::Reconciled,
-                duration_us: outcome.duration_us,
+                ..finished(call_id, outcome)
             });
         }
         Reconciliation::NotStarted => (true, None),

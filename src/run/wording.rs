@@ -1,7 +1,7 @@
 //! What the model and people are told.
 
 use crate::Text;
-use crate::journal::{Entry, Failure, FailureKind, RunFailed};
+use crate::journal::{Entry, Failure, FailureKind, LARGEST_VALUE, RunFailed};
 
 /// What the model is told of a call about which nobody answered.
 pub(super) const UNANSWERED: &str = "Nobody answered in time; this call was not run.";
@@ -19,6 +19,14 @@ pub(super) fn skipping(note: Option<&str>) -> Text {
         Some(note) => format!("{unknown} A person's note: {note}").into(),
         None => unknown.into(),
     }
+}
+
+/// What the model is told of a call whose result no journal keeps.
+pub(super) fn too_long(length: usize) -> Text {
+    format!(
+        "The call ran, but its result takes {length} bytes and at most {LARGEST_VALUE} are kept: it is lost. Ask for less at a time."
+    )
+    .into()
 }
 
 pub(super) fn limit_failure(limit: u64) -> Entry {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::journal::TooLong;
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -71,6 +72,14 @@ pub enum StoreError {
         run_id: Text,
         /// The requirement.
         requirement_id: Text,
+    },
+    /// Something is too long to be kept.
+    #[error("{problem}")]
+    TooLong {
+        /// What, and how long it may be.
+        problem: TooLong,
+        /// The requirement, where a decision on it is what is too long.
+        requirement_id: Option<Text>,
     },
     /// The requirement has no remembered approval.
     #[error("requirement {requirement_id} of run {run_id} has no remembered approval that could be revoked")]

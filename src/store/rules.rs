@@ -165,11 +165,19 @@ pub(super) fn encode(entry: &Entry) -> Result<String, StoreError> {
         Entry::RequirementDecided(_) => journal::decode(entry.kind(), &payload).map(|_| payload),
         _ => Ok(payload),
     });
-    payload.map_err(|error| {
+    let payload = payload.map_err(|error| {
         unusable(format!(
             "nothing was written, because it could not be read back: {error}"
         ))
-    })
+    })?;
+    journal::check_limits(entry, payload.len()).map_err(|problem| StoreError::TooLong {
+        problem,
+        requirement_id: match entry {
+            Entry::RequirementDecided(decided) => Some(decided.requirement_id.clone()),
+            _ => None,
+        },
+    })?;
+    Ok(payload)
 }
 
 pub(super) fn unusable(message: String) -> StoreError {

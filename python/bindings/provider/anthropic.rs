@@ -2,11 +2,36 @@
 
 use serde_json::{Map, Value, json};
 
+use super::claude::Claude;
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
+use super::settings::Names;
 use super::transcript::{Assistant, CallResult, Turn};
 
 const PIECES: &str = "content";
+
+/// The version of the protocol, which each request names in a header.
+pub(super) const VERSION: &str = "2023-06-01";
+
+/// The generation options.
+pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let model = Claude::new(outgoing.model);
+    let mut options = outgoing.settings.named(&Names {
+        temperature: "temperature",
+        top_p: "top_p",
+        max_tokens: "max_tokens",
+        seed: "seed",
+        stop_sequences: "stop_sequences",
+    });
+    options.insert("stream".to_owned(), json!(false));
+    options
+        .entry("max_tokens")
+        .or_insert_with(|| json!(model.most_tokens()));
+    if let Some(effort) = outgoing.settings.reasoning_effort.filter(|_| may_think(outgoing)) {
+        model.insert_thinking(&mut options, effort);
+    }
+    options
+}
 
 /// `model`, `system`, `messages`, `tools` and `tool_choice`.
 ///

@@ -1,19 +1,58 @@
 //! The Bedrock Converse protocol.
 //!
-//! genai writes this one; it takes no fields of ours. Reasoning is switched off, because its blocks could not be given
-//! back unchanged; a failed call is told in the result's text, because genai has no field for the protocol's `status`.
+//! Reasoning is switched off, because its blocks could not be given back unchanged; a failed call is told in the
+//! result's text, because not all models there take the protocol's `status`.
 
-use genai::chat::{ChatMessage, ChatRequest, ChatRole, ContentPart, MessageContent, Tool, ToolCall, ToolResponse};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
+use super::settings::Names;
 use super::transcript::{Assistant, CallResult, Turn};
 
-/// The whole request in genai's form.
-pub(super) fn request(outgoing: &Outgoing<'_>) -> ChatRequest {
-    let mut request = ChatRequest::new(messages(&outgoing.transcript.turns));
-    request.system = outgoing.transcript.system_text();
+/// What may stand before the publisher in a model's name: where it runs.
+const REGIONS: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", "in", "global"];
+
+/// The generation options.
+pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut config = outgoing.settings.named(&Names {
+        temperature: "temperature",
+        top_p: "topP",
+        max_tokens: "maxTokens",
+        seed: "seed",
+        stop_sequences: "stopSequences",
+    });
+    config
+        .entry("maxTokens")
+        .or_insert_with(|| json!(most_tokens(outgoing.model)));
+    let mut options = Map::new();
+    options.insert("inferenceConfig".to_owned(), Value::Object(config));
+    options
+}
+
+/// The most tokens that a model may answer, which most publishers want to be told.
+fn most_tokens(model: &str) -> u32 {
+    let mut parts = model.split('.');
+    let publisher = parts.find(|part| !REGIONS.contains(part)).unwrap_or_default();
+    let is = |family| model.contains(family);
+    match publisher {
+        "anthropic" if is("claude-sonnet") || is("claude-haiku") || is("claude-opus-4-5") => 64_000,
+        "anthropic" if is("claude-opus-4") => 32_000,
+        "anthropic" if is("claude-3-5") => 8192,
+        "amazon" => 5000,
+        // Reasoning counts as well.
+        "openai" => 16_384,
+        _ => 4096,
+    }
+}
+
+/// `system`, `messages` and `toolConfig`.
+pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    if let Some(system) = outgoing.transcript.system_text() {
+        body.insert("system".to_owned(), json!([{"text": system}]));
+    }
+    body.insert("messages".to_owned(), json!(messages(&outgoing.transcript.turns)));
     // A conversation with calls in it is refused without definitions of tools.
     let mentioned: Vec<_> = match outgoing.tools {
         [] => outgoing
@@ -25,49 +64,47 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> ChatRequest {
         _ => Vec::new(),
     };
     let tools: Vec<_> = outgoing.tools.iter().chain(&mentioned).map(tool).collect();
-    request.tools = (!tools.is_empty()).then_some(tools);
-    request
+    if !tools.is_empty() {
+        body.insert("toolConfig".to_owned(), json!({"tools": tools}));
+    }
+    body
 }
 
 /// Roles take turns: what the user says after tool results belongs to the same message.
-fn messages(turns: &[Turn<'_>]) -> Vec<ChatMessage> {
-    let mut messages: Vec<(ChatRole, Vec<ContentPart>)> = Vec::new();
+fn messages(turns: &[Turn<'_>]) -> Vec<Value> {
+    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
     for turn in turns {
-        let (role, parts) = match turn {
+        let (role, blocks) = match turn {
             Turn::System(_) => continue,
-            Turn::User(text) => (ChatRole::User, vec![user_part(text)]),
-            Turn::Assistant(assistant) => (ChatRole::Assistant, assistant_parts(assistant)),
-            Turn::Results(results) => (ChatRole::User, results.iter().map(result_part).collect()),
+            Turn::User(text) => ("user", vec![user_block(text)]),
+            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
+            Turn::Results(results) => ("user", results.iter().map(result_block).collect()),
         };
         match messages.last_mut() {
-            Some((last, content)) if *last == role => content.extend(parts),
-            _ => messages.push((role, parts)),
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ => messages.push((role, blocks)),
         }
     }
     messages
         .into_iter()
-        .map(|(role, parts)| ChatMessage::new(role, MessageContent::from_parts(parts)))
+        .map(|(role, content)| json!({"role": role, "content": content}))
         .collect()
 }
 
-fn user_part(text: &str) -> ContentPart {
-    ContentPart::from_text(if text.trim().is_empty() { "(no text)" } else { text })
+fn user_block(text: &str) -> Value {
+    json!({"text": if text.trim().is_empty() { "(no text)" } else { text }})
 }
 
-fn assistant_parts(assistant: &Assistant<'_>) -> Vec<ContentPart> {
-    let text = assistant.text.map(ContentPart::from_text);
-    let calls = assistant.calls.iter().map(|call| {
-        ContentPart::ToolCall(ToolCall {
-            call_id: call.id.clone(),
-            fn_name: call.name.clone(),
-            fn_arguments: call.object(),
-            thought_signatures: None,
-        })
-    });
+fn assistant_blocks(assistant: &Assistant<'_>) -> Vec<Value> {
+    let text = assistant.text.map(|text| json!({"text": text}));
+    let calls = assistant
+        .calls
+        .iter()
+        .map(|call| json!({"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.object()}}));
     text.into_iter().chain(calls).collect()
 }
 
-fn result_part(result: &CallResult<'_>) -> ContentPart {
+fn result_block(result: &CallResult<'_>) -> Value {
     let blank = result.content.trim().is_empty();
     let content = match (result.is_error, blank) {
         (true, true) => "Error: the tool failed without a message.".to_owned(),
@@ -75,16 +112,15 @@ fn result_part(result: &CallResult<'_>) -> ContentPart {
         (false, true) => "(no output)".to_owned(),
         (false, false) => result.content.to_owned(),
     };
-    ContentPart::ToolResponse(ToolResponse::new(result.id.clone(), content))
+    json!({"toolResult": {"toolUseId": result.id, "content": [{"text": content}]}})
 }
 
-fn tool(spec: &ToolSpec) -> Tool {
-    let tool = Tool::new(spec.name.clone()).with_schema(spec.schema());
-    if spec.description.is_empty() {
-        tool
-    } else {
-        tool.with_description(spec.description.clone())
+fn tool(spec: &ToolSpec) -> Value {
+    let mut tool = json!({"name": spec.name, "inputSchema": {"json": spec.schema()}});
+    if !spec.description.is_empty() {
+        tool["description"] = json!(spec.description);
     }
+    json!({"toolSpec": tool})
 }
 
 /// Reads an answer.

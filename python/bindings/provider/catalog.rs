@@ -1,6 +1,5 @@
 //! The providers, and where their keys and addresses come from.
 
-use genai::adapter::AdapterKind;
 use reqwest::Url;
 
 use super::protocol::Protocol;
@@ -10,12 +9,14 @@ pub(super) struct Provider {
     /// What stands before the slash.
     pub(super) prefix: &'static str,
     pub(super) protocol: Protocol,
-    pub(super) kind: AdapterKind,
     /// Environment variables that may hold the key, the usual one first; none for a server that asks for none.
     keys: &'static [&'static str],
-    /// The address, where it is not the one that genai knows.
-    address: Option<&'static str>,
+    /// The provider's own address.
+    address: &'static str,
 }
+
+/// The region in Bedrock's address, where the environment names no other.
+const BEDROCK_REGION: &str = "us-east-1";
 
 /// Names that people also use for a provider.
 const ALIASES: &[(&str, &str)] = &[
@@ -25,63 +26,55 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 macro_rules! providers {
-    ($($prefix:literal $protocol:ident $kind:ident [$($key:literal),*] $($address:literal)?;)*) => {
+    ($($prefix:literal $protocol:ident [$($key:literal),*] $address:literal;)*) => {
         &[$(Provider {
             prefix: $prefix,
             protocol: Protocol::$protocol,
-            kind: AdapterKind::$kind,
             keys: &[$($key),*],
-            address: address!($($address)?),
+            address: $address,
         }),*]
     };
 }
 
-macro_rules! address {
-    () => {
-        None
-    };
-    ($address:literal) => {
-        Some($address)
-    };
-}
-
-/// Every provider. Cohere and Ollama go through their OpenAI-compatible addresses, because genai's adapters for their
-/// own protocols know no tools and no call ids; others are of the kind OpenAI because genai's would ignore a base URL.
+/// Every provider. Cohere and Ollama go through their OpenAI-compatible addresses.
 static PROVIDERS: &[Provider] = providers! {
-    "openai"           ChatCompletions OpenAI     ["OPENAI_API_KEY"];
-    "openai-responses" Responses       OpenAIResp ["OPENAI_API_KEY"];
-    "anthropic"        Anthropic       Anthropic  ["ANTHROPIC_API_KEY"];
-    "gemini"           Gemini          Gemini     ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
-    "bedrock"          Bedrock         BedrockApi ["BEDROCK_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"];
-    "groq"             ChatCompletions Groq       ["GROQ_API_KEY"];
-    "xai"              ChatCompletions Xai        ["XAI_API_KEY"];
-    "deepseek"         ChatCompletions DeepSeek   ["DEEPSEEK_API_KEY"];
-    "mistral"          ChatCompletions Mistral    ["MISTRAL_API_KEY"];
-    "openrouter"       ChatCompletions OpenRouter ["OPENROUTER_API_KEY", "OPEN_ROUTER_API_KEY"];
-    "together"         ChatCompletions Together   ["TOGETHER_API_KEY"];
-    "fireworks"        ChatCompletions Fireworks  ["FIREWORKS_API_KEY"];
-    "cohere"           ChatCompletions OpenAI     ["COHERE_API_KEY", "CO_API_KEY"]
-        "https://api.cohere.ai/compatibility/v1/";
-    "ollama"           ChatCompletions OpenAI     [] "http://localhost:11434/v1/";
-    "ollama-cloud"     ChatCompletions OpenAI     ["OLLAMA_API_KEY"] "https://ollama.com/v1/";
-    "moonshot"         ChatCompletions Moonshot   ["MOONSHOT_API_KEY"];
-    "kimi"             ChatCompletions Kimi       ["KIMI_API_KEY", "MOONSHOT_API_KEY"];
-    "minimax"          Anthropic       MiniMax    ["MINIMAX_API_KEY"];
-    "zai"              ChatCompletions OpenAI     ["ZAI_API_KEY"] "https://api.z.ai/api/paas/v4/";
-    "bigmodel"         ChatCompletions BigModel   ["BIGMODEL_API_KEY"];
-    "aliyun"           ChatCompletions Aliyun     ["ALIYUN_API_KEY", "DASHSCOPE_API_KEY"];
-    "qwen-cloud"       ChatCompletions QwenCloud  ["QWEN_CLOUD_API_KEY", "DASHSCOPE_API_KEY"];
-    "baidu"            ChatCompletions OpenAI     ["BAIDU_API_KEY"] "https://qianfan.baidubce.com/v2/";
-    "mimo"             ChatCompletions Mimo       ["MIMO_API_KEY"];
-    "nebius"           ChatCompletions Nebius     ["NEBIUS_API_KEY"];
-    "github"           ChatCompletions OpenAI     ["GITHUB_TOKEN"] "https://models.github.ai/inference/";
-    "aihubmix"         ChatCompletions Aihubmix   ["AIHUBMIX_API_KEY"];
-    "requesty"         ChatCompletions Requesty   ["REQUESTY_API_KEY"];
-    "atlascloud"       ChatCompletions AtlasCloud ["ATLASCLOUD_API_KEY"];
-    "api-route"        ChatCompletions ApiRoute   ["API_ROUTE_API_KEY"];
-    "heabsy"           ChatCompletions Heabsy     ["HEABSY_API_KEY"];
-    "runcrate"         ChatCompletions Runcrate   ["RUNCRATE_API_KEY"];
-    "cloudgpu"         ChatCompletions CloudGpu   ["CLOUDGPU_API_KEY"];
+    "openai"           ChatCompletions ["OPENAI_API_KEY"] "https://api.openai.com/v1/";
+    "openai-responses" Responses       ["OPENAI_API_KEY"] "https://api.openai.com/v1/";
+    "anthropic"        Anthropic       ["ANTHROPIC_API_KEY"] "https://api.anthropic.com/v1/";
+    "gemini"           Gemini          ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
+        "https://generativelanguage.googleapis.com/v1beta/";
+    "bedrock"          Bedrock         ["BEDROCK_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"]
+        "https://bedrock-runtime.us-east-1.amazonaws.com/";
+    "groq"             ChatCompletions ["GROQ_API_KEY"] "https://api.groq.com/openai/v1/";
+    "xai"              ChatCompletions ["XAI_API_KEY"] "https://api.x.ai/v1/";
+    "deepseek"         ChatCompletions ["DEEPSEEK_API_KEY"] "https://api.deepseek.com/v1/";
+    "mistral"          ChatCompletions ["MISTRAL_API_KEY"] "https://api.mistral.ai/v1/";
+    "openrouter"       ChatCompletions ["OPENROUTER_API_KEY", "OPEN_ROUTER_API_KEY"] "https://openrouter.ai/api/v1/";
+    "together"         ChatCompletions ["TOGETHER_API_KEY"] "https://api.together.xyz/v1/";
+    "fireworks"        ChatCompletions ["FIREWORKS_API_KEY"] "https://api.fireworks.ai/inference/v1/";
+    "cohere"           ChatCompletions ["COHERE_API_KEY", "CO_API_KEY"] "https://api.cohere.ai/compatibility/v1/";
+    "ollama"           ChatCompletions [] "http://localhost:11434/v1/";
+    "ollama-cloud"     ChatCompletions ["OLLAMA_API_KEY"] "https://ollama.com/v1/";
+    "moonshot"         ChatCompletions ["MOONSHOT_API_KEY"] "https://api.moonshot.cn/v1/";
+    "kimi"             ChatCompletions ["KIMI_API_KEY", "MOONSHOT_API_KEY"] "https://api.moonshot.ai/v1/";
+    "minimax"          Anthropic       ["MINIMAX_API_KEY"] "https://api.minimax.io/anthropic/v1/";
+    "zai"              ChatCompletions ["ZAI_API_KEY"] "https://api.z.ai/api/paas/v4/";
+    "bigmodel"         ChatCompletions ["BIGMODEL_API_KEY"] "https://open.bigmodel.cn/api/paas/v4/";
+    "aliyun"           ChatCompletions ["ALIYUN_API_KEY", "DASHSCOPE_API_KEY"]
+        "https://dashscope.aliyuncs.com/compatible-mode/v1/";
+    "qwen-cloud"       ChatCompletions ["QWEN_CLOUD_API_KEY", "DASHSCOPE_API_KEY"]
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/";
+    "baidu"            ChatCompletions ["BAIDU_API_KEY"] "https://qianfan.baidubce.com/v2/";
+    "mimo"             ChatCompletions ["MIMO_API_KEY"] "https://api.mimo.com/openai/v1/";
+    "nebius"           ChatCompletions ["NEBIUS_API_KEY"] "https://api.studio.nebius.ai/v1/";
+    "github"           ChatCompletions ["GITHUB_TOKEN"] "https://models.github.ai/inference/";
+    "aihubmix"         ChatCompletions ["AIHUBMIX_API_KEY"] "https://aihubmix.com/v1/";
+    "requesty"         ChatCompletions ["REQUESTY_API_KEY"] "https://router.requesty.ai/v1/";
+    "atlascloud"       ChatCompletions ["ATLASCLOUD_API_KEY"] "https://api.atlascloud.ai/v1/";
+    "api-route"        ChatCompletions ["API_ROUTE_API_KEY"] "https://global.api-route.com/v1/";
+    "heabsy"           ChatCompletions ["HEABSY_API_KEY"] "https://api.heabsy.com/v1/";
+    "runcrate"         ChatCompletions ["RUNCRATE_API_KEY"] "https://api.runcrate.ai/v1/";
+    "cloudgpu"         ChatCompletions ["CLOUDGPU_API_KEY"] "https://cloudgpu.app/v1/";
 };
 
 /// Splits "provider/model", where the model's own name may hold slashes.
@@ -137,9 +130,13 @@ impl Provider {
         })
     }
 
-    /// The provider's own address, given the one that genai knows.
-    pub(super) fn usual_address<'a>(&self, known: &'a str) -> &'a str {
-        self.address.unwrap_or(known)
+    /// The provider's own address, in the region that the environment names where there are several.
+    pub(super) fn usual_address(&self) -> String {
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
+        match region.filter(|_| self.protocol == Protocol::Bedrock) {
+            Some(region) => self.address.replace(BEDROCK_REGION, &region),
+            None => self.address.to_owned(),
+        }
     }
 
     /// The address to send to: the usual one, unless the environment holds another.

@@ -1,22 +1,88 @@
 //! The OpenAI Chat Completions protocol, which most other providers speak as well.
 
-use genai::chat::{JsonSchemaDialect, sanitize_json_schema};
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
+use super::settings::{Effort, Names};
+use super::strict_schema::strict_schema;
 use super::transcript::{Assistant, Call, CallResult, Turn};
 
 /// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and
 /// others send it, and refuse it.
 const KEPT: [&str; 2] = ["reasoning_content", "reasoning_details"];
 
+/// OpenAI's models that reason refuse `max_tokens`.
+const COMPLETION_TOKENS: [&str; 5] = ["gpt-5", "gpt-6", "o1", "o3", "o4"];
+/// Fireworks stops at 2000 tokens unless it is told otherwise, and at the model's own limit where that is lower.
+const FIREWORKS_TOKENS: u32 = 512_000;
+/// The one model there that refuses more than its own limit.
+const STRICT_AT_FIREWORKS: (&str, u32) = ("muse-glimmer-30b", 68_000);
+
+/// The generation options.
+pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let settings = outgoing.settings;
+    let max_tokens = if COMPLETION_TOKENS
+        .iter()
+        .any(|family| outgoing.model.starts_with(family))
+    {
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    };
+    let mut options = settings.named(&Names {
+        temperature: "temperature",
+        top_p: "top_p",
+        max_tokens,
+        seed: if outgoing.provider.prefix == "mistral" {
+            "random_seed"
+        } else {
+            "seed"
+        },
+        stop_sequences: "stop",
+    });
+    options.insert("stream".to_owned(), json!(false));
+    if let Some(effort) = settings.reasoning_effort {
+        insert_effort(&mut options, effort, outgoing.provider.prefix);
+    }
+    if outgoing.provider.prefix == "fireworks" && settings.max_tokens.is_none() {
+        let (model, limit) = STRICT_AT_FIREWORKS;
+        let limit = if outgoing.model.contains(model) {
+            limit
+        } else {
+            FIREWORKS_TOKENS
+        };
+        options.insert("max_tokens".to_owned(), json!(limit));
+    }
+    options
+}
+
+fn insert_effort(options: &mut Map<String, Value>, effort: Effort, provider: &str) {
+    let thinks = effort != Effort::None;
+    if provider == "deepseek" {
+        let switch = if thinks { "enabled" } else { "disabled" };
+        options.insert("thinking".to_owned(), json!({"type": switch}));
+    }
+    if provider != "deepseek" || thinks {
+        options.insert("reasoning_effort".to_owned(), json!(effort.keyword()));
+    }
+}
+
+/// Fireworks names its own models by a path.
+fn model_name<'a>(outgoing: &Outgoing<'a>) -> Cow<'a, str> {
+    if outgoing.provider.prefix == "fireworks" && !outgoing.model.contains('/') {
+        Cow::Owned(format!("accounts/fireworks/models/{}", outgoing.model))
+    } else {
+        Cow::Borrowed(outgoing.model)
+    }
+}
+
 /// `model`, `messages`, `tools` and `parallel_tool_calls`.
 pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
     let mut body = Map::new();
-    if outgoing.provider.prefix != "fireworks" {
-        body.insert("model".to_owned(), json!(outgoing.model));
-    }
+    body.insert("model".to_owned(), json!(model_name(outgoing)));
     body.insert("messages".to_owned(), json!(messages(outgoing)));
     if !outgoing.tools.is_empty() {
         let strict = outgoing.provider.prefix == "openai";
@@ -85,15 +151,10 @@ fn result_message(result: &CallResult<'_>) -> Value {
 fn tool(spec: &ToolSpec, may_be_strict: bool) -> Value {
     let mut function = json!({"name": spec.name, "description": spec.description, "parameters": spec.schema()});
     if spec.strict && may_be_strict {
-        function["parameters"] = strict_schema(spec);
+        function["parameters"] = strict_schema(&spec.schema());
         function["strict"] = json!(true);
     }
     json!({"type": "function", "function": function})
-}
-
-/// The schema as OpenAI's strict mode wants it: every property required, no others.
-pub(super) fn strict_schema(spec: &ToolSpec) -> Value {
-    sanitize_json_schema(&spec.schema(), JsonSchemaDialect::OpenAiStrictTool)
 }
 
 /// Reads an answer.

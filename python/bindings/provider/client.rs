@@ -2,24 +2,23 @@
 
 use std::sync::Arc;
 
-use genai::chat::ChatRequest;
-use genai::resolver::{AuthData, Endpoint};
-use genai::{Client, ModelIden, ServiceTarget};
 use haltpoint_engine::message::Message;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
+use super::anthropic;
 use super::catalog::{self, Provider};
-use super::failure::{Failure, from_genai};
+use super::failure::Failure;
 use super::protocol::{Outgoing, Protocol, ToolSpec};
 use super::reply::{Delivery, Reply};
 use super::secrets::Secrets;
+use super::sending::Request;
 use super::service::Service;
 use super::settings::Settings;
 use super::transcript::{Reader, Transcript};
-use super::{anthropic, bedrock};
 use crate::completions::Completions;
 use crate::conversation::Conversation;
 
@@ -80,7 +79,7 @@ impl ProviderClient {
         let ticket = sender.next_ticket();
         let delivery = Delivery::new(sender, ticket, self.provider.prefix);
         // The environment is read here, under the interpreter's lock: Python changes it under that lock.
-        let route = Route::find(service, self.provider, &self.model);
+        let route = Route::find(service, self.provider);
         let task = service.runtime().spawn(async move {
             let outcome = match route {
                 Ok(route) => exchange.run(route).await,
@@ -123,35 +122,23 @@ impl ProviderCall {
 /// Where a request goes, and with which key.
 struct Route {
     client: Client,
-    target: ServiceTarget,
+    address: String,
+    key: String,
     secrets: Secrets,
 }
 
 impl Route {
-    fn find(service: &Service, provider: &'static Provider, model: &str) -> Result<Self, Failure> {
-        let key = provider
-            .key()
-            .map_err(|message| Failure::final_error(provider.prefix, message))?;
-        let identity = ModelIden::new(provider.kind, model);
-        let known = service.client("").resolve_service_target(identity.clone());
-        let known = service
-            .runtime()
-            .block_on(known)
-            .map_err(|error| from_genai(provider.prefix, error))?;
-        let usual = provider.usual_address(known.endpoint.base_url());
-        let address = provider
-            .address(usual)
-            .map_err(|message| Failure::final_error(provider.prefix, message))?;
-        let secrets = Secrets::new(key.as_deref(), &address, usual);
+    fn find(service: &Service, provider: &'static Provider) -> Result<Self, Failure> {
+        let unfit = |message: String| Failure::final_error(provider.prefix, message);
+        let key = provider.key().map_err(unfit)?;
+        let usual = provider.usual_address();
+        let address = provider.address(&usual).map_err(unfit)?;
         Ok(Self {
             client: service.client(&address).clone(),
-            target: ServiceTarget {
-                endpoint: Endpoint::from_owned(address),
-                // A server that asks for no key is sent a stand-in.
-                auth: AuthData::from_single(key.unwrap_or_else(|| provider.prefix.to_owned())),
-                model: identity,
-            },
-            secrets,
+            secrets: Secrets::new(key.as_deref(), &address, &usual),
+            address,
+            // A server that asks for no key is sent a stand-in.
+            key: key.unwrap_or_else(|| provider.prefix.to_owned()),
         })
     }
 }
@@ -167,24 +154,19 @@ struct Exchange {
 
 impl Exchange {
     async fn run(self, route: Route) -> Result<Reply, Failure> {
-        let Route {
-            client,
-            target,
-            secrets,
-        } = route;
         let limit = self.settings.timeout();
         let provider = self.provider.prefix;
-        let outcome = match tokio::time::timeout(limit, self.answer(client, target, &secrets)).await {
+        let outcome = match tokio::time::timeout(limit, self.answer(&route)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::passing(
                 provider,
                 format!("{provider} did not answer within {} s", limit.as_secs_f64()),
             )),
         };
-        outcome.map_err(|failure| failure.fit_to_show(&secrets))
+        outcome.map_err(|failure| failure.fit_to_show(&route.secrets))
     }
 
-    async fn answer(self, client: Client, target: ServiceTarget, secrets: &Secrets) -> Result<Reply, Failure> {
+    async fn answer(self, route: &Route) -> Result<Reply, Failure> {
         let provider = self.provider.prefix;
         let protocol = self.provider.protocol;
         if let Some(name) = self.settings.unsupported_by(protocol) {
@@ -193,25 +175,20 @@ impl Exchange {
                 format!("{provider} has no setting {name:?}"),
             ));
         }
-        let (request, options, reasons) = self.write();
-        let mut body = match client.exec_chat(target, request, Some(&options)).await {
-            Ok(response) => response.captured_raw_body.unwrap_or_default(),
-            // genai reads answers more strictly than the protocols are; the body is there all the same.
-            Err(genai::Error::ChatResponseGeneration { response_body, .. }) => *response_body,
-            Err(error) => return Err(from_genai(provider, error)),
-        };
-        secrets.mask(&mut body);
+        let (request, reasons) = self.write(route)?;
+        let mut body = request.send(&route.client, self.settings.max_response_bytes()).await?;
+        route.secrets.mask(&mut body);
         let reply = protocol.reply(&body).map_err(|fault| fault.into_failure(provider))?;
         Ok(self.signed(reply, reasons))
     }
 
-    fn write(&self) -> (ChatRequest, genai::chat::ChatOptions, bool) {
+    /// The request, and whether it asks the model to reason.
+    fn write(&self, route: &Route) -> Result<(Request, bool), Failure> {
         let protocol = self.provider.protocol;
-        let id_style = protocol.id_style(self.provider);
         let reader = Reader {
             provider: self.provider.prefix,
             model: &self.model,
-            id_style,
+            id_style: protocol.id_style(self.provider),
         };
         let transcript = Transcript::new(&self.messages, &reader);
         let outgoing = Outgoing {
@@ -221,15 +198,16 @@ impl Exchange {
             tools: &self.tools,
             settings: &self.settings,
         };
+        let url = protocol.url(&route.address, &self.model);
+        let mut request = Request::new(self.provider.prefix, url, protocol.body(&outgoing));
+        for (name, value) in protocol.headers(&route.key) {
+            request.set_header(name, &value)?;
+        }
+        for (name, value) in &self.settings.extra_headers {
+            request.set_header(name, value)?;
+        }
         let may_reason = protocol != Protocol::Anthropic || anthropic::may_think(&outgoing);
-        let request = match protocol {
-            Protocol::Bedrock => bedrock::request(&outgoing),
-            _ => ChatRequest::default(),
-        };
-        let options = self
-            .settings
-            .options(protocol, &self.model, may_reason, protocol.body(&outgoing));
-        (request, options, may_reason && self.settings.reasons())
+        Ok((request, may_reason && self.settings.reasons()))
     }
 
     /// Notes who wrote the reply: another provider or model must not be shown what this one signed.

@@ -1,7 +1,7 @@
 //! Why a model did not answer.
 
-use genai::webc;
 use pyo3::prelude::*;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::secrets::Secrets;
@@ -61,51 +61,8 @@ impl Failure {
     }
 }
 
-/// The failure behind an error of genai.
-pub(super) fn from_genai(provider: &'static str, error: genai::Error) -> Failure {
-    let headers = RetryHeaders::of(&error);
-    match error {
-        genai::Error::WebModelCall { webc_error, .. } => headers.applied_to(from_web(provider, webc_error)),
-        genai::Error::ChatResponseGeneration { cause, .. } => Failure::passing(
-            provider,
-            format!("{provider} sent an answer that can't be read: {cause}"),
-        ),
-        other => Failure::final_error(provider, format!("the request to {provider} can't be made: {other}")),
-    }
-}
-
-fn from_web(provider: &'static str, error: webc::Error) -> Failure {
-    match error {
-        webc::Error::ResponseFailedStatus { status, body, .. } => {
-            let said = provider_message(&body);
-            Failure::of_status(
-                provider,
-                status.as_u16(),
-                &format!("{provider} answered {}: {said}", status.as_u16()),
-            )
-        }
-        webc::Error::ResponseFailedNotJson { content_type, .. } => {
-            let kind = if content_type.is_empty() {
-                "no content type"
-            } else {
-                content_type.as_str()
-            };
-            Failure::passing(provider, format!("{provider} sent {kind} instead of JSON"))
-        }
-        webc::Error::ResponseFailedInvalidJson { cause, .. } => Failure::passing(
-            provider,
-            format!("{provider} sent a body that is not valid JSON: {cause}"),
-        ),
-        webc::Error::Reqwest(error) => from_transport(provider, error),
-        webc::Error::JsonValueExt(error) => Failure::passing(
-            provider,
-            format!("{provider} sent an answer that can't be read: {error}"),
-        ),
-    }
-}
-
 /// A connection that was refused, cut or timed out may work next time; a request that can't be built never will.
-fn from_transport(provider: &'static str, error: reqwest::Error) -> Failure {
+pub(super) fn from_transport(provider: &'static str, error: reqwest::Error) -> Failure {
     let unbuildable = error.is_builder();
     // A base URL may hold a password.
     let message = format!(
@@ -151,17 +108,17 @@ fn shortened(text: &str, limit: usize) -> String {
 }
 
 /// What a provider's response headers say about asking again.
-struct RetryHeaders {
+pub(super) struct RetryHeaders {
     retry_after: Option<String>,
     retry_after_ms: Option<String>,
     should_retry: Option<bool>,
 }
 
 impl RetryHeaders {
-    fn of(error: &genai::Error) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name| {
-            let value = error.headers().and_then(|headers| headers.get(name));
-            value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.map(str::to_owned)
         };
         Self {
             retry_after: text("retry-after"),
@@ -170,7 +127,7 @@ impl RetryHeaders {
         }
     }
 
-    fn applied_to(self, failure: Failure) -> Failure {
+    pub(super) fn applied_to(self, failure: Failure) -> Failure {
         Failure {
             retry_after: self.retry_after,
             retry_after_ms: self.retry_after_ms,

@@ -5,11 +5,46 @@ use serde_json::{Map, Value, json};
 use super::chat_completions::new_call_id;
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
+use super::settings::{Effort, Names};
 use super::transcript::{Assistant, Call, CallResult, Turn};
 
 const PIECES: &str = "parts";
 /// What the provider documents for calls that were not made by the model that reads them.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// The generation options.
+pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut config = outgoing.settings.named(&Names {
+        temperature: "temperature",
+        top_p: "topP",
+        max_tokens: "maxOutputTokens",
+        seed: "seed",
+        stop_sequences: "stopSequences",
+    });
+    let effort = outgoing.settings.reasoning_effort;
+    if let Some(effort) = effort.filter(|effort| *effort != Effort::None) {
+        config.insert("thinkingConfig".to_owned(), thinking(outgoing.model, effort));
+    }
+    let mut options = Map::new();
+    if !config.is_empty() {
+        options.insert("generationConfig".to_owned(), Value::Object(config));
+    }
+    options
+}
+
+fn thinking(model: &str, effort: Effort) -> Value {
+    let (level, budget) = match effort {
+        Effort::None | Effort::Minimal => ("MINIMAL", 1000),
+        Effort::Low => ("LOW", 1000),
+        Effort::Medium => ("MEDIUM", 8000),
+        Effort::High | Effort::XHigh | Effort::Max => ("HIGH", 24_000),
+    };
+    if ["gemini-3", "gemma-4"].iter().any(|family| model.contains(family)) {
+        json!({"thinkingLevel": level})
+    } else {
+        json!({"thinkingBudget": budget})
+    }
+}
 
 /// `systemInstruction`, `contents` and `tools`.
 pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {

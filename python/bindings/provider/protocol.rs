@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::catalog::Provider;
 use super::failure::{Failure, provider_message};
 use super::reply::Reply;
+use super::secrets::percent_encoded;
 use super::settings::Settings;
 use super::transcript::{IdStyle, Transcript};
 use super::{anthropic, bedrock, chat_completions, gemini, responses};
@@ -108,15 +109,47 @@ impl Protocol {
         }
     }
 
-    /// The fields of the request's body that are written here and not by genai.
-    pub(super) fn body(self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    /// Where a request for the model goes, below the provider's address, which ends with a slash.
+    pub(super) fn url(self, address: &str, model: &str) -> String {
+        let place = match self {
+            Self::Anthropic => "messages".to_owned(),
+            Self::Bedrock => format!("model/{}/converse", percent_encoded(model)),
+            Self::ChatCompletions => "chat/completions".to_owned(),
+            Self::Gemini => {
+                let parts: Vec<_> = model.split('/').map(percent_encoded).collect();
+                format!("models/{}:generateContent", parts.join("/"))
+            }
+            Self::Responses => "responses".to_owned(),
+        };
+        format!("{address}{place}")
+    }
+
+    /// The headers that hold the key, and what else the protocol wants there.
+    pub(super) fn headers(self, key: &str) -> Vec<(&'static str, String)> {
         match self {
-            Self::Anthropic => anthropic::body(outgoing),
-            Self::ChatCompletions => chat_completions::body(outgoing),
-            Self::Gemini => gemini::body(outgoing),
-            Self::Responses => responses::body(outgoing),
-            Self::Bedrock => Map::new(),
+            Self::Anthropic => vec![
+                ("x-api-key", key.to_owned()),
+                ("anthropic-version", anthropic::VERSION.to_owned()),
+            ],
+            Self::Gemini => vec![("x-goog-api-key", key.to_owned())],
+            Self::Bedrock | Self::ChatCompletions | Self::Responses => {
+                vec![("authorization", format!("Bearer {key}"))]
+            }
         }
+    }
+
+    /// The request's body: the options, over them what the user wants in it beside, and the conversation over all.
+    pub(super) fn body(self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let (mut body, conversation) = match self {
+            Self::Anthropic => (anthropic::options(outgoing), anthropic::body(outgoing)),
+            Self::Bedrock => (bedrock::options(outgoing), bedrock::body(outgoing)),
+            Self::ChatCompletions => (chat_completions::options(outgoing), chat_completions::body(outgoing)),
+            Self::Gemini => (gemini::options(outgoing), gemini::body(outgoing)),
+            Self::Responses => (responses::options(outgoing), responses::body(outgoing)),
+        };
+        body.extend(outgoing.settings.extra_body.clone());
+        body.extend(conversation);
+        body
     }
 
     /// Reads the answer.

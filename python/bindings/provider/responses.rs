@@ -2,12 +2,30 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chat_completions::strict_schema;
 use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
 use super::reply::{Reply, ReplyCall};
+use super::settings::Names;
+use super::strict_schema::strict_schema;
 use super::transcript::{Assistant, CallResult, Turn};
 
 const PIECES: &str = "items";
+
+/// The generation options.
+pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut options = outgoing.settings.named(&Names {
+        temperature: "temperature",
+        top_p: "top_p",
+        max_tokens: "max_output_tokens",
+        seed: "seed",
+        stop_sequences: "stop",
+    });
+    options.insert("stream".to_owned(), json!(false));
+    options.insert("store".to_owned(), json!(false));
+    if let Some(effort) = outgoing.settings.reasoning_effort {
+        options.insert("reasoning".to_owned(), json!({"effort": effort.keyword()}));
+    }
+    options
+}
 
 /// `model`, `instructions`, `input`, `tools`, `include` and `parallel_tool_calls`.
 pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
@@ -86,7 +104,7 @@ fn result_item(result: &CallResult<'_>) -> Value {
 /// `strict` is always said: left out, the provider would try to make the schema strict itself.
 fn tool(spec: &ToolSpec) -> Value {
     let schema = if spec.strict {
-        strict_schema(spec)
+        strict_schema(&spec.schema())
     } else {
         spec.schema()
     };

@@ -129,7 +129,8 @@ fn without(text: &str, letters: &[Letter], is_secret: &[bool]) -> String {
     shown
 }
 
-fn percent_encoded(text: &str) -> String {
+/// All but letters, digits and `-._~` as `%2F`.
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -3,13 +3,15 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use genai::{Client, WebConfig};
 use pyo3::PyErr;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Builder, Runtime};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const HTTP2_PING: Duration = Duration::from_secs(20);
+const IDLE_CONNECTIONS: usize = 4;
 
 /// Never shut down: its threads know nothing of Python, so they may be inside a request when the process ends.
 static SERVICE: OnceLock<Service> = OnceLock::new();
@@ -48,8 +50,8 @@ impl Service {
         Ok(Self {
             process: std::process::id(),
             runtime,
-            through_proxies: client(reqwest::Client::builder())?,
-            direct: client(reqwest::Client::builder().no_proxy())?,
+            through_proxies: client(Client::builder())?,
+            direct: client(Client::builder().no_proxy())?,
         })
     }
 
@@ -68,29 +70,24 @@ impl Service {
     }
 }
 
-fn client(builder: reqwest::ClientBuilder) -> Result<Client, ServiceError> {
-    let builder = builder
+fn client(builder: ClientBuilder) -> Result<Client, ServiceError> {
+    builder
         .connect_timeout(CONNECT_TIMEOUT)
         // A long answer leaves the connection idle until it is complete.
         .tcp_keepalive(KEEPALIVE)
+        .http2_keep_alive_interval(HTTP2_PING)
+        .http2_keep_alive_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_while_idle(true)
+        .http2_adaptive_window(true)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .user_agent(concat!("haltpoint/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry the key to wherever it points.
-        .redirect(reqwest::redirect::Policy::none());
-    let web_config = WebConfig {
-        gzip: false,
-        ..WebConfig::default()
-    };
-    let http = web_config
-        .apply_to_builder(builder)
+        .redirect(reqwest::redirect::Policy::none())
         // A few compressed bytes could unfold to more than the memory holds.
         .no_gzip()
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        .build()
-        .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
-    Client::builder()
-        .with_reqwest(http)
         .build()
         .map_err(|error| ServiceError::Unavailable(error.to_string()))
 }

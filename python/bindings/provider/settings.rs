@@ -3,29 +3,57 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use genai::Headers;
-use genai::chat::{ChatOptions, ReasoningEffort};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::protocol::Protocol;
 
 const DEFAULT_TIMEOUT_SECONDS: f64 = 600.0;
+const DEFAULT_MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The settings of a request, as a user gives them.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    temperature: Option<f64>,
-    max_tokens: Option<u32>,
-    top_p: Option<f64>,
-    seed: Option<u64>,
-    stop_sequences: Vec<String>,
-    reasoning_effort: Option<String>,
+    pub(super) temperature: Option<f64>,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) top_p: Option<f64>,
+    pub(super) seed: Option<u64>,
+    pub(super) stop_sequences: Vec<String>,
+    pub(super) reasoning_effort: Option<Effort>,
     pub(super) parallel_tool_calls: Option<bool>,
     timeout: Option<f64>,
-    extra_body: Map<String, Value>,
-    extra_headers: BTreeMap<String, String>,
+    max_response_bytes: Option<usize>,
+    pub(super) extra_body: Map<String, Value>,
+    pub(super) extra_headers: BTreeMap<String, String>,
+}
+
+/// How much a model is asked to reason.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    XHigh,
+    Max,
+}
+
+impl Effort {
+    /// As OpenAI and those who speak its protocols write it.
+    pub(super) fn keyword(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
 }
 
 impl Settings {
@@ -35,10 +63,14 @@ impl Settings {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs_f64(DEFAULT_TIMEOUT_SECONDS))
     }
 
+    /// Bytes of an answer that are read at most.
+    pub(super) fn max_response_bytes(&self) -> usize {
+        self.max_response_bytes.unwrap_or(DEFAULT_MAX_RESPONSE_BYTES)
+    }
+
     /// Whether the model is asked to reason.
     pub(super) fn reasons(&self) -> bool {
-        self.effort()
-            .is_some_and(|effort| !matches!(effort, ReasoningEffort::Zero))
+        self.reasoning_effort.is_some_and(|effort| effort != Effort::None)
     }
 
     /// The first setting that the protocol has no field for. Sent all the same, it would be refused or do nothing.
@@ -61,54 +93,30 @@ impl Settings {
         unsupported.iter().find(|(_, given)| *given).map(|(name, _)| *name)
     }
 
-    /// The options for genai, with `body` over whatever genai would send itself.
-    pub(super) fn options(
-        &self,
-        protocol: Protocol,
-        model: &str,
-        may_reason: bool,
-        body: Map<String, Value>,
-    ) -> ChatOptions {
-        let mut extra = self.extra_body.clone();
-        extra.extend(body);
-        ChatOptions {
-            temperature: self.temperature,
-            max_tokens: self.max_tokens,
-            top_p: self.top_p,
-            seed: self.seed,
-            stop_sequences: self.stop_sequences.clone(),
-            reasoning_effort: self
-                .effort()
-                .filter(|_| may_reason)
-                .or_else(|| quiet_effort(protocol, model)),
-            extra_headers: self.headers(),
-            extra_body: (!extra.is_empty()).then_some(Value::Object(extra)),
-            capture_raw_body: Some(true),
-            ..ChatOptions::default()
-        }
-    }
-
-    fn effort(&self) -> Option<ReasoningEffort> {
-        self.reasoning_effort.as_deref().and_then(ReasoningEffort::from_keyword)
-    }
-
-    fn headers(&self) -> Option<Headers> {
-        let headers: Vec<_> = self
-            .extra_headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        (!headers.is_empty()).then(|| Headers::from(headers))
+    /// The options that are given, under the names that a protocol has for them.
+    pub(super) fn named(&self, names: &Names) -> Map<String, Value> {
+        let given = [
+            (names.temperature, self.temperature.map(|value| json!(value))),
+            (names.top_p, self.top_p.map(|value| json!(value))),
+            (names.max_tokens, self.max_tokens.map(|value| json!(value))),
+            (names.seed, self.seed.map(|value| json!(value))),
+            (
+                names.stop_sequences,
+                (!self.stop_sequences.is_empty()).then(|| json!(self.stop_sequences)),
+            ),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
     }
 }
 
-/// genai takes the end of a name such as "gpt-5.1-codex-max" for an effort and cuts it off, unless an effort is given:
-/// this is one that it sends nowhere.
-fn quiet_effort(protocol: Protocol, model: &str) -> Option<ReasoningEffort> {
-    let quiet = if protocol == Protocol::Anthropic {
-        ReasoningEffort::Zero
-    } else {
-        ReasoningEffort::Budget(0)
-    };
-    ReasoningEffort::from_model_name(model).0.map(|_| quiet)
+/// What a protocol calls the options that all have in common. Those that it lacks are refused before.
+pub(super) struct Names {
+    pub(super) temperature: &'static str,
+    pub(super) top_p: &'static str,
+    pub(super) max_tokens: &'static str,
+    pub(super) seed: &'static str,
+    pub(super) stop_sequences: &'static str,
 }

@@ -82,6 +82,12 @@ class Verdict(NamedTuple):
 
 ACCEPTED = Verdict()
 
+# In bytes. It becomes one entry of the journal, for which the engine allows four times that.
+_LARGEST_REPLY = 2**27
+
+# A model may make up a tool's name of any length.
+_LONGEST_SHOWN = 100
+
 
 async def plan_reply(
     reply: ModelReply,
@@ -94,10 +100,10 @@ async def plan_reply(
     """Return what the engine is told about a reply.
 
     Raises:
-        ModelError: the reply holds what no journal can keep, such as a lone surrogate.
+        ModelError: the reply holds what no journal can keep, such as a lone surrogate, or more than one keeps.
     """
     usage = reply.usage
-    return PlannedReply(
+    planned = PlannedReply(
         text=_storable(reply.text, "text"),
         calls=[await _plan_call(call, tools) for call in reply.tool_calls],
         input_tokens=getattr(usage, "input_tokens", None),
@@ -109,6 +115,18 @@ async def plan_reply(
         refused=verdict.refused,
         gave_up=verdict.gave_up,
     )
+    _check_size(planned)
+    return planned
+
+
+def _check_size(reply: PlannedReply) -> None:
+    texts = [reply.text, reply.provider_data, *(text for call in reply.calls for text in (call.args, call.shown))]
+    length = sum(len(text.encode()) for text in texts if text is not None)
+    if length > _LARGEST_REPLY:
+        raise ModelError(
+            f"the model's reply takes {length} bytes with its arguments and provider data, and {_LARGEST_REPLY} are "
+            "allowed: ask for less at a time"
+        )
 
 
 async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCall:
@@ -117,7 +135,7 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
     definition = tools.get(call.name)
     if definition is None:
         known = ", ".join(sorted(tools)) or "none"
-        refused = f"There is no tool named {name!r}. The tools are: {known}."
+        refused = f"There is no tool named {name[:_LONGEST_SHOWN]!r}. The tools are: {known}."
         return PlannedCall(call_id, name, _sendable(call.args), refused=refused)
     try:
         if definition.calls_foreign_code:

@@ -23,6 +23,7 @@ def validate_settings(settings: Mapping[str, Any]) -> None:
     | `reasoning_effort` | "none", "minimal", "low", "medium", "high", "xhigh" or "max"; not for Bedrock |
     | `parallel_tool_calls` | a bool; not for Gemini and Bedrock |
     | `timeout` | seconds that one request may take; by default 600 |
+    | `max_response_bytes` | bytes of an answer that are read at most, up to 2**27; by default 64 MiB |
     | `extra_body` | a dict of further fields of the request's JSON body; not for Bedrock |
     | `extra_headers` | a dict of further HTTP headers |
 
@@ -111,6 +112,7 @@ SETTINGS: dict[str, Callable[[str, object], None]] = {
     "reasoning_effort": _effort,
     "parallel_tool_calls": _bool,
     "timeout": _seconds,
+    "max_response_bytes": _int_from(1, 2**27),
     "extra_body": _dict,
     "extra_headers": _headers,
 }

@@ -53,6 +53,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "RequirementNotFoundError": ValueError,
     "RunBusyError": RuntimeError,
     "LeaseLostError": RuntimeError,
+    "LimitError": ValueError,
     "EventLoopError": RuntimeError,
     "ForkedProcessError": RuntimeError,
     "TooManyThreadsError": RuntimeError,

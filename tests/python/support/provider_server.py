@@ -20,20 +20,32 @@ from typing import Any
 import pytest
 from typing_extensions import Self
 
-from support.wire import Answer, Call, Cut, Raw, Refusal, Script, Stall, Status, WireProtocol, require
+from support.wire import Answer, Call, Cut, Endless, Raw, Refusal, Script, Stall, Status, WireProtocol, require
 from support.wire_anthropic import AnthropicWire
 from support.wire_bedrock import BedrockWire
 from support.wire_chat import ChatWire
 from support.wire_gemini import GeminiWire
 from support.wire_responses import ResponsesWire
 
-__all__ = ["Answer", "Call", "Cut", "ProviderServer", "Raw", "Recorded", "Stall", "Status", "provider_server"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Cut",
+    "Endless",
+    "ProviderServer",
+    "Raw",
+    "Recorded",
+    "Stall",
+    "Status",
+    "provider_server",
+]
 
 _MODEL_PATHS = {
     "gemini": re.compile(r"/v1beta/models/([^/:]+):generateContent"),
     "bedrock": re.compile(r"/model/([^/]+)/converse"),
 }
 _PATIENCE = 20.0
+_CHUNK = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
 
 
 @dataclass
@@ -51,7 +63,7 @@ class ProviderServer:
     Attributes:
         key: the API key that it accepts.
         requests: what it was sent, valid or not.
-        client_gone: set once a client has gone away from a stalled answer.
+        client_gone: set once a client has gone away from a stalled or an endless answer.
     """
 
     key = "key-0123456789abcdef"
@@ -176,7 +188,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(item, Status):
             self._send_json(item.code, protocol.error(item.code, item.message), dict(item.headers))
         elif isinstance(item, Raw):
-            self._send(200, item.body.encode(), item.content_type, {})
+            body = item.body.encode() if isinstance(item.body, str) else item.body
+            self._send(200, body, item.content_type, dict(item.headers))
+        elif isinstance(item, Endless):
+            self._send_for_ever(item.code)
         elif isinstance(item, Cut):
             self._begin()
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -194,6 +209,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
+    def _send_for_ever(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        self.connection.settimeout(_PATIENCE)
+        try:
+            while True:
+                self.wfile.write(_CHUNK)
+        except ConnectionError:
+            self.provider.client_gone.set()
+
     def _wait_for_departure(self) -> None:
         self.connection.settimeout(_PATIENCE)
         try:
@@ -209,7 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        if "Transfer-Encoding" not in headers:
+            self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -99,8 +99,16 @@ class Status:
 class Raw:
     """A body to answer with, whatever it is."""
 
-    body: str
+    body: str | bytes
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Endless:
+    """A body of spaces in chunks that ends when the client goes away."""
+
+    code: int = 200
 
 
 class Cut:
@@ -111,7 +119,7 @@ class Stall:
     """The head of an answer, and then nothing until the client goes away or the server stops."""
 
 
-Script = Answer | Status | Raw | Cut | Stall
+Script = Answer | Status | Raw | Endless | Cut | Stall
 
 
 class WireProtocol(Protocol):
