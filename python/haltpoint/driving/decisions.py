@@ -354,8 +354,8 @@ def _counterpart(requirement: RunRequirement, run_id: str, asked: Iterable[Mappi
         if candidate["tool_execution"]["tool_call_id"] == call_id:
             of_call.append(candidate)
     if of_call and requirement.has_own_id:
-        is_open = [item for item in of_call if item["decision"] is None and item.get("expired_at") is None]
-        return (is_open or of_call)[-1]
+        # A call asks for one thing at a time: what is open, if anything is, is what it asked for last.
+        return of_call[-1]
     raise InvalidResolutionError(
         f"run {run_id} has no requirement {requirement.id}; pass requirements of this run's own output",
         run_id=run_id,
