@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::Record;
 use haltpoint_engine::store::handle::{Completion, HostedStore, ReadJob, Subscriber, Subscribers, Subscription};
-use haltpoint_engine::store::{Author, Committed, Operation, Store, StoreError};
+use haltpoint_engine::store::{Author, Committed, Operation, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::disk::Disk;
@@ -136,7 +136,7 @@ impl SimulatedBackend {
     pub(crate) fn read_one(&self) {
         let job = self.queues.lock().unwrap().reads.pop_front();
         if let Some(job) = job {
-            job(Ok(&mut self.disk.lock().unwrap().store));
+            job(Ok(&mut *self.disk.lock().unwrap().store));
         }
     }
 

@@ -8,23 +8,29 @@ use haltpoint_engine::run::Run;
 use haltpoint_engine::session::verify;
 use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
-use haltpoint_engine::store::{Append, Author, Committed, Finish, LeaseGrant, Operation, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{
+    Append, Author, Committed, Finish, LeaseGrant, Operation, RequirementFilter, RequirementSet, RunStatus, Store,
+    StoreError,
+};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::difference::first_difference;
+use crate::history::Setting;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::liveness::Lives;
 use crate::memory::ApprovalMemory;
 use crate::process::LEASE;
-use crate::sabotage::{Sabotage, Tampering};
+use crate::rows::{self, Rows};
+use crate::sabotage::Tampering;
 use crate::witness::{Happening, Promise, Witness};
 
 type Outcome = Result<Committed, StoreError>;
 
 /// The disk, with everything that is known of what was written to it.
 pub(crate) struct Disk {
-    pub(crate) store: MemoryStore,
+    pub(crate) store: Box<dyn Store>,
+    rows: Option<Rows>,
     pub(crate) journals: BTreeMap<Text, Journal>,
     pub(crate) ledger: Ledger,
     pub(crate) lives: Lives,
@@ -41,15 +47,20 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(lives: Lives, witness: Witness, sabotage: Sabotage) -> Self {
+    pub(crate) fn new(lives: Lives, witness: Witness, setting: Setting) -> Self {
+        let (store, rows) = match setting.resets_rows {
+            true => rows::on_file(&lives),
+            false => (in_memory(&lives), None),
+        };
         Self {
-            store: MemoryStore::new(Box::new(lives.clone())),
+            store,
+            rows,
             journals: BTreeMap::new(),
             ledger: Ledger::new(witness.clone()),
             lives,
             memory: ApprovalMemory::new(witness.clone()),
             witness,
-            tampering: Tampering::new(sabotage),
+            tampering: Tampering::new(setting.sabotage),
             written: Vec::new(),
             durable: 0,
             acknowledged: BTreeMap::new(),
@@ -71,9 +82,29 @@ impl Disk {
         let outcome = self.store.commit(std::slice::from_ref(&tampered)).remove(0);
         match &outcome {
             Ok(committed) => self.note(operation, &tampered, committed),
+            Err(StoreError::Decided { still_needed: 0, .. }) if self.is_open_by_index(&tampered) => {
+                self.note(operation, &tampered, &Committed::Appended { seq: 0 });
+            }
             Err(error) => self.note_refusal(error),
         }
         outcome
+    }
+
+    /// Whether a store that judges by its index would have taken the decision.
+    fn is_open_by_index(&mut self, operation: &Operation) -> bool {
+        let Operation::Append(append) = operation else {
+            return false;
+        };
+        let [Entry::RequirementDecided(decided)] = &*append.entries else {
+            return false;
+        };
+        let filter = RequirementFilter {
+            set: RequirementSet::Open,
+            requirement_id: Some(decided.requirement_id.clone()),
+            limit: 1,
+            ..RequirementFilter::default()
+        };
+        self.tampering.judges_by_index() && !self.store.requirements(&filter).unwrap().is_empty()
     }
 
     fn note(&mut self, asked: &Operation, done: &Operation, committed: &Committed) {
@@ -130,10 +161,8 @@ impl Disk {
             });
         }
         let outsider = done.author == Author::Outsider;
-        let at = match outsider {
-            true => self.store.records_after(&done.run_id, journal.len()).unwrap()[0].at,
-            false => asked.at,
-        };
+        let dated = |store: &mut dyn Store| Some(store.records_after(&done.run_id, journal.len()).ok()?.first()?.at);
+        let at = outsider.then(|| dated(&mut *self.store)).flatten().unwrap_or(asked.at);
         if at != asked.at {
             self.witness.count(Happening::RedatedWords);
         }
@@ -183,7 +212,7 @@ impl Disk {
 
     /// What is kept beside the entries says what they say.
     fn check_rows(&mut self, run_id: &Text) {
-        let found = verify(&mut self.store, run_id, None).unwrap();
+        let found = verify(&mut *self.store, run_id, None).unwrap();
         self.witness.expect(found.ok, Promise::ReplayGivesLiveState, || {
             format!("the rows of {run_id} do not fit together: {:?}", found.first_bad)
         });
@@ -275,6 +304,15 @@ impl Disk {
         run_ids.iter().for_each(|run_id| self.check_rows(run_id));
     }
 
+    /// Somebody sets back rows beside the journals.
+    pub(crate) fn reset_rows(&self, seed: u64) {
+        if let Some(rows) = &self.rows {
+            let reset = rows.reset(seed);
+            self.witness.count(Happening::ResetRows);
+            self.witness.tell(|| format!("    {reset}"));
+        }
+    }
+
     /// What was written is durable from now on.
     pub(crate) fn flush(&mut self) {
         self.durable = self.written.len();
@@ -290,7 +328,7 @@ impl Disk {
 
     fn go_back(&mut self) {
         self.lives.let_nobody_live(true);
-        self.store = MemoryStore::new(Box::new(self.lives.clone()));
+        self.store = in_memory(&self.lives);
         self.journals.clear();
         self.written.truncate(self.durable);
         for operation in std::mem::take(&mut self.written) {
@@ -315,6 +353,10 @@ impl Disk {
         self.note_sign(holder);
         self.store.heartbeat(holder, now, expires).unwrap();
     }
+}
+
+fn in_memory(lives: &Lives) -> Box<dyn Store> {
+    Box::new(MemoryStore::new(Box::new(lives.clone())))
 }
 
 /// The journal as it stands in the store adds up to what was folded as it grew.

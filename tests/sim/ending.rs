@@ -16,6 +16,8 @@ use crate::world::World;
 
 /// In so many rounds each run has to end.
 const MOST_ROUNDS: usize = 40;
+/// Where an index that was set back may keep a run from its end.
+const FEW_ROUNDS: usize = 4;
 /// What anybody continues a run with in the end.
 const WILLING: Intent = Intent {
     tool_call_limit: 1_000,
@@ -31,7 +33,8 @@ impl World {
             self.wake(place);
             self.restart(place);
         }
-        for round in 0..MOST_ROUNDS {
+        let rounds = if self.resets_rows { FEW_ROUNDS } else { MOST_ROUNDS };
+        for round in 0..rounds {
             if round == MOST_ROUNDS / 2 {
                 self.start_all_anew();
             }

@@ -42,6 +42,8 @@ pub(crate) enum Event {
     PowerLoss,
     /// What was written becomes durable, where that was not so at once.
     Flush,
+    /// Somebody sets back rows beside the journals, in whatever way follows from the seed.
+    ResetRows { seed: u64 },
     /// A process is stopped in its tracks.
     Freeze { process: usize },
     /// It goes on as if nothing had happened.

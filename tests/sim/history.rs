@@ -14,12 +14,36 @@ pub(crate) struct Setting {
     pub(crate) sabotage: Sabotage,
     /// The promises that are watched; all of them where none are named.
     pub(crate) watched: Option<&'static [Promise]>,
+    /// Journals are kept in files, and somebody sets back the rows beside them.
+    pub(crate) resets_rows: bool,
 }
 
 /// An honest store, and every promise watched.
 pub(crate) const HONEST: Setting = Setting {
     sabotage: Sabotage::Nothing,
     watched: None,
+    resets_rows: false,
+};
+
+/// An honest store whose index says anything: nobody is judged by it, though a run may come to no end for it.
+pub(crate) const WITH_RESET_ROWS: Setting = Setting {
+    sabotage: Sabotage::Nothing,
+    watched: Some(&[
+        Promise::EffectsFollowCommits,
+        Promise::FinishedStaysFinished,
+        Promise::StaleHolderIsRefused,
+        Promise::DecidedOnce,
+        Promise::DecisionsAreHonoured,
+        Promise::DoubtIsNotRepeated,
+        Promise::ConversationIsWellFormed,
+        Promise::AcknowledgedIsKept,
+        Promise::CancelledStartsNothing,
+        Promise::MemoryIsTrue,
+        Promise::TimeIsNotGivenBack,
+        Promise::LivingKeepTheirRuns,
+        Promise::NoPanic,
+    ]),
+    resets_rows: true,
 };
 
 /// How a history went.
@@ -49,7 +73,7 @@ fn play_with(setting: Setting, tells: bool, mut next: impl FnMut(&World, usize) 
     let witness = Witness::new(setting.watched, tells);
     let mut events = Vec::new();
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(setting.sabotage, witness.clone());
+        let mut world = World::new(setting, witness.clone());
         while let Some(event) = next(&world, events.len()) {
             events.push(event.clone());
             world.apply(&event);

@@ -32,6 +32,7 @@ mod process;
 mod promises;
 mod random;
 mod regressions;
+mod rows;
 mod sabotage;
 mod scheduler;
 mod shrink;

@@ -7,13 +7,17 @@ use crate::witness::Promise;
 
 /// Within so many histories a broken store must be found out.
 const HISTORIES: u64 = 20_000;
+/// As few as are played with rows that are set back.
+const FEW_HISTORIES: u64 = 150;
 
 fn is_found_out(sabotage: Sabotage, watched: &'static [Promise]) {
+    let resets_rows = sabotage == Sabotage::JudgingByIndex;
     let setting = Setting {
         sabotage,
         watched: Some(watched),
+        resets_rows,
     };
-    let seen = campaign::run(1, HISTORIES, setting);
+    let seen = campaign::run(1, if resets_rows { FEW_HISTORIES } else { HISTORIES }, setting);
     let (seed, played) = seen
         .failure
         .unwrap_or_else(|| panic!("{sabotage:?} went unnoticed by {watched:?}"));
@@ -82,4 +86,9 @@ fn where_unseen_is_dead_a_living_holder_loses_its_run() {
 #[test]
 fn by_the_clock_of_whoever_decides_a_time_that_is_over_is_given_back() {
     is_found_out(Sabotage::ForgottenTimes, &[Promise::TimeIsNotGivenBack]);
+}
+
+#[test]
+fn by_the_rows_beside_the_journal_a_requirement_is_decided_twice() {
+    is_found_out(Sabotage::JudgingByIndex, &[Promise::DecidedOnce]);
 }

@@ -83,7 +83,7 @@ impl Process {
     pub(crate) fn start_run(&mut self, run_id: Text, tool_call_limit: u64, remembers: bool, now: Timestamp) {
         let mut memory = session::Memory::default();
         if remembers {
-            memory = session::recall(&mut self.disk.lock().unwrap().store, "session").unwrap();
+            memory = session::recall(&mut *self.disk.lock().unwrap().store, "session").unwrap();
         }
         if !memory.runs.is_empty() {
             self.witness.count(Happening::RememberedRuns);

@@ -28,6 +28,8 @@ pub(crate) enum Sabotage {
     UnseenIsDead,
     /// The store does not know when drivers wrote their entries, so that a decision is judged by the clock of whoever decides.
     ForgottenTimes,
+    /// Decisions are judged by the rows beside the journal.
+    JudgingByIndex,
 }
 
 /// Changes operations on their way to the disk.
@@ -47,6 +49,10 @@ impl Tampering {
 
     pub(crate) fn delays_durability(&self) -> bool {
         self.sabotage == Sabotage::LateFsync
+    }
+
+    pub(crate) fn judges_by_index(&self) -> bool {
+        self.sabotage == Sabotage::JudgingByIndex
     }
 
     /// The operation that is carried out instead; `None` where nothing is left of it.

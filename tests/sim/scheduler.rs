@@ -75,6 +75,10 @@ impl Scheduler {
             self.offer_of_process(world, place);
         }
         self.offer_of_world();
+        if world.resets_rows {
+            let seed = self.random.number();
+            self.offer(8, Event::ResetRows { seed });
+        }
         let total: u32 = self.candidates.iter().map(|(weight, _)| weight).sum();
         let mut left = u32::try_from(self.random.below(total as usize)).unwrap();
         for (weight, event) in &self.candidates {

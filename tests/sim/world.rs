@@ -12,11 +12,11 @@ use crate::backend::Fate;
 use crate::disk::Disk;
 use crate::drive::{Drive, Intent, RunningTool};
 use crate::event::{Answer, Event, ToolEnd};
+use crate::history::Setting;
 use crate::liveness::{FAR_HOST, Lives, NEAR_HOST};
 use crate::model;
 use crate::process::{Condition, LEASE, Process};
 use crate::random::Random;
-use crate::sabotage::Sabotage;
 use crate::witness::{Happening, Witness};
 
 /// How many processes there are.
@@ -33,19 +33,22 @@ pub(crate) struct World {
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) processes: Vec<Process>,
     pub(crate) runs: Vec<Text>,
+    /// Whether somebody sets back the rows beside the journals.
+    pub(crate) resets_rows: bool,
     pub(crate) witness: Witness,
     born: u32,
 }
 
 impl World {
-    pub(crate) fn new(sabotage: Sabotage, witness: Witness) -> Self {
-        let disk = Disk::new(Lives::new(sabotage), witness.clone(), sabotage);
+    pub(crate) fn new(setting: Setting, witness: Witness) -> Self {
+        let disk = Disk::new(Lives::new(setting.sabotage), witness.clone(), setting);
         let mut world = Self {
             passed: 0,
             skews: [0; PROCESSES],
             disk: Arc::new(Mutex::new(disk)),
             processes: Vec::new(),
             runs: Vec::new(),
+            resets_rows: setting.resets_rows,
             witness,
             born: 0,
         };
@@ -73,6 +76,7 @@ impl World {
         match event {
             Event::PowerLoss => self.lose_power(),
             Event::Flush => self.disk.lock().unwrap().flush(),
+            Event::ResetRows { seed } => self.disk.lock().unwrap().reset_rows(*seed),
             Event::Wait { micros } => self.let_pass(*micros),
             Event::SetClock {
                 process,
@@ -417,6 +421,6 @@ fn place_of(event: &Event) -> usize {
         | Event::Abandon { process, .. }
         | Event::SetClock { process, .. }
         | Event::Hide { process, .. } => *process,
-        Event::PowerLoss | Event::Flush | Event::Wait { .. } => 0,
+        Event::PowerLoss | Event::Flush | Event::ResetRows { .. } | Event::Wait { .. } => 0,
     }
 }

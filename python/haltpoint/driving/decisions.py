@@ -34,6 +34,7 @@ from haltpoint.run.requirement_errors import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
+from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -304,6 +305,8 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     try:
         text = to_json_text(decision)
         text.encode()
+        # A number keeps the digits that it was written with: the tool may make a decimal of it.
+        return dump_exact(decision) if holds_written_floats(decision) else text
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidResolutionError(
             f"the decision on {requirement.tool_execution.tool_name!r} can't be stored as JSON text: {error}",
@@ -311,7 +314,6 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
             requirement_id=requirement.id,
             field_name=None if note is None else "note",
         ) from error
-    return text
 
 
 def _input_values(
@@ -350,8 +352,8 @@ def _counterpart(requirement: RunRequirement, run_id: str, asked: Iterable[Mappi
         if candidate["tool_execution"]["tool_call_id"] == call_id:
             of_call.append(candidate)
     if of_call and requirement.has_own_id:
-        is_open = [item for item in of_call if item["decision"] is None and item.get("expired_at") is None]
-        return (is_open or of_call)[-1]
+        # A call asks for one thing at a time: what is open, if anything is, is what it asked for last.
+        return of_call[-1]
     raise InvalidResolutionError(
         f"run {run_id} has no requirement {requirement.id}; pass requirements of this run's own output",
         run_id=run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,6 +26,16 @@ class HandBack:
         self._on_attached = on_attached
         self._drivers: set[RunDriver] = set()
         self._asked: bool | None = None
+        self._is_asked = asyncio.Event()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether drivers were asked to give their runs back."""
+        return self._asked is not None
+
+    async def until_asked(self) -> None:
+        """Wait until drivers are asked to give their runs back."""
+        await self._is_asked.wait()
 
     @contextmanager
     def attached(self, driver: RunDriver) -> Generator[None]:
@@ -46,5 +57,6 @@ class HandBack:
             in_a_hurry: do not wait for steps that run. Tool calls among them are in doubt then.
         """
         self._asked = in_a_hurry
+        self._is_asked.set()
         for driver in list(self._drivers):
             driver.hand_back(in_a_hurry=in_a_hurry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +18,7 @@ from haltpoint.driving.decisions import commit_drafts, concerning, unresolved_er
 from haltpoint.driving.drive_options import DriveOptions
 from haltpoint.driving.driver import RunDriver
 from haltpoint.driving.failures import failure_of, timeout_error
-from haltpoint.driving.foreign_checks import checked_apart
+from haltpoint.driving.foreign_checks import checked_unless
 from haltpoint.driving.hand_back import HandBack
 from haltpoint.driving.live import KnownRun, drafted_requirements, driven_here, known_run, remember_run
 from haltpoint.driving.notices import watched
@@ -26,6 +26,7 @@ from haltpoint.driving.observing import observed
 from haltpoint.driving.prompts import opening_prompt, system_prompt
 from haltpoint.driving.time_limit import GRACE, TimeLimitPassedError
 from haltpoint.driving.toolbox import check_ready, checks_foreign_code, offered_tools, tool_specs, tools_at_hand
+from haltpoint.driving.waiting import until_status_changes
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError, RunTimeoutError
 from haltpoint.json_value import to_json_text
@@ -39,7 +40,7 @@ from haltpoint.tools.resolve import resolve_tools
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from haltpoint._engine import RecalledMemory, Session
+    from haltpoint._engine import CallToRun, RecalledMemory, Session
     from haltpoint.db.database import Database
     from haltpoint.driving.call import Call
     from haltpoint.driving.driver import Handed
@@ -343,35 +344,80 @@ async def _take_up(
     snapshot: Snapshot | None = None,
     allow_changed_tools: bool = False,
 ) -> AgentRunOutput:
-    bridge, run_id, task = LoopBridge.current(), known.run_id, known.task
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
-    with watched(call.database, run_id) as notices:
-        opened: Session | Snapshot = await bridge.wait(_opening(call, run_id, snapshot))
-        if isinstance(opened, Snapshot):
-            return _handed_out(call, _output(call, task, opened), {}, task)
-        _log_take_up(run_id, opened.status)
-        if opened.status == RunStatus.cancelled and not known.is_cancelled:
-            # Meanwhile, and whoever did it was told that it holds.
-            ended = opened.snapshot()
-            opened.close()
-            return _handed_out(call, _output(call, task, ended), tools, task)
-        calls = opened.calls_to_run(call.on_in_doubt)
-        try:
-            check = functools.partial(check_ready, calls, tools, run_id, allow_changed=allow_changed_tools)
-            with _time_for_validators(call, run_id):
-                await checked_apart(check, call.limit, calls_foreign_code=checks_foreign_code(calls, tools))
-        except BaseException:
-            opened.close()
-            raise
+    with watched(call.database, known.run_id) as notices:
+        check = functools.partial(check_ready, tools=tools, run_id=known.run_id, allow_changed=allow_changed_tools)
+        opened = await _ready(call, known, tools, check, snapshot)
+        if isinstance(opened, AgentRunOutput):
+            return opened
+        _log_take_up(known.run_id, opened.status)
         return await _drive(
             call,
-            task,
+            known.task,
             tools,
             opened,
             notices,
             lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
             allow_changed_tools=allow_changed_tools,
         )
+
+
+async def _ready(
+    call: Call,
+    known: AgentRunOutput,
+    tools: Mapping[str, ToolDefinition],
+    check: Callable[[list[CallToRun]], None],
+    snapshot: Snapshot | None,
+) -> Session | AgentRunOutput:
+    """Take the right to drive a run whose calls can run; return the run where it is not to be driven."""
+    checked: list[tuple[Any, ...]] | None = None
+    while True:
+        opened: Session | Snapshot = await LoopBridge.current().wait(_opening(call, known.run_id, snapshot))
+        if isinstance(opened, Snapshot):
+            return _handed_out(call, _output(call, known.task, opened), {}, known.task)
+        if opened.status == RunStatus.cancelled and not known.is_cancelled:
+            # Meanwhile, and whoever did it was told that it holds.
+            ended = opened.snapshot()
+            opened.close()
+            return _handed_out(call, _output(call, known.task, ended), tools, known.task)
+        calls = opened.calls_to_run(call.on_in_doubt)
+        facts = [_facts_of(item) for item in calls]
+        if facts == checked:
+            return opened
+        if not checks_foreign_code(calls, tools):
+            _close_on_error(opened, functools.partial(check, calls))
+            return opened
+        # Free meanwhile: a validator may never return, and others can cancel the run all the same.
+        snapshot, status = opened.snapshot(), RunStatus(opened.status)
+        opened.close()
+        if await _is_checked(call, known.run_id, functools.partial(check, calls), status):
+            checked = facts
+        elif call.work is not None and call.work.hand_back.is_asked:
+            return known
+
+
+def _facts_of(call: CallToRun) -> tuple[Any, ...]:
+    """What `check_ready` looks at."""
+    return call.name, call.module, call.digest, call.args, call.approved, call.defaulted
+
+
+def _close_on_error(opened: Session, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except BaseException:
+        opened.close()
+        raise
+
+
+async def _is_checked(call: Call, run_id: str, check: Callable[[], None], status: RunStatus) -> bool:
+    """Make a check that may take any time; False where others did something to the run, or it is not to go on here."""
+    endings: list[Callable[[], Coroutine[Any, Any, None]]] = [
+        functools.partial(until_status_changes, call.database, run_id, status)
+    ]
+    if call.work is not None:
+        endings.append(call.work.hand_back.until_asked)
+    with _time_for_validators(call, run_id):
+        return await checked_unless(check, call.limit, endings)
 
 
 def _log_take_up(run_id: str, status: str) -> None:

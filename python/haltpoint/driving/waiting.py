@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["failure_on_disk", "until_decided", "until_free"]
+__all__ = ["failure_on_disk", "until_decided", "until_free", "until_status_changes"]
 
 # How long others' commits may go unnoticed, in seconds.
 _LOOK_EVERY = 0.2
@@ -42,7 +42,7 @@ async def until_decided(database: Database, run_id: str) -> AgentRunOutput | Non
         return output if is_over and _is_stopped(output) else None
     decided = asyncio.ensure_future(_all_decided(output.active_requirements))
     # Who cancels the run decides on nothing.
-    stopped = asyncio.ensure_future(_until_status_changes(database, run_id, RunStatus.paused))
+    stopped = asyncio.ensure_future(until_status_changes(database, run_id, RunStatus.paused))
     try:
         await asyncio.wait([decided, stopped], return_when=asyncio.FIRST_COMPLETED)
         if decided.done():
@@ -73,7 +73,7 @@ async def until_free(database: Database, run_id: str) -> AgentRunOutput | None:
     Returns:
         The run where it is not to go on: it was cancelled, or failed.
     """
-    await _until_status_changes(database, run_id, RunStatus.running)
+    await until_status_changes(database, run_id, RunStatus.running)
     return await _stopped(database, run_id)
 
 
@@ -89,7 +89,8 @@ async def failure_on_disk(database: Database, run_id: str, limit: int) -> Haltpo
     return failure_of(snapshot, None, limit)
 
 
-async def _until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:
+async def until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:
+    """Wait until a run has another status on disk."""
     while True:
         seen = await in_thread(database.data_version)
         found = await database.runs_async(id_prefix=run_id, limit=1)

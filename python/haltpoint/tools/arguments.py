@@ -134,7 +134,7 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
         ToolArgumentsError: an argument is missing or invalid.
         ToolChangedError: the tool would get something else than what people were shown.
     """
-    given: dict[str, Any] = json.loads(call.args)
+    given = _journaled(definition, call.args)
     if call.approved is None:
         return _bound(definition, given)
     if allow_changed:
@@ -143,6 +143,13 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
     with no_fork:
         from .shown_arguments import ApprovedArguments, bind_approved
     return bind_approved(definition, ApprovedArguments(given, json.loads(call.approved), tuple(call.defaulted)))
+
+
+def _journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
+    """Return arguments out of the journal: there, decimals that were given without the tool at hand are numbers."""
+    decimals = [parameter for parameter in definition.inputs if parameter.decimals is not None]
+    given: dict[str, Any] = _with_digits(definition, decimals, parse_exact(text)) if decimals else json.loads(text)
+    return given
 
 
 def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ __all__ = [
     "check_text",
     "dump_exact",
     "dump_json",
+    "holds_written_floats",
     "json_text",
     "parse_exact",
     "parse_json",
@@ -170,6 +171,15 @@ def _dump_exactly(value: object) -> str:
     if not math.isfinite(value):
         raise NotJsonError(f"holds {value.text}, a number that is too large for a float")
     return value.text
+
+
+def holds_written_floats(value: object) -> bool:
+    """Return whether `dump_exact` writes JSON data in another way than others do."""
+    if isinstance(value, dict):
+        return any(map(holds_written_floats, cast("dict[str, object]", value).values()))
+    if isinstance(value, list):
+        return any(map(holds_written_floats, cast("list[object]", value)))
+    return isinstance(value, WrittenFloat)
 
 
 def check_text(text: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from .formats import written
-from .json_form import dump_json
+from .json_form import WrittenFloat, dump_json
 from .plain_form import HIDDEN
 from .schema_check import BrokenSchemaError, value_problems
 
@@ -45,6 +46,8 @@ class _Forms:
         if not isinstance(schema, Mapping):
             return value
         here = cast("_Schema", schema)
+        if isinstance(value, WrittenFloat) and self._may_be_decimal(here):
+            value = str(Decimal(value.text))
         for part in self._parts(here, value):
             value = self.of(part, value)
         if isinstance(value, str):
@@ -62,6 +65,12 @@ class _Forms:
         for keyword in ("anyOf", "oneOf"):
             fitting = (branch for branch in schema.get(keyword, ()) if self._fits(branch, value))
             yield next(fitting, None)
+
+    def _may_be_decimal(self, schema: _Schema) -> bool:
+        """Whether a number may be one whose digits the tool writes out as text: a decimal is a number or text."""
+        branches: list[Any] = [branch for branch in schema.get("anyOf", ()) if isinstance(branch, Mapping)]
+        kinds = [branch.get("type") for branch in branches]
+        return "number" in kinds and "string" in kinds
 
     def _fits(self, schema: _Schema, value: Any) -> bool:
         return not value_problems({**schema, "$defs": self._definitions}, value)

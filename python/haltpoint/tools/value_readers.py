@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pydantic_core import PydanticSerializationError, ValidationError
@@ -12,7 +12,7 @@ from haltpoint.forking import no_fork
 from haltpoint.run.field_words import base_schema, example_of
 
 from .formats import is_number
-from .json_form import NotJsonError, dump_json, json_text, parse_json
+from .json_form import NotJsonError, dump_json, json_text, parse_exact
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
 from .value_problems import NOT_GIVEN, ValueProblem
@@ -88,7 +88,7 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         is_typed = not isinstance(value, (int, float))
         readings = [
             (reading, kind_problems(reading, schema, is_typed=is_typed))
-            for reading in _readable(value, with_words=not definition.strict)
+            for reading in _exactly(parameter, _readable(value, with_words=not definition.strict))
         ]
         candidates = [reading for reading, problems in readings if not problems]
         refusals = [problems for _, problems in readings if problems]
@@ -103,6 +103,15 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
+
+
+def _exactly(parameter: ToolParameter, readings: Iterable[object]) -> Iterator[object]:
+    """Yield the readings, before each the same with text for decimals whose digits a float would lose."""
+    for reading in readings:
+        exact = reading if parameter.decimals is None else parameter.decimals.as_text(reading)
+        if exact != reading:
+            yield exact
+        yield reading
 
 
 def kind_problems(value: object, schema: Mapping[str, Any], *, is_typed: bool) -> list[ValueProblem]:
@@ -172,7 +181,7 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
     yield value
     if isinstance(value, str):
         try:
-            parsed = parse_json(value)
+            parsed = parse_exact(value)
             json_text(parsed)
         except NotJsonError:
             pass

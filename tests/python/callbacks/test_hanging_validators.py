@@ -6,17 +6,23 @@ Annotations are no text here: those of tools within functions could not be evalu
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from pydantic import AfterValidator
 
-from haltpoint import Agent, RunRequirement, RunTimeoutError, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, RunRequirement, RunTimeoutError, ScriptedModel, SqliteDatabase, cancel_run, tool
+from haltpoint.working.worker import Worker
 from support.callbacks import FORMS, in_form
+from support.command import CommandLine
 from support.replies import wants, wants_all
 from support.running import asynchronous, until
 
 _LONGEST = 20.0
+
+# Less than a validator hangs.
+_SOON = 8.0
 
 Decide = Callable[[RunRequirement], None]
 
@@ -246,3 +252,80 @@ async def test_a_cancellation_does_not_wait_for_what_came_before_it(db: SqliteDa
     assert output.is_cancelled
     assert not hanging.released.is_set()
     assert driven.paid == []
+
+
+# While a run is taken up
+
+
+async def taken_up(agent: Agent, hanging: Hanging) -> tuple[str, asyncio.Task[Any]]:
+    """A run whose approved call is checked before it goes on, which hangs."""
+    output = await agent.do_async("Act.", return_output=True)
+    approve(output.requirements[0])
+    hanging.armed = True
+    run = asyncio.create_task(agent.continue_run_async(run_id=output.run_id, return_output=True))
+    await until(hanging.begun)
+    return output.run_id, run
+
+
+def by_the_database(db: SqliteDatabase, run_id: str) -> bool:
+    return db.cancel(run_id, by="ann")
+
+
+def by_its_id(db: SqliteDatabase, run_id: str) -> bool:
+    return cancel_run(run_id)
+
+
+def by_another_process(db: SqliteDatabase, run_id: str) -> bool:
+    return CommandLine(Path(db.db_file))("cancel", run_id).code == 0
+
+
+@pytest.mark.parametrize("cancel", [by_the_database, by_its_id, by_another_process])
+@asynchronous
+async def test_a_run_is_cancelled_while_its_take_up_hangs(
+    db: SqliteDatabase, hanging: Hanging, cancel: Callable[[SqliteDatabase, str], bool]
+) -> None:
+    agent = agent_for(approve, hanging, db)
+    run_id, run = await taken_up(agent, hanging)
+    assert await asyncio.to_thread(cancel, db, run_id)
+    assert db.run(run_id).is_cancelled
+    assert (await asyncio.wait_for(run, _SOON)).is_cancelled
+    assert not hanging.released.is_set()
+    assert await agent_for(approve, hanging, db).continue_run_async(run_id=run_id) == "finished"
+
+
+@asynchronous
+async def test_what_is_decided_while_the_take_up_hangs_counts(db: SqliteDatabase, hanging: Hanging) -> None:
+    calls = wants_all(("pay", {"to": "ann"}), ("pay", {"to": "bob"}))
+    agent = Agent(ScriptedModel([calls, "finished"]), db=db, tools=tools_with(hanging))
+    output = await agent.do_async("Act.", return_output=True)
+    approve(output.requirements[0])
+    hanging.armed = True
+    run = asyncio.create_task(agent.continue_run_async(run_id=output.run_id, return_output=True))
+    await until(hanging.begun)
+    (other,) = db.requirements()
+    other.reject("no", by="bob")
+    await other
+    hanging.released.set()
+    ended = await asyncio.wait_for(run, _LONGEST)
+    assert (ended.is_complete, [item.decision and item.decision["type"] for item in ended.requirements]) == (
+        True,
+        ["confirm", "reject"],
+    )
+
+
+@asynchronous
+async def test_a_worker_that_is_stopped_waits_for_no_validator(db: SqliteDatabase, hanging: Hanging) -> None:
+    agent = Agent(ScriptedModel([CALLS[approve], "finished"]), name="payer", db=db, tools=tools_with(hanging))
+    output = await agent.do_async("Act.", return_output=True)
+    (requirement,) = db.requirements()
+    approve(requirement)
+    await requirement
+    hanging.armed = True
+    worker = Worker([agent], grace=1.0)
+    working = asyncio.create_task(worker.run())
+    await until(hanging.begun)
+    worker.stop()
+    await asyncio.wait_for(working, _SOON)
+    assert not hanging.released.is_set()
+    assert db.run(output.run_id).is_paused
+    assert await agent_for(approve, hanging, db).continue_run_async(run_id=output.run_id) == "finished"

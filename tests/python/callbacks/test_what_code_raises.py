@@ -1,6 +1,7 @@
 """Whatever other people's code raises, wherever a run calls it: the run stops in a known state, and others go on.
 
-Each place meets each misdeed, and the ways of driving a run take turns; HALTPOINT_SOAK=1 plays them all.
+Each place meets each misdeed, and the ways of driving a run take turns; HALTPOINT_SOAK=1 plays them all. What ends an
+event loop where nothing catches it meets the loop that all synchronous calls share in each place.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ from haltpoint.working.worker import Worker
 from .misdeeds import DOES_NOT_RAISE, MISDEEDS, Code
 from .places import PLACES, Place, agent_of, settle
 
-pytestmark = pytest.mark.filterwarnings("ignore::haltpoint.NotificationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::haltpoint.NotificationWarning"),
+    # Without the loop nothing ends the wait for it but the end of the program.
+    pytest.mark.timeout(60, method="thread"),
+]
 
 DRIVERS = ("do", "do_async", "worker")
 _LONGEST = 20.0
+_ENDS_LOOPS = ("an interrupt", "an exit")
 _ENDS = ("completed", "paused", "cancelled", "failed", "put_off")
 
 
@@ -35,7 +41,8 @@ def cases() -> Iterator[Any]:
             for misdeed in MISDEEDS:
                 drivers = DRIVERS if place.in_workers else DRIVERS[:2]
                 number += 1
-                for driver in drivers if is_soak else drivers[number % len(drivers) :][:1]:
+                chosen = {drivers[number % len(drivers)], *(["do"] if misdeed in _ENDS_LOOPS else [])}
+                for driver in drivers if is_soak else sorted(chosen):
                     yield pytest.param(name, form, misdeed, driver, id=f"{name}-{form}-{misdeed}-{driver}")
 
 

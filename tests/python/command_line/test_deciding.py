@@ -234,7 +234,7 @@ def test_an_expiry_is_shown_without_a_person_and_with_its_reason(cli: CommandLin
     assert not any("wants the run to stop" in title for title in told)
 
 
-@pytest.mark.parametrize("command", ["approve", "reject"])
+@pytest.mark.parametrize("command", ["approve", "reject", "revoke"])
 def test_a_prefix_that_fits_a_run_and_its_requirement_decides_nothing(tmp_path: Path, command: str) -> None:
     # Ids of runs begin with the time; one of sixteen ids of requirements begins with the same digit.
     for number in range(1000):
@@ -243,9 +243,15 @@ def test_a_prefix_that_fits_a_run_and_its_requirement_decides_nothing(tmp_path: 
             agent = Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS, name="joiner")
             output = agent.do("Paint.", return_output=True)
             (requirement,) = database.requirements()
-        if requirement.id[0] == output.run_id[0]:
-            break
+            if requirement.id[0] != output.run_id[0]:
+                continue
+            if command == "revoke":
+                requirement.confirm(by="ann", remember="run")
+                requirement.commit()
+            before = database.journal(output.run_id)
+        break
     refused = cli(command, requirement.id[0])
     assert (refused.code, "fits several" in refused.err) == (2, True)
     assert output.run_id in refused.err and requirement.id in refused.err
-    assert _open_ids(cli) == [requirement.id]
+    with SqliteDatabase(cli.db_file) as database:
+        assert database.journal(output.run_id) == before

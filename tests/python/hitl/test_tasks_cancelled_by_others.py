@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from haltpoint import Agent, FunctionModel, ModelRequest, RunStatus, ScriptedModel, SqliteDatabase, Task
+from haltpoint import (
+    Agent,
+    FunctionModel,
+    ModelRequest,
+    RunStatus,
+    ScriptedModel,
+    SqliteDatabase,
+    Task,
+    cancel_run,
+    current_tool_call,
+    tool,
+)
+from support.replies import wants
 
 _PATIENCE = 30.0
 
@@ -73,5 +85,46 @@ def test_a_check_of_the_answer_that_is_cancelled_ends_the_run(db: SqliteDatabase
         await _cancel_all_but(run)
         may_end.set()
         return await _ends_free(db, run, '{"number": 2}')
+
+    assert asyncio.run(main()) is RunStatus.cancelled
+
+
+@pytest.mark.parametrize("form", ["plain", "async"])
+def test_a_question_about_a_call_in_doubt_that_is_cancelled_ends_the_run(db: SqliteDatabase, form: str) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def plain(_: object) -> str:
+        begun.set()
+        assert may_end.wait(_PATIENCE)
+        return "dug"
+
+    async def waiting(_: object) -> str:
+        begun.set()
+        if not may_end.is_set():
+            await asyncio.sleep(_PATIENCE)
+        return "dug"
+
+    @tool(reconcile=plain if form == "plain" else waiting)
+    async def dig() -> str:
+        """Begin to dig, and stop the run in the middle of it."""
+        cancel_run(current_tool_call().run_id, interrupt=True)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def main() -> RunStatus:
+        agent = Agent(ScriptedModel([wants("dig"), "done"]), db=db, tools=[dig])
+        run_id = (await agent.do_async("Dig.", return_output=True)).run_id
+        run = asyncio.ensure_future(agent.continue_run_async(run_id=run_id))
+        assert await asyncio.to_thread(begun.wait, _PATIENCE)
+        await _cancel_all_but(run)
+        may_end.set()
+        done, _ = await asyncio.wait({run}, timeout=_PATIENCE / 2)
+        assert done, "the run hangs"
+        await asyncio.gather(run, return_exceptions=True)
+        status = (await db.run_async(run_id)).status
+        # Nobody holds it, and what becomes of the call is asked once more.
+        output = await agent.continue_run_async(run_id=run_id, return_output=True)
+        assert (output.output, output.tools[0].result) == ("done", "dug")
+        return status
 
     assert asyncio.run(main()) is RunStatus.cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import pytest
@@ -12,11 +13,15 @@ from haltpoint import (
     Agent,
     InvalidResolutionError,
     ModelReply,
+    RunRequirement,
     ScriptedModel,
     SqliteDatabase,
     ToolCall,
+    cancel_run,
+    current_tool_call,
     tool,
 )
+from support.running import asynchronous
 
 ran: list[Any] = []
 
@@ -35,13 +40,22 @@ def book(seats: Annotated[int, Ge(1)], code: Annotated[str, Field(pattern="^[A-Z
     return "booked"
 
 
+@tool(requires_confirmation=True)
+async def dig(depth: int) -> str:
+    """Begin to dig, and stop the run in the middle of it."""
+    ran.append(depth)
+    cancel_run(current_tool_call().run_id, interrupt=True)
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 @pytest.fixture(autouse=True)
 def _nothing_ran() -> None:
     ran.clear()
 
 
 def _agent(db: SqliteDatabase, *calls: ToolCall) -> Agent:
-    return Agent(ScriptedModel([ModelReply(tool_calls=list(calls)), "done"]), db=db, tools=[pay, book])
+    return Agent(ScriptedModel([ModelReply(tool_calls=list(calls)), "done"]), db=db, tools=[pay, book, dig])
 
 
 def _kinds(db: SqliteDatabase, run_id: str) -> list[str]:
@@ -85,3 +99,64 @@ def test_what_a_person_gives_is_held_against_the_constraints_of_the_parameter(
     requirement.answer({"seats": 2, "code": "ABC"})
     assert agent.continue_run(run_id=output.run_id, requirements=[requirement]) == "done"
     assert ran == [(2, "ABC")]
+
+
+@pytest.mark.parametrize("decided", ["by both", "elsewhere"])
+@asynchronous
+async def test_two_tasks_that_await_one_requirement_keep_its_original_arguments(
+    db: SqliteDatabase, decided: str
+) -> None:
+    agent = _agent(db, ToolCall("pay", {"amount": 1}))
+    output = await agent.do_async("Pay.", return_output=True)
+    (requirement,) = output.active_requirements
+    deciding = requirement if decided == "by both" else (await db.requirements_async())[0]
+    if decided == "by both":
+        deciding.confirm(tool_args={"amount": 2})
+
+    async def wait() -> RunRequirement:
+        return await requirement
+
+    waiting = [asyncio.create_task(wait()) for _ in range(2)]
+    if decided == "elsewhere":
+        await asyncio.sleep(0)
+        deciding.confirm(tool_args={"amount": 2})
+        await deciding
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 20) == [requirement] * 2
+    call = requirement.tool_execution
+    assert (call.tool_args, call.original_tool_args, call.defaulted) == ({"amount": 2}, {"amount": 1}, [])
+    assert requirement.decision == {"type": "confirm", "tool_args": {"amount": 2}}
+    assert _kinds(db, output.run_id).count("requirement_decided") == 1
+    assert await agent.continue_run_async(run_id=output.run_id) == "done"
+    assert ran == [2]
+
+
+def _of_its_call(requirement: RunRequirement, **said: Any) -> dict[str, Any]:
+    """What a program that keeps calls, and no requirements, sends back."""
+    data = requirement.to_dict()
+    return {"kind": data["kind"], "tool_execution": data["tool_execution"], **said}
+
+
+def test_a_decision_given_by_the_id_of_a_call_goes_to_the_requirement_that_is_open(db: SqliteDatabase) -> None:
+    agent = _agent(db, ToolCall("dig", {"depth": 3}))
+    run_id = agent.do("Dig.", return_output=True).run_id
+
+    def open_one() -> RunRequirement:
+        output = agent.continue_run(run_id=run_id, return_output=True, hitl_handler=lambda _: None)
+        (requirement,) = output.active_requirements
+        return requirement
+
+    (requirement,) = db.requirements()
+    agent.continue_run(run_id=run_id, requirements=[_of_its_call(requirement, confirmation=True)], return_output=True)
+    agent.continue_run(
+        run_id=run_id, requirements=[_of_its_call(open_one(), recovery_draft={"type": "retry"})], return_output=True
+    )
+    supplied = _of_its_call(open_one())
+    supplied["tool_execution"]["result"] = "dug by hand"
+    assert agent.continue_run(run_id=run_id, requirements=[supplied]) == "done"
+    decided = [(item.kind, item.decision) for item in db.run(run_id).requirements]
+    assert decided == [
+        ("confirmation", {"type": "confirm"}),
+        ("recovery", {"type": "retry"}),
+        ("recovery", {"type": "supply", "content": "dug by hand"}),
+    ]
+    assert ran == [3, 3]
