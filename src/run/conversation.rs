@@ -68,6 +68,5 @@ impl Run {
 /// The model's own message stays as the provider sent it, so the model learns from the result what was run.
 fn with_note(args: &Json, content: &Text) -> Text {
     let args = args.get();
-    format!("A person changed the arguments of this call before it was run. It was run with: {args}\n\n{content}")
-        .into()
+    format!("A person changed the arguments of this call before it was run, to: {args}\n\n{content}").into()
 }

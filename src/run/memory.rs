@@ -72,16 +72,18 @@ impl Run {
         }))
     }
 
-    /// What the approval of that requirement says of a call of this key, asked for by that session or by this very run.
+    /// What the approval of that requirement says of a call of this key that `needed` people must confirm, asked for by that session
+    /// or by this very run.
     #[must_use]
-    pub fn approval_of(&self, requirement_id: &str, key: &str, asking: &Run) -> Option<Remembered> {
+    pub fn approval_of(&self, requirement_id: &str, key: &str, needed: u32, asking: &Run) -> Option<Remembered> {
         let requirement = self.requirement(requirement_id)?;
         let (remember, own_key) = requirement.standing()?;
         let is_meant = self.run_id() == asking.run_id() || self.is_remembered_for(remember, asking);
         // The plan has the last word: the key beside the decision only leads to it.
         let plan = &self.calls[requirement.call].plan;
         let is_key = **own_key == *key && memory_key(plan, remember.with_arguments).as_deref() == Some(key);
-        (is_meant && is_key && !plan.rules.always_ask).then(|| Remembered {
+        let are_enough = plan.rules.approvals >= needed;
+        (is_meant && is_key && are_enough && !plan.rules.always_ask).then(|| Remembered {
             requirement_id: requirement.id.clone(),
             run_id: self.run_id().clone(),
             by: requirement.decided.as_ref().and_then(|decided| decided.by.clone()),

@@ -71,7 +71,7 @@ fn recalled(store: &mut dyn Store, asking: &Run, call: &PlannedCall) -> Result<O
             key,
         };
         for row in store.approvals_for(&query)? {
-            let found = confirmed(store, asking, &row, &query.key)?;
+            let found = confirmed(store, asking, &row, call, &query.key)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -85,10 +85,12 @@ fn confirmed(
     store: &mut dyn Store,
     asking: &Run,
     row: &RequirementRow,
+    call: &PlannedCall,
     key: &str,
 ) -> Result<Option<Remembered>, EngineError> {
+    let needed = call.rules.approvals;
     if row.run_id == *asking.run_id() {
-        return Ok(asking.approval_of(&row.requirement_id, key, asking));
+        return Ok(asking.approval_of(&row.requirement_id, key, needed, asking));
     }
     let key_id = store.row(asking.run_id())?.audit_key_id;
     let stored = match store.load(&row.run_id) {
@@ -106,7 +108,7 @@ fn confirmed(
     let source = Run::replay(&stored.records);
     Ok(source
         .ok()
-        .and_then(|source| source.approval_of(&row.requirement_id, key, asking)))
+        .and_then(|source| source.approval_of(&row.requirement_id, key, needed, asking)))
 }
 
 /// Remembered approvals that still answer later calls, newest first.

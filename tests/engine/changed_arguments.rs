@@ -30,7 +30,7 @@ fn the_model_is_told_what_ran_and_its_own_message_stays() {
     assert_eq!(asked.tool_calls[0].args.get(), r#"{"amount":7}"#);
     assert_eq!(
         result.content.as_deref(),
-        Some("A person changed the arguments of this call before it was run. It was run with: {\"amount\":5}\n\npaid")
+        Some("A person changed the arguments of this call before it was run, to: {\"amount\":5}\n\npaid")
     );
 }
 

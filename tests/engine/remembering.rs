@@ -157,6 +157,21 @@ fn approvals_of(run: &Run) -> Vec<&str> {
 }
 
 #[test]
+fn one_persons_approval_answers_no_call_that_two_must_confirm() {
+    waits(again().approved_by(2), after(remembered(RememberScope::Run)));
+    let both = Scenario::new()
+        .replies(calls([confirm("pay").approved_by(2)]))
+        .decides_as("ann", "pay", remembered(RememberScope::Run))
+        .decides_as("bob", "pay", remembered(RememberScope::Run))
+        .continues()
+        .returns("pay", "paid")
+        .overlooks_effects();
+    waits(again().approved_by(3), both.clone());
+    both.replies_remembering(calls([again().approved_by(2)]))
+        .expect_effects([start("again")]);
+}
+
+#[test]
 fn a_tool_that_always_asks_is_always_asked_about() {
     waits(again().always_asking(), after(remembered(RememberScope::Run)));
     let scenario = Scenario::new().replies(calls([confirm("pay").always_asking()]));
@@ -222,7 +237,7 @@ fn what_is_remembered_for_the_session_counts_in_its_other_runs_only() {
         let source = approved(Scenario::of(in_session()), confirm("pay"), remembered(scope));
         let id = source.run().requirements()[0].id.clone();
         let key = memory_key(&again(), false).unwrap();
-        source.run().approval_of(&id, &key, asking.run()).is_some()
+        source.run().approval_of(&id, &key, 1, asking.run()).is_some()
     };
     assert!(answers(RememberScope::Session, &of_run("other", Some("shop"))));
     assert!(!answers(RememberScope::Session, &of_run("other", Some("office"))));

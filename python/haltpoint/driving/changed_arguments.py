@@ -13,6 +13,7 @@ from haltpoint.driving.live import known_run
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.forking import no_fork
 from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.tools.hidden_parts import holds_stand_in
 from haltpoint.tools.registry import registered_tool
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ async def with_changed_arguments(
             requirement_id=requirement.id,
             field_name=next((name for name, _ in edited.problems if name is not None), None),
         )
+    # Another's words for the same change may lack what the tool adds. What is hidden can't be compared in this way.
+    approved = None if holds_stand_in(edited.shown) else _as_approved(requirement, edited.shown)
+    if approved is not None:
+        return {**decision, **approved}
     changed = {**decision, "tool_args": edited.given}
     return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
 

@@ -21,6 +21,7 @@ from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
     HaltpointError,
     InvalidResolutionError,
+    RequirementConflictError,
     RequirementExpiredError,
     UnresolvedRequirementsError,
 )
@@ -125,7 +126,7 @@ async def commit_drafts(
             await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
             # One of several approvals decides nothing, and counts for the message that says what is missing.
             for handed_out in stored.requirements:
-                if handed_out == on_disk and handed_out is not requirement:
+                if handed_out.id == on_disk.id and handed_out is not requirement:
                     handed_out.take_terms({**terms_data(requirement), "digest": requirement.digest})
     return sum(requirement.decision is not None for requirement, _, _ in ready)
 
@@ -226,6 +227,9 @@ def _checked(
     data = _counterpart(requirement, run_id, asked)
     # What went through other hands may have lost what its fields take, or say something else of it.
     requirement.take_form(data.get("user_input_schema") or ())
+    if data["decision"] is not None and requirement.is_refused:
+        # Refused, and decided since by other means.
+        return None
     decision = requirement.draft_decision()
     if decision is None or (data["decision"] is not None and same_decision(decision, data["decision"])):
         return None
@@ -242,8 +246,9 @@ def _checked(
     _check_name(on_disk, requirement.draft_by, decision)
     if on_disk.decision is None:
         _check_same_call(requirement, on_disk)
-    definition = tools.get(on_disk.tool_execution.tool_name)
     if decision["type"] == "input":
+        # As for changed arguments: what the tool gets is shown wherever its code is at hand.
+        definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
         decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
@@ -426,13 +431,18 @@ async def _commit_alone(database: Database, requirement: RunRequirement) -> None
     """Put a draft on disk, once it is held against what the run asks for."""
     bridge, run_id = LoopBridge.current(), _run_of(requirement)
     snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
-    checked = await _checked_apart(requirement, run_id, json.loads(snapshot.requirements_json()), {})
-    if checked is None:
-        await _refresh(database, run_id, requirement, requirement.id, snapshot)
-        return
-    _, on_disk, decision = checked
-    decision = await with_changed_arguments(database, on_disk, decision, {})
-    await _commit(database, run_id, requirement, on_disk.id, decision, snapshot)
+    try:
+        checked = await _checked_apart(requirement, run_id, json.loads(snapshot.requirements_json()), {})
+        if checked is None:
+            await _refresh(database, run_id, requirement, requirement.id, snapshot)
+            return
+        _, on_disk, decision = checked
+        decision = await with_changed_arguments(database, on_disk, decision, {})
+        await _commit(database, run_id, requirement, on_disk.id, decision, snapshot)
+    except (InvalidResolutionError, RequirementConflictError):
+        # Refused to a person's face: it must not count later, when the run is continued.
+        requirement.drop_draft()
+        raise
 
 
 async def _until_decided(database: Database, requirement: RunRequirement) -> None:

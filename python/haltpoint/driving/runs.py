@@ -314,7 +314,7 @@ async def _is_decided_by_handlers(
 def _drafted_beside(requirement: RunRequirement) -> list[RunRequirement]:
     """Other objects of the same requirement, on which a handler may have decided as well."""
     live = live_requirements(requirement.run_id or "")
-    return [item for item in live if item == requirement and item is not requirement and item.hearing is not None]
+    return [item for item in live if item.id == requirement.id and item is not requirement and item.hearing is not None]
 
 
 async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement, hearing: Hearing) -> None:

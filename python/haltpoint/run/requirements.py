@@ -49,7 +49,8 @@ class RunRequirement(RequirementState):
     """What a paused run waits for: a confirmation, user input, an external result, or a recovery decision.
 
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is
-    set is a draft: the last word counts, until `await requirement` or continuing the run commits it. From then on it
+    set is a draft: the last word counts, until `await requirement` or continuing the run commits it. Each object has
+    its own draft, so that two objects are never equal; compare their `id`. From then on the decision
     is final, and a different decision raises `RequirementConflictError`; one that comes too late raises
     `RequirementExpiredError`. Each of the methods takes `by=`: who decides, which is kept with the decision. A
     name is kept in Unicode's form NFKC, with single spaces, and without characters that can't be seen; upper and lower
@@ -369,14 +370,6 @@ class RunRequirement(RequirementState):
         decided = "expired" if self.is_expired else "draft" if self.decision is None else "committed"
         state = decided if self.is_resolved else "open"
         return f"RunRequirement({self.kind} for {self.tool_execution.tool_name!r}, id={self.id!r}, {state})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, RunRequirement):
-            return NotImplemented
-        return (self.run_id, self.id) == (other.run_id, other.id)
-
-    def __hash__(self) -> int:
-        return hash((self.run_id, self.id))
 
     def __copy__(self) -> RunRequirement:
         # What is drafted on a copy is no draft on the original.

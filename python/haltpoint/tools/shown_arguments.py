@@ -118,7 +118,7 @@ def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict
     """Return what the tool gets for a person's answers, which must be valid; None where it gets just these."""
     parameters = {parameter.name: parameter for parameter in definition.inputs}
     shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
-    return None if is_same_json(shown, dict(values)) else shown
+    return None if dump_json(shown) == dump_json(dict(values)) else shown
 
 
 def _completed(value: Any, form: Any) -> Any:

@@ -135,6 +135,9 @@ pub(crate) fn own_approval(run: &Run, call: &PlannedCall) -> Option<Remembered> 
         .collect();
     let newest_first = run.requirements().iter().rev();
     newest_first
-        .flat_map(|requirement| keys.iter().filter_map(|key| run.approval_of(&requirement.id, key, run)))
+        .flat_map(|requirement| {
+            keys.iter()
+                .filter_map(|key| run.approval_of(&requirement.id, key, call.rules.approvals, run))
+        })
         .next()
 }

@@ -71,7 +71,7 @@ def recoveries(draw: st.DrawFn) -> RunRequirement:
 def test_a_draft_survives_a_trip_through_json(requirement: RunRequirement) -> None:
     twin = through_json(requirement)
     assert twin.to_dict() == requirement.to_dict()
-    assert twin == requirement
+    assert twin.id == requirement.id
     assert twin.is_resolved is requirement.is_resolved
     assert twin.draft_decision() == requirement.draft_decision()
 

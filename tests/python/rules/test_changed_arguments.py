@@ -25,7 +25,7 @@ from support.programs import run_program
 from support.replies import results_in, wants
 from support.running import asynchronous
 
-NOTE = "A person changed the arguments of this call before it was run. It was run with: "
+NOTE = "A person changed the arguments of this call before it was run, to: "
 
 keys: list[str] = []
 

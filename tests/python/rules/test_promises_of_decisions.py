@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from haltpoint import (
     Agent,
@@ -17,6 +17,7 @@ from haltpoint import (
     ScriptedModel,
     SqliteDatabase,
     ToolCall,
+    UnresolvedRequirementsError,
     cancel_run,
     current_tool_call,
     tool,
@@ -160,3 +161,96 @@ def test_a_decision_given_by_the_id_of_a_call_goes_to_the_requirement_that_is_op
         ("recovery", {"type": "supply", "content": "dug by hand"}),
     ]
     assert ran == [3, 3]
+
+
+@asynchronous
+async def test_two_decisions_on_one_requirement_are_two(db: SqliteDatabase) -> None:
+    @tool(requires_confirmation=True, approvals=2)
+    def wipe() -> str:
+        """Wipe."""
+        ran.append("wiped")
+        return "wiped"
+
+    agent = Agent(ScriptedModel([ModelReply(tool_calls=[ToolCall("wipe", {})]), "done"]), db=db, tools=[wipe])
+    output = await agent.do_async("Wipe.", return_output=True)
+    ann, bob = *db.requirements(), *db.requirements()
+    assert ann.id == bob.id
+    assert ann != bob
+    ann.confirm(by="ann")
+    bob.reject("no", by="bob")
+
+    # gather awaits what is equal once.
+    await asyncio.gather(ann, bob)
+
+    assert [(record.by, record.action) for record in db.audit(output.run_id)] == [
+        ("ann", "confirmed"),
+        ("bob", "rejected"),
+    ]
+    await agent.continue_run_async(run_id=output.run_id)
+    assert ran == []
+
+
+limit = 100
+
+
+def within_limit(euros: int) -> int:
+    if euros > limit:
+        raise ValueError(f"more than {limit}")
+    return euros
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["object held", "object dropped"])
+@pytest.mark.parametrize("approvals", [1, 2])
+def test_a_decision_that_was_refused_counts_never(
+    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, approvals: int, *, held: bool
+) -> None:
+    @tool(requires_confirmation=True, approvals=approvals)
+    def wire(euros: Annotated[int, AfterValidator(within_limit)]) -> str:
+        """Wire."""
+        ran.append(euros)
+        return "wired"
+
+    agent = Agent(ScriptedModel([ModelReply(tool_calls=[ToolCall("wire", {"euros": 5})]), "done"]), db=db, tools=[wire])
+    output = agent.do("Wire.", return_output=True)
+    (asked,) = output.requirements
+    refused = db.requirement(asked.id)
+    refused.confirm(tool_args={"euros": 500}, by="ann")
+    with pytest.raises(InvalidResolutionError, match="more than 100"):
+        refused.commit()
+    assert not refused.is_resolved
+    if not held:
+        del refused
+    monkeypatch.setitem(globals(), "limit", 1000)
+
+    with pytest.raises(UnresolvedRequirementsError):
+        agent.continue_run(run_id=output.run_id)
+    assert (ran, db.requirement(asked.id).approvals) == ([], [])
+
+    for person in ("bob", "carol")[:approvals]:
+        decided = db.requirement(asked.id)
+        decided.confirm(by=person)
+        decided.commit()
+    assert agent.continue_run(run_id=output.run_id) == "done"
+    assert ran == [5]
+
+
+def test_a_decision_that_was_refused_does_not_block_a_better_one(db: SqliteDatabase) -> None:
+    agent = _agent(db, ToolCall("pay", {"amount": 5}), ToolCall("book", {}))
+    output = agent.do("Pay.", return_output=True)
+    payment, booking = sorted(db.requirements(), key=lambda requirement: requirement.kind)
+    payment.confirm(tool_args={"amount": "7"}, by="ann")
+    with pytest.raises(InvalidResolutionError):
+        payment.commit()
+    for field in booking.user_input_schema or ():
+        field["value"] = "?"
+    with pytest.raises(InvalidResolutionError):
+        booking.commit()
+
+    payment, booking = sorted(db.requirements(), key=lambda requirement: requirement.kind)
+    payment.confirm(tool_args={"amount": 7}, by="ann")
+    payment.commit()
+    booking.answer({"seats": 2, "code": "ABC"}, by="ann")
+    booking.commit()
+
+    assert agent.continue_run(run_id=output.run_id) == "done"
+    assert sorted(ran, key=str) == [(2, "ABC"), 7]

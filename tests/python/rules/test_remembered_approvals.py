@@ -75,7 +75,7 @@ async def test_another_call_of_the_same_reply_is_still_asked_about(db: SqliteDat
     first, second = output.requirements
     first.confirm(remember="run", by="ann")
     output = await payer.continue_run_async(run_id=output.run_id, return_output=True)
-    assert output.active_requirements == [second]
+    assert [item.id for item in output.active_requirements] == [second.id]
 
 
 @asynchronous
@@ -108,6 +108,19 @@ async def test_a_run_without_a_session_has_none_to_remember_for(db: SqliteDataba
         await output.requirements[0]
     assert (caught.value.run_id, caught.value.requirement_id) == (output.run_id, output.requirements[0].id)
     assert db.requirements()[0].decision is None
+
+
+@asynchronous
+async def test_one_persons_approval_does_not_count_once_two_must_confirm(db: SqliteDatabase) -> None:
+    first = await confirmed(agent(db, wants("pay", amount=5), session_id="shop"), remember="session")
+    assert first.is_complete
+    careful = tool(requires_confirmation=True, approvals=2, name="pay")(pay.__wrapped__)
+    careful.__module__ = pay.__module__
+    again = await agent(db, wants("pay", amount=5), tools=[careful], session_id="shop").do_async(
+        "Work.", return_output=True
+    )
+    assert again.is_paused
+    assert again.active_requirements[0].approvals == []
 
 
 @asynchronous

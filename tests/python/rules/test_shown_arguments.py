@@ -374,3 +374,39 @@ def test_a_call_that_asks_no_person_shows_what_the_model_said(db: SqliteDatabase
     output = agent(db, tool(name="work")(quick), {"charge": "c"}).do("Work.", return_output=True)
     execution = output.tools[0]
     assert (execution.tool_args, execution.original_tool_args) == ({"charge": "c"}, {"charge": "c"})
+
+
+class Rate(BaseModel):
+    percent: int
+    name: str = "usual"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "shown"),
+    [
+        (Annotated[int, AfterValidator(lambda euros: min(euros, 100))], 900, 100),
+        (list[int], ["1", 2], [1, 2]),
+        (Rate, {"percent": 5}, {"percent": 5, "name": "usual"}),
+        (Mode, "fast", "fast"),
+    ],
+)
+def test_what_the_tool_gets_for_an_answer_is_shown_once_it_is_committed(
+    db: SqliteDatabase, kind: Any, answer: Any, shown: Any
+) -> None:
+    def work(order: str, value: Any) -> str:
+        ran.append(value)
+        return "done"
+
+    work.__annotations__["value"] = kind
+    function = tool(requires_user_input=True, user_input_fields=["value"], name="work")(work)
+    asked(db, function, order="A-1")
+    (requirement,) = db.requirements()
+    requirement.answer({"value": answer}, by="ann")
+    requirement.commit()
+
+    assert requirement.tool_execution.tool_args == {"order": "A-1", "value": shown}
+    committed = db.requirement(requirement.id)
+    assert committed.tool_execution.tool_args == {"order": "A-1", "value": shown}
+    run_on(db, committed, function)
+    (got,) = ran
+    assert (got.value if isinstance(got, Mode) else plain(got)) == shown
