@@ -104,5 +104,5 @@ class Calling(Generic[FailureT_co]):
         if return_output:
             return output
         if not output.is_complete:
-            warn_not_completed(output, has_file=not self._has_own_memory)
+            await warn_not_completed(output, has_file=not self._has_own_memory)
         return output.output

@@ -388,7 +388,7 @@ class Continuing(Calling[FailureT_co]):
                 ended = await self._stopped(self._result(continued(), return_output=True), run_id, limit)
         if ended.is_error and self.mode == "raise":
             raise await failure_on_disk(self.db, run_id, self.tool_call_limit)
-        return ended if return_output else self._content(ended)
+        return ended if return_output else await self._content(ended)
 
     async def _stopped(
         self, run: Awaitable[AgentRunOutput[Any]], run_id: str, limit: TimeLimit
@@ -411,11 +411,11 @@ class Continuing(Calling[FailureT_co]):
         except TimeLimitPassedError:
             raise timeout_error(run_id, limit.seconds, "still waits for people or for who drives it") from None
 
-    def _content(self, output: AgentRunOutput) -> Any:
+    async def _content(self, output: AgentRunOutput) -> Any:
         if output.is_error:
             return False
         if not output.is_complete:
-            warn_not_completed(output, has_file=not self._has_own_memory)
+            await warn_not_completed(output, has_file=not self._has_own_memory)
         return output.output
 
     @overload

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import warnings
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from haltpoint.driving.calling_thread import calling_thread
 from haltpoint.exceptions import NestedRunError, RunNotCompletedWarning
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.tools.context import in_tool_call
 
+if TYPE_CHECKING:
+    from types import FrameType
+
 __all__ = ["print_result", "print_trace", "warn_not_completed"]
 
 
-def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
+_PACKAGE = __name__.partition(".")[0]
+
+
+async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
     """Warn a caller who asked for content alone that there is none yet, and say how to go on.
+
+    The warning shows the line of the caller's program. That of a synchronous method stands on another thread's stack.
 
     Raises:
         NestedRunError: the caller is a tool: it would give its own run a result that is none.
@@ -27,14 +38,28 @@ def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
         else "continue it with"
     )
     where = "" if has_file else " in this process (give the agent a SqliteDatabase to continue from another)"
-    warnings.warn(
-        RunNotCompletedWarning(
-            f"run {output.run_id} is {output.status.value.lower()} and has no output yet; {how} "
-            f"continue_run_async(run_id={output.run_id!r}){where}, or pass return_output=True to see its state",
-            run_id=output.run_id,
-        ),
-        stacklevel=4,
+    warning = RunNotCompletedWarning(
+        f"run {output.run_id} is {output.status.value.lower()} and has no output yet; {how} "
+        f"continue_run_async(run_id={output.run_id!r}){where}, or pass return_output=True to see its state",
+        run_id=output.run_id,
     )
+    caller = calling_thread()
+    if caller is None:
+        _warn(warning)
+    else:
+        await caller.call(functools.partial(_warn, warning))
+
+
+def _warn(warning: Warning) -> None:
+    """Give a warning that shows the first line on the stack that is not of this package."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and _is_own(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
 
 
 def _nested_error(output: AgentRunOutput, *, has_file: bool) -> NestedRunError:

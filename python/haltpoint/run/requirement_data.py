@@ -37,7 +37,7 @@ def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -
     unknown = [key for key in said if key not in _DRAFTED[name]]
     if unknown or (name == "recovery_draft" and said.get("type") not in _RECOVERIES):
         raise InvalidResolutionError(
-            f"{name} of requirement {requirement.id} can't be read: {outline(given)}",
+            f"{name} of requirement {requirement.id} can't be read: {outline(data[name])}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
             field_name=name,

@@ -89,7 +89,7 @@ def _validator_class() -> tuple[Any, Any]:
     formats = FormatChecker(formats=())
     for name, fits in FORMATS.items():
         formats.checks(name)(_of_text(fits))
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "array": _is_list})
     extend: Any = cast("Any", validators).extend
     return extend(Draft202012Validator, {"uniqueItems": _never_fails, "pattern": _pattern}, type_checker=types), formats
 
@@ -97,6 +97,11 @@ def _validator_class() -> tuple[Any, Any]:
 def _is_integer(_checker: object, value: object) -> bool:
     """To JSON Schema 5.0 is an integer, and to Python it is none."""
     return type(value) is int
+
+
+def _is_list(_checker: object, value: object) -> bool:
+    """A tuple is written as a list."""
+    return isinstance(value, (list, tuple))
 
 
 def _never_fails(*_: object) -> tuple[()]:
