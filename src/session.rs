@@ -177,7 +177,7 @@ impl Session {
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
         let holder = self.store.holder().to_string().into();
-        self.apply(at, deliver, |run, at| {
+        self.apply(at, deliver, |run| {
             run.notify_continued(
                 RunContinued {
                     holder,
@@ -200,7 +200,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_model_replied(reply, verdict, at))
+        self.apply(at, deliver, |run| run.notify_model_replied(reply, verdict, at))
     }
 
     /// The model failed for good.
@@ -214,7 +214,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_model_failed(failure, duration_us, at))
+        self.apply(at, deliver, |run| run.notify_model_failed(failure, duration_us, at))
     }
 
     /// A tool call has its outcome.
@@ -228,7 +228,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_tool_finished(call_id, outcome, at))
+        self.apply(at, deliver, |run| run.notify_tool_finished(call_id, outcome, at))
     }
 
     /// A tool call was stopped in its middle.
@@ -242,7 +242,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_tool_interrupted(call_id, reason, at))
+        self.apply(at, deliver, |run| run.notify_tool_interrupted(call_id, reason, at))
     }
 
     /// A tool was asked what became of a call in doubt.
@@ -256,7 +256,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_reconciled(call_id, answer, at))
+        self.apply(at, deliver, |run| run.notify_reconciled(call_id, answer, at))
     }
 
     /// The driver wants to stop.
@@ -270,7 +270,7 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_cancelled(interrupt, by, at))
+        self.apply(at, deliver, |run| run.notify_cancelled(interrupt, by, at))
     }
 
     /// Somebody else appended a decision or a cancel request.
@@ -280,8 +280,7 @@ impl Session {
     /// record that cannot be read.
     pub fn notify_outsider(&mut self, record: &Record, at: Timestamp, deliver: Deliver) -> Result<Handed, EngineError> {
         let mut fault = None;
-        // What follows from the record follows upon it.
-        let handed = self.apply(at.max(record.at), deliver, |run, at| {
+        let handed = self.apply(at, deliver, |run| {
             run.notify_outsider(record, at).unwrap_or_else(|error| {
                 fault = Some(error);
                 Transition::default()
@@ -324,7 +323,7 @@ impl Session {
         &mut self,
         at: Timestamp,
         deliver: Deliver,
-        transition: impl FnOnce(&mut Run, Timestamp) -> Transition,
+        transition: impl FnOnce(&mut Run) -> Transition,
     ) -> Result<Handed, StoreError> {
         if let Some(error) = self.failed.get() {
             return Err(error.clone());
@@ -332,8 +331,8 @@ impl Session {
         if self.ended.get().is_some() {
             return Ok(Handed::at_once(Vec::new()));
         }
-        let (standing, at) = (Standing::of(&self.run), self.run.no_earlier(at));
-        let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run), at);
+        let standing = Standing::of(&self.run);
+        let Transition { entries, effects } = transition(Arc::make_mut(&mut self.run));
         if entries.is_empty() {
             return Ok(Handed::at_once(effects));
         }

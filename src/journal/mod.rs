@@ -41,7 +41,7 @@ pub struct Record {
     /// Position in the run's journal; the first is 1.
     pub seq: u64,
     /// When it happened, by the clock of the store that it was appended through; what is said of a requirement from outside, no earlier
-    /// than what stands before it.
+    /// than anything since it was opened.
     pub at: Timestamp,
     /// Whether it was appended by somebody who does not drive the run (a decision, a cancel request).
     pub outsider: bool,

@@ -266,12 +266,6 @@ impl Run {
         &self.messages
     }
 
-    /// When something counts as happening that a clock dates so: no earlier than what happened before.
-    #[must_use]
-    pub fn no_earlier(&self, at: Timestamp) -> Timestamp {
-        at.max(self.updated_at)
-    }
-
     /// All tool calls, oldest first.
     #[must_use]
     pub fn calls(&self) -> &[Call] {

@@ -45,7 +45,7 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
         store,
         run_id.clone(),
         Box::new(move |loaded| match loaded {
-            Ok(loaded) => match overdue_requirement(&loaded.run, &requirement_id, at) {
+            Ok(loaded) => match waiting_requirement(&loaded.run, &requirement_id) {
                 Some(requirement) => {
                     let stops = loaded.run.calls()[requirement.call].on_expiry() != OnExpiry::Reject;
                     write_expiry(&handle, run_id, requirement_id, stops, at, then);
@@ -57,10 +57,11 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
     );
 }
 
-/// The journal says until when it is waited, not the index that led here: the index is covered by no hash.
-fn overdue_requirement<'a>(run: &'a Run, requirement_id: &str, at: Timestamp) -> Option<&'a Requirement> {
+/// The journal says whether it is waited for, not the index that led here: the index is covered by no hash. Whether the time is over, the
+/// store says.
+fn waiting_requirement<'a>(run: &'a Run, requirement_id: &str) -> Option<&'a Requirement> {
     run.requirement(requirement_id)
-        .filter(|requirement| requirement.is_open() && requirement.terms.are_over(run.no_earlier(at)))
+        .filter(|requirement| requirement.is_open() && requirement.terms.expires_at.is_some())
 }
 
 fn write_expiry(store: &StoreHandle, run_id: Text, requirement_id: Text, stops: bool, at: Timestamp, then: Then<bool>) {
@@ -134,7 +135,7 @@ fn write_stop(store: &StoreHandle, stored: &StoredRun, epoch: u64, at: Timestamp
 
 /// What stops the run; `None` where somebody did so meanwhile.
 fn stop_of(store: &StoreHandle, mut run: Run, run_id: Text, epoch: u64, at: Timestamp) -> Option<Append> {
-    let (standing, at) = (Standing::of(&run), run.no_earlier(at));
+    let standing = Standing::of(&run);
     let driver_entries = standing.driver_entries;
     let continued = RunContinued {
         holder: store.holder().to_string().into(),

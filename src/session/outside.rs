@@ -327,7 +327,7 @@ fn cancel_idle(
     if !matches!(run.status(), RunStatus::Queued | RunStatus::Running | RunStatus::Paused) {
         return store.submit(release, Box::new(move |_| then(Ok(false))));
     }
-    let (driver_entries, at) = (run.driver_entries(), run.no_earlier(at));
+    let driver_entries = run.driver_entries();
     let continued = RunContinued {
         holder: store.holder().to_string().into(),
         tool_call_limit: run.tool_call_limit(),

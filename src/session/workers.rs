@@ -88,7 +88,7 @@ fn end(
         ),
         Err(error) => then(Err(error)),
     };
-    write(&mut session, at, Box::new(tell), |run, at| notify(run, continued, at));
+    write(&mut session, at, Box::new(tell), |run| notify(run, continued, at));
 }
 
 /// Lets workers go on with a run that was stopped or set aside. `false`: there is nothing to go on with before somebody decides.
@@ -97,7 +97,7 @@ pub fn requeue(store: &StoreHandle, run_id: Text, by: Option<Text>, at: Timestam
         Ok(Opened::Session(session)) if session.run().status() == RunStatus::Queued => then(Ok(true)),
         Ok(Opened::Session(mut session)) if can_go_on(session.run()) => {
             let tell = Box::new(|written: Result<(), EngineError>| then(written.map(|()| true)));
-            write(&mut session, at, tell, |run, at| run.notify_queued(by, at));
+            write(&mut session, at, tell, |run| run.notify_queued(by, at));
         }
         Ok(_) => then(Ok(false)),
         Err(error) => then(Err(error)),
@@ -110,12 +110,7 @@ fn can_go_on(run: &Run) -> bool {
 }
 
 /// Writes the last words of a session.
-fn write(
-    session: &mut Session,
-    at: Timestamp,
-    then: Then<()>,
-    transition: impl FnOnce(&mut Run, Timestamp) -> Transition,
-) {
+fn write(session: &mut Session, at: Timestamp, then: Then<()>, transition: impl FnOnce(&mut Run) -> Transition) {
     let told = Arc::new(Mutex::new(Some(then)));
     let tell = Arc::clone(&told);
     let deliver: Deliver = Box::new(move |committed| tell_once(&tell, committed.map(drop).map_err(EngineError::from)));
@@ -145,6 +140,6 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run, at| run.notify_handed_back(in_a_hurry, at))
+        self.apply(at, deliver, |run| run.notify_handed_back(in_a_hurry, at))
     }
 }

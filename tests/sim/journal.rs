@@ -6,7 +6,7 @@ use haltpoint_engine::journal::{
     Entry, FailureKind, InDoubtRule, OutcomeSource, Record, RequirementDecided, ToolFinished,
 };
 use haltpoint_engine::requirement::{Decision, RequirementKind};
-use haltpoint_engine::run::{Call, CallState, Reconciled, Requirement, Run};
+use haltpoint_engine::run::{Call, CallState, Reconciled, Run};
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{NewRun, RunStatus};
 use haltpoint_engine::{Text, Timestamp};
@@ -121,22 +121,21 @@ impl Journal {
         }
     }
 
-    /// Drivers date their entries by what they know; who speaks from outside, by all that is there.
+    /// Whoever speaks of a requirement from outside does so no earlier than anything since it was opened.
     fn judge_time(&self, entry: &Entry, at: Timestamp, outsider: bool, witness: &Witness) {
-        let word = match entry {
-            Entry::RequirementDecided(decided) => &decided.requirement_id,
+        let id = match entry {
+            Entry::RequirementDecided(decided) if outsider => &decided.requirement_id,
             Entry::RequirementExpired(expired) => &expired.requirement_id,
             _ => return,
         };
-        let latest = self.records.iter().map(|record| record.at).max().unwrap_or_default();
-        let was_over = |open: &Requirement| open.terms.are_over(latest);
-        let is_given_back =
-            matches!(entry, Entry::RequirementDecided(_)) && self.run.requirement(word).is_some_and(was_over);
-        witness.expect(
-            !outsider || (at >= latest && !is_given_back),
-            Promise::TimeIsNotGivenBack,
-            || format!("{entry:?} at {at:?}, where the journal shows {latest:?}"),
-        );
+        let opens = |record: &&Record| matches!(&record.entry, Entry::RequirementOpened(opened) if opened.requirement_id == *id);
+        let since = self.records.iter().skip_while(|record| !opens(record));
+        let latest = since.map(|record| record.at).max().unwrap_or_default();
+        let is_over = self.run.requirement(id).is_some_and(|open| open.terms.are_over(latest));
+        let is_given_back = is_over && matches!(entry, Entry::RequirementDecided(_));
+        witness.expect(at >= latest && !is_given_back, Promise::TimeIsNotGivenBack, || {
+            format!("{entry:?} at {at:?}, where the journal shows {latest:?}")
+        });
     }
 
     fn judge_end(&self, entry: &Entry, witness: &Witness) {

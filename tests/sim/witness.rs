@@ -29,8 +29,8 @@ pub(crate) enum Promise {
     GrantedCancelHolds,
     /// A call is decided by memory only if an approval of its key stood before it was planned, and was not revoked.
     MemoryIsTrue,
-    /// A word on a requirement is dated no earlier than what stands before it, and none counts once the journal shows that its time is
-    /// over.
+    /// A word on a requirement is dated no earlier than anything since it was opened, and none counts once the journal shows that its time
+    /// is over.
     TimeIsNotGivenBack,
     /// Nobody who shares a clock with a living holder takes its run before a whole lease has passed since its last sign of life.
     LivingKeepTheirRuns,

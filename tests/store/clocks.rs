@@ -287,6 +287,28 @@ fn a_clock_that_is_put_back_gives_no_time_back_once_the_journal_shows_that_it_is
 }
 
 #[test]
+fn a_clock_that_was_ahead_before_the_question_ends_no_time_and_prolongs_none() {
+    on_each_store(|store, _| {
+        let early = [24 * HOUR, 20 * HOUR];
+        let ahead = early
+            .iter()
+            .zip(1..)
+            .map(|(&time, place)| driven_at(time, place, vec![tool_finished("call", "done")]));
+        execute_all(store, std::iter::once(create("r", "a")).chain(ahead).collect());
+        let terms = Terms {
+            expires_at: Some(at(HOUR + MINUTE)),
+            ..Terms::default()
+        };
+        let opened = vec![opened_on("q", terms), opened_on("late", terms)];
+        execute_all(store, vec![driven_at(HOUR, 3, opened)]);
+        assert_eq!(execute(store, said_at(HOUR + 7, confirmed("q"))), appended(6));
+        assert_eq!(last_time(store), HOUR + 7);
+        assert_too_late(&execute(store, said_at(HOUR + MINUTE, confirmed("late"))));
+        assert_eq!(execute(store, said_at(HOUR + MINUTE, expired("late"))), appended(7));
+    });
+}
+
+#[test]
 fn a_driver_that_has_not_heard_of_it_gives_no_time_back_either() {
     on_each_store(|store, _| {
         ask(store, &["q", "other"]);

@@ -34,8 +34,8 @@ pub(in crate::store) trait Precedents {
     /// Whether the journal has the run's answer, whatever status its row has.
     fn is_completed(&mut self) -> Result<bool, Self::Error>;
 
-    /// The latest time that the journal shows.
-    fn latest(&mut self) -> Result<Timestamp, Self::Error>;
+    /// The latest time that the journal shows since an open requirement was opened.
+    fn latest_since(&mut self, requirement_id: &str) -> Result<Option<Timestamp>, Self::Error>;
 }
 
 /// Sorts out the decisions: the first on disk wins, and the same one again is not written twice.
@@ -69,16 +69,27 @@ pub(in crate::store) fn judge<'a, P: Precedents>(
     }
 }
 
-/// When an append counts as written: what is said of a requirement from outside, no earlier than anything that the journal shows. Clocks
-/// differ and are put back, but a time that the journal shows to be over stays over; and because the entry carries the time that it was
-/// judged by, every replay judges it the same. A driver dates its own entries by this rule before it folds them
-/// ([`crate::run::Run::no_earlier`]), so that its state is the one on disk.
+/// When an append counts as written: what is said of a requirement from outside, no earlier than anything that the journal shows since the
+/// requirement was opened. Clocks differ and are put back, but a time that the journal shows to be over stays over; and because the entry
+/// carries the time that it was judged by, every replay judges it the same. What was written before the requirement was opened does not
+/// count: a clock that was far ahead then would end each later time at once.
 fn time_of<P: Precedents>(append: &Append, precedents: &mut P) -> Result<Timestamp, P::Error> {
-    let is_word = |entry: &Entry| matches!(entry, Entry::RequirementDecided(_) | Entry::RequirementExpired(_));
-    if append.author == Author::Outsider && append.entries.iter().any(is_word) {
-        return Ok(append.at.max(precedents.latest()?));
+    let mut at = append.at;
+    if append.author == Author::Outsider {
+        for requirement_id in append.entries.iter().filter_map(spoken_of) {
+            at = at.max(precedents.latest_since(requirement_id)?.unwrap_or(at));
+        }
     }
-    Ok(append.at)
+    Ok(at)
+}
+
+/// The requirement that an entry decides, or says to be over.
+fn spoken_of(entry: &Entry) -> Option<&Text> {
+    match entry {
+        Entry::RequirementDecided(decided) => Some(&decided.requirement_id),
+        Entry::RequirementExpired(expired) => Some(&expired.requirement_id),
+        _ => None,
+    }
 }
 
 /// As [`judge`], for the entries that a run begins with.
@@ -113,8 +124,8 @@ impl Precedents for &Requirements {
         Ok(false)
     }
 
-    fn latest(&mut self) -> Result<Timestamp, StoreError> {
-        Ok(Requirements::latest(self))
+    fn latest_since(&mut self, requirement_id: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(Requirements::latest_since(self, requirement_id))
     }
 }
 

@@ -31,13 +31,17 @@ impl RequirementState {
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct OpenRequirement {
     pub(in crate::store) terms: Terms,
+    /// The place in the journal where it was opened.
+    opened: u64,
     pub(in crate::store) approvals: Vec<(RequirementDecided, Timestamp)>,
 }
 
 impl OpenRequirement {
     pub(in crate::store) fn new(terms: Terms) -> Self {
-        let approvals = Vec::new();
-        Self { terms, approvals }
+        Self {
+            terms,
+            ..Self::default()
+        }
     }
 
     /// How the requirement stands after a decision.
@@ -67,12 +71,34 @@ impl OpenRequirement {
     }
 }
 
+/// When a journal's entries were written, as far as it matters which was the latest from some place on.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    /// How many there are.
+    entries: u64,
+    /// Places and times, later places with ever earlier times: of what is followed by something as late, nothing is known. With clocks
+    /// that are never put back that is one.
+    latest: Vec<(u64, Timestamp)>,
+}
+
+impl Times {
+    fn note(&mut self, at: Timestamp) {
+        self.entries += 1;
+        while self.latest.pop_if(|(_, earlier)| *earlier <= at).is_some() {}
+        self.latest.push((self.entries, at));
+    }
+
+    fn latest_since(&self, place: u64) -> Option<Timestamp> {
+        let behind = self.latest.partition_point(|(found, _)| *found < place);
+        self.latest.get(behind).map(|(_, at)| *at)
+    }
+}
+
 /// The requirements of a run as its journal leaves them: what decisions are judged by.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Requirements {
     states: HashMap<Text, RequirementState>,
-    /// The latest time that the journal shows.
-    latest: Timestamp,
+    times: Times,
 }
 
 impl Requirements {
@@ -80,13 +106,17 @@ impl Requirements {
         self.states.get(requirement_id)
     }
 
-    pub(in crate::store) fn latest(&self) -> Timestamp {
-        self.latest
+    /// The latest time that the journal shows since an open requirement was opened.
+    pub(in crate::store) fn latest_since(&self, requirement_id: &str) -> Option<Timestamp> {
+        match self.get(requirement_id)? {
+            RequirementState::Open(open) => self.times.latest_since(open.opened),
+            RequirementState::Decided { .. } | RequirementState::Expired { .. } => None,
+        }
     }
 
-    /// Takes in when the journal's next entry was written.
+    /// Takes in when the journal's next entry was written, where nothing else counts of it.
     pub(in crate::store) fn note_time(&mut self, at: Timestamp) {
-        self.latest = self.latest.max(at);
+        self.times.note(at);
     }
 
     pub(in crate::store) fn are_all_closed(&self) -> bool {
@@ -99,7 +129,10 @@ impl Requirements {
         self.note_time(at);
         match entry {
             Entry::RequirementOpened(opened) => {
-                let open = RequirementState::Open(OpenRequirement::new(opened.terms));
+                let open = RequirementState::Open(OpenRequirement {
+                    opened: self.times.entries,
+                    ..OpenRequirement::new(opened.terms)
+                });
                 self.states.entry(opened.requirement_id.clone()).or_insert(open);
             }
             Entry::RequirementDecided(by) => self.close(&by.requirement_id, |open| open.after(by, at)),

@@ -65,10 +65,12 @@ impl<'a> Journaled<'a> {
             let Some(row) = rows.next()? else { break };
             let (next, at, record) = next_record_of(self.run_id, row, place, self.chain, &hash, &JUDGED_BY)?;
             hash = next;
-            standing.requirements.note_time(at);
-            if let Some(record) = record {
-                standing.is_completed |= matches!(record.entry, Entry::RunCompleted(_));
-                standing.requirements.note(&record.entry, record.at);
+            match record {
+                Some(record) => {
+                    standing.is_completed |= matches!(record.entry, Entry::RunCompleted(_));
+                    standing.requirements.note(&record.entry, at);
+                }
+                None => standing.requirements.note_time(at),
             }
         }
         Ok(standing)
@@ -106,8 +108,8 @@ impl Precedents for Journaled<'_> {
         Ok(self.standing()?.is_completed)
     }
 
-    fn latest(&mut self) -> Result<Timestamp, Fault> {
-        Ok(self.standing()?.requirements.latest())
+    fn latest_since(&mut self, requirement_id: &str) -> Result<Option<Timestamp>, Fault> {
+        Ok(self.standing()?.requirements.latest_since(requirement_id))
     }
 }
 
