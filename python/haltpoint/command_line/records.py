@@ -28,8 +28,9 @@ def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
         summary = run_summary(database, run.run_id)
     except StoreError as error:
         return {**_known(run), "task": None, "pause_reason": None, "open_requirements": [], "problem": str(error)}
-    waiting = summary["open_requirements"] if _may_wait(run) else []
-    return {**_known(run), **summary, "open_requirements": waiting, "problem": None}
+    if not _may_wait(run):
+        summary["open_requirements"] = []
+    return {**_known(run), **summary, "problem": None}
 
 
 def run_record(run: AgentRunOutput) -> dict[str, Any]:
