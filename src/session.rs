@@ -19,9 +19,11 @@ pub use approvals::{ApprovalList, StandingApproval, revoke};
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
 pub use handed::{Handed, Later};
-pub use inbox::{RequirementList, run_of_requirement};
+pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};
 pub use keeping::{audit, check, export, journal_after};
-pub use lists::{Index, IndexedList, List, Part, RunList, count_approvals, count_requirements, count_runs};
+pub use lists::{
+    Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
+};
 pub use memory::{Memory, recall};
 pub use outside::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use verify::{Mismatch, Verification, verify};

@@ -9,7 +9,7 @@ use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
 use haltpoint_engine::store::OutsiderRecord;
 use haltpoint_engine::store::handle::StoreHandle;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::completions::Completions;
@@ -252,7 +252,9 @@ impl PyDatabase {
         self.read_now(py, move |store| session::count_runs(store, &filter))
     }
 
-    /// Requirements as JSON, of the set "all", "open" or "decided", in its order: all, or at most `limit`.
+    /// Requirements as JSON, of the set "all", "open" or "decided", in its order: all, or at most `limit`. Previews are for looking at:
+    /// what large entries hold is shown in part, and their hashes are not checked.
+    #[expect(clippy::too_many_arguments, reason = "each is a condition of its own")]
     fn requirements(
         &self,
         run_id: Option<String>,
@@ -261,9 +263,20 @@ impl PyDatabase {
         id_prefix: Option<String>,
         before: Option<String>,
         limit: Option<u32>,
+        as_previews: bool,
     ) -> PyResult<RequirementParts> {
         let filter = requirement_filter(run_id, kind, which, id_prefix, before)?;
-        Ok(self.list_requirements(filter, limit))
+        Ok(if as_previews {
+            self.list_previews(filter, limit)
+        } else {
+            self.list_requirements(filter, limit)
+        })
+    }
+
+    /// What a list says of a run beside its row, as JSON: task, pause_reason, open_requirements.
+    fn run_summary(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
+        let summary = self.read_now(py, move |store| session::summary(store, &run_id))?;
+        serde_json::to_string(&summary).map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// How many requirements there are of those that `requirements` lists.

@@ -163,7 +163,12 @@ impl RunParts {
 
 /// Requirements in parts, as JSON lists; with each part, the runs that cannot be read.
 #[pyclass(frozen, module = "haltpoint._engine")]
-pub(crate) struct RequirementParts(Reading<session::RequirementList>);
+pub(crate) struct RequirementParts(Requirements);
+
+enum Requirements {
+    Whole(Reading<session::RequirementList>),
+    Previews(Reading<session::PreviewList>),
+}
 
 #[pymethods]
 impl RequirementParts {
@@ -172,7 +177,10 @@ impl RequirementParts {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<(String, Damage)>> {
-        self.0.next_json(py)
+        match &self.0 {
+            Requirements::Whole(reading) => reading.next_json(py),
+            Requirements::Previews(reading) => reading.next_json(py),
+        }
     }
 }
 
@@ -199,7 +207,14 @@ impl PyDatabase {
 
     /// The requirements that the filter lets through.
     pub(crate) fn list_requirements(&self, filter: RequirementFilter, limit: Option<u32>) -> RequirementParts {
-        RequirementParts(Reading::new(self, session::RequirementList::new(filter, limit)))
+        let list = session::RequirementList::new(filter, limit);
+        RequirementParts(Requirements::Whole(Reading::new(self, list)))
+    }
+
+    /// The same, of which large entries are shown in part.
+    pub(crate) fn list_previews(&self, filter: RequirementFilter, limit: Option<u32>) -> RequirementParts {
+        let list = session::PreviewList::new(session::Previews(filter), limit);
+        RequirementParts(Requirements::Previews(Reading::new(self, list)))
     }
 
     /// The approvals that answer later calls, newest first.

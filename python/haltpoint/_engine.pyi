@@ -323,7 +323,9 @@ class Database:
         id_prefix: str | None,
         before: str | None,
         limit: int | None,
+        as_previews: bool,
     ) -> RequirementParts: ...
+    def run_summary(self, run_id: str) -> str: ...
     def count_requirements(
         self,
         run_id: str | None,

@@ -32,6 +32,27 @@ impl Index for RequirementFilter {
     }
 }
 
+/// As the filter's list, for looking at: what large entries hold is shown in part, and nothing can be decided by it.
+#[derive(Debug)]
+pub struct Previews(pub RequirementFilter);
+
+/// Previews of requirements, in the order of the filter's set.
+pub type PreviewList = IndexedList<Previews>;
+
+impl Index for Previews {
+    type Item = RequirementView;
+
+    const SHOWS_OUTLINES: bool = true;
+
+    fn next_rows(&mut self, store: &mut dyn Store, limit: u32) -> Result<Vec<RequirementRow>, StoreError> {
+        self.0.next_rows(store, limit)
+    }
+
+    fn item(&self, run: &Run, requirement_id: &str) -> Option<RequirementView> {
+        self.0.item(run, requirement_id)
+    }
+}
+
 fn is_of(set: RequirementSet, run: &Run, requirement: &Requirement) -> bool {
     match set {
         RequirementSet::All => true,

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use serde::Serialize;
+
 use crate::Text;
+use crate::requirement::RequirementKind;
 use crate::run::Run;
 use crate::store::{ApprovalFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError};
 
@@ -141,6 +144,9 @@ pub trait Index: Send + 'static {
     /// What is listed.
     type Item: Send + 'static;
 
+    /// Whether the list shows what large entries hold in part: see [`Store::outline`].
+    const SHOWS_OUTLINES: bool = false;
+
     /// The next rows, at most `limit`: fewer only where there are no more.
     ///
     /// # Errors
@@ -222,7 +228,7 @@ impl<I: Index> IndexedList<I> {
         run_id: &Text,
         damaged: &mut Vec<StoreError>,
     ) -> Result<usize, EngineError> {
-        let (run, entries) = match load(store, run_id) {
+        let (run, entries) = match load(store, run_id, I::SHOWS_OUTLINES) {
             Ok(loaded) => loaded,
             Err(EngineError::Store(error @ StoreError::Damaged { .. })) => {
                 self.damaged.insert(run_id.clone());
@@ -307,7 +313,41 @@ fn check_requirement(store: &mut dyn Store, before: Option<&Text>) -> Result<(),
 }
 
 /// The run, and how many entries its journal has.
-fn load(store: &mut dyn Store, run_id: &str) -> Result<(Run, usize), EngineError> {
+fn load(store: &mut dyn Store, run_id: &str, may_be_outline: bool) -> Result<(Run, usize), EngineError> {
+    // An outline that cannot be read is none: what the journal says counts.
+    if may_be_outline
+        && let Ok(Some(stored)) = store.outline(run_id)
+        && let Ok(run) = replayed(&stored)
+    {
+        return Ok((run, stored.records.len()));
+    }
     let stored = store.load(run_id)?;
     Ok((replayed(&stored)?, stored.records.len()))
+}
+
+/// What a list says of a run beside its row.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// The agent's name.
+    agent_name: Option<Text>,
+    /// The task's description; the beginning of one in a large entry.
+    task: Text,
+    /// The kind of the first open requirement, while the run is paused.
+    pause_reason: Option<RequirementKind>,
+    /// The ids of what the run waits for.
+    open_requirements: Vec<Text>,
+}
+
+/// What a list says of a run.
+///
+/// # Errors
+/// [`StoreError::RunNotFound`], what the store ran into, or a journal that cannot be read.
+pub fn summary(store: &mut dyn Store, run_id: &str) -> Result<RunSummary, EngineError> {
+    let (run, _) = load(store, run_id, true)?;
+    Ok(RunSummary {
+        agent_name: run.started().agent_name.clone(),
+        task: run.started().description.clone(),
+        pause_reason: run.pause_reason(),
+        open_requirements: run.open_requirements().map(|open| open.id.clone()).collect(),
+    })
 }

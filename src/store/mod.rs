@@ -34,6 +34,9 @@ use raw::RawRun;
 
 const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite database for webhooks";
 
+/// What stands at the end of a text, and in a list or an object, of which [`Store::outline`] shows a part.
+pub const CUT: &str = "… [haltpoint: the rest stands in the journal]";
+
 /// A blocking store of journals.
 ///
 /// Every method is one short transaction. Implementations are driven by one thread each.
@@ -50,6 +53,15 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::RunNotFound`], or what the store ran into.
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError>;
+
+    /// The run with the long values of its large entries cut, where that is quicker to read than all of it; what is cut ends in
+    /// [`CUT`]. No hash covers that: lists may show it, and nothing else may be done with it.
+    ///
+    /// # Errors
+    /// As for [`Store::load`].
+    fn outline(&mut self, _run_id: &str) -> Result<Option<StoredRun>, StoreError> {
+        Ok(None)
+    }
 
     /// As [`Store::load`], of a run whose journal was read before, up to `known`: the records behind that.
     ///

@@ -110,7 +110,7 @@ fn a_file_of_the_first_schema_is_brought_up_with_what_its_runs_wait_for() {
     }
     execute_all(&mut file.store(), vec![say("ready", confirmed("q"))]);
     let older = "DROP TRIGGER requirement_opens; DROP TRIGGER requirement_closes; DROP TRIGGER entry_to_outbox; \
-        DROP INDEX runs_for_workers; DROP TABLE outbox; DROP TABLE subscriptions; DROP TABLE remembered; \
+        DROP INDEX runs_for_workers; DROP TABLE outbox; DROP TABLE subscriptions; DROP TABLE remembered; DROP TABLE outlines; \
         ALTER TABLE runs DROP COLUMN open_requirements; PRAGMA user_version = 2;";
     beside(&file.path()).execute_batch(older).unwrap();
     assert_eq!(due(&mut file.store(), &filter(9)), ["ready".into()]);

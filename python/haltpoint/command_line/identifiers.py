@@ -37,9 +37,17 @@ _WHOLE = 36
 
 def short_run_id(database: Database, run_id: str) -> str:
     """Return the beginning of a run's id, as long as it must be for no other run to share it."""
-    lengths = range(_SHORT_RUN_ID, _WHOLE)
-    prefixes = (run_id[:length] for length in lengths)
-    return next((prefix for prefix in prefixes if _is_alone(database, prefix)), run_id)
+    if _is_alone(database, run_id[:_SHORT_RUN_ID]):
+        return run_id[:_SHORT_RUN_ID]
+    # A longer one is shared by no more runs.
+    shared, alone = _SHORT_RUN_ID, _WHOLE
+    while alone - shared > 1:
+        middle = (shared + alone) // 2
+        if _is_alone(database, run_id[:middle]):
+            alone = middle
+        else:
+            shared = middle
+    return run_id[:alone]
 
 
 def _is_alone(database: Database, prefix: str) -> bool:

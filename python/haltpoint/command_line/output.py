@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.command_line.errors import OutputError
 from haltpoint.command_line.escaping import isolated, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
     from rich.text import Text
@@ -24,6 +25,9 @@ __all__ = ["Column", "Output", "Styled", "json_text", "words_of"]
 
 # Below this width, in characters, the cells of a row stand one below the other.
 _NARROW = 72
+
+# A table of more rows is printed in parts. A list without --limit is one.
+_ROWS_AT_ONCE = 50
 
 
 class Styled(NamedTuple):
@@ -104,13 +108,16 @@ class Output:
             for row in rows:
                 self.fields(*row)
             return
-        rows = list(rows)
-        if not rows:
+        widths = [len(column.title) for column in columns]
+        number = -1
+        # A long list is shown while it is read.
+        for number, part in enumerate(_parts(rows)):
+            if self._console.width < _NARROW:
+                self._stacked(columns, part)
+            else:
+                self._wide(columns, part, widths, has_heading=number == 0)
+        if number < 0:
             self.line(Styled(nothing, "dim"))
-        elif self._console.width < _NARROW:
-            self._stacked(columns, rows)
-        else:
-            self._wide(columns, rows)
 
     def clear(self) -> None:
         """Begin at the top of an empty terminal."""
@@ -122,16 +129,25 @@ class Output:
 
         return Console(markup=False, emoji=False, highlight=False)
 
-    def _wide(self, columns: Sequence[Column], rows: Iterable[Sequence[Part]]) -> None:
+    def _wide(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Part]], widths: list[int], *, has_heading: bool
+    ) -> None:
+        """Print rows as a table, whose columns are as wide as `widths` or wider; `widths` grows with them."""
         from rich.table import Table
 
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold dim", pad_edge=False)
-        for column in columns:
+        cells = [[_text([part]) for part in row] for row in rows]
+        widths[:] = [max(width, *(row[place].cell_len for row in cells)) for place, width in enumerate(widths)]
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold dim", pad_edge=False, show_header=has_heading)
+        for column, width in zip(columns, widths, strict=True):
             table.add_column(
-                column.title, style=column.style, no_wrap=not column.is_long, ratio=1 if column.is_long else None
+                column.title,
+                style=column.style,
+                no_wrap=not column.is_long,
+                ratio=1 if column.is_long else None,
+                min_width=None if column.is_long else width,
             )
-        for row in rows:
-            table.add_row(*(_text([part]) for part in row))
+        for row in cells:
+            table.add_row(*row)
         self._console.print(table)
 
     def _stacked(self, columns: Sequence[Column], rows: Iterable[Sequence[Part]]) -> None:
@@ -142,6 +158,13 @@ class Output:
             for column, part in pairs:
                 if column.is_long:
                     self.wrapped(2, _styled(part, column))
+
+
+def _parts(rows: Iterable[Sequence[Part]]) -> Iterator[list[Sequence[Part]]]:
+    """The rows, so many at a time as are shown at once."""
+    left = iter(rows)
+    while part := list(islice(left, _ROWS_AT_ONCE)):
+        yield part
 
 
 def json_text(value: Any) -> str:

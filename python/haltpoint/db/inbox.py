@@ -29,6 +29,7 @@ __all__ = [
     "list_requirements",
     "list_runs",
     "load_run",
+    "run_summary",
 ]
 
 RequirementSet: TypeAlias = Literal["all", "open", "decided"]
@@ -97,6 +98,8 @@ def list_requirements(
     limit: int | None,
     before: str | None,
     on_damaged: OnDamaged | None,
+    *,
+    as_previews: bool = False,
 ) -> list[RunRequirement]:
     """Return the requirements of a set, in its order: newest first, or what was decided last.
 
@@ -109,6 +112,9 @@ def list_requirements(
         limit: how many at most; None for all.
         before: only those behind the one of this id, in the order of the set.
         on_damaged: called for each run that can't be read; by default a DamagedRunWarning tells of it.
+        as_previews: of runs with entries of more than 64 KiB, read only what is shown here: a text of more than
+            4 KiB in such an entry is cut, and ends in "… [haltpoint: the rest stands in the journal]". The list is as
+            quick as if they were small. A decision on what was cut is refused where it comes with the digest.
     """
     with no_fork:
         from haltpoint.driving.decisions import waiter_for
@@ -118,9 +124,21 @@ def list_requirements(
     # What can't be read is told of below, if it is asked for.
     database.native.expire_due(run_id)
     found: list[RunRequirement] = []
-    for text, damaged in database.native.requirements(run_id, kind, which, id_prefix, before, at_most):
+    for text, damaged in database.native.requirements(run_id, kind, which, id_prefix, before, at_most, as_previews):
         tell_of(damaged, on_damaged if run_id is None else raise_damage)
         found += [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
+    return found
+
+
+def run_summary(database: Database, run_id: str) -> dict[str, Any]:
+    """Return `agent_name`, `task`, `pause_reason` and `open_requirements` of a run, as a list shows them.
+
+    The task is cut where it stands in an entry of more than 64 KiB: see `list_requirements`.
+
+    Raises:
+        StoreError: the run's journal can't be read.
+    """
+    found: dict[str, Any] = json.loads(database.native.run_summary(run_id))
     return found
 
 

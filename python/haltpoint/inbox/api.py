@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from haltpoint.command_line.records import run_record, run_row
 from haltpoint.command_line.story import told
+from haltpoint.db.inbox import list_requirements
 from haltpoint.db.remembering import RememberedApproval
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import HaltpointError
@@ -30,15 +32,17 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from haltpoint.db.damage import OnDamaged
     from haltpoint.db.database import Database
+    from haltpoint.db.inbox import RequirementSet
     from haltpoint.exceptions import DamagedRunError
 
 __all__ = ["api_routes", "problem_response"]
 
 _Item = TypeVar("_Item")
 
-# What says which page of a list is meant, and not what is listed.
-_OF_PAGE = ("limit", "before")
+# What says which page of a list is meant and how it is shown, and not what is listed.
+_OF_PAGE = ("limit", "before", "preview")
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -89,8 +93,23 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 async def _requirements(site: Site, request: Request) -> dict[str, Any]:
     conditions, database = _conditions(request, "requirements"), site.database
-    page = _Page(database.requirements, database.count_requirements, RunRequirement.to_dict, "id")
+    page = _Page(partial(_selected, database), database.count_requirements, RunRequirement.to_dict, "id")
     return await in_thread(lambda: page.read(conditions))
+
+
+def _selected(
+    database: Database,
+    *,
+    open_only: bool,
+    preview: bool,
+    limit: int,
+    on_damaged: OnDamaged,
+    run_id: str | None = None,
+    kind: str | None = None,
+    before: str | None = None,
+) -> list[RunRequirement]:
+    which: RequirementSet = "open" if open_only else "all"
+    return list_requirements(database, run_id, kind, which, None, limit, before, on_damaged, as_previews=preview)
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
@@ -130,7 +149,7 @@ async def _remembered(site: Site, request: Request) -> dict[str, Any]:
 
 async def _runs(site: Site, request: Request) -> dict[str, Any]:
     conditions, database = _conditions(request, "runs"), site.database
-    page = _Page(database.runs, database.count_runs, run_row, "run_id")
+    page = _Page(database.runs, database.count_runs, partial(run_row, database), "run_id")
     return await in_thread(lambda: page.read(conditions))
 
 
@@ -181,7 +200,7 @@ async def _cancel(site: Site, request: Request) -> dict[str, Any]:
     interrupt: bool = given.get("interrupt", False)
     run_id: str = request.path_params["run_id"]
     run = await cancel(site.database, run_id, interrupt=interrupt, by=request.state.visitor.name)
-    return await in_thread(lambda: run_row(run))
+    return await in_thread(lambda: run_row(site.database, run))
 
 
 def _whole_run(database: Database, run_id: str) -> dict[str, Any]:

@@ -20,6 +20,12 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "run_id": _ID,
         "kind": SCHEMAS["Requirement"]["properties"]["kind"],
         "open_only": {"type": "boolean", "default": True},
+        "preview": {
+            "type": "boolean",
+            "default": False,
+            "description": "Cut texts of more than 4 KiB where a run's journal has entries of more than 64 KiB; such a "
+            "list is quick. Look the requirement up before it is decided: what was cut has another digest.",
+        },
         "limit": _LIMIT,
         "before": _ID,
     },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from starlette.routing import Route
 
 from haltpoint.command_line.records import run_row
-from haltpoint.db.inbox import count_requirements, list_requirements
+from haltpoint.db.inbox import count_requirements, list_requirements, run_summary
 from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import DamagedRunError, HaltpointError
 from haltpoint.inbox.posting import form_routes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from haltpoint.db.damage import OnDamaged
     from haltpoint.db.database import Database
-    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.db.inbox import RequirementSet
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["page_routes"]
@@ -64,7 +64,7 @@ async def _inbox(site: Site, request: Request) -> Response:
     kind = _one_of(request, "kind", _KINDS)
     before = request.query_params.get("before")
     damaged: list[DamagedRunError] = []
-    found = await site.database.requirements_async(kind=kind, limit=_PAGE + 1, before=before, on_damaged=damaged.append)
+    found = await in_thread(lambda: _previews(site.database, kind, "open", _PAGE + 1, before, damaged.append))
     total = await site.database.count_requirements_async(kind=kind)
     runs = await in_thread(lambda: _runs_of(site.database, found[:_PAGE]))
     values = {"requirements": found[:_PAGE], "runs": runs, "kind": kind, "kinds": _KINDS, "damaged": damaged}
@@ -72,14 +72,25 @@ async def _inbox(site: Site, request: Request) -> Response:
     return await rendered(request, "inbox.html", values)
 
 
-def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, AgentRunOutput | None]:
+def _previews(
+    database: Database,
+    kind: str | None,
+    which: RequirementSet,
+    limit: int,
+    before: str | None,
+    on_damaged: OnDamaged,
+) -> list[RunRequirement]:
+    return list_requirements(database, None, kind, which, None, limit, before, on_damaged, as_previews=True)
+
+
+def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, dict[str, Any] | None]:
     return {run_id: _readable_run(database, run_id) for run_id in {item.run_id for item in requirements}}
 
 
-def _readable_run(database: Database, run_id: str | None) -> AgentRunOutput | None:
-    """A run, or None where it was damaged just now: what else waits is shown all the same."""
+def _readable_run(database: Database, run_id: str | None) -> dict[str, Any] | None:
+    """A run's summary, or None where it was damaged just now: what else waits is shown all the same."""
     try:
-        return database.run(run_id or "")
+        return run_summary(database, run_id or "")
     except DamagedRunError:
         return None
 
@@ -94,7 +105,7 @@ async def _history(site: Site, request: Request) -> Response:
 
 def _decided(database: Database, before: str | None, on_damaged: OnDamaged) -> tuple[list[RunRequirement], int]:
     """What was decided last, and how much was decided in all."""
-    found = list_requirements(database, None, None, "decided", None, _HISTORY_PAGE + 1, before, on_damaged)
+    found = _previews(database, None, "decided", _HISTORY_PAGE + 1, before, on_damaged)
     return found, count_requirements(database, None, None, "decided", None, None)
 
 
@@ -115,7 +126,7 @@ def _run_rows(
     database: Database, status: str | None, before: str | None, on_damaged: OnDamaged
 ) -> list[dict[str, Any]]:
     runs = database.runs(status=status, limit=_PAGE + 1, before=before, on_damaged=on_damaged)
-    return [run_row(run) for run in runs]
+    return [run_row(database, run) for run in runs]
 
 
 async def _run(site: Site, request: Request) -> Response:

@@ -19,6 +19,7 @@ mod names;
 mod open;
 mod options;
 mod outbox;
+mod outline;
 mod raw;
 mod read;
 mod requirements;
@@ -261,6 +262,10 @@ impl Store for SqliteStore {
         self.read_in(|connection, surroundings| {
             read::stored_run(connection, run_id, surroundings.key, None).map_err(|fault| fault.about(run_id))
         })
+    }
+
+    fn outline(&mut self, run_id: &str) -> Result<Option<StoredRun>, StoreError> {
+        self.read_in(|connection, _| outline::run(connection, run_id).map_err(|fault| fault.about(run_id)))
     }
 
     fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -129,4 +129,12 @@ CREATE TABLE remembered (
 ) STRICT;
 CREATE INDEX remembered_in_run ON remembered (run, key) WHERE revoked IS NULL;
 CREATE INDEX remembered_in_session ON remembered (session_id, key) WHERE revoked IS NULL AND session_id IS NOT NULL;
+";
+
+// What lists show of entries that are too large to be read for it. No hash covers it.
+const FIFTH: &str = "
+CREATE TABLE outlines (
+    entry INTEGER PRIMARY KEY REFERENCES entries,
+    payload TEXT NOT NULL
+) STRICT;
 ";

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::entry_id;
 use super::fault::Fault;
+use super::outline;
 use super::read::{Tail, is_cancelled_after, tail};
 use super::{Surroundings, lease, requirements};
 use crate::journal::{AuditKey, Chain, Entry};
@@ -227,7 +228,9 @@ impl Journal<'_> {
                 &row.payload,
             );
             let (id, entry) = (entry_id(self.run, tail.seq)?, row.entry);
+            let outline = outline::of(entry.kind(), &row.payload);
             self.insert(id, &tail, row)?;
+            outline::note(self.connection, id, outline)?;
             requirements::note(self.connection, self.run, id, entry)?;
         }
         Ok(tail.seq)

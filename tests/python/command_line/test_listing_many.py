@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from haltpoint import SqliteDatabase
@@ -110,3 +111,37 @@ def test_a_watched_list_says_at_its_beginning_what_it_leaves_out(tmp_path: Path)
         lines = [followed.record()["id"] for _ in range(2)]
         told = json.loads(followed.process.stderr.readline())  # type: ignore[union-attr]
         assert told == {"shown": 2, "total": 4, "before": lines[0]}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_rows_are_printed_before_the_last_ones_are_read(full: CommandLine, as_json: bool) -> None:
+    """Whatever stands in the pipe, the last page is read after the first line is."""
+    with SqliteDatabase(full.db_file) as database:
+        runs = database.runs()
+        oldest = [run.run_id for run in runs if run.is_paused][-1]
+        options = ["--json"] if as_json else []
+        with full.follow("runs", "--limit", "100000", *options) as listing:
+            first = listing.line()
+            assert runs[0].run_id in first
+            database.cancel(oldest)
+            rest = listing.process.stdout.read().splitlines() if listing.process.stdout else []
+    assert len(rest) == len(runs) - 1
+    (last,) = [line for line in rest if oldest in line]
+    assert "CANCELLED" in last
+
+
+def test_a_terminal_shows_the_first_rows_before_the_last_ones_are_read(full: CommandLine) -> None:
+    with SqliteDatabase(full.db_file) as database:
+        waiting = [run.run_id for run in database.runs(status="PAUSED", limit=600)]
+        terminal = full.at_terminal("runs", "--status", "PAUSED", "--limit", "600")
+        terminal.expect(waiting[0][:13])
+        database.cancel(waiting[-1])
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.before).splitlines()
+    # Behind the first; the cancelled one made room for the next older one.
+    rows = [line for line in lines[1:] if "PAUSED" in line]
+    assert len(rows) == 600 - 1
+    assert not any(waiting[-1].startswith(row.split()[0]) for row in rows)
+    assert not any(line.startswith("RUN") for line in lines)
+    assert len({row.index("PAUSED") for row in rows}) == 1

@@ -69,8 +69,8 @@ def command(before: str | None, limit: int, watch: bool, db_file: Path, as_json:
             return database.runs(**conditions, limit=most, before=behind, on_damaged=damaged)
 
         def read() -> Iterator[Row]:
-            found = paged(page, lambda run: run.run_id, limit, first)
-            return (Row(run.run_id, record := run_row(run), _cells(record, database, output)) for run in found)
+            records = (run_row(database, run) for run in paged(page, lambda run: run.run_id, limit, first))
+            return (Row(record["run_id"], record, _cells(record, database, output)) for record in records)
 
         def count(behind: str | None) -> int:
             return database.count_runs(**conditions, before=behind)
