@@ -20,13 +20,16 @@ WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60
 
+# What pytest is given by `make test-all-pythons`.
+PYTEST_ARGS = tests/python
+
 # Runtimes and languages that the engine must never depend on, however indirectly.
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest|genai
 
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help test soak fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak test-all-pythons fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -84,8 +87,12 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
 
-soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds
+soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds, other Pythons
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks
+	$(MAKE) test-all-pythons
+
+test-all-pythons: $(DIST)/.built $(STAMPS)/tools ## pytest on the oldest and the newest Python; PYTEST_ARGS (tests/python) for a part of it
+	@$(BIN)/python tests/wheels.py $(DIST) $(VENV)/pythons $(PYTEST_ARGS)
 
 fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_
