@@ -60,7 +60,7 @@ def mutate_rust(directory: Path, files: list[Path], tests: str) -> None:
     """Let cargo-mutants change the files, and tell what survived."""
     tool = directory / "cargo" / "bin" / "cargo-mutants"
     chosen = [word for file in files for word in ("--file", str(file))]
-    command = [tool, "mutants", "--package", "haltpoint-engine", "--output", directory, *chosen]
+    command: list[str | Path] = [tool, "mutants", "--package", "haltpoint-engine", "--output", directory, *chosen]
     result = run(*command, "--", "--locked", *tests.split())
     # 2 and 3: mutants survived, or took too long; what is higher is no outcome.
     if result not in (0, 2, 3):
@@ -79,16 +79,15 @@ def mutate_python(directory: Path, file: Path, tests: str) -> None:
     # A run that was stopped may have left a change behind.
     shutil.copyfile(file, installed)
     try:
-        for step in (
-            ["cosmic-ray", "baseline", config],
-            ["cosmic-ray", "init", config, session, "--force"],
-            ["cr-filter-operators", session, config],
-            ["cosmic-ray", "exec", config, session],
-            ["cr-report", session, "--surviving-only", "--show-diff"],
-        ):
-            tool, *arguments = step
-            result = run(directory / "python" / "bin" / str(tool), *arguments)
-            if result != 0:
+        steps: list[tuple[str, list[str | Path]]] = [
+            ("cosmic-ray", ["baseline", config]),
+            ("cosmic-ray", ["init", config, session, "--force"]),
+            ("cr-filter-operators", [session, config]),
+            ("cosmic-ray", ["exec", config, session]),
+            ("cr-report", [session, "--surviving-only", "--show-diff"]),
+        ]
+        for tool, arguments in steps:
+            if run(directory / "python" / "bin" / tool, *arguments) != 0:
                 sys.exit(f"tests/mutants.py: {tool} {arguments[0]} failed for {file}")
     finally:
         shutil.copyfile(file, installed)

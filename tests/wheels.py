@@ -77,7 +77,7 @@ def try_wheel(wheel: Path, interpreter: Path, environment: Path, arguments: list
     """Install the wheel as a user would, with pip, and run tests against it; whole ones need what all tests need."""
     run(interpreter, "-m", "venv", "--clear", environment)
     python = environment / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     needed = ["--requirement", "requirements-dev.txt"] if arguments else ["pytest", "pytest-timeout"]
     run(*pip, "install", "--constraint", "requirements-dev.txt", f"{wheel}[cli]", *needed)
     run(python, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *(arguments or SMOKE_TESTS))
