@@ -20,13 +20,26 @@ WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60
 
+# The code that decides, which `make mutants` changes one place at a time, and the tools that change it. They are not light, and
+# live apart from those that each check needs.
+FILES = $(filter src/run/% src/session% src/store/rules% src/journal/%,$(RUST_SOURCES)) \
+  $(addprefix python/haltpoint/,run/decisions.py run/requirements.py driving/decisions.py driving/changed_arguments.py \
+  tools/validation.py tools/user_values.py tools/value_readers.py)
+TESTS =
+MUTANTS := build/mutants
+CARGO_MUTANTS := cargo-mutants@27.1.0
+COSMIC_RAY := cosmic-ray==8.7.0
+
+# What pytest is given by `make test-all-pythons`.
+PYTEST_ARGS = tests/python
+
 # Runtimes and languages that the engine must never depend on, however indirectly.
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest
 
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
 
-.PHONY: help test soak fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -84,8 +97,15 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
 
-soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds
+soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds, other Pythons
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks
+	$(MAKE) test-all-pythons
+
+test-all-pythons: $(DIST)/.built $(STAMPS)/tools ## pytest on the oldest and the newest Python; PYTEST_ARGS (tests/python) for a part of it
+	@$(BIN)/python tests/wheels.py $(DIST) $(VENV)/pythons $(PYTEST_ARGS)
+
+mutants: $(if $(filter %.rs,$(FILES)),$(MUTANTS)/cargo/bin/cargo-mutants) $(if $(filter %.py,$(FILES)),$(MUTANTS)/python/.installed) ## change the code that decides and tell what no test notices; FILES and TESTS for a part of it
+	@$(PYTHON) tests/mutants.py $(MUTANTS) --tests "$(TESTS)" $(FILES)
 
 fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_
@@ -142,4 +162,13 @@ $(DIST)/.built: $(WHEEL_SOURCES) | $(STAMPS)/tools
 
 $(STAMPS)/installed: $(DIST)/.built $(STAMPS)/tools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(DIST)/*.whl
+	touch $@
+
+$(MUTANTS)/cargo/bin/cargo-mutants:
+	cargo install --quiet --locked --root $(MUTANTS)/cargo $(CARGO_MUTANTS)
+
+$(MUTANTS)/python/.installed: $(DIST)/.built requirements-dev.txt
+	$(BIN)/python -m venv --clear $(MUTANTS)/python
+	$(MUTANTS)/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt $(COSMIC_RAY)
+	$(MUTANTS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(DIST)/*.whl
 	touch $@

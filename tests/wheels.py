@@ -1,6 +1,8 @@
 """Installs the wheel into a fresh environment of every Python it supports, and runs the smoke tests there.
 
-Usage: python tests/wheels.py DIRECTORY_OF_THE_WHEEL DIRECTORY_FOR_ENVIRONMENTS
+Usage: python tests/wheels.py DIRECTORY_OF_THE_WHEEL DIRECTORY_FOR_ENVIRONMENTS [ARGUMENTS_OF_PYTEST...]
+
+With arguments, pytest gets these in the place of the smoke tests, on the oldest and the newest Python alone.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ print(json.dumps([fits, *sys.version_info[:3]]))
 """
 
 
-def main(wheels: Path, environments: Path) -> None:
+def main(wheels: Path, environments: Path, arguments: list[str]) -> None:
     """Try the wheel on each interpreter, and stop at the first that fails."""
     (wheel,) = wheels.glob("haltpoint-*.whl")
     interpreters = supported_interpreters()
+    if arguments:
+        interpreters = {version: interpreters[version] for version in [*interpreters][:: len(interpreters) - 1 or 1]}
     for version, interpreter in interpreters.items():
         print(f"--> {wheel.name} on Python {version} ({interpreter})", flush=True)
-        try_wheel(wheel, interpreter, environments / version)
+        try_wheel(wheel, interpreter, environments / version, arguments)
     print(f"wheel works on Python {', '.join(interpreters)}", flush=True)
 
 
@@ -69,13 +73,14 @@ def probe(interpreter: Path) -> tuple[bool, int, int, int]:
     return (fits, major, minor, micro)
 
 
-def try_wheel(wheel: Path, interpreter: Path, environment: Path) -> None:
-    """Install the wheel as a user would, with pip, and run the smoke tests against it."""
+def try_wheel(wheel: Path, interpreter: Path, environment: Path, arguments: list[str]) -> None:
+    """Install the wheel as a user would, with pip, and run tests against it; whole ones need what all tests need."""
     run(interpreter, "-m", "venv", "--clear", environment)
     python = environment / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "install", "--constraint", "requirements-dev.txt", f"{wheel}[cli]", "pytest", "pytest-timeout")
-    run(python, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *SMOKE_TESTS)
+    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    needed = ["--requirement", "requirements-dev.txt"] if arguments else ["pytest", "pytest-timeout"]
+    run(*pip, "install", "--constraint", "requirements-dev.txt", f"{wheel}[cli]", *needed)
+    run(python, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *(arguments or SMOKE_TESTS))
 
 
 def run(*command: str | Path) -> None:
@@ -86,6 +91,6 @@ def run(*command: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -228,39 +228,62 @@ fn a_worker_does_not_go_on_with_a_run_that_was_cancelled_before_its_driver_ended
     });
 }
 
+/// A call in doubt of a tool that tells what became of it, and a cancel before the tool's answer, with which the run would pause.
+fn reconciled_and_cancelled(store: &StoreHandle, answer: Reconciliation) -> Session {
+    let mut session = began(store);
+    effects(replied(&mut session, calls([plain("a").reconcilable(), confirm("b")])));
+    drop(session);
+    let Ok(Opened::Session(mut session)) = opened(store) else {
+        panic!("not ours")
+    };
+    let asked = continued(&mut session).unwrap();
+    assert!(
+        matches!(&asked[..], [Effect::ReconcileTool(call)] if &*call.call_id == "a"),
+        "{asked:?}"
+    );
+    assert!(cancelled(store, RUN_ID));
+    let (deliver, commit) = commit();
+    let handed = session.notify_reconciled("a", answer, NOW, deliver).unwrap();
+    assert_eq!(effects((handed, commit)), [Effect::Stop]);
+    assert_cancelled(store, &session);
+    drop(session);
+    let Ok(Opened::Session(session)) = opened(store) else {
+        panic!("not ours")
+    };
+    *session
+}
+
 #[test]
 fn what_a_tool_found_of_a_call_in_doubt_is_kept_and_not_asked_for_again() {
     on_each_store(|store| {
-        let mut session = began(store);
-        effects(replied(&mut session, calls([plain("a").reconcilable(), confirm("b")])));
-        drop(session);
-        let Ok(Opened::Session(mut session)) = opened(store) else {
-            panic!("not ours")
-        };
-        let asked = continued(&mut session).unwrap();
-        assert!(
-            matches!(&asked[..], [Effect::ReconcileTool(call)] if &*call.call_id == "a"),
-            "{asked:?}"
-        );
-        assert!(cancelled(store, RUN_ID));
         let found = Reconciliation::Finished(ToolOutcome {
             content: "it ran".into(),
             is_error: false,
             duration_us: 1,
         });
-        let (deliver, commit) = commit();
-        let handed = session.notify_reconciled("a", found, NOW, deliver).unwrap();
-        assert_eq!(effects((handed, commit)), [Effect::Stop]);
-        assert_cancelled(store, &session);
-        drop(session);
-        let Ok(Opened::Session(mut session)) = opened(store) else {
-            panic!("not ours")
-        };
+        let mut session = reconciled_and_cancelled(store, found);
         assert_eq!(continued(&mut session), Ok(vec![Effect::Stop]), "nobody is asked again");
         let state = session.run().calls()[0].state.clone();
         assert!(
             matches!(&state, CallState::Finished(outcome) if outcome.source == OutcomeSource::Reconciled && &*outcome.content == "it ran"),
             "{state:?}"
+        );
+    });
+}
+
+#[test]
+fn that_a_tool_cannot_tell_of_a_call_in_doubt_is_written_down_and_it_is_asked_once_more() {
+    on_each_store(|store| {
+        let mut session = reconciled_and_cancelled(store, Reconciliation::Unknown(Some("no record".into())));
+        let written = kinds(store);
+        assert!(
+            written.ends_with(&["tool_reconciled".to_owned(), "run_cancelled".to_owned()]),
+            "{written:?}"
+        );
+        let asked = continued(&mut session).unwrap();
+        assert!(
+            matches!(asked[..], [Effect::ReconcileTool(_)]),
+            "it may know by now: {asked:?}"
         );
     });
 }

@@ -150,6 +150,10 @@ def assign_value(requirement: RunRequirement) -> None:
     fill(requirement, to="eve")
 
 
+def assign_value_that_does_not_fit(requirement: RunRequirement) -> None:
+    fill(requirement, copies="many")
+
+
 @pytest.mark.parametrize(
     ("view", "decision", "assign"),
     [
@@ -157,6 +161,7 @@ def assign_value(requirement: RunRequirement) -> None:
         (external_view(), {"type": "result", "content": "x"}, assign_result),
         (recovery_view(), {"type": "supply", "content": "x"}, assign_result),
         (input_view(), {"type": "input", "values": {"to": "bob", "copies": 2}}, assign_value),
+        (input_view(), {"type": "input", "values": {"to": "bob", "copies": 2}}, assign_value_that_does_not_fit),
     ],
 )
 def test_an_assignment_after_the_commit_is_a_conflict(

@@ -268,6 +268,15 @@ def test_input_counts_as_given_once_every_field_has_a_value() -> None:
     assert requirement.draft_decision() == {"type": "input", "values": {"to": "bob", "copies": 0}}
 
 
+def test_input_counts_as_given_once_every_field_that_needs_a_value_has_one() -> None:
+    needed, other = {**field_view("to"), "required": True}, {**field_view("copies", "int"), "required": False}
+    requirement = load(input_view(needed, other))
+    fill(requirement, copies=2)
+    assert not requirement.is_resolved
+    fill(requirement, copies=None, to="bob")
+    assert requirement.is_resolved
+
+
 def test_fields_that_came_filled_are_no_answer_until_somebody_says_so() -> None:
     requirement = load(input_view(field_view("subject", value="Hi")))
     assert requirement.needs_user_input

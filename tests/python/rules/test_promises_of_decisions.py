@@ -125,6 +125,7 @@ async def test_two_tasks_that_await_one_requirement_keep_its_original_arguments(
     assert await asyncio.wait_for(asyncio.gather(*waiting), 20) == [requirement] * 2
     call = requirement.tool_execution
     assert (call.tool_args, call.original_tool_args, call.defaulted) == ({"amount": 2}, {"amount": 1}, [])
+    assert call.changed_by_person
     assert requirement.decision == {"type": "confirm", "tool_args": {"amount": 2}}
     assert _kinds(db, output.run_id).count("requirement_decided") == 1
     assert await agent.continue_run_async(run_id=output.run_id) == "done"
