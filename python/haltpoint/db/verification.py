@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.run.changed_arguments import shown_decision
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -102,9 +104,9 @@ class AuditRecord:
     hash: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON data, with times in ISO 8601."""
+        """Return the record as JSON data, with times in ISO 8601, and with what is shown of a secret in its place."""
         times = {"at": self.at.isoformat(), "asked_at": None if self.asked_at is None else self.asked_at.isoformat()}
-        return {**vars(self), **times}
+        return {**vars(self), **times, "decision": shown_decision(self.decision)}
 
 
 def verify_run(database: Database, run_id: str, head: str | None) -> Verification:

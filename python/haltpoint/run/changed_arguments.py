@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["changed_arguments", "model_said", "same_arguments"]
+__all__ = ["changed_arguments", "model_said", "same_arguments", "shown_decision"]
 
 # How pydantic shows a secret.
 _MASK = "**********"
@@ -44,12 +45,37 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
     if decided is not None and decided.get("tool_args") is not None:
         # What is shown now is what somebody changed: it is the decision that says whether this is the same.
         return changed
+    approved = approved_arguments(requirement)
+    if approved is not None and same_arguments(changed, approved):
+        # It may look like what the model asked for, as another secret does.
+        return changed
     return None if same_arguments(changed, execution.tool_args) else changed
+
+
+def approved_arguments(requirement: RequirementState) -> dict[str, Any] | None:
+    """Return the arguments that others changed and approved so far, as they are shown: the next person agrees to them.
+
+    None where nobody approved yet, or those who did left the arguments as they were asked for.
+    """
+    first = requirement.approvals[0] if requirement.approvals and requirement.decision is None else {}
+    changed: dict[str, Any] | None = first.get("decision", {}).get("tool_args")
+    shown: dict[str, Any] | None = first.get("tool_args")
+    return changed if changed is None or shown is None else shown
 
 
 def same_arguments(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two calls have the same arguments as JSON data; to Python alone, True equals 1."""
     return _in_order(first) == _in_order(second)
+
+
+def shown_decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a decision as JSON data for people: of changed arguments that hold a secret, what is shown of them."""
+    if decision is None:
+        return None
+    shown: Mapping[str, Any] = decision.get("shown_args") or {}
+    masked = {name: deepcopy(value) for name, value in shown.items() if _MASK in json.dumps(value)}
+    told = deepcopy(dict(decision))
+    return {**told, "tool_args": {**told["tool_args"], **masked}} if masked else told
 
 
 def model_said(execution: ToolExecution) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from haltpoint.exceptions import HaltpointError, InvalidResolutionError
 from haltpoint.forking import no_fork
 from haltpoint.run.answers import checked_values
-from haltpoint.run.changed_arguments import changed_arguments
+from haltpoint.run.changed_arguments import changed_arguments, shown_decision
 from haltpoint.run.decisions import (
     Decision,
     RequirementKind,
@@ -305,7 +305,7 @@ class RunRequirement(RequirementState):
     # Data
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the requirement as JSON data, drafts included.
+        """Return the requirement as JSON data, drafts included; a secret in a committed decision is masked.
 
         Raises:
             ToolResultError: a result was assigned that has no form as text.
@@ -322,7 +322,7 @@ class RunRequirement(RequirementState):
             "confirmation_note": self.confirmation_note,
             "user_input_schema": deepcopy(execution["user_input_schema"]),
             "tool_execution": execution,
-            "decision": deepcopy(self.decision),
+            "decision": shown_decision(self.decision),
             "details": deepcopy(self.details),
             "digest": self.digest,
             **terms_data(self),

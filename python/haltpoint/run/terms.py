@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.run.changed_arguments import shown_decision
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ def terms_data(requirement: RequirementState) -> dict[str, Any]:
         "expires_at": _written(requirement.expires_at),
         "expired_at": _written(requirement.expired_at),
         "approvals_needed": requirement.approvals_needed,
-        "approvals": deepcopy(requirement.approvals),
+        "approvals": [
+            {**deepcopy(approval), "decision": shown_decision(approval.get("decision"))}
+            for approval in requirement.approvals
+        ],
         "always_ask": requirement.always_ask,
         "remembered_from": deepcopy(requirement.remembered_from),
         "revoked": deepcopy(requirement.revoked),

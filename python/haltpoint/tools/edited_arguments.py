@@ -6,19 +6,23 @@ runs. What is new is checked here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
 
 from .field_schema import field_schema, is_secret
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
+from .kept_members import KeptMembers, is_left_as_shown
+from .pydantic_problems import problems_of
 from .schema_check import BrokenSchemaError, schema_problems
 from .schema_forms import schema_form
 from .shown_arguments import default_form, shown_value
-from .value_problems import named_problem
+from .validation import InvalidValueError, validated
+from .value_problems import ValueProblem, named_problem
 from .value_readers import kind_problems
 
 if TYPE_CHECKING:
@@ -84,14 +88,9 @@ def _edit(
         edited.keep(name, execution.tool_args[name])
     elif name in wanted:
         try:
-            value = _restored(name, execution, _with_digits(parameter, wanted[name]))
-            # Taken as it stands: "5" is no int.
-            edited.shown[name], edited.given[name] = shown_value(definition, parameter, value, strict=True)
-            _check_kind(definition, name, value)
-        except (HiddenPartError, _OtherKindError) as error:
+            edited.shown[name], edited.given[name] = _changed(definition, parameter, execution, wanted[name])
+        except (HiddenPartError, _UnfitError) as error:
             edited.refuse(name, str(error))
-        except ToolArgumentsError as error:
-            edited.refuse(name, _problem_of(error))
     elif parameter.required:
         edited.refuse(name, f"{name}: missing, expected {parameter.type_name}")
     else:
@@ -102,8 +101,72 @@ def _edit(
             edited.refuse(name, f"{name}: missing, and its default {form} can't be shown; give a value")
 
 
-class _OtherKindError(ValueError):
-    """A value is of another kind than its argument was shown to have; the message says which."""
+class _UnfitError(ValueError):
+    """A value does not fit; the message says why."""
+
+
+def _changed(
+    definition: ToolDefinition, parameter: ToolParameter, execution: ToolExecution, wanted: Any
+) -> tuple[Any, Any]:
+    """Return what the tool gets for a value that a person changed, and what it validates for it.
+
+    Raises:
+        HiddenPartError: it can't be told which hidden value is meant.
+        _UnfitError: the value does not fit, or a part that was left as it was shown would be another one.
+    """
+    name = parameter.name
+    wanted = _with_digits(parameter, wanted)
+    members = _members(name, execution, wanted)
+    first: _UnfitError | None = None
+    for value in members.values(_restored(members, name)):
+        try:
+            shown, given = _validated(definition, parameter, value, members.said)
+            problem = members.problem_with(shown, name)
+            if problem is None:
+                return shown, given
+            raise _UnfitError(problem)
+        except _UnfitError as error:
+            first = first or error
+    assert first is not None  # noqa: S101 - there is at least one value
+    raise first
+
+
+def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any, said: Any) -> tuple[Any, Any]:
+    """Return what `shown_value` does; what the person gives must fit as it stands: "5" is no int.
+
+    Raises:
+        _UnfitError: it does not.
+    """
+    try:
+        found = shown_value(definition, parameter, value, strict=True)
+        _check_kind(definition, parameter.name, value)
+    except (ToolArgumentsError, _UnfitError) as error:
+        problem = _problem_of(error) if isinstance(error, ToolArgumentsError) else str(error)
+        if said is MISSING or not _misfits(definition, parameter, value) <= _misfits(definition, parameter, said):
+            raise _UnfitError(problem) from error
+        # Nothing but what was read more freely when the model said it.
+        return _read_freely(definition, parameter, value)
+    return found
+
+
+def _read_freely(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> tuple[Any, Any]:
+    try:
+        return shown_value(definition, parameter, value)
+    except ToolArgumentsError as error:
+        raise _UnfitError(_problem_of(error)) from error
+
+
+def _misfits(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> set[tuple[Any, ...]]:
+    """What in a value does not fit as it stands, each with its place."""
+    schema = field_schema(definition.parameters, parameter.name)
+    problems = kind_problems(value, schema, is_typed=True)
+    try:
+        validated(parameter.adapter, value, strict=True)
+    except ValidationError as error:
+        problems.extend(problems_of(error, value, schema))
+    except InvalidValueError as error:
+        problems.append(ValueProblem((), "validator", str(error)))
+    return {problem.key for problem in problems}
 
 
 def _check_kind(definition: ToolDefinition, name: str, value: Any) -> None:
@@ -111,7 +174,7 @@ def _check_kind(definition: ToolDefinition, name: str, value: Any) -> None:
     hides = is_secret(schema)
     problems = [named_problem(item, name, is_secret=hides) for item in kind_problems(value, schema, is_typed=True)]
     if problems:
-        raise _OtherKindError("; ".join(text for _, text in problems))
+        raise _UnfitError("; ".join(text for _, text in problems))
 
 
 def _with_digits(parameter: ToolParameter, value: Any) -> Any:
@@ -127,18 +190,17 @@ def _is_kept(name: str, execution: ToolExecution, wanted: Mapping[str, Any]) -> 
     if name not in wanted:
         return name in execution.defaulted
     shown = execution.tool_args
-    return name in shown and _text(shown[name]) == _text(wanted[name])
+    return name in shown and is_left_as_shown(wanted[name], shown[name])
 
 
-def _restored(name: str, execution: ToolExecution, value: Any) -> Any:
-    """A new value, in which what the person was not shown is what the model said."""
+def _members(name: str, execution: ToolExecution, wanted: Any) -> KeptMembers:
     said = execution.original_tool_args or {}
-    return with_hidden_parts(name, value, execution.tool_args.get(name, MISSING), said.get(name, MISSING))
+    return KeptMembers(wanted, execution.tool_args.get(name, MISSING), said.get(name, MISSING))
 
 
-def _text(value: Any) -> str:
-    # Compared as text: to Python, True equals 1.
-    return json.dumps(value, sort_keys=True)
+def _restored(members: KeptMembers, name: str) -> Any:
+    """A new value, in which what the person was not shown is what the model said."""
+    return with_hidden_parts(name, members.wanted, members.shown, members.said)
 
 
 def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
@@ -153,7 +215,8 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             edited.keep(name, execution.tool_args[name])
         elif name in wanted:
             try:
-                new[name] = _restored(name, execution, wanted[name])
+                members = _members(name, execution, wanted[name])
+                new[name] = next(members.values(_restored(members, name)))
             except HiddenPartError as error:
                 edited.refuse(name, str(error))
                 continue
@@ -162,7 +225,8 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
         else:
             _leave_out(edited, name, schema)
     if schema is not None and new:
-        edited.problems.extend(_schema_problems(schema, new))
+        said = execution.original_tool_args or {}
+        edited.problems.extend(_schema_problems(schema, new, {name: said[name] for name in new.keys() & said.keys()}))
     return edited
 
 
@@ -183,10 +247,10 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else empty
 
 
-def _schema_problems(schema: Any, new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def _schema_problems(schema: Any, new: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
     try:
-        return schema_problems({**schema, "required": []} if isinstance(schema, Mapping) else schema, new)
+        return schema_problems({**schema, "required": []} if isinstance(schema, Mapping) else schema, new, said)
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]

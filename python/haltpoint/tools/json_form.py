@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -25,6 +26,7 @@ __all__ = [
     "parse_json",
     "parse_said",
     "shown",
+    "with_whole_numbers",
 ]
 
 MAX_DEPTH = 100
@@ -180,6 +182,23 @@ def holds_written_floats(value: object) -> bool:
     if isinstance(value, list):
         return any(map(holds_written_floats, cast("list[object]", value)))
     return isinstance(value, WrittenFloat)
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """The same with 5 for 5.0, which is an integer to JSON Schema; the value itself where that changes nothing."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        made: Any = {name: with_whole_numbers(member) for name, member in members.items()}
+        is_same = all(made[name] is member for name, member in members.items())
+        return cast("Any", value) if is_same else made
+    if isinstance(value, (list, tuple)):
+        items = cast("Sequence[Any]", value)
+        made = [with_whole_numbers(item) for item in items]
+        is_same = all(map(operator.is_, made, items))
+        return items if is_same else made
+    return value
 
 
 def check_text(text: str) -> None:

@@ -14,6 +14,7 @@ from haltpoint.run.field_words import choice_words, expected_words
 from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
 from .value_problems import (
+    NOT_GIVEN,
     Path,
     ValueProblem,
     best_branch,
@@ -38,13 +39,20 @@ class BrokenSchemaError(ValueError):
     """Nothing can be checked with a schema; the message says why."""
 
 
-def schema_problems(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def schema_problems(
+    schema: Mapping[str, Any], arguments: Mapping[str, Any], accepted: object = NOT_GIVEN
+) -> list[tuple[str | None, str]]:
     """Return what is wrong with the arguments: the argument at fault, where it is one, and the problem.
+
+    Args:
+        schema: the JSON schema of a tool's arguments.
+        arguments: some of these.
+        accepted: arguments that passed before, if any did. What is wrong with them, too, is not told.
 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
-    return [_of_argument(problem, schema) for problem in value_problems(schema, arguments)]
+    return [_of_argument(problem, schema) for problem in value_problems(schema, arguments, accepted)]
 
 
 def _of_argument(problem: ValueProblem, schema: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -54,8 +62,13 @@ def _of_argument(problem: ValueProblem, schema: Mapping[str, Any]) -> tuple[str 
     return (str(name) if problem.path else None), text
 
 
-def value_problems(schema: Mapping[str, Any], value: object) -> list[ValueProblem]:
+def value_problems(schema: Mapping[str, Any], value: object, accepted: object = NOT_GIVEN) -> list[ValueProblem]:
     """Return what is wrong with a value, at most ten things.
+
+    Args:
+        schema: its JSON schema.
+        value: the value.
+        accepted: a value that passed before, if one did. What is wrong with it, too, is not told.
 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
@@ -65,7 +78,10 @@ def value_problems(schema: Mapping[str, Any], value: object) -> list[ValueProble
         from jsonschema.exceptions import SchemaError
         from referencing.exceptions import Unresolvable
     try:
-        return list(islice(_problems(_validator(schema).iter_errors(value)), _MOST_PROBLEMS))
+        validator = _validator(schema)
+        known = () if accepted is NOT_GIVEN else {problem.key for problem in _problems(validator.iter_errors(accepted))}
+        found = _problems(validator.iter_errors(value))
+        return list(islice((problem for problem in found if problem.key not in known), _MOST_PROBLEMS))
     except SchemaError as error:
         raise BrokenSchemaError(f"it is not a JSON schema: {error.message}") from error
     except (Unresolvable, re.error, RecursionError) as error:

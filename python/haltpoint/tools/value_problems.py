@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from haltpoint.run.field_words import expected_words
 
-from .json_form import shown
+from .json_form import dump_json, shown
 
 __all__ = [
     "NOT_GIVEN",
@@ -52,6 +52,11 @@ class ValueProblem(NamedTuple):
     def is_kind(self) -> bool:
         """Whether the value is of another kind altogether."""
         return self.keyword in _KINDS
+
+    @property
+    def key(self) -> tuple[Path, str, str]:
+        """What tells it from the others with a value."""
+        return self.path, self.keyword, "" if self.given is NOT_GIVEN else dump_json(self.given)
 
 
 def named_problem(problem: ValueProblem, name: str, *, is_secret: bool) -> tuple[str, str]:

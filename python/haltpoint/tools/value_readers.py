@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -12,7 +11,7 @@ from haltpoint.forking import no_fork
 from haltpoint.run.field_words import base_schema, example_of
 
 from .formats import is_number
-from .json_form import NotJsonError, dump_json, json_text, parse_exact
+from .json_form import NotJsonError, dump_json, json_text, parse_exact, with_whole_numbers
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
 from .value_problems import NOT_GIVEN, ValueProblem
@@ -193,26 +192,9 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
         return
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         yield dump_json(value)
-    whole = _with_whole_numbers(value)
+    whole = with_whole_numbers(value)
     if whole is not value:
         yield whole
-
-
-def _with_whole_numbers(value: Any) -> Any:
-    """The same with 5 for 5.0, which is an integer to JSON Schema; the value itself where that changes nothing."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        made: Any = {name: _with_whole_numbers(member) for name, member in members.items()}
-        is_same = all(made[name] is member for name, member in members.items())
-        return cast("Any", value) if is_same else made
-    if isinstance(value, (list, tuple)):
-        items = cast("Sequence[Any]", value)
-        made = [_with_whole_numbers(item) for item in items]
-        is_same = all(map(operator.is_, made, items))
-        return items if is_same else made
-    return value
 
 
 def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:

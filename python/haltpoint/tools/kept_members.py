@@ -1,0 +1,177 @@
+"""Members of a nested argument that a person left as they were shown, beside those that they changed.
+
+What is shown is what validation made of the model's value, and validation may make yet another value of that. So a
+member that was left as it was shown is made of what the model said for it, and must come out as it was shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+from .hidden_parts import MISSING
+from .json_form import dump_json, with_whole_numbers
+from .json_form import shown as short
+from .shown_arguments import is_same_json
+
+__all__ = ["KeptMembers", "is_left_as_shown"]
+
+
+def is_left_as_shown(wanted: Any, shown: Any) -> bool:
+    """Whether a value is the one that was shown: as JSON, in which 1 and 1.0 are alike and True and 1 are not."""
+    return _text(wanted) == _text(shown)
+
+
+class KeptMembers(NamedTuple):
+    """What a person wants in the place of a value that they were shown.
+
+    Attributes:
+        wanted: the value that the person wants.
+        shown: the value that the person was shown, or `MISSING`.
+        said: the value as the model said it, or `MISSING`.
+    """
+
+    wanted: Any
+    shown: Any
+    said: Any
+
+    def values(self, given: Any) -> Iterator[Any]:
+        """Yield what the tool may have to validate, the likeliest first.
+
+        Args:
+            given: the wanted value, with what is hidden in its place.
+        """
+        made = [
+            _made(given, self.wanted, self.shown, self.said, pins=True),
+            # A type's own default need not pass its validators.
+            _made(given, self.wanted, self.shown, self.said, pins=False),
+            given,
+        ]
+        yield from {dump_json(value): value for value in made}.values()
+
+    def problem_with(self, form: Any, path: str) -> str | None:
+        """Say which member does not come out as it was shown, if one does not.
+
+        Args:
+            form: what people are shown of the value that the tool would get.
+            path: where the value stands.
+        """
+        found = _stray(self.wanted, self.shown, form, path)
+        if found is None:
+            return None
+        would_be = "missing" if found.form is MISSING else short(found.form)
+        return (
+            f"{found.path}: it was left as it was shown, {short(found.shown)}, and would be {would_be} beside what was "
+            "changed; give another value for it, or leave it out"
+        )
+
+
+# What the tool validates
+
+
+def _made(given: Any, wanted: Any, shown: Any, said: Any, *, pins: bool) -> Any:
+    if shown is MISSING or said is MISSING:
+        return given
+    if is_left_as_shown(wanted, shown):
+        return said
+    if _is_of(dict, given, wanted, shown, said):
+        return _made_object(given, wanted, shown, said, pins=pins)
+    if _is_of(list, given, wanted, shown, said) and len(shown) == len(said) and not _is_in_another_order(shown, said):
+        places = _places(wanted, shown)
+        return [
+            item if place is None else _made(item, own, shown[place], said[place], pins=pins)
+            for item, own, place in zip(given, wanted, places, strict=True)
+        ]
+    return given
+
+
+def _made_object(
+    given: dict[str, Any], wanted: dict[str, Any], shown: dict[str, Any], said: dict[str, Any], *, pins: bool
+) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, item in given.items():
+        is_default = name in shown and name not in said and is_left_as_shown(wanted[name], shown[name])
+        if pins or not is_default:
+            before, told = shown.get(name, MISSING), said.get(name, MISSING)
+            made[name] = _made(item, wanted[name], before, told, pins=pins)
+    return made
+
+
+def _is_of(kind: type, *values: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _is_in_another_order(shown: list[Any], said: list[Any]) -> bool:
+    """Whether a list is a set, which is shown in an order of its own, and whose items are what the model said."""
+    return shown != said and sorted(map(_text, shown)) == sorted(map(_text, said))
+
+
+def _places(wanted: list[Any], shown: list[Any]) -> list[int | None]:
+    """For each wanted item, the place of the shown one that it is, changed or not."""
+    texts, own = [_text(item) for item in shown], [_text(item) for item in wanted]
+    first: dict[str, int] = {}
+    for place, text in enumerate(texts):
+        first.setdefault(text, place)
+    kept = set(own)
+    more = len(shown) - len(wanted)
+
+    def place_of(index: int) -> int | None:
+        if own[index] in first:
+            return index if texts[index : index + 1] == [own[index]] else first[own[index]]
+        # Changed: the one at the same place, counted from either end, unless that is still there.
+        near = [place for place in (index, index + more) if 0 <= place < len(shown) and texts[place] not in kept]
+        return max(near, key=lambda place: _likeness(wanted[index], shown[place]), default=None)
+
+    return [place_of(index) for index in range(len(wanted))]
+
+
+def _likeness(first: Any, second: Any) -> int:
+    """How many members of two objects are the same."""
+    if not _is_of(dict, first, second):
+        return 0
+    return sum(name in second and is_left_as_shown(item, second[name]) for name, item in first.items())
+
+
+# What comes out of it
+
+
+class _Stray(NamedTuple):
+    path: str
+    shown: Any
+    form: Any
+
+
+def _stray(wanted: Any, shown: Any, form: Any, path: str) -> _Stray | None:
+    """Return the first member that was left as it was shown and does not come out so."""
+    if shown is MISSING:
+        return None
+    if is_left_as_shown(wanted, shown):
+        return None if form is not MISSING and is_same_json(form, shown) else _Stray(path, shown, form)
+    if _is_of(dict, wanted, shown):
+        members = cast("dict[str, Any]", form) if isinstance(form, dict) else {}
+        found = (
+            _stray(item, shown.get(name, MISSING), members.get(name, MISSING), f"{path}.{name}")
+            for name, item in wanted.items()
+        )
+        return next(filter(None, found), None)
+    if _is_of(list, wanted, shown):
+        items: list[Any] = form if isinstance(form, list) else []  # pyright: ignore[reportUnknownVariableType]
+        places = enumerate(_places(wanted, shown))
+        found = (
+            _stray_item(wanted[index], shown[place], items, index, path) for index, place in places if place is not None
+        )
+        return next(filter(None, found), None)
+    return None
+
+
+def _stray_item(wanted: Any, shown: Any, forms: list[Any], index: int, path: str) -> _Stray | None:
+    here = f"{path}.{index}"
+    found = _stray(wanted, shown, forms[index] if index < len(forms) else MISSING, here)
+    # Sets are shown in an order of their own.
+    is_elsewhere = found is not None and any(_stray(wanted, shown, form, here) is None for form in forms)
+    return None if is_elsewhere else found
+
+
+def _text(value: Any) -> str:
+    return json.dumps(with_whole_numbers(value), sort_keys=True)
