@@ -48,6 +48,10 @@ impl Index for Previews {
         self.0.next_rows(store, limit)
     }
 
+    fn before(&self) -> Option<&Text> {
+        self.0.before()
+    }
+
     fn item(&self, run: &Run, requirement_id: &str) -> Option<RequirementView> {
         self.0.item(run, requirement_id)
     }
