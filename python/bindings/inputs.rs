@@ -143,7 +143,10 @@ pub(crate) fn requirement_kind(name: &str) -> PyResult<RequirementKind> {
     RequirementKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| PyValueError::new_err(format!("no kind of requirement: {name:?}")))
+        .ok_or_else(|| {
+            let kinds = RequirementKind::ALL.map(RequirementKind::as_str).join(", ");
+            PyValueError::new_err(format!("{name:?} is not a kind of requirement; the kinds are: {kinds}"))
+        })
 }
 
 /// The rule of that name for calls in doubt.

@@ -50,7 +50,7 @@ pub enum StoreError {
         still_needed: u32,
     },
     /// Nobody decided the requirement in time.
-    #[error("requirement {requirement_id} expired before anybody decided; it can no longer be decided")]
+    #[error("requirement {requirement_id} expired before it was decided; it can no longer be decided")]
     Expired {
         /// The run.
         run_id: Text,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
+from haltpoint.db.database import Database, InMemoryDatabase, SqliteDatabase
 
-__all__ = ["InMemoryDatabase", "SqliteDatabase"]
+__all__ = ["Database", "InMemoryDatabase", "SqliteDatabase"]

@@ -49,6 +49,16 @@ def _current(database: Database, run_id: str) -> _engine.Snapshot:
     return database.native.look_up(run_id)
 
 
+def _status(status: RunStatus | str | None) -> str | None:
+    if status is None:
+        return None
+    try:
+        return RunStatus(status).value
+    except ValueError:
+        known = ", ".join(member.value for member in RunStatus)
+        raise ValueError(f"{status!r} is not a status of a run; the statuses are: {known}") from None
+
+
 def list_runs(
     database: Database,
     status: RunStatus | str | None,
@@ -61,7 +71,7 @@ def list_runs(
     on_damaged: OnDamaged | None,
 ) -> list[AgentRunOutput[Any]]:
     """Do what `Database.runs` says."""
-    wanted = None if status is None else RunStatus(status).value
+    wanted = _status(status)
     check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
     at_most = checked_limit(limit)
     # A run that can't be read tells so itself, once something of it is asked for.
@@ -83,7 +93,7 @@ def count_runs(
     before: str | None,
 ) -> int:
     """Do what `Database.count_runs` says."""
-    wanted = None if status is None else RunStatus(status).value
+    wanted = _status(status)
     check_texts(agent_name=agent_name, session_id=session_id, user_id=user_id, id_prefix=id_prefix, before=before)
     database.native.expire_due(None)
     return database.native.count_runs(wanted, agent_name, session_id, user_id, id_prefix, before)

@@ -70,7 +70,7 @@ def expired_error(requirement: RequirementState) -> RequirementExpiredError:
         "" if requirement.expires_at is None else f", which was possible until {format_time(requirement.expires_at)}"
     )
     return RequirementExpiredError(
-        f"{_named(requirement)} expired before anybody decided{until}",
+        f"{_named(requirement)} expired before it was decided{until}",
         run_id=requirement.run_id,
         requirement_id=requirement.id,
         expired_at=requirement.expires_at,
