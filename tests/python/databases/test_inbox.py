@@ -138,7 +138,7 @@ def test_a_limit_that_is_no_number_of_items_is_refused_by_name(database: AnyData
 
 
 def test_an_unknown_status_or_limit_is_refused(database: AnyDatabase) -> None:
-    with pytest.raises(ValueError, match="'SLEEPING' is not a status of a run; the statuses are: .*PAUSED"):
+    with pytest.raises(ValueError, match=r"'SLEEPING' is not a status of a run; the statuses are: .*PAUSED"):
         database.runs(status="SLEEPING")
     with pytest.raises(ValueError, match="limit"):
         database.requirements(limit=0)
