@@ -120,6 +120,12 @@ async def plan_reply(
 
 
 def _check_size(reply: PlannedReply) -> None:
+    characters = len(reply.text or "") + len(reply.provider_data or "")
+    for call in reply.calls:
+        characters += len(call.args) + len(call.shown or "")
+    # A character takes at most four bytes: of most replies that is enough to know.
+    if 4 * characters <= _LARGEST_REPLY:
+        return
     texts = [reply.text, reply.provider_data, *(text for call in reply.calls for text in (call.args, call.shown))]
     length = sum(len(text.encode()) for text in texts if text is not None)
     if length > _LARGEST_REPLY:
