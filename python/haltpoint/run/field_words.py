@@ -10,6 +10,7 @@ __all__ = [
     "choice_words",
     "example_of",
     "expected_words",
+    "is_null_text",
     "is_required",
     "schema_of",
     "schema_words",
@@ -100,6 +101,11 @@ def takes_null(schema: Mapping[str, Any]) -> bool:
         return None in schema["enum"]
     branches = (branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ()))
     return any(takes_null(branch) for branch in branches)
+
+
+def is_null_text(text: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a text that a person typed says null, and the schema takes it."""
+    return text.strip() == "null" and takes_null(schema)
 
 
 def base_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
