@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 __all__ = [
+    "DECIMAL",
     "base_schema",
     "choice_words",
     "example_of",
@@ -16,6 +17,9 @@ __all__ = [
     "schema_words",
     "takes_null",
 ]
+
+DECIMAL = "haltpoint:decimal"
+"""The keyword that marks the places of decimals in the JSON schema of a form's field, and says their bounds exactly."""
 
 # How models name the types of the fields that they ask for.
 _NAMED_TYPES = {
@@ -116,6 +120,8 @@ def base_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def schema_words(schema: Mapping[str, Any]) -> str:
     """Return what a schema takes, in words, such as "whole number" or "list of text"; without saying that null fits."""
+    if DECIMAL in schema:
+        return "decimal number such as 12.50"
     if "const" in schema:
         return choice_words([schema["const"]])
     if "enum" in schema:
@@ -129,7 +135,7 @@ def schema_words(schema: Mapping[str, Any]) -> str:
 
 def expected_words(schema: Mapping[str, Any]) -> str:
     """Return the same for a sentence, such as "a whole number"."""
-    if not ("const" in schema or "enum" in schema):
+    if not ("const" in schema or "enum" in schema or DECIMAL in schema):
         branches = [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
         if branches:
             named = (expected_words(branch) for branch in branches if branch.get("type") != "null")
