@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from haltpoint.run.answers import is_dynamic
-from haltpoint.run.field_words import is_required, schema_of, takes_null
+from haltpoint.run.field_words import is_null_text, is_required, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,14 +56,10 @@ def typed_values(requirement: RunRequirement, typed: Mapping[str, str]) -> dict[
     for name, text_typed in typed.items():
         field = fields.get(name, {})
         if text_typed or is_required(field, is_dynamic=is_dynamic(requirement.tool_execution)):
-            values[name] = None if text_typed.strip() == "null" and _takes_null(field) else text_typed
+            values[name] = None if is_null_text(text_typed, schema_of(field)) else text_typed
         elif field.get("value") is not None:
             values[name] = None
     return values
-
-
-def _takes_null(field: Mapping[str, Any]) -> bool:
-    return takes_null(schema_of(field))
 
 
 def json_object(given: str, option: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["with_changed_arguments"]
+__all__ = ["offered_tool", "with_changed_arguments"]
 
 
 async def with_changed_arguments(
@@ -58,7 +58,7 @@ async def with_changed_arguments(
     with no_fork:
         from haltpoint.tools.edited_arguments import edited_by_schema, edited_by_tool
     execution = requirement.tool_execution
-    offered = await _offered(database, requirement.run_id, execution.tool_name)
+    offered = await offered_tool(database, requirement.run_id, execution.tool_name)
     definition = _at_hand(requirement.run_id, execution.tool_name, offered, tools)
     if definition is not None:
         edit = functools.partial(edited_by_tool, definition, execution, arguments)
@@ -101,7 +101,7 @@ def _at_hand(
     return found or registered_tool(name, offered.get("module", ""))
 
 
-async def _offered(database: Database, run_id: str, name: str) -> dict[str, Any]:
+async def offered_tool(database: Database, run_id: str, name: str) -> dict[str, Any]:
     """What the run's first entry says about a tool."""
     bridge = LoopBridge.current()
     snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint.inbox.refusals import RefusedError
@@ -14,8 +15,9 @@ from haltpoint.run.answers import is_dynamic
 from haltpoint.run.approvals import approved_arguments, approved_memory
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.decisions import unfilled_fields
-from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words
-from haltpoint.tools.json_form import NotJsonError, parse_said
+from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words, takes_null
+from haltpoint.tools.field_schema import argument_schema
+from haltpoint.tools.typed_values import UnfitTextError, typed_value
 
 if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
@@ -48,6 +50,7 @@ class Field:
         description: what it is for.
         is_required: whether it must not stay empty.
         is_fixed: whether it is too long for a page, which shows its beginning, and then offers no change of it.
+        schema: the JSON schema of an argument that is changed.
     """
 
     name: str
@@ -58,19 +61,28 @@ class Field:
     description: str = ""
     is_required: bool = True
     is_fixed: bool = False
+    schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def argument_fields(requirement: RunRequirement) -> list[Field]:
+def argument_fields(requirement: RunRequirement, parameters: Mapping[str, Any]) -> list[Field]:
     """Return a field for each argument of the call, for changing it: none once somebody approved, which others repeat.
 
     What is too long to be shown whole is not changed either, and has none.
 
     Args:
         requirement: of kind confirmation.
+        parameters: the JSON schema of the tool's arguments; an empty one where it is not known.
     """
-    arguments = {} if requirement.approvals else requirement.tool_execution.tool_args
-    fields = [_argument_field(place, name, value) for place, (name, value) in enumerate(arguments.items())]
-    return [field for field in fields if len(field.value) <= LONGEST]
+    if requirement.approvals:
+        return []
+    return [field for field in _argument_fields(requirement, parameters) if len(field.value) <= LONGEST]
+
+
+def _argument_fields(requirement: RunRequirement, parameters: Mapping[str, Any]) -> list[Field]:
+    arguments = enumerate(requirement.tool_execution.tool_args.items())
+    return [
+        _argument_field(place, name, value, argument_schema(parameters, name)) for place, (name, value) in arguments
+    ]
 
 
 def input_fields(requirement: RunRequirement, given: Mapping[str, str]) -> list[Field]:
@@ -88,19 +100,25 @@ def input_fields(requirement: RunRequirement, given: Mapping[str, str]) -> list[
     ]
 
 
-def decision_of(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
+def decision_of(requirement: RunRequirement, form: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the decision that a form asks for, in the form that the JSON API takes.
+
+    Args:
+        requirement: what is decided.
+        form: what was sent.
+        parameters: the JSON schema of the tool's arguments; an empty one where it is not known.
 
     Raises:
         RefusedError: a value can't be read, there is no such button, the form does not say what it showed, or it would
             send nothing and the person did not say that this is meant.
     """
-    read = _ACTIONS.get(form.get("action", ""))
+    action = form.get("action", "")
+    read = partial(_changing, parameters=parameters) if action == CHANGING else _ACTIONS.get(action)
     if read is None:
         raise RefusedError(422, "invalid_decision", "choose one of the buttons")
     if not form.get(DIGEST_FIELD):
         raise RefusedError(400, "bad_request", "Nothing was done: the form lacks the digest of what the page showed.")
-    if form["action"] != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
+    if action != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
         raise RefusedError(422, "invalid_decision", "Nothing was done: changed arguments came with another button.")
     return {**read(requirement, form), "expected_digest": form[DIGEST_FIELD]}
 
@@ -113,10 +131,6 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
         "remember": form.get("remember", "run"),
         "remember_args": "remember_args" in form,
     },
-    CHANGING: lambda requirement, form: {
-        "type": "confirm",
-        "tool_args": _changed_arguments(requirement, form),
-    },
     "reject": lambda requirement, form: {"type": "reject", "note": form.get("note") or None},
     "answer": lambda requirement, form: {"type": "answer", "values": _given_values(requirement, form)},
     "result": lambda requirement, form: {"type": "result", "result": _result(form)},
@@ -126,17 +140,25 @@ _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]
 }
 
 
-def _argument_field(place: int, name: str, value: Any) -> Field:
-    form_name = f"{_ARGUMENT}{place}"
-    if isinstance(value, bool):
-        return Field(name, form_name, "yes or no", "choice", json_text(value))
-    if isinstance(value, (int, float)):
-        return Field(name, form_name, "number", "number", json_text(value))
+def _argument_field(place: int, name: str, value: Any, schema: Mapping[str, Any]) -> Field:
+    text, widget = _argument_text(value, schema)
+    words = schema_words(schema) if schema else "any value"
+    if takes_null(schema):
+        words = f"{words}, null if left empty"
+    return Field(name, f"{_ARGUMENT}{place}", words, widget, text, is_required=False, schema=schema)
+
+
+def _argument_text(value: Any, schema: Mapping[str, Any]) -> tuple[str, Widget]:
+    if value is None and takes_null(schema):
+        return "", _widget(schema, "")
+    if isinstance(value, bool) and base_schema(schema).get("type") == "boolean":
+        return json_text(value), "choice"
     if isinstance(value, str) and _survives_a_form(value):
-        widget: Widget = "long_text" if len(value) > _LINE or "\n" in value else "text"
-        return Field(name, form_name, "text", widget, value, is_required=False)
+        return value, "long_text" if len(value) > _LINE or "\n" in value else "text"
+    if value is None or isinstance(value, (bool, int, float)):
+        return json_text(value), "number" if base_schema(schema).get("type") in ("integer", "number") else "text"
     text = json_text(value, indent=2)
-    return Field(name, form_name, "JSON", "json", text if _survives_a_form(text) else json.dumps(value, indent=2))
+    return text if _survives_a_form(text) else json.dumps(value, indent=2), "json"
 
 
 def _survives_a_form(text: str) -> bool:
@@ -156,9 +178,9 @@ def _confirmed_alike(requirement: RunRequirement) -> dict[str, Any]:
     }
 
 
-def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
+def _changing(requirement: RunRequirement, form: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Any]:
     shown = requirement.tool_execution.tool_args
-    fields = [_argument_field(place, name, value) for place, (name, value) in enumerate(shown.items())]
+    fields = _argument_fields(requirement, parameters)
     changed = {field.name: _changed(shown[field.name], field, form) for field in fields}
     if same_arguments(changed, shown):
         message = (
@@ -166,32 +188,17 @@ def _changed_arguments(requirement: RunRequirement, form: Mapping[str, str]) -> 
             "it stands."
         )
         raise RefusedError(422, "nothing_changed", message)
-    return changed
+    return {"type": "confirm", "tool_args": changed}
 
 
 def _changed(value: Any, field: Field, form: Mapping[str, str]) -> Any:
     given = form.get(field.form_name)
     if given is None or given == field.value:
         return value
-    return given if field.widget in ("text", "long_text") else _parsed(given, field)
-
-
-def _parsed(text: str, field: Field) -> Any:
     try:
-        value = parse_said(text)
-    except NotJsonError as error:
-        raise _unfit(field, f": it {error}") from error
-    is_boolean = isinstance(value, bool)
-    # To Python, True is a number.
-    fits = {"choice": is_boolean, "number": isinstance(value, (int, float)) and not is_boolean}
-    if not fits.get(field.widget, True):
-        raise _unfit(field, "")
-    return value
-
-
-def _unfit(field: Field, why: str) -> RefusedError:
-    wanted = field.type_name if field.widget in ("json", "choice") else f"a {field.type_name}"
-    return RefusedError(422, "invalid_value", f"{field.name} must be {wanted}{why}", field_name=field.name)
+        return typed_value(given, field.schema, is_text=isinstance(value, str) and field.widget != "json")
+    except UnfitTextError as error:
+        raise RefusedError(422, "invalid_value", f"{field.name} {error}", field_name=field.name) from error
 
 
 def _result(form: Mapping[str, str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from haltpoint.driving.changed_arguments import offered_tool
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.bodies import read_form
 from haltpoint.inbox.cancelling import cancel
@@ -54,10 +55,23 @@ async def _decide(request: Request) -> Response:
     try:
         if is_forged:
             raise RefusedError(403, "forbidden", _TOO_OLD)
-        await decide(site.database, requirement, decision_of(requirement, form), request.state.visitor.name)
+        decision = decision_of(requirement, form, await _parameters(site, requirement, form))
+        await decide(site.database, requirement, decision, request.state.visitor.name)
     except RefusedError as problem:
         return await _asked_again(site, request, requirement, problem, form)
     return _to_run(request, requirement.run_id or "", f"decided={requirement.id}")
+
+
+async def _parameters(site: Site, requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON schema of the tool's arguments, where these are changed, as far as the run's journal has it."""
+    if form.get("action") != CHANGING or requirement.run_id is None:
+        return {}
+    try:
+        offered = await offered_tool(site.database, requirement.run_id, requirement.tool_execution.tool_name)
+    except HaltpointError as error:
+        raise refusal_of(error) from error
+    parameters: dict[str, Any] = offered.get("parameters", {})
+    return parameters
 
 
 async def _cancel(request: Request) -> Response:

@@ -87,9 +87,9 @@ async def run_page_data(
     if given.get("action") == CHANGING:
         edited = refused
 
-    def questions(run: AgentRunOutput[Any]) -> list[Question]:
+    def questions(run: AgentRunOutput[Any], schemas: Mapping[str, Any]) -> list[Question]:
         asked = [
-            _question(item, given if item.id == refused else {}, is_edited=item.id == edited)
+            _question(item, given if item.id == refused else {}, schemas, is_edited=item.id == edited)
             for item in open_requirements(run)
         ]
         # While arguments are changed, nothing else can be approved.
@@ -102,7 +102,7 @@ def _data(
     database: Database,
     run_id: str,
     decided: str | None,
-    questions: Callable[[AgentRunOutput[Any]], list[Question]],
+    questions: Callable[[AgentRunOutput[Any], Mapping[str, Any]], list[Question]],
 ) -> dict[str, Any]:
     run = database.run(run_id)
     journal = database.journal(run_id)
@@ -112,7 +112,7 @@ def _data(
     return {
         "run": run,
         "started": from_seconds(run.created_at),
-        "questions": questions(run),
+        "questions": questions(run, _schemas(journal)),
         "events": told(journal),
         "spans": spans,
         "picture": draw(spans, now),
@@ -125,14 +125,22 @@ def _data(
     }
 
 
+def _schemas(journal: list[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON schemas of the arguments of the tools, by their names, as far as the journal has them."""
+    tools: list[dict[str, Any]] = journal[0]["entry"].get("tools", [])
+    return {item["name"]: item["parameters"] for item in tools if "parameters" in item}
+
+
 def _typed(form: Mapping[str, str]) -> list[str]:
     return [text for name, text in form.items() if text and name.startswith(_TYPED)]
 
 
-def _question(requirement: RunRequirement, given: Mapping[str, str], *, is_edited: bool) -> Question:
+def _question(
+    requirement: RunRequirement, given: Mapping[str, str], schemas: Mapping[str, Any], *, is_edited: bool
+) -> Question:
     fields: list[Field] = []
     if requirement.kind == "confirmation":
-        fields = argument_fields(requirement)
+        fields = argument_fields(requirement, schemas.get(requirement.tool_execution.tool_name, {}))
     elif requirement.kind == "user_input":
         fields = input_fields(requirement, given)
     return Question(

@@ -87,8 +87,29 @@ def model_said(execution: ToolExecution) -> dict[str, Any]:
     return {
         name: said[name]
         for name, value in execution.tool_args.items()
-        if name in said and not same_arguments({name: value}, {name: said[name]}) and _MASK not in json.dumps(value)
+        if name in said and not _is_as_said(value, said[name]) and _MASK not in json.dumps(value)
     }
+
+
+def _is_as_said(shown: Any, said: Any) -> bool:
+    """Whether what is shown is what the model said, as JSON, or the digits of a number that it said."""
+    if isinstance(shown, dict) and isinstance(said, dict):
+        members, told = cast("dict[str, Any]", shown), cast("dict[str, Any]", said)
+        return members.keys() == told.keys() and all(_is_as_said(item, told[name]) for name, item in members.items())
+    if isinstance(shown, list) and isinstance(said, list):
+        items, others = cast("list[Any]", shown), cast("list[Any]", said)
+        return len(items) == len(others) and all(map(_is_as_said, items, others))
+    if isinstance(shown, str) and isinstance(said, (int, float)) and not isinstance(said, bool):
+        return _is_written_as(shown, said)
+    return same_arguments({"": shown}, {"": said})
+
+
+def _is_written_as(text: str, number: float) -> bool:
+    """Whether a text is how a decimal writes a number; of one with a fraction, the float may have fewer digits."""
+    try:
+        return text == str(number) if isinstance(number, int) else float(text) == number
+    except ValueError:
+        return False
 
 
 def _in_order(arguments: Mapping[str, Any]) -> str:

@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 __all__ = [
+    "DECIMAL",
     "base_schema",
     "choice_words",
     "example_of",
     "expected_words",
+    "is_null_text",
     "is_required",
     "schema_of",
     "schema_words",
     "takes_null",
 ]
+
+DECIMAL = "haltpoint:decimal"
+"""The keyword that marks the places of decimals in the JSON schema of a form's field, and says their bounds exactly."""
 
 # How models name the types of the fields that they ask for.
 _NAMED_TYPES = {
@@ -102,6 +107,11 @@ def takes_null(schema: Mapping[str, Any]) -> bool:
     return any(takes_null(branch) for branch in branches)
 
 
+def is_null_text(text: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a text that a person typed says null, and the schema takes it."""
+    return text.strip() == "null" and takes_null(schema)
+
+
 def base_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a schema without saying that null is one of its values, too."""
     branches = [branch for branch in schema.get("anyOf", ()) if branch.get("type") != "null"]
@@ -110,6 +120,8 @@ def base_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def schema_words(schema: Mapping[str, Any]) -> str:
     """Return what a schema takes, in words, such as "whole number" or "list of text"; without saying that null fits."""
+    if DECIMAL in schema:
+        return "decimal number such as 12.50"
     if "const" in schema:
         return choice_words([schema["const"]])
     if "enum" in schema:
@@ -123,7 +135,7 @@ def schema_words(schema: Mapping[str, Any]) -> str:
 
 def expected_words(schema: Mapping[str, Any]) -> str:
     """Return the same for a sentence, such as "a whole number"."""
-    if not ("const" in schema or "enum" in schema):
+    if not ("const" in schema or "enum" in schema or DECIMAL in schema):
         branches = [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
         if branches:
             named = (expected_words(branch) for branch in branches if branch.get("type") != "null")

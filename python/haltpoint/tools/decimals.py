@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, NamedTuple, TypeGuard, cast
 
-from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, WrittenFloat
+from haltpoint.run.field_words import DECIMAL
 
-__all__ = ["DECIMAL", "DecimalPlaces"]
+from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, WrittenFloat, dump_json
 
-DECIMAL = "haltpoint:decimal"
-"""The keyword that marks the places of decimals in a JSON schema. No schema that anybody else sees has it."""
+__all__ = ["DecimalPlaces", "broken_bound", "decimal_form"]
+
+_TEXT = r"^\s*[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?\s*$"
 
 _COMBINATIONS = ("anyOf", "oneOf", "allOf")
+
+_MOST_DIGITS = 1000
 
 _Schemas = list[Mapping[str, Any]]
 
@@ -21,7 +27,8 @@ class DecimalPlaces(NamedTuple):
     """Where the values of a type hold decimals.
 
     Attributes:
-        schema: the type's JSON schema, with `DECIMAL` at the places of decimals.
+        schema: the type's JSON schema, with `DECIMAL` at the places of decimals: their bounds, by keywords of JSON
+            Schema, or None where text may be read in another way.
         definitions: the schemas that its references name.
     """
 
@@ -100,6 +107,79 @@ def _of_item(schemas: _Schemas, index: int) -> Iterator[Mapping[str, Any]]:
         item = first[index] if index < len(first) else schema.get("items")
         if _is_schema(item):
             yield item
+
+
+def broken_bound(value: object, bounds: Mapping[str, str]) -> tuple[str, Any] | None:
+    """Return the first of a decimal's bounds that a number or text does not keep: its keyword and what it says.
+
+    Text that is not a decimal number, and what is neither, breaks "type".
+    """
+    number = _decimal(value)
+    if number is None:
+        return "type", "decimal"
+    for keyword, text in bounds.items():
+        bound = Decimal(text)
+        if not _KEEPS[keyword](number, bound):
+            return keyword, int(text) if keyword in ("maxDigits", "decimalPlaces") else text
+    return None
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else _written(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _written(number: float) -> str:
+    return number.text if isinstance(number, WrittenFloat) else dump_json(number)
+
+
+def _digits(number: Decimal) -> tuple[int, int]:
+    """How many digits a number has, and how many of them stand behind the point, without zeros at its end."""
+    _, digits, exponent = number.as_tuple()
+    places = -int(exponent)
+    written = "".join(map(str, digits))
+    kept = written.rstrip("0") if places > 0 else written
+    places = max(places - (len(written) - len(kept)), 0)
+    return max(len(kept) + max(int(exponent), 0), places), places
+
+
+def _is_multiple(number: Decimal, step: Decimal) -> bool:
+    # As fractions: a remainder of decimals is rounded, or refused where the numbers are far apart. One of a million
+    # digits is left to the tool.
+    return abs(number.adjusted()) > _MOST_DIGITS or (Fraction(number) / Fraction(step)).denominator == 1
+
+
+_KEEPS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+    "multipleOf": _is_multiple,
+    "maxDigits": lambda number, most: _digits(number)[0] <= most,
+    "decimalPlaces": lambda number, most: _digits(number)[1] <= most,
+}
+
+
+def decimal_form(schema: Any) -> Any:
+    """Return a schema of `DecimalPlaces` for people who are asked: it says what the text of a decimal looks like."""
+    if isinstance(schema, list):
+        return [decimal_form(item) for item in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    members = cast("dict[str, Any]", schema)
+    if DECIMAL not in members:
+        return {key: decimal_form(value) for key, value in members.items()}
+    if members[DECIMAL] is None or "anyOf" not in members:
+        return {key: value for key, value in members.items() if key != DECIMAL}
+    branches = [
+        {**branch, "pattern": _TEXT} if branch.get("type") == "string" else branch for branch in members["anyOf"]
+    ]
+    return {**members, "anyOf": branches}
 
 
 def _is_schema(value: object) -> TypeGuard[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from .json_form import dump_json
 
-__all__ = ["field_schema", "hides_argument", "is_secret", "schema_at"]
+__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "schema_at"]
 
 # What a form says beside the schema of a field.
 _SAID_ELSEWHERE = ("description", "default")
@@ -36,6 +36,14 @@ def field_schema(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
         return _Inlining(definitions, _recursive(definitions)).schema(schema)
     except _TooLargeError:
         return _Inlining(definitions, frozenset(definitions)).schema(schema)
+
+
+def argument_schema(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the same of parameters that may be broken, out of a journal; an empty one where it can't be told."""
+    try:
+        return field_schema(parameters, name)
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def is_secret(schema: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.run.field_words import takes_null
 
 from .callables import model_parameters
+from .decimals import decimal_form
 from .defaults import NO_DEFAULT
 from .field_schema import field_schema
 from .json_form import json_text
@@ -33,7 +34,7 @@ def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) 
 
 def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
     """Return what a form says of a parameter, all but its value."""
-    schema = field_schema(definition.parameters, parameter.name)
+    schema = _form_schema(definition, parameter)
     field = {
         "name": parameter.name,
         "field_type": parameter.type_name,
@@ -43,6 +44,17 @@ def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[st
     }
     default = _default(definition, parameter)
     return field if default is NO_DEFAULT else {**field, "default": default}
+
+
+def _form_schema(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
+    """The schema of the parameter, which says of decimals what the one for models does not."""
+    name, decimals = parameter.name, parameter.decimals
+    if decimals is None:
+        return field_schema(definition.parameters, name)
+    schema = {key: value for key, value in decimals.schema.items() if key != "$defs"}
+    marked = {"properties": {name: schema}, "$defs": decimals.definitions}
+    form: dict[str, Any] = decimal_form(field_schema(marked, name))
+    return form
 
 
 def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
@@ -68,8 +80,13 @@ def _presented_value(definition: ToolDefinition, parameter: ToolParameter, argum
 
 def fits_form(definition: ToolDefinition, form: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a form asks for the values that a tool takes, so that the tool can check them."""
-    known = {parameter.name for parameter in definition.inputs}
-    return all(
-        field["name"] in known and field.get("json_schema") == field_schema(definition.parameters, field["name"])
-        for field in form
-    )
+    known = {parameter.name: parameter for parameter in definition.inputs}
+
+    def fits(field: Mapping[str, Any]) -> bool:
+        name, schema = field["name"], field.get("json_schema")
+        if name not in known:
+            return False
+        # Forms of older journals say less of decimals.
+        return schema in (_form_schema(definition, known[name]), field_schema(definition.parameters, name))
+
+    return all(map(fits, form))

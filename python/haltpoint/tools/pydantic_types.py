@@ -13,7 +13,9 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError, SchemaError
 
-from .decimals import DECIMAL, DecimalPlaces
+from haltpoint.run.field_words import DECIMAL
+
+from .decimals import DecimalPlaces
 from .defaults import NO_DEFAULT, plain_default
 from .lazy_values import EagerAdapter
 
@@ -82,14 +84,12 @@ def eager(adapter: TypeAdapter[Any], hint: Any) -> Adapter:
     return EagerAdapter(adapter, hint) if _mentions(adapter.core_schema, "generator") else adapter
 
 
-class _MarkedSchema(GenerateJsonSchema):
-    """Pydantic's generator, which also marks the places of decimals."""
-
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = _ArgumentSchema.ignored_warning_kinds
+class _MarkedSchema(_ArgumentSchema):
+    """The same, which also marks the places of decimals."""
 
     def generate_inner(self, schema: Any) -> dict[str, Any]:
         found = super().generate_inner(schema)
-        return {**found, DECIMAL: True} if _is_decimal(schema) else found
+        return {**found, DECIMAL: _decimal_bounds(schema)} if _is_decimal(schema) else found
 
 
 def _is_decimal(core_schema: Any) -> bool:
@@ -99,11 +99,32 @@ def _is_decimal(core_schema: Any) -> bool:
     return bool(core_schema["type"] == "decimal")
 
 
+# How pydantic names the bounds of a decimal, and JSON Schema, where it knows them.
+_DECIMAL_BOUNDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+    "max_digits": "maxDigits",
+    "decimal_places": "decimalPlaces",
+}
+
+
+def _decimal_bounds(core_schema: Any) -> dict[str, str] | None:
+    """Return the bounds of a decimal with all their digits; None where text may be read in another way."""
+    while core_schema["type"] == "function-after":
+        core_schema = core_schema["schema"]
+    if core_schema["type"] != "decimal" or core_schema.get("allow_inf_nan"):
+        return None
+    return {keyword: str(core_schema[name]) for name, keyword in _DECIMAL_BOUNDS.items() if name in core_schema}
+
+
 def decimal_places(adapter: TypeAdapter[Any]) -> DecimalPlaces | None:
     """Return where the values of a type hold decimals, None if they hold none."""
     if not _mentions(adapter.core_schema, "decimal"):
         return None
-    schema = adapter.json_schema(schema_generator=_MarkedSchema)
+    schema = _without_titles(adapter.json_schema(schema_generator=_MarkedSchema))
     return DecimalPlaces(schema, schema.get("$defs", {}))
 
 

@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
 
 from haltpoint.forking import no_fork
 
@@ -220,6 +220,12 @@ def _hint(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any
             "would be called with; write Annotated[..., Field(...)] as the type and a plain default"
         )
     hint = _evaluated(tool, function, parameter)
+    if parameter.default is inspect.Parameter.empty and _brings_default(hint):
+        raise TypeError(
+            f"the annotation of parameter {parameter.name!r} of tool {tool!r} has a pydantic Field with a default, "
+            "which a function does not see; give the parameter a plain default: "
+            f"{parameter.name}: Annotated[...] = <default>"
+        )
     if parameter.default is None and not accepts_none(hint):
         return Optional[hint]  # noqa: UP045 - the bar does not work with every kind of annotation
     return hint
@@ -229,6 +235,16 @@ def _is_pydantic_field(default: object) -> bool:
     # Whoever made one has loaded its module.
     fields = sys.modules.get("pydantic.fields")
     return fields is not None and isinstance(default, fields.FieldInfo)
+
+
+def _brings_default(hint: Any) -> bool:
+    """Whether a Field in an annotation says a default; pydantic itself heeds that in models alone."""
+    while hasattr(hint, "__value__"):
+        hint = hint.__value__
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(map(_brings_default, get_args(hint)))
+    metadata: Iterable[Any] = getattr(hint, "__metadata__", ())
+    return any(_is_pydantic_field(item) and not item.is_required() for item in metadata)
 
 
 def _evaluated(tool: str, function: AnyFunction, parameter: inspect.Parameter) -> Any:

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint.forking import no_fork
-from haltpoint.run.field_words import choice_words, expected_words
+from haltpoint.run.field_words import DECIMAL, choice_words, expected_words
 
+from .decimals import broken_bound
 from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
 from .value_problems import (
@@ -107,7 +108,8 @@ def _validator_class() -> tuple[Any, Any]:
         formats.checks(name)(_of_text(fits))
     types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "array": _is_list})
     extend: Any = cast("Any", validators).extend
-    return extend(Draft202012Validator, {"uniqueItems": _never_fails, "pattern": _pattern}, type_checker=types), formats
+    keywords = {"uniqueItems": _never_fails, "pattern": _pattern, "anyOf": _any_of, DECIMAL: _decimal}
+    return extend(Draft202012Validator, keywords, type_checker=types), formats
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -131,6 +133,28 @@ def _pattern(_validator: object, pattern: str, value: object, _schema: object) -
         from jsonschema.exceptions import ValidationError
     if isinstance(value, str) and not re.search(_ending(pattern), value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _any_of(validator: Any, branches: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """The branches of a decimal, a number or text, say less than its own keyword does."""
+    with no_fork:
+        from jsonschema import Draft202012Validator
+    if DECIMAL not in schema:
+        yield from cast("Any", Draft202012Validator).VALIDATORS["anyOf"](validator, branches, value, schema)
+
+
+def _decimal(
+    _validator: object, bounds: Mapping[str, str], value: object, _schema: object
+) -> Iterator[ValidationError]:
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    try:
+        broken = broken_bound(value, bounds)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BrokenSchemaError(f"its bounds of a decimal can't be read: {error}") from error
+    if broken is not None:
+        keyword, bound = broken
+        yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)
 
 
 def _ending(pattern: str) -> str:

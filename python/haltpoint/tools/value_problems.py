@@ -90,6 +90,8 @@ _COUNTS = {
     "maxItems": ("at most", "item"),
     "minProperties": ("at least", "entry"),
     "maxProperties": ("at most", "entry"),
+    "maxDigits": ("at most", "digit"),
+    "decimalPlaces": ("at most", "decimal place"),
 }
 
 

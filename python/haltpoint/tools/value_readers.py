@@ -10,8 +10,9 @@ from pydantic_core import PydanticSerializationError, ValidationError
 from haltpoint.forking import no_fork
 from haltpoint.run.field_words import base_schema, example_of
 
+from .field_schema import is_secret
 from .formats import is_number
-from .json_form import NotJsonError, dump_json, json_text, parse_exact, with_whole_numbers
+from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
 from .value_problems import NOT_GIVEN, ValueProblem
@@ -180,8 +181,7 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
     yield value
     if isinstance(value, str):
         try:
-            parsed = parse_exact(value)
-            json_text(parsed)
+            parsed = parse_said(value)
         except NotJsonError:
             pass
         else:
@@ -208,8 +208,21 @@ def _told(problems: Sequence[ValueProblem], value: object, schema: Mapping[str, 
     advice = ""
     wanted = base_schema(schema)
     if isinstance(value, str) and wanted.get("type") in ("array", "object"):
-        advice = f", as JSON text such as {dump_json(example_of(wanted))}"
+        advice = (
+            f", as JSON text such as {dump_json(example_of(wanted))}{'' if is_secret(schema) else _unreadable(value)}"
+        )
     return [problem if problem.path else _told_of_all(problem, value, advice) for problem in problems]
+
+
+def _unreadable(text: str) -> str:
+    """Why a text that begins as JSON is not read as such."""
+    if not text.lstrip().startswith(("{", "[")):
+        return ""
+    try:
+        parse_said(text)
+    except NotJsonError as error:
+        return f"; the text {error}"
+    return ""
 
 
 def _told_of_all(problem: ValueProblem, value: object, advice: str) -> ValueProblem:

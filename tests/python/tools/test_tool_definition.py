@@ -253,6 +253,42 @@ def test_a_pydantic_field_as_a_default_is_refused_with_advice() -> None:
         define_tool(use)
 
 
+class Limits(BaseModel):
+    most: Annotated[int, Field(default=5)]
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Annotated[int, Field(default=5)],
+        Annotated[int, Field(ge=1), Field(default=5)],
+        Annotated[Limits, Field(default_factory=Limits)],
+        Annotated[int | None, Field(default=None)],
+        Annotated[int, Field(default=5)] | None,
+    ],
+)
+def test_a_default_within_an_annotation_is_refused_with_what_to_write(hint: Any) -> None:
+    def use(most: Any) -> None: ...
+
+    use.__annotations__["most"] = hint
+    with pytest.raises(TypeError, match=r"'most' of tool 'use' has a pydantic Field with a default.* most: Annotated"):
+        define_tool(use)
+
+
+@pytest.mark.parametrize("hint", [Annotated[int, Field(ge=1)], Annotated[int, Field()], Limits, list[Limits]])
+def test_a_field_that_brings_no_default_and_those_of_models_are_fine(hint: Any) -> None:
+    def use(most: Any) -> None: ...
+
+    use.__annotations__["most"] = hint
+    assert define_tool(use).parameters["required"] == ["most"]
+
+
+def test_the_default_of_the_function_counts() -> None:
+    def use(most: Annotated[int, Field(default=5)] = 7) -> None: ...
+
+    assert define_tool(use).parameters["properties"]["most"]["default"] == 7
+
+
 class Multiplier:
     """Not this one."""
 
