@@ -117,6 +117,7 @@ async def test_whoever_confirms_says_who_they_are(db: SqliteDatabase) -> None:
     with pytest.raises(InvalidResolutionError, match="who they are") as caught:
         await requirement
     assert caught.value.field_name == "by"
+    requirement.confirm()
     with pytest.raises(InvalidResolutionError, match="who they are"):
         await agent(db).continue_run_async(run_id=output.run_id)
 

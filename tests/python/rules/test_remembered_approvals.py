@@ -114,8 +114,14 @@ async def test_a_run_without_a_session_has_none_to_remember_for(db: SqliteDataba
 async def test_one_persons_approval_does_not_count_once_two_must_confirm(db: SqliteDatabase) -> None:
     first = await confirmed(agent(db, wants("pay", amount=5), session_id="shop"), remember="session")
     assert first.is_complete
-    careful = tool(requires_confirmation=True, approvals=2, name="pay")(pay.__wrapped__)
-    careful.__module__ = pay.__module__
+
+    def pay_with_care(amount: int) -> str:
+        """Pay."""
+        return f"paid {amount}"
+
+    unchanged = tool(requires_confirmation=True, name="pay")(pay_with_care)
+    assert (await agent(db, wants("pay", amount=5), tools=[unchanged], session_id="shop").do_async("Work.")) is not None
+    careful = tool(requires_confirmation=True, approvals=2, name="pay")(pay_with_care)
     again = await agent(db, wants("pay", amount=5), tools=[careful], session_id="shop").do_async(
         "Work.", return_output=True
     )
