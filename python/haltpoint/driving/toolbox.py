@@ -9,6 +9,7 @@ from haltpoint.exceptions import ToolArgumentsError, ToolChangedError, ToolNotAv
 from haltpoint.logs import logger
 from haltpoint.models.base import ToolSpec
 from haltpoint.tools.arguments import bind_journaled
+from haltpoint.tools.input_form import shown_parameters
 from haltpoint.tools.registry import registered_tool
 from haltpoint.tools.resolve import resolve_tools
 
@@ -32,7 +33,7 @@ def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
 
 def _offered_tool(definition: ToolDefinition) -> dict[str, Any]:
     tool = {"name": definition.name, "module": definition.module}
-    return {**tool, "parameters": definition.parameters} if definition.pause == "confirmation" else tool
+    return {**tool, "parameters": shown_parameters(definition)} if definition.pause == "confirmation" else tool
 
 
 def tool_specs(tools: Mapping[str, ToolDefinition]) -> tuple[ToolSpec, ...]:

@@ -96,12 +96,16 @@ def _is_as_said(shown: Any, said: Any) -> bool:
     if isinstance(shown, dict) and isinstance(said, dict):
         members, told = cast("dict[str, Any]", shown), cast("dict[str, Any]", said)
         return members.keys() == told.keys() and all(_is_as_said(item, told[name]) for name, item in members.items())
-    if isinstance(shown, list) and isinstance(said, list):
-        items, others = cast("list[Any]", shown), cast("list[Any]", said)
+    items, others = _list(shown), _list(said)
+    if items is not None and others is not None:
         return len(items) == len(others) and all(map(_is_as_said, items, others))
     if isinstance(shown, str) and isinstance(said, (int, float)) and not isinstance(said, bool):
         return _is_written_as(shown, said)
     return same_arguments({"": shown}, {"": said})
+
+
+def _list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def _is_written_as(text: str, number: float) -> bool:

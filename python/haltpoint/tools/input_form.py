@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["fits_form", "input_field", "user_input_schema"]
+__all__ = ["fits_form", "input_field", "shown_parameters", "user_input_schema"]
 
 
 def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -55,6 +55,24 @@ def _form_schema(definition: ToolDefinition, parameter: ToolParameter) -> dict[s
     marked = {"properties": {name: schema}, "$defs": decimals.definitions}
     form: dict[str, Any] = decimal_form(field_schema(marked, name))
     return form
+
+
+def shown_parameters(definition: ToolDefinition) -> dict[str, Any]:
+    """The schema of the tool's arguments for people who change them, which says the same of decimals."""
+    parameters = definition.parameters
+    properties = {
+        item.name: _with_decimals(parameters["properties"][item.name], _form_schema(definition, item))
+        for item in definition.inputs
+        if item.decimals is not None
+    }
+    return {**parameters, "properties": {**parameters["properties"], **properties}} if properties else parameters
+
+
+def _with_decimals(schema: Mapping[str, Any], form: dict[str, Any]) -> Mapping[str, Any]:
+    if "$defs" in form:
+        # It refers to itself, and its definitions stand beside those of the others.
+        return schema
+    return {**form, **{key: schema[key] for key in ("description", "default") if key in schema}}
 
 
 def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
