@@ -135,6 +135,8 @@ def test_no_changed_column_lets_a_second_decision_in(path: Path, column: str) ->
 
         tamper("sql", path, _FORGETS)
         assert _problems(database, run_id) != []
+        # What was refused has to be said again.
+        assert _raised(lambda: eves.confirm(by="eve")) is None
         assert _raised(eves.commit) is not None
         _raised(lambda: agent_on(database).continue_run(run_id=run_id))
     kinds = _kinds(path)
