@@ -225,6 +225,9 @@ def _checked(
             values do not fit.
     """
     data = _counterpart(requirement, run_id, asked)
+    if data["decision"] is None and requirement.kind != data["kind"]:
+        # Else its decision, which is of another kind, would go unseen.
+        _check_same_call(requirement, RunRequirement.from_dict(data))
     # What went through other hands may have lost what its fields take, or say something else of it.
     requirement.take_form(data.get("user_input_schema") or ())
     if data["decision"] is not None and requirement.is_refused:

@@ -168,13 +168,20 @@ def checked_decision(requirement: RequirementState, decision: Mapping[str, Any])
     parts = _PARTS.get(str(decision.get("type")))
     said = {key: value for key, value in decision.items() if key not in ("type", *_FOUND_OUT)}
     fits = parts is not None and all(isinstance(said.get(name), kinds) for name, kinds in parts.items())
-    if parts is None or not fits or said.keys() - parts:
+    if parts is None or not fits or said.keys() - parts or not _is_remember(said.get("remember")):
         raise InvalidResolutionError(
             f"the decision on {requirement.tool_execution.tool_name!r} can't be read: {outline(decision)}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
         )
     return {"type": decision["type"], **said}
+
+
+def _is_remember(said: Mapping[str, Any] | None) -> bool:
+    if said is None:
+        return True
+    known = said.keys() <= {"scope", "with_arguments"}
+    return known and said.get("scope") in ("run", "session") and isinstance(said.get("with_arguments", False), bool)
 
 
 def apply_decision(execution: ToolExecution, decision: Mapping[str, Any]) -> None:

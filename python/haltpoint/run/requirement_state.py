@@ -167,7 +167,11 @@ class RequirementState:
 
     def mark_refused(self) -> None:
         """Note that the values of the fields do not fit, so that the question stands until somebody changes them."""
-        self._refused = deepcopy(self._given_values())
+        given = self._given_values()
+        try:
+            self._refused = deepcopy(given)
+        except Exception:  # noqa: BLE001 - what is no data, such as a generator, is refused with a better error
+            self._refused = dict(given)
 
     def _given_values(self) -> dict[str, Any]:
         return given_values(self.tool_execution, self._open_fields, self._emptied)

@@ -255,3 +255,30 @@ def test_a_decision_that_was_refused_does_not_block_a_better_one(db: SqliteDatab
 
     assert agent.continue_run(run_id=output.run_id) == "done"
     assert sorted(ran, key=str) == [(2, "ABC"), 7]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"confirmation_draft": {"remember": {"scope": "all"}}},
+        {"confirmation_draft": {"remember": {"scope": "run", "with_arguments": "yes"}}},
+        {"confirmation_draft": {"remember": {"scope": "run", "for": "ever"}}},
+        {"kind": "user_input"},
+        {"kind": "recovery"},
+    ],
+)
+def test_data_that_says_something_else_decides_nothing(db: SqliteDatabase, changed: dict[str, Any]) -> None:
+    agent = _agent(db, ToolCall("pay", {"amount": 5}))
+    output = agent.do("Pay.", return_output=True)
+    data = {**output.requirements[0].to_dict(), "confirmation": True, **changed}
+    with pytest.raises(InvalidResolutionError):
+        agent.continue_run(run_id=output.run_id, requirements=[data])
+    assert ran == []
+
+
+def test_an_answer_that_is_no_data_is_refused(db: SqliteDatabase) -> None:
+    agent = _agent(db, ToolCall("book", {}))
+    (requirement,) = agent.do("Book.", return_output=True).requirements
+    with pytest.raises(InvalidResolutionError, match="code"):
+        requirement.answer({"seats": 2, "code": (letter for letter in "ABC")})
+    assert not requirement.is_resolved
