@@ -16,7 +16,7 @@ pub(super) fn remembered_approvals() -> Scenario {
         .returns("tell", "told")
         .revokes("tell")
         .replies_remembering(calls([
-            named("pay", "pay_2").approved_by(2),
+            named("pay", "pay_2"),
             named("tell", "tell_2"),
             named("pay", "pay_3").always_asking(),
         ]))
