@@ -27,7 +27,8 @@ def _hostile_run(start: StartRun) -> str:
     calls = [ToolCall("note_down", {"text": HOSTILE}), ToolCall("paint", {"color": HOSTILE}), ToolCall(HOSTILE, {})]
     form = [{"field_name": f"x; touch {HOSTILE}", "field_type": HOSTILE, "field_description": HOSTILE}]
     calls.append(ToolCall("get_user_input", {"fields": form}))
-    return start(ModelReply(text=HOSTILE, tool_calls=calls), task=HOSTILE, name=HOSTILE)
+    # Names hold all of it but U+0000, which is refused.
+    return start(ModelReply(text=HOSTILE, tool_calls=calls), task=HOSTILE, name=HOSTILE.replace("\x00", ""))
 
 
 def _unsafe(text: str) -> set[str]:
