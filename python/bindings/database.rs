@@ -52,6 +52,11 @@ impl PyDatabase {
 
 #[pymethods]
 impl PyDatabase {
+    /// Whether the time of an open requirement of a run in this database is over, by its clock.
+    fn is_due(&self, snapshot: &Snapshot) -> bool {
+        snapshot.is_due(self.store.now())
+    }
+
     /// Opens a file, or creates it. `durability` is "full" or "normal"; `lease_seconds` is for how long a holder that shows no
     /// sign of life keeps its runs; `audit_key` is the key of new runs' hash chains; `fault` is for tests: where this process dies.
     #[staticmethod]

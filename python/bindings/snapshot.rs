@@ -1,10 +1,9 @@
 //! A run at one moment, to be looked at.
 
+use haltpoint_engine::Timestamp;
 use haltpoint_engine::session::Loaded;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-
-use crate::database::PyDatabase;
 
 /// A run at one moment. What is asked for is made when it is asked for.
 #[pyclass(frozen, module = "haltpoint._engine")]
@@ -13,6 +12,11 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether the time of an open requirement is over.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.loaded.run.open_requirements().any(|open| open.terms.are_over(now))
+    }
+
     pub(crate) fn new(loaded: Loaded) -> Self {
         Self { loaded }
     }
@@ -48,12 +52,6 @@ impl Snapshot {
                 failure.status_code,
             )
         })
-    }
-
-    /// Whether the time of an open requirement is over, by the clock of the database that the run is in.
-    fn is_due(&self, database: &PyDatabase) -> bool {
-        let now = database.store.now();
-        self.loaded.run.open_requirements().any(|open| open.terms.are_over(now))
     }
 
     /// Whether the model has answered yet: until then the run needs all tools that it was started with.

@@ -43,7 +43,7 @@ def load_run(database: Database, run_id: str) -> AgentRunOutput[Any]:
 def _current(database: Database, run_id: str) -> _engine.Snapshot:
     """The run as it stands, once it is written that nobody decided in time what is due."""
     snapshot = database.native.look_up(run_id)
-    if not snapshot.is_due(database.native):
+    if not database.native.is_due(snapshot):
         return snapshot
     expire_overdue(database, run_id)
     return database.native.look_up(run_id)

@@ -229,7 +229,7 @@ def _let_go(run_id: str, error: HaltpointError) -> None:
 
 async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
     """The run as it stands once it is written that nobody decided in time what is due."""
-    if not snapshot.is_due(database.native):
+    if not database.native.is_due(snapshot):
         return snapshot
     await database.expire_due_async(snapshot.run_id)
     return await _load(database, snapshot.run_id, snapshot)
