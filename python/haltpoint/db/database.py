@@ -152,7 +152,7 @@ class Database(ApprovalMemory):
                 DamagedRunError once more is asked of it than the list knows: its ids, names, status and times.
 
         Raises:
-            RunNotFoundError: there is no run of the id `before`.
+            RunNotFoundError: the database has no run with the id `before`.
             ValueError: there is no such status, or `limit` is not from 1 to 4294967295, or a text
                 can't be stored.
             StoreError: the database can't be read.
@@ -174,7 +174,7 @@ class Database(ApprovalMemory):
         Runs that can't be read count, too.
 
         Raises:
-            RunNotFoundError: there is no run of the id `before`.
+            RunNotFoundError: the database has no run with the id `before`.
             ValueError: there is no such status, or a text can't be stored.
             StoreError: the database can't be read.
         """
@@ -219,7 +219,7 @@ class Database(ApprovalMemory):
 
         Raises:
             DamagedRunError: the run of `run_id` can't be read.
-            RequirementNotFoundError: there is no requirement of the id `before`.
+            RequirementNotFoundError: the database has no requirement with the id `before`.
             ValueError: there is no such kind, or `limit` is not from 1 to 4294967295, or a text
                 can't be stored.
             StoreError: the database can't be read.
@@ -240,7 +240,7 @@ class Database(ApprovalMemory):
         Requirements of runs that can't be read count, too.
 
         Raises:
-            RequirementNotFoundError: there is no requirement of the id `before`.
+            RequirementNotFoundError: the database has no requirement with the id `before`.
             ValueError: there is no such kind, or a text can't be stored.
             StoreError: the database can't be read.
         """

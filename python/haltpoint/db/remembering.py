@@ -89,7 +89,7 @@ class ApprovalMemory:
                 `DamagedRunWarning` tells of it. One that was asked for by `run_id` is an error.
 
         Raises:
-            RequirementNotFoundError: there is no requirement of the id `before`.
+            RequirementNotFoundError: the database has no requirement with the id `before`.
             ValueError: `limit` is not from 1 to 4294967295, or a text can't be stored.
             DamagedRunError: the run that was asked for can't be read.
             StoreError: the database can't be read.
@@ -114,7 +114,7 @@ class ApprovalMemory:
         Approvals in runs that can't be read count, too.
 
         Raises:
-            RequirementNotFoundError: there is no requirement of the id `before`.
+            RequirementNotFoundError: the database has no requirement with the id `before`.
             ValueError: a text can't be stored.
             StoreError: the database can't be read.
         """
