@@ -23,7 +23,7 @@ FUZZ_SECONDS ?= 60
 # The code that decides, which `make mutants` changes one place at a time, and the tools that change it. They are not light, and
 # live apart from those that each check needs.
 FILES = $(filter src/run/% src/session% src/store/rules% src/journal/%,$(RUST_SOURCES)) \
-  $(addprefix python/haltpoint/,run/decisions.py run/requirements.py driving/decisions.py driving/changed_arguments.py \
+  $(addprefix python/haltpoint/,resolution/parse.py run/requirements.py resolution/commit.py resolution/changed_arguments.py \
   tools/validation.py tools/user_values.py tools/value_readers.py)
 TESTS =
 MUTANTS := build/mutants

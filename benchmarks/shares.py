@@ -30,11 +30,11 @@ ARGUMENTS = "arguments: parsed, checked, bound"
 TOOL = "the tool's scope and outcome"
 MODEL = "asking the model"
 PARTS = {
-    "bridge.py": "what comes back from the disk",
-    "driving/driver.py": "the driver",
-    "driving/model_caller.py": MODEL,
-    "driving/planning.py": "planning the reply",
-    "driving/tool_runner.py": TOOL,
+    "_concurrency/loop_bridge.py": "what comes back from the disk",
+    "runtime/driver.py": "the driver",
+    "runtime/model_request.py": MODEL,
+    "runtime/plan.py": "planning the reply",
+    "runtime/tool_call.py": TOOL,
     "models/base.py": MODEL,
     "models/function.py": MODEL,
     "models/messages.py": "messages",
@@ -66,7 +66,7 @@ def part_of(frame: FrameType | None) -> str:
     if inner is not None and "/asyncio/" in inner.f_code.co_filename:
         return TASKS
     name = frame.f_code.co_filename.removeprefix(PACKAGE)
-    if name == "driving/driver.py":
+    if name == "runtime/driver.py":
         return DRIVER_PARTS.get(frame.f_code.co_name, PARTS[name])
     return PARTS.get(name, name)
 

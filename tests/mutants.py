@@ -24,7 +24,7 @@ RUST_TESTS = "--test engine --test store"
 # By the first folder within the package; the quickest come first, since the first failure ends a mutant.
 PYTHON_TESTS = {
     "run": "tests/python/rules tests/python/data",
-    "driving": "tests/python/rules tests/python/hitl",
+    "runtime": "tests/python/rules tests/python/hitl",
     "tools": "tests/python/tools tests/python/rules",
 }
 # In seconds, for one mutant.

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.bridge import LoopBridge
+from haltpoint._concurrency.loop_bridge import LoopBridge
 
 if TYPE_CHECKING:
     from haltpoint.db.database import Database

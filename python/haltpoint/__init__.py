@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 
 from haltpoint import exceptions
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 # Said in this way, type checkers know it, and the module that usually says it need not be loaded.
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
     from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
-    from haltpoint.db.remembering import RememberedApproval
+    from haltpoint.db.remembered_approvals import RememberedApproval
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
         AuditKeyError,
@@ -158,7 +158,7 @@ _MODULES = {
     "haltpoint.agent": ("Agent",),
     "haltpoint.compatibility": ("install_as_upsonic",),
     "haltpoint.db.database": ("InMemoryDatabase", "SqliteDatabase"),
-    "haltpoint.db.remembering": ("RememberedApproval",),
+    "haltpoint.db.remembered_approvals": ("RememberedApproval",),
     "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (
         "FunctionModel",

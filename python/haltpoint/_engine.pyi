@@ -2,9 +2,9 @@
 
 from typing import Literal, TypeAlias, final
 
-from haltpoint.driving.planning import PlannedCall, PlannedReply
 from haltpoint.exceptions import DamagedRunError
 from haltpoint.models.messages import MessageRecord
+from haltpoint.runtime.plan import PlannedCall, PlannedReply
 
 __all__ = [
     "ApprovalParts",

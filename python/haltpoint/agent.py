@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from uuid import uuid4
 
 from haltpoint.db.database import Database, InMemoryDatabase
-from haltpoint.driving.arguments import checked_database, positive, resolved_model
-from haltpoint.driving.call import Identity
-from haltpoint.driving.continuing import Continuing
-from haltpoint.driving.handing_over import HandingOver
-from haltpoint.driving.live import driver_of
-from haltpoint.driving.observing import Listeners
-from haltpoint.driving.starting import Starting
 from haltpoint.generics import FailureT_co
+from haltpoint.runtime.active_runs import driver_of
+from haltpoint.runtime.call import Identity
+from haltpoint.runtime.call_arguments import checked_database, positive, resolved_model
+from haltpoint.runtime.continue_run import Continuing
+from haltpoint.runtime.event_listeners import Listeners
+from haltpoint.runtime.handing_over import HandingOver
+from haltpoint.runtime.start_run import Starting
 
 if TYPE_CHECKING:
     from typing_extensions import Never

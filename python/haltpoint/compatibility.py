@@ -6,7 +6,7 @@ import importlib
 import sys
 from types import ModuleType
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 __all__ = ["install_as_upsonic"]
 

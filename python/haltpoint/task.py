@@ -7,8 +7,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from weakref import WeakValueDictionary
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.copying import deep_twin, is_named
-from haltpoint.forking import no_fork
 from haltpoint.generics import OutputT_co
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus

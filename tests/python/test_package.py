@@ -78,7 +78,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_importing_the_package_loads_next_to_nothing() -> None:
     ours = {name for name in loaded_by("import haltpoint") if name.split(".")[0] == "haltpoint"}
-    assert ours == {"haltpoint", "haltpoint.exceptions", "haltpoint.forking", "haltpoint.warning_categories"}
+    assert ours == {
+        "haltpoint",
+        "haltpoint.exceptions",
+        "haltpoint._concurrency.fork_guard",
+        "haltpoint.warning_categories",
+    }
     assert loaded_by("import haltpoint").isdisjoint({"asyncio", "inspect", "pydantic", "pydantic_core", "sqlite3"})
 
 
@@ -87,11 +92,11 @@ def test_pydantic_is_not_loaded_before_the_first_tool_is_made() -> None:
 
 
 def test_the_command_lines_packages_are_not_loaded_without_the_command() -> None:
-    assert loaded_by(f"{FIRST_USE}; import haltpoint.command_line").isdisjoint({"click", "rich"})
+    assert loaded_by(f"{FIRST_USE}; import haltpoint.cli").isdisjoint({"click", "rich"})
 
 
 def test_the_inbox_pages_packages_are_not_loaded_without_the_page() -> None:
-    loaded = loaded_by(f"{FIRST_USE}; import haltpoint.inbox; import haltpoint.command_line")
+    loaded = loaded_by(f"{FIRST_USE}; import haltpoint.inbox; import haltpoint.cli")
     assert loaded.isdisjoint({"jinja2", "starlette", "uvicorn"})
 
 

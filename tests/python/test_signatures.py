@@ -15,12 +15,12 @@ import haltpoint.db
 import haltpoint.inbox
 import haltpoint.models
 import haltpoint.tools
-import haltpoint.working
+import haltpoint.worker
 from haltpoint import Agent, InMemoryDatabase, tool
 from haltpoint.tools.options import ToolOptions
 
 CATCH_ALL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-MODULES = (haltpoint, haltpoint.db, haltpoint.inbox, haltpoint.models, haltpoint.tools, haltpoint.working)
+MODULES = (haltpoint, haltpoint.db, haltpoint.inbox, haltpoint.models, haltpoint.tools, haltpoint.worker)
 PACKAGE = Path(haltpoint.__file__).parent
 
 

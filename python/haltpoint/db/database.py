@@ -7,6 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint import _engine
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.closing import Closing
 from haltpoint.db.file_guard import guard_file
@@ -21,10 +23,8 @@ from haltpoint.db.inbox import (
     list_runs,
     load_run,
 )
-from haltpoint.db.remembering import ApprovalMemory
+from haltpoint.db.remembered_approvals import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
-from haltpoint.driving.threads import in_thread
-from haltpoint.forking import no_fork
 from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from haltpoint.db.damage import OnDamaged
     from haltpoint.db.verification import AuditRecord, Verification
+    from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.base import RunStatus
-    from haltpoint.run.decisions import RequirementKind
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]

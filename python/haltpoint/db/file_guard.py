@@ -17,8 +17,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import UnsafeDatabaseAccessWarning
-from haltpoint.forking import no_fork
 
 __all__ = ["guard_file"]
 

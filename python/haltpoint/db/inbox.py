@@ -6,10 +6,10 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.limits import checked_limit
 from haltpoint.exceptions import DamagedRunError
-from haltpoint.forking import no_fork
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def list_requirements(
             quick as if they were small. A decision on what was cut is refused where it comes with the digest.
     """
     with no_fork:
-        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.resolution.commit import waiter_for
         from haltpoint.run.requirements import RunRequirement
     check_texts(run_id=run_id, id_prefix=id_prefix, before=before)
     at_most, waiter = checked_limit(limit), waiter_for(database)
@@ -210,7 +210,7 @@ def _is_storable(text: str) -> bool:
 
 def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput[Any]:
     with no_fork:
-        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.resolution.commit import waiter_for
         from haltpoint.run.agent.output import AgentRunOutput
     known = {"run_id": snapshot.run_id, "status": snapshot.status}
     return AgentRunOutput.from_view_text(
@@ -230,7 +230,7 @@ def _listed(
 ) -> AgentRunOutput[Any]:
     """A run of a list: what the list does not say is read when it is asked for."""
     with no_fork:
-        from haltpoint.driving.decisions import waiter_for
+        from haltpoint.resolution.commit import waiter_for
         from haltpoint.run.agent.output import AgentRunOutput
     known = {
         "run_id": run_id,

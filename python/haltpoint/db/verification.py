@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haltpoint.db.database import Database
-    from haltpoint.run.decisions import RequirementKind
+    from haltpoint.resolution.parse import RequirementKind
 
 __all__ = ["AuditRecord", "Mismatch", "Verification", "audit_records", "verify_run"]
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from starlette.responses import Response
 from starlette.routing import Route
 
-from haltpoint.command_line.records import run_record, run_row
-from haltpoint.command_line.story import told
+from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.inbox import list_requirements
-from haltpoint.db.remembering import RememberedApproval
-from haltpoint.driving.threads import in_thread
+from haltpoint.db.remembered_approvals import RememberedApproval
 from haltpoint.exceptions import HaltpointError
-from haltpoint.inbox.bodies import read_json
 from haltpoint.inbox.cancelling import cancel
+from haltpoint.inbox.context import Site, site_of
+from haltpoint.inbox.csrf import is_forged_call
 from haltpoint.inbox.decisions import decide, find_requirement
-from haltpoint.inbox.forgery import is_forged_call
+from haltpoint.inbox.error_pages import RefusedError, refusal_of
 from haltpoint.inbox.openapi import PARAMETERS, description
-from haltpoint.inbox.refusals import RefusedError, refusal_of
+from haltpoint.inbox.request_body import read_json
 from haltpoint.inbox.schemas import CANCEL, DECISIONS, REVOKING
-from haltpoint.inbox.site import Site, site_of
+from haltpoint.journal.timeline import told
+from haltpoint.presentation.records import run_record, run_row
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems

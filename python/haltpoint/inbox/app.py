@@ -14,16 +14,16 @@ from starlette.staticfiles import StaticFiles
 
 from haltpoint.inbox.access import Access, Authenticate
 from haltpoint.inbox.api import api_routes, problem_response
-from haltpoint.inbox.door import Door
+from haltpoint.inbox.authentication import Door
+from haltpoint.inbox.change_feed import News
+from haltpoint.inbox.context import Site
+from haltpoint.inbox.error_pages import RefusedError
 from haltpoint.inbox.events import events
-from haltpoint.inbox.guard import HEADERS, LOOPBACK_NAMES, Guard, checked_host
-from haltpoint.inbox.news import News
+from haltpoint.inbox.host_check import HEADERS, LOOPBACK_NAMES, Guard, checked_host
 from haltpoint.inbox.pages import page_routes
-from haltpoint.inbox.refusals import RefusedError
 from haltpoint.inbox.rendering import problem_page
 from haltpoint.inbox.sessions import Sessions
 from haltpoint.inbox.signing_in import sign_in, sign_out
-from haltpoint.inbox.site import Site
 from haltpoint.inbox.templating import environment
 from haltpoint.run.said import checked_author
 

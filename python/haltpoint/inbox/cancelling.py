@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haltpoint.driving.threads import in_thread
-from haltpoint.inbox.refusals import RefusedError
+from haltpoint._concurrency.threads import in_thread
+from haltpoint.inbox.error_pages import RefusedError
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.exceptions import HaltpointError, RequirementNotFoundError
-from haltpoint.inbox.refusals import RefusedError, refusal_of
+from haltpoint.inbox.error_pages import RefusedError, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from haltpoint.db.database import Database
-    from haltpoint.run.decisions import RequirementKind
+    from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["decide", "find_requirement"]

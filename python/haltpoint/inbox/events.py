@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import StreamingResponse
 
-from haltpoint.inbox.site import site_of
+from haltpoint.inbox.context import site_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from haltpoint.inbox.news import News
+    from haltpoint.inbox.change_feed import News
 
 __all__ = ["events"]
 

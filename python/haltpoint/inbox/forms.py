@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from haltpoint.inbox.refusals import RefusedError
+from haltpoint.inbox.error_pages import RefusedError
 from haltpoint.inbox.texts import LONGEST, json_text
 from haltpoint.invisible import unseen_parts
-from haltpoint.run.answers import is_dynamic
+from haltpoint.resolution.answers import is_dynamic
+from haltpoint.resolution.parse import unfilled_fields
 from haltpoint.run.approvals import approved_arguments, approved_memory
 from haltpoint.run.changed_arguments import same_arguments
-from haltpoint.run.decisions import unfilled_fields
 from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words, takes_null
 from haltpoint.tools.field_schema import argument_schema
 from haltpoint.tools.typed_values import UnfitTextError, typed_value

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from starlette.routing import Route
 
-from haltpoint.command_line.records import run_row
+from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.inbox import count_requirements, list_requirements, run_summary
-from haltpoint.driving.threads import in_thread
 from haltpoint.exceptions import DamagedRunError, HaltpointError
-from haltpoint.inbox.posting import form_routes
-from haltpoint.inbox.refusals import refusal_of
+from haltpoint.inbox.context import Site, site_of
+from haltpoint.inbox.error_pages import refusal_of
+from haltpoint.inbox.posted_decisions import form_routes
 from haltpoint.inbox.rendering import problem_page, rendered
 from haltpoint.inbox.run_page import run_page_data
-from haltpoint.inbox.site import Site, site_of
+from haltpoint.presentation.records import run_row
+from haltpoint.resolution.parse import RequirementKind
 from haltpoint.run.base import RunStatus
-from haltpoint.run.decisions import RequirementKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

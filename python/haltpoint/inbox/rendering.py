@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, Response
 
-from haltpoint.driving.threads import in_thread
-from haltpoint.inbox.site import site_of
+from haltpoint._concurrency.threads import in_thread
+from haltpoint.inbox.context import site_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from haltpoint.inbox.access import Visitor
-    from haltpoint.inbox.refusals import RefusedError
+    from haltpoint.inbox.error_pages import RefusedError
 
 __all__ = ["problem_page", "rendered"]
 

@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.command_line.records import open_requirements
-from haltpoint.command_line.story import told
-from haltpoint.command_line.times import from_seconds
-from haltpoint.driving.threads import in_thread
+from haltpoint._concurrency.threads import in_thread
 from haltpoint.inbox.cancelling import UNFINISHED
 from haltpoint.inbox.forms import CHANGING, Field, argument_fields, input_fields
-from haltpoint.inbox.picture import draw
-from haltpoint.inbox.spans import spans_of
 from haltpoint.inbox.texts import is_over
+from haltpoint.inbox.timeline_layout import draw
+from haltpoint.journal.spans import spans_of
+from haltpoint.journal.timeline import told
+from haltpoint.presentation.records import open_requirements
+from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
 from haltpoint.run.approvals import approved_arguments, approved_memory
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from haltpoint.resolution.parse import RequirementKind
 from haltpoint.run.base import RunStatus
-from haltpoint.run.decisions import RequirementKind
-from haltpoint.run.remembering import RememberScope
+from haltpoint.run.remember_scope import RememberScope
 
 __all__ = ["CANCEL", "DECISIONS", "REVOKING", "SCHEMAS"]
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from haltpoint.inbox.bodies import read_form
-from haltpoint.inbox.forgery import FORM_TOKEN_FIELD, comes_from_elsewhere, is_forged_form
-from haltpoint.inbox.refusals import RefusedError
-from haltpoint.inbox.site import Site, site_of
+from haltpoint.inbox.context import Site, site_of
+from haltpoint.inbox.csrf import FORM_TOKEN_FIELD, comes_from_elsewhere, is_forged_form
+from haltpoint.inbox.error_pages import RefusedError
+from haltpoint.inbox.request_body import read_form
 
 if TYPE_CHECKING:
     from starlette.requests import Request

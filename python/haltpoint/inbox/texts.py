@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from haltpoint.command_line.times import age
-from haltpoint.command_line.times import is_over as has_passed
 from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
-from haltpoint.run.answers import is_dynamic
+from haltpoint.presentation.times import age
+from haltpoint.presentation.times import is_over as has_passed
+from haltpoint.resolution.answers import is_dynamic
 from haltpoint.run.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.models.base import (
     Message,
     MessageLog,

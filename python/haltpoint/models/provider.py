@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from haltpoint import _engine
-from haltpoint.bridge import LoopBridge
+from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.exceptions import ForkedProcessError, ModelError
 from haltpoint.json_value import to_json_text
 from haltpoint.models.base import ModelReply, ModelRequest, ToolSpec, Usage

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haltpoint.driving.live import driver_of
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.runtime.active_runs import driver_of
 
 __all__ = ["cancel_run"]
 

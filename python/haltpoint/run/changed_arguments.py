@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.forking import no_fork
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState

@@ -7,10 +7,10 @@ from copy import deepcopy
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.forking import no_fork
-from haltpoint.run.answers import given_values
-from haltpoint.run.decisions import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
-from haltpoint.run.requirement_errors import HOW_TO_RESOLVE
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.resolution.answers import given_values
+from haltpoint.resolution.parse import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
+from haltpoint.run.requirement_validation import HOW_TO_RESOLVE
 from haltpoint.run.said import checked_name
 
 if TYPE_CHECKING:

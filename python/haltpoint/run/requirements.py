@@ -8,11 +8,10 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import HaltpointError, InvalidResolutionError
-from haltpoint.forking import no_fork
-from haltpoint.run.answers import checked_values
-from haltpoint.run.changed_arguments import changed_arguments, shown_decision
-from haltpoint.run.decisions import (
+from haltpoint.resolution.answers import checked_values
+from haltpoint.resolution.parse import (
     Decision,
     RequirementKind,
     apply_decision,
@@ -24,17 +23,18 @@ from haltpoint.run.decisions import (
     result_decision,
     same_decision,
 )
+from haltpoint.run.changed_arguments import changed_arguments, shown_decision
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
-from haltpoint.run.remembering import RememberScope, memory_of
+from haltpoint.run.remember_scope import RememberScope, memory_of
 from haltpoint.run.requirement_data import drafted, merged_execution
-from haltpoint.run.requirement_errors import (
+from haltpoint.run.requirement_state import RequirementState
+from haltpoint.run.requirement_validation import (
     checked_mapping,
     conflict_error,
     expired_error,
     no_field_error,
     wrong_kind_error,
 )
-from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.timestamps import format_time, parse_time
@@ -263,7 +263,7 @@ class RunRequirement(RequirementState):
         if self.draft_decision() is None:
             raise ValueError(f"requirement {self.id} has no decision to commit yet: {self.how_to_resolve}")
         with no_fork:
-            from haltpoint.driving.background import run_blocking
+            from haltpoint._concurrency.background_loop import run_blocking
         return run_blocking(self._committed())
 
     async def _committed(self) -> RunRequirement:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError
-from haltpoint.forking import no_fork
 
 from .json_form import NotJsonError, dump_json, json_text, parse_exact, parse_json, shown
 from .validation import InvalidValueError, validated_parameter

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 from .callables import AnyFunction, implementation
 

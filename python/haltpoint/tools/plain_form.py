@@ -14,7 +14,7 @@ from datetime import date, time, timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 from .checked_items import CheckedItems
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json

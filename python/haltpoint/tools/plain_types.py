@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union, get_args, get_origin
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema

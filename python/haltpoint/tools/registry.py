@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 from .callables import canonical_module, is_unbound_method, tool_name
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, cast
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolResultError
-from haltpoint.forking import no_fork
 
 from .json_form import MAX_DEPTH, NotJsonError, check_text, dump_json
 

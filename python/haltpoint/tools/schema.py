@@ -15,7 +15,7 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 
 from .callables import AnyFunction, implementation, model_parameters
 from .defaults import NO_DEFAULT, plain_default

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from haltpoint.forking import no_fork
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.run.field_words import DECIMAL, choice_words, expected_words
 
 from .decimals import broken_bound

@@ -13,8 +13,8 @@ from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
-from haltpoint.forking import no_fork
 from haltpoint.run.timestamps import parse_time
 
 from .hidden_parts import holds_stand_in

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exception_text import exception_text
-from haltpoint.forking import no_fork
 
 from .json_form import dump_json, shown
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, RunBusyError, RunTimeoutError, ScriptedModel, SqliteDatabase, tool
-from haltpoint.working import Progress
-from haltpoint.working.worker import Worker
+from haltpoint.worker import Progress
+from haltpoint.worker.worker import Worker
 from support.replies import wants
 from support.running import asynchronous
 
@@ -57,7 +57,7 @@ class HangingCode(Code):
 @pytest.fixture
 def hanging(db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], HangingCode]]:
     """Makes code that hangs, and lets go of it in the end."""
-    monkeypatch.setattr("haltpoint.driving.driver.GRACE", 0.2)
+    monkeypatch.setattr("haltpoint.runtime.driver.GRACE", 0.2)
     made: list[HangingCode] = []
 
     def make(form: str) -> HangingCode:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import AfterValidator
 
 from haltpoint import Agent, RunRequirement, RunTimeoutError, ScriptedModel, SqliteDatabase, cancel_run, tool
-from haltpoint.working.worker import Worker
+from haltpoint.worker.worker import Worker
 from support.callbacks import FORMS, in_form
 from support.command import CommandLine
 from support.replies import wants, wants_all

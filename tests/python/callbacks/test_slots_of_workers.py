@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, ScriptedModel, SqliteDatabase, cancel_run, current_tool_call, tool
-from haltpoint.working import Progress
-from haltpoint.working.worker import Worker
+from haltpoint.worker import Progress
+from haltpoint.worker.worker import Worker
 from support.replies import wants
 from support.running import asynchronous
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, AgentRunOutput, HaltpointError, ScriptedModel, SqliteDatabase
-from haltpoint.working import Progress
-from haltpoint.working.worker import Worker
+from haltpoint.worker import Progress
+from haltpoint.worker.worker import Worker
 
 from .misdeeds import DOES_NOT_RAISE, MISDEEDS, Code
 from .places import PLACES, Place, agent_of, settle

@@ -16,8 +16,8 @@ from types import CodeType
 from typing import Any
 
 from durability import first_uses
+from haltpoint._concurrency.fork_guard import ForkGuard, no_fork
 from haltpoint.exceptions import HaltpointError
-from haltpoint.forking import ForkGuard, no_fork
 from support.programs import tell
 
 # That forking a process with threads is dangerous is what this is about; newer Pythons warn of it.

@@ -16,8 +16,8 @@ from typing_extensions import Self
 
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
 from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement, SqliteDatabase
-from haltpoint.driving.call import Work
-from haltpoint.driving.hand_back import HandBack
+from haltpoint.runtime.call import Work
+from haltpoint.runtime.drain import HandBack
 
 __all__ = ["Ended", "Participant", "inspect", "participate", "tell", "wait_for_word"]
 

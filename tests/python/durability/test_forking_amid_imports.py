@@ -21,7 +21,7 @@ _IMPORTING = Path(__file__).with_name("importing.py")
     "file",
     [
         "haltpoint/agent.py",
-        "haltpoint/driving/runs.py",
+        "haltpoint/runtime/lifecycle.py",
         "haltpoint/tools/schema.py",
         "asyncio/__init__.py",
         "docstring_parser/__init__.py",
@@ -44,7 +44,7 @@ def test_threads_that_fork_at_the_same_time_all_wait_for_an_import(tmp_path: Pat
 
 
 def test_a_fork_within_an_import_does_not_wait_for_itself(tmp_path: Path) -> None:
-    finished = run_program(_IMPORTING, "fork_in", "haltpoint/driving/runs.py", cwd=tmp_path)
+    finished = run_program(_IMPORTING, "fork_in", "haltpoint/runtime/lifecycle.py", cwd=tmp_path)
     assert finished.last == {"child": "finished", "parent": "finished", "ended well": True}
     assert finished.errors == ""
 
@@ -71,7 +71,7 @@ def test_whatever_is_imported_late_no_fork_comes_in_its_middle(tmp_path: Path, u
 def test_each_import_in_a_function_is_guarded() -> None:
     package = Path(haltpoint.__file__).parent
     # The guard itself has to do without, and commands have their processes to themselves.
-    unconcerned = {"forking.py", "command_line", "inbox", "working"}
+    unconcerned = {"fork_guard.py", "cli", "inbox", "worker"}
     files = [file for file in package.rglob("*.py") if unconcerned.isdisjoint(file.relative_to(package).parts)]
     found = {file.name: lines for file in files if (lines := list(_unguarded(ast.parse(file.read_text()))))}
     assert found == {}

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from haltpoint import Agent, EventLoopError, ScriptedModel, SqliteDatabase, tool
-from haltpoint.working import Worker
+from haltpoint.worker import Worker
 from support.programs import run_program
 from support.replies import wants
 

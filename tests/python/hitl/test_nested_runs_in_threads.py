@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, TooManyThreadsError, tool
-from haltpoint.driving import background, threads
+from haltpoint._concurrency import background_loop, threads
 from support.callbacks import called_back
 from support.replies import wants
 from support.running import asynchronous, until
@@ -233,7 +233,7 @@ async def test_a_call_for_which_no_thread_becomes_free_fails_instead_of_hanging(
 def test_a_synchronous_method_whose_loop_gets_no_thread_says_so(
     no_more_threads: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_loop", None)
+    monkeypatch.setattr(background_loop, "_loop", None)
     no_more_threads()
     with InMemoryDatabase() as db:
         agent = _agent(db, _leaf)

@@ -350,7 +350,7 @@ async def test_a_slow_listener_is_told_all_that_happened_to_a_run_that_ran_out_o
 def test_a_plain_tool_that_goes_on_for_long_is_left_behind_in_doubt(
     form: str, db: SqliteDatabase, hang: Hang, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("haltpoint.driving.runs.GRACE", 0.1)
+    monkeypatch.setattr("haltpoint.runtime.lifecycle.GRACE", 0.1)
 
     @tool
     def work() -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from haltpoint import Agent, RunTimeoutError, ScriptedModel, SqliteDatabase, cancel_run, current_tool_call, tool
 from haltpoint.inbox import create_app
-from haltpoint.working import Progress
-from haltpoint.working.worker import Worker
+from haltpoint.worker import Progress
+from haltpoint.worker.worker import Worker
 from support.asgi import asked
 from support.replies import wants
 from support.running import asynchronous

@@ -221,7 +221,7 @@ def test_a_port_that_is_taken_is_said(inbox: Inbox, cli: CommandLine) -> None:
 def test_without_the_extra_it_is_said_what_to_install(package: str, cli: CommandLine, painting: str) -> None:
     program = (
         f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['serve', '--db', {str(cli.db_file)!r}]; "
-        "from haltpoint.command_line import main; sys.exit(main())"
+        "from haltpoint.cli import main; sys.exit(main())"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (finished.returncode, "pip install 'haltpoint[cli,inbox]'" in finished.stderr) == (1, True)

@@ -15,7 +15,7 @@ from support.command import DELIVER, ENGRAVE, CommandLine, StartRun
 from support.inbox import Inbox
 from support.programs import Program, run_program
 from support.worker import WORKER
-from working.workers import Yard
+from worker.workers import Yard
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 

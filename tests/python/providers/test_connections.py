@@ -13,7 +13,7 @@ import weakref
 
 import pytest
 
-from haltpoint.bridge import LoopBridge
+from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.models import ModelReply, ModelRequest
 from haltpoint.models.provider import ProviderModel
 from support.asking_providers import ANTHROPIC, CHAT, QUESTION, failure

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from haltpoint.driving.model_caller import retry_delay
+from haltpoint.runtime.model_request import retry_delay
 
 
 @pytest.mark.parametrize(

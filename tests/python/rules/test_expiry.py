@@ -22,7 +22,7 @@ from haltpoint import (
     SqliteDatabase,
     tool,
 )
-from haltpoint.driving.failures import failure_of, is_failed_run
+from haltpoint.runtime.failures import failure_of, is_failed_run
 from support.programs import run_program
 from support.replies import results_in, wants, wants_all
 from support.running import asynchronous

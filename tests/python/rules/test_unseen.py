@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from haltpoint.command_line.escaping import isolated, visible, visible_json
+from haltpoint.cli.escaping import isolated, visible, visible_json
 from haltpoint.inbox.texts import plain, shown, shown_whole
 
 # Of each kind: default ignorable and a format character, ignorable alone, reserved, blank, directional, control.

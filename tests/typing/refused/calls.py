@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from haltpoint import Agent, AgentRunOutput, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
-from haltpoint.working import Worker
+from haltpoint.worker import Worker
 
 
 class Report(BaseModel):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.copying import deep_twin, is_named
 from haltpoint.exceptions import InvalidOutputError
-from haltpoint.forking import no_fork
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.drafts import forget_requirement

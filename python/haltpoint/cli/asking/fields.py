@@ -1,0 +1,71 @@
+"""A form, filled in field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.cli.asking.prompts import ask_line
+from haltpoint.cli.escaping import visible_json
+from haltpoint.cli.given import typed_values
+from haltpoint.cli.output import Output, Styled
+from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.resolution.answers import checked_values, is_dynamic
+from haltpoint.run.field_words import base_schema, is_required, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["filled_in"]
+
+# How an empty text is typed, since an empty line leaves a field as it is.
+_EMPTY_TEXT = '""'
+
+
+def filled_in(requirement: RunRequirement, output: Output) -> dict[str, Any]:
+    """Ask for the value of each field, until it fits, and return those that were given.
+
+    Raises:
+        EOFError: the person typed the end of input.
+    """
+    given: dict[str, Any] = {}
+    for field in requirement.user_input_schema or ():
+        given.update(_asked(requirement, field, output))
+    return given
+
+
+def _asked(requirement: RunRequirement, field: Mapping[str, Any], output: Output) -> dict[str, Any]:
+    """The value of a field, by its name; nothing where the person leaves it as it is."""
+    may_stay = field.get("value") is not None or not _is_required(requirement, field)
+    while True:
+        typed = ask_line(_question(field))
+        if not typed and may_stay:
+            return {}
+        if not typed:
+            output.line(Styled(f"a value is needed; {_EMPTY_TEXT} is an empty text", "red"))
+            continue
+        given = {field["name"]: ""} if typed == _EMPTY_TEXT else typed_values(requirement, {field["name"]: typed})
+        try:
+            checked_values(requirement, given, in_part=True)
+        except InvalidResolutionError as error:
+            output.line(Styled(str(error), "red"))
+        else:
+            return given
+
+
+def _is_required(requirement: RunRequirement, field: Mapping[str, Any]) -> bool:
+    return is_required(field, is_dynamic=is_dynamic(requirement.tool_execution))
+
+
+def _question(field: Mapping[str, Any]) -> str:
+    hint = ", yes or no" if base_schema(schema_of(field)).get("type") == "boolean" else ""
+    description = f" {field['description']}" if field.get("description") else ""
+    return f"  {field['name']} ({field.get('field_type') or 'str'}{hint}){description}{_if_empty(field)}"
+
+
+def _if_empty(field: Mapping[str, Any]) -> str:
+    """What an empty line stands for."""
+    if field.get("value") is not None:
+        return f" [{visible_json(field['value'])}]"
+    return f" [{visible_json(field['default'])}]" if field.get("default") is not None else ""

@@ -1,0 +1,152 @@
+"""What all commands that decide have in common: find, decide, wait for the disk, and say what happens next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from haltpoint.cli.approving import approvals_text
+from haltpoint.cli.calls import call_text, remembered_text
+from haltpoint.cli.database import opened
+from haltpoint.cli.describing import call_lines
+from haltpoint.cli.errors import CommandError
+from haltpoint.cli.exit_codes import ExitCode, exit_code_of, is_other_than_shown
+from haltpoint.cli.identifiers import find_requirement, short_requirement_id
+from haltpoint.cli.next_steps import next_step
+from haltpoint.cli.output import Output, Styled
+from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.presentation.records import run_record
+from haltpoint.presentation.times import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from haltpoint.db.database import Database
+    from haltpoint.resolution.parse import RequirementKind
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["Said", "decide", "decided_text"]
+
+COMMANDS: dict[RequirementKind, str] = {
+    "confirmation": "approve or reject",
+    "user_input": "answer",
+    "external_tool": "result",
+    "recovery": "recover",
+}
+
+
+class Said(TypedDict):
+    """What each decision says beside itself.
+
+    Attributes:
+        by: who decides.
+        expected_digest: of what they were shown.
+    """
+
+    by: str
+    expected_digest: str | None
+
+
+def decide(
+    db_file: Path,
+    identifier: str,
+    kind: RequirementKind,
+    draft: Callable[[RunRequirement, Said], None],
+    *,
+    by: str,
+    expected_digest: str | None,
+    as_json: bool,
+) -> None:
+    """Put a decision on disk and print what comes of it.
+
+    Args:
+        db_file: the database.
+        identifier: the beginning of the requirement's id, or of its run's.
+        kind: the kind of requirement that the command is for.
+        draft: decides on the requirement, short of the disk.
+        by: who decides.
+        expected_digest: of what was shown; None for what is looked up here.
+        as_json: whether to print JSON.
+
+    Raises:
+        CommandError: there is no such requirement, it is of another kind, or what would run is not what was shown.
+        InvalidResolutionError: the decision does not fit.
+        RequirementConflictError: somebody decided otherwise before.
+    """
+    with opened(db_file) as database:
+        requirement = find_requirement(database, identifier)
+        _check_kind(requirement, kind)
+        shown = list(call_lines(requirement))
+        digest = requirement.digest if expected_digest is None else expected_digest
+        try:
+            draft(requirement, {"by": by, "expected_digest": digest})
+            requirement.commit()
+        except InvalidResolutionError as error:
+            if is_other_than_shown(error):
+                raise _changed(database, requirement.id, shown, error) from error
+            raise
+        # What will run stands on disk, also where validation made something else of what was given.
+        _report(database, database.requirement(requirement.id), Output(as_json=as_json))
+
+
+def _changed(
+    database: Database, requirement_id: str, shown: Sequence[str], error: InvalidResolutionError
+) -> CommandError:
+    now = list(call_lines(database.requirement(requirement_id)))
+    before = [] if now == shown else ["It was:", *shown]
+    details = "\n".join([*before, "It is now:", *now])
+    return CommandError(str(error), exit_code_of(error), type(error).__name__, details=details)
+
+
+def decided_text(requirement: RunRequirement) -> str:
+    """Return who decided what on a requirement, and when; or who approved so far."""
+    if requirement.decision is None:
+        return approvals_text(requirement) or "open"
+    what = _words(requirement.decision)
+    by = "" if requirement.decided_by is None else f" by {requirement.decided_by}"
+    at = "" if requirement.decided_at is None else f" at {clock(requirement.decided_at)}"
+    return f"{what}{by}{at}"
+
+
+_WORDS = {
+    "confirm": "approved",
+    "reject": "rejected",
+    "input": "answered",
+    "result": "given its result",
+    "retry": "let run once more",
+    "supply": "given its result",
+    "skip": "given up",
+}
+
+
+def _words(decision: Mapping[str, Any]) -> str:
+    words = _WORDS[decision["type"]]
+    if decision.get("tool_args") is not None:
+        words = f"{words} with changed arguments"
+    if decision.get("remember") is not None:
+        words = f"{words}, and {remembered_text(decision['remember'])},"
+    note = decision.get("note")
+    return f'{words}, "{note}",' if note else words
+
+
+def _check_kind(requirement: RunRequirement, kind: RequirementKind) -> None:
+    if requirement.kind != kind:
+        raise CommandError(
+            f"requirement {requirement.id} is of kind {requirement.kind}: "
+            f"decide on it with haltpoint {COMMANDS[requirement.kind]}",
+            ExitCode.USAGE,
+        )
+
+
+def _report(database: Database, requirement: RunRequirement, output: Output) -> None:
+    run = database.run(requirement.run_id or "")
+    step = next_step(database, run)
+    if output.as_json:
+        output.json({"requirement": requirement.to_dict(), "run": run_record(run), "next": step})
+        return
+    output.line(
+        Styled(short_requirement_id(requirement.id), "bold"),
+        f"  {call_text(requirement.tool_execution)}: ",
+        Styled(decided_text(requirement), "green"),
+    )
+    output.line(step)

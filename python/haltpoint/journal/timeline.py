@@ -1,0 +1,261 @@
+"""A run's journal as the story that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.cli.calls import arguments_text, later_calls_text, origin_text
+from haltpoint.cli.escaping import visible_json
+from haltpoint.presentation.times import from_seconds
+from haltpoint.run.agent.view import MICROSECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Event", "told"]
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in a run.
+
+    Attributes:
+        seq: its place in the journal, from 1.
+        at: when it happened (aware, UTC).
+        kind: the journal's name for it.
+        mark: one character that stands for it.
+        style: how a terminal shows it.
+        title: what happened, in a line.
+        detail: what was said, returned or given, which may be long.
+        entry: the journal's entry.
+    """
+
+    seq: int
+    at: datetime
+    kind: str
+    mark: str
+    style: str
+    title: str
+    detail: str | None
+    entry: Entry
+
+
+def told(journal: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """Return the events of a journal, oldest first.
+
+    Args:
+        journal: what `Database.journal` returns: the whole, since later entries name what earlier ones began.
+    """
+    teller = _Teller()
+    return [teller.event(item) for item in journal]
+
+
+class _Teller:
+    """Keeps in mind what the ids in entries stand for."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, str] = {}
+        self._calls: dict[str, str] = {}
+
+    def event(self, item: Mapping[str, Any]) -> Event:
+        entry = item["entry"]
+        for call in entry.get("calls", ()):
+            self._tools[call["id"]] = call["name"]
+        if item["kind"] == "requirement_opened":
+            self._calls[entry["requirement_id"]] = entry["call_id"]
+        title, detail = self._words(item["kind"], entry)
+        mark, style = _look(item["kind"], entry)
+        at = from_seconds(item["at"] / MICROSECONDS)
+        return Event(item["seq"], at, item["kind"], mark, style, title, detail, entry)
+
+    def _words(self, kind: str, entry: Entry) -> tuple[str, str | None]:
+        tell = _WORDS.get(kind)
+        if tell is None:
+            return self._unknown(kind, entry)
+        return tell(self._tool_of(entry), entry)
+
+    def _tool_of(self, entry: Entry) -> str:
+        call_id = entry.get("call_id") or self._calls.get(entry.get("requirement_id", ""), "")
+        return self._tools.get(call_id, call_id)
+
+    def _unknown(self, kind: str, entry: Entry) -> tuple[str, str | None]:
+        # A journal of a newer release may hold kinds that this one has no words for.
+        return f"{kind.replace('_', ' ')} {self._tool_of(entry)}".rstrip(), visible_json(entry)
+
+
+_MARKS = {
+    "run_started": ("●", "bold"),
+    "run_queued": ("○", "cyan"),
+    "run_continued": ("┬", "magenta"),
+    "model_replied": ("▸", "cyan"),
+    "answer_refused": ("▸", "yellow"),
+    "tool_started": ("▹", "blue"),
+    "tool_finished": ("▪", "blue"),
+    "tool_interrupted": ("▪", "yellow"),
+    "tool_reconciled": ("▪", "yellow"),
+    "requirement_opened": ("?", "bold yellow"),
+    "requirement_decided": ("◆", "bold green"),
+    "requirement_expired": ("✖", "yellow"),
+    "approval_revoked": ("◇", "yellow"),
+    "run_paused": ("■", "yellow"),
+    "cancel_requested": ("✖", "yellow"),
+    "run_cancelled": ("■", "yellow"),
+    "run_failed": ("✖", "bold red"),
+    "run_completed": ("●", "bold green"),
+}
+
+
+def _look(kind: str, entry: Entry) -> tuple[str, str]:
+    mark, style = _MARKS.get(kind, ("·", ""))
+    is_bad = entry.get("is_error") or entry.get("decision", {}).get("type") in ("reject", "skip")
+    return mark, "red" if is_bad else style
+
+
+def _started(tool: str, entry: Entry) -> tuple[str, str | None]:
+    by = entry.get("agent_name") or "an agent"
+    return f"{by} starts with model {entry.get('model_name') or 'unknown'}", entry["description"]
+
+
+def _queued(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{entry.get('by') or 'somebody'} leaves the run to a worker", None
+
+
+def _continued(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{entry['holder']} goes on", None
+
+
+def _model_replied(tool: str, entry: Entry) -> tuple[str, str | None]:
+    calls = ", ".join(f"{call['name']}({arguments_text(call['args'])})" for call in entry.get("calls", ()))
+    return f"the model asks for {calls}" if calls else "the model answers", entry.get("text")
+
+
+def _answer_refused(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return "the answer does not fit, and the model is asked again", entry["reason"]
+
+
+def _tool_started(tool: str, entry: Entry) -> tuple[str, str | None]:
+    again = f", attempt {entry['attempt']}" if entry["attempt"] > 1 else ""
+    return f"{tool} begins in {entry['holder']}{again}", None
+
+
+_OUTCOMES = {
+    "tool": "returns",
+    "refused": "can't be run",
+    "rejected": "is not run: it was rejected",
+    "external": "has its result from elsewhere",
+    "user": "is answered",
+    "supplied": "has its result from a person",
+    "skipped": "is given up",
+    "reconciled": "is found to be done",
+}
+
+
+def _tool_finished(tool: str, entry: Entry) -> tuple[str, str | None]:
+    source = entry.get("source", "tool")
+    words = "fails" if source == "tool" and entry.get("is_error") else _OUTCOMES.get(source, source)
+    return f"{tool} {words}", entry["content"]
+
+
+def _tool_interrupted(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{tool} is stopped in its middle: {entry['reason']}", None
+
+
+def _tool_reconciled(tool: str, entry: Entry) -> tuple[str, str | None]:
+    found = "never began" if entry.get("not_started") else "can't tell what became of it"
+    return f"{tool} {found}", entry.get("reason")
+
+
+_NEEDS = {
+    "confirmation": "waits for a confirmation",
+    "user_input": "waits for a person's input",
+    "external_tool": "waits for its result from elsewhere",
+    "recovery": "is in doubt: it began, and its outcome is unknown",
+}
+
+
+def _requirement_opened(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{tool} {_NEEDS.get(entry['kind'], entry['kind'])} ({entry['requirement_id'][:8]})", None
+
+
+_DECISIONS = {
+    "confirm": "confirms",
+    "reject": "rejects",
+    "input": "fills in",
+    "result": "gives the result of",
+    "retry": "lets run once more:",
+    "supply": "gives the result of",
+    "skip": "gives up",
+}
+
+
+def _requirement_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
+    decision = entry["decision"]
+    if entry.get("remembered") is not None:
+        return f"{tool} is confirmed: remembered, {origin_text(entry['remembered'])}", None
+    words = _DECISIONS.get(decision["type"], decision["type"])
+    given = decision.get("note") or decision.get("content")
+    if "values" in decision:
+        given = arguments_text(decision["values"])
+    if decision.get("tool_args") is not None:
+        tool, given = f"{tool} with changed arguments", arguments_text(decision["tool_args"])
+    if decision.get("remember") is not None:
+        tool = f"{tool}, and {later_calls_text(decision['remember'])}"
+    return f"{entry.get('by') or 'somebody'} {words} {tool}", given
+
+
+def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"nobody decided about {tool} in time", None
+
+
+def _approval_revoked(tool: str, entry: Entry) -> tuple[str, str | None]:
+    who, which = entry.get("by") or "somebody", entry["requirement_id"][:8]
+    return f"{who} revokes that later calls of {tool} run without asking ({which})", None
+
+
+def _paused(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return "the run waits", None
+
+
+def _cancel_requested(tool: str, entry: Entry) -> tuple[str, str | None]:
+    if entry.get("reason") is not None:
+        return f"the run is to stop: {entry['reason']}", None
+    return f"{entry.get('by') or 'somebody'} wants the run to stop", None
+
+
+def _cancelled(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return "the run is cancelled", None
+
+
+def _failed(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return "the run can't go on", entry["failure"]["message"]
+
+
+def _completed(tool: str, entry: Entry) -> tuple[str, str | None]:
+    output = entry.get("output")
+    return "the run is completed", None if output is None else visible_json(output)
+
+
+_WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
+    "run_started": _started,
+    "run_queued": _queued,
+    "run_continued": _continued,
+    "model_replied": _model_replied,
+    "answer_refused": _answer_refused,
+    "tool_started": _tool_started,
+    "tool_finished": _tool_finished,
+    "tool_interrupted": _tool_interrupted,
+    "tool_reconciled": _tool_reconciled,
+    "requirement_opened": _requirement_opened,
+    "requirement_decided": _requirement_decided,
+    "requirement_expired": _requirement_expired,
+    "approval_revoked": _approval_revoked,
+    "run_paused": _paused,
+    "cancel_requested": _cancel_requested,
+    "run_cancelled": _cancelled,
+    "run_failed": _failed,
+    "run_completed": _completed,
+}

@@ -1,0 +1,70 @@
+"""What `--json` prints of runs. The fields are documented in docs/command-line.md and stay; there may come more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint.db.inbox import run_summary
+from haltpoint.exceptions import StoreError
+from haltpoint.presentation.times import from_seconds
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from haltpoint.db.database import Database
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["open_requirements", "run_record", "run_row"]
+
+
+def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
+    """Return a run of a list, with the beginning of a task of more than 64 KiB.
+
+    One that can't be read says so in `problem`, and does not hide the others.
+    """
+    try:
+        summary = run_summary(database, run.run_id)
+    except StoreError as error:
+        return {**_known(run), "task": None, "pause_reason": None, "open_requirements": [], "problem": str(error)}
+    if not _may_wait(run):
+        summary["open_requirements"] = []
+    return {**_known(run), **summary, "problem": None}
+
+
+def run_record(run: AgentRunOutput) -> dict[str, Any]:
+    """Return what stands in a run's record.
+
+    Raises:
+        StoreError: the run's journal can't be read.
+    """
+    return {
+        **_known(run),
+        "task": run.task.description,
+        "pause_reason": run.pause_reason,
+        "open_requirements": [item.id for item in open_requirements(run)],
+    }
+
+
+def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
+    """Return what a run waits for: nothing where it is stopped."""
+    if not _may_wait(run):
+        return ()
+    return [item for item in run.requirements if item.decision is None and not item.is_expired]
+
+
+def _may_wait(run: AgentRunOutput) -> bool:
+    return run.is_paused or run.status.value in ("RUNNING", "QUEUED")
+
+
+def _known(run: AgentRunOutput) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "agent_name": run.agent_name,
+        "session_id": run.session_id,
+        "user_id": run.user_id,
+        "created_at": format_time(from_seconds(run.created_at)),
+        "updated_at": format_time(from_seconds(run.updated_at)),
+    }

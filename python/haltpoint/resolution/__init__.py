@@ -1,0 +1,1 @@
+"""Decisions on requirements: parsed, checked, committed."""

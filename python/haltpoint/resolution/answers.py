@@ -1,0 +1,94 @@
+"""What a person filled into a form: checked by the tool where its code is at hand, else by what the form says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.exceptions import InvalidResolutionError
+
+if TYPE_CHECKING:
+    from haltpoint.run.requirement_state import RequirementState
+    from haltpoint.run.tools.tools import ToolExecution
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["checked_values", "given_values", "is_dynamic", "tool_at_hand"]
+
+
+def is_dynamic(execution: ToolExecution) -> bool:
+    """Whether a model asked for the fields, any of which may stay empty: its arguments name them, and no more."""
+    asked: object = execution.tool_args.get("fields")
+    if not execution.user_input_schema or not isinstance(asked, list) or len(execution.tool_args) > 1:
+        return False
+    fields = cast("list[object]", asked)
+    names = [cast("dict[str, Any]", field).get("field_name") if isinstance(field, dict) else None for field in fields]
+    return names == [field["name"] for field in execution.user_input_schema]
+
+
+def given_values(execution: ToolExecution, open_fields: Collection[str], emptied: Collection[str]) -> dict[str, Any]:
+    """Return what a person gave, by the names of the fields: None for a field that they emptied.
+
+    Fields that the model filled are part of it only where a person changed them.
+
+    Args:
+        execution: the call.
+        open_fields: the names of the fields that had no value when the person was asked.
+        emptied: the names of the fields that were answered with None.
+    """
+    values = {field["name"]: field.get("value") for field in execution.user_input_schema or ()}
+
+    def is_given(name: str) -> bool:
+        if name in open_fields:
+            return values[name] is not None or name in emptied
+        return bool(values[name] != execution.tool_args.get(name))
+
+    return {name: value for name, value in values.items() if is_given(name)}
+
+
+def checked_values(
+    requirement: RequirementState, values: Mapping[str, Any], *, in_part: bool = False
+) -> dict[str, Any]:
+    """Return a person's values converted to the types of their fields, as JSON data.
+
+    Args:
+        requirement: what asks for them.
+        values: the values by the names of the fields.
+        in_part: check these fields only, also where others lack a value.
+
+    Raises:
+        InvalidResolutionError: a value is missing or does not fit; `field_name` is the path of the first problem.
+    """
+    execution = requirement.tool_execution
+    form = execution.user_input_schema or []
+    # Checking loads a validator, which a requirement that is only looked at does not need.
+    with no_fork:
+        from haltpoint.tools.input_form import fits_form
+        from haltpoint.tools.user_values import check_form_values, check_user_input
+    tool = tool_at_hand(requirement)
+    try:
+        if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):
+            return check_user_input(tool, execution.tool_args, values, in_part=in_part)
+        return check_form_values(
+            execution.tool_name,
+            form,
+            values,
+            () if in_part else requirement.open_fields,
+            is_dynamic=is_dynamic(execution),
+        )
+    except InvalidResolutionError as error:
+        error.run_id, error.requirement_id = requirement.run_id, requirement.id
+        raise
+
+
+def tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:
+    """Return the tool, where this process works with the run or has imported the tool's module."""
+    name = requirement.tool_execution.tool_name
+    with no_fork:
+        from haltpoint.runtime.active_runs import known_run
+        from haltpoint.tools.registry import registered_tool
+    known = None if requirement.run_id is None else known_run(requirement.run_id)
+    found = None if known is None else known.tools.get(name)
+    if found is None and isinstance(requirement.tool_module, str):
+        found = registered_tool(name, requirement.tool_module)
+    return found

@@ -1,0 +1,110 @@
+"""Arguments that a person puts in the place of those that were shown, on their way to disk."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from haltpoint._concurrency.foreign_checks import NO_LIMIT, checked_apart
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint._concurrency.loop_bridge import LoopBridge
+from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.runtime.active_runs import known_run
+from haltpoint.tools.hidden_parts import holds_stand_in
+from haltpoint.tools.registry import registered_tool
+
+if TYPE_CHECKING:
+    from haltpoint._concurrency.time_limit import TimeLimit
+    from haltpoint.db.database import Database
+    from haltpoint.run.requirements import RunRequirement
+    from haltpoint.tools.definition import ToolDefinition
+
+__all__ = ["offered_tool", "with_changed_arguments"]
+
+
+async def with_changed_arguments(
+    database: Database,
+    requirement: RunRequirement,
+    decision: Mapping[str, Any],
+    tools: Mapping[str, ToolDefinition],
+    *,
+    limit: TimeLimit = NO_LIMIT,
+) -> dict[str, Any]:
+    """Return a decision with what the tool gets where it gives a call other arguments.
+
+    What was not changed stays as it is. What was is held against the tool where this process has it, else against the
+    JSON schema in the run's first entry.
+
+    Args:
+        database: where the run is.
+        requirement: what is decided, as it is on disk.
+        decision: the decision as JSON data.
+        tools: tools at hand, by name.
+        limit: how long validators of the tool may take.
+
+    Raises:
+        InvalidResolutionError: an argument is missing, unknown or invalid; `field_name` is the first of them.
+        TimeLimitPassedError: a validator had not returned when the time was over.
+    """
+    arguments: dict[str, Any] | None = decision.get("tool_args")
+    if arguments is None or requirement.run_id is None:
+        return dict(decision)
+    approved = _as_approved(requirement, arguments)
+    if approved is not None:
+        return {**decision, **approved}
+    with no_fork:
+        from haltpoint.tools.edited_arguments import edited_by_schema, edited_by_tool
+    execution = requirement.tool_execution
+    offered = await offered_tool(database, requirement.run_id, execution.tool_name)
+    definition = _at_hand(requirement.run_id, execution.tool_name, offered, tools)
+    if definition is not None:
+        edit = functools.partial(edited_by_tool, definition, execution, arguments)
+        edited = await checked_apart(edit, limit, calls_foreign_code=definition.calls_foreign_code)
+    else:
+        edited = edited_by_schema(offered.get("parameters"), execution, arguments)
+    if edited.problems:
+        lines = "; ".join(text for _, text in edited.problems)
+        raise InvalidResolutionError(
+            f"the changed arguments do not fit {execution.tool_name!r}: {lines}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name=next((name for name, _ in edited.problems if name is not None), None),
+        )
+    # Another's words for the same change may lack what the tool adds. What is hidden can't be compared in this way.
+    approved = None if holds_stand_in(edited.shown) else _as_approved(requirement, edited.shown)
+    if approved is not None:
+        return {**decision, **approved}
+    changed = {**decision, "tool_args": edited.given}
+    return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
+
+
+def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments just as the first of several approvers changed them, where these are meant."""
+    if not requirement.approvals:
+        return None
+    first = requirement.approvals[0]
+    said = {name: first["decision"][name] for name in ("tool_args", "shown_args") if name in first["decision"]}
+    if "tool_args" not in said:
+        return None
+    is_meant = any(same_arguments(arguments, known) for known in (first["tool_args"], said["tool_args"]))
+    return said if is_meant else None
+
+
+def _at_hand(
+    run_id: str, name: str, offered: Mapping[str, Any], tools: Mapping[str, ToolDefinition]
+) -> ToolDefinition | None:
+    known = known_run(run_id)
+    found = tools.get(name) or (None if known is None else known.tools.get(name))
+    return found or registered_tool(name, offered.get("module", ""))
+
+
+async def offered_tool(database: Database, run_id: str, name: str) -> dict[str, Any]:
+    """What the run's first entry says about a tool."""
+    bridge = LoopBridge.current()
+    snapshot = await bridge.wait(database.native.load(bridge.completions, run_id))
+    offered: list[dict[str, Any]] = json.loads(snapshot.started_json()).get("tools", [])
+    found = [item for item in offered if item["name"] == name]
+    return found[0] if found else {}

@@ -1,0 +1,118 @@
+"""Errors about requirements, worded so that the reader knows what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, cast
+
+from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
+from haltpoint.resolution.parse import Decision, RequirementKind, describe_decision
+from haltpoint.run.timestamps import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from haltpoint.run.requirement_state import RequirementState
+
+__all__ = [
+    "HOW_TO_RESOLVE",
+    "checked_mapping",
+    "conflict_error",
+    "expired_error",
+    "nameless_error",
+    "no_field_error",
+    "wrong_kind_error",
+]
+
+HOW_TO_RESOLVE: dict[RequirementKind, str] = {
+    "confirmation": "call confirm() or reject(note)",
+    "user_input": "call answer({...}), or fill user_input_schema and set tool_execution.answered = True",
+    "external_tool": "call set_external_execution_result(result) or assign tool_execution.result",
+    "recovery": "call retry(), supply(result) or skip(note)",
+}
+
+_NEEDS: dict[RequirementKind, str] = {
+    "confirmation": "a confirmation",
+    "user_input": "user input",
+    "external_tool": "the result of a call that is run elsewhere",
+    "recovery": "a word on a call whose outcome is unknown",
+}
+
+
+def wrong_kind_error(requirement: RequirementState, what: str) -> InvalidResolutionError:
+    """Return the error for a method that does not fit the requirement's kind."""
+    return InvalidResolutionError(
+        f"{what} does not fit {_named(requirement)}, which needs {_NEEDS[requirement.kind]}: "
+        f"{requirement.how_to_resolve}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+    )
+
+
+def conflict_error(requirement: RequirementState, decision: Decision) -> RequirementConflictError:
+    """Return the error for a decision other than the one that was committed."""
+    at = "" if requirement.decided_at is None else f" at {format_time(requirement.decided_at)}"
+    return RequirementConflictError(
+        f"{_named(requirement)} was {describe_decision(decision)} "
+        f"by {requirement.decided_by or 'somebody'}{at}; that decision is final",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        decided_by=requirement.decided_by,
+        decided_at=requirement.decided_at,
+        decision=deepcopy(decision),
+    )
+
+
+def expired_error(requirement: RequirementState) -> RequirementExpiredError:
+    """Return the error for a decision that comes too late."""
+    until = (
+        "" if requirement.expires_at is None else f", which was possible until {format_time(requirement.expires_at)}"
+    )
+    return RequirementExpiredError(
+        f"{_named(requirement)} expired before it was decided{until}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        expired_at=requirement.expires_at,
+    )
+
+
+def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
+    """Return the error for one of several approvals that does not say whose it is."""
+    return InvalidResolutionError(
+        f"{_named(requirement)} needs {requirement.approvals_needed} different people to confirm it, so each has "
+        "to say who they are: confirm(by=...)",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name="by",
+    )
+
+
+def checked_mapping(requirement: RequirementState, values: object) -> Mapping[str, Any]:
+    """Return the values of fields, which must be a mapping.
+
+    Raises:
+        InvalidResolutionError: they are something else.
+    """
+    if isinstance(values, Mapping):
+        return cast("Mapping[str, Any]", values)
+    raise InvalidResolutionError(
+        "answer() takes a mapping from the names of the fields to their values, such as {'city': 'Oslo'}, "
+        f"got {type(values).__name__}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+    )
+
+
+def no_field_error(requirement: RequirementState, name: str, fields: Iterable[str]) -> InvalidResolutionError:
+    """Return the error for an answer to a field that nobody asked for."""
+    return InvalidResolutionError(
+        f"there is no field {name!r}; the fields are: {', '.join(fields)}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name=name,
+    )
+
+
+def _named(requirement: RequirementState) -> str:
+    return f"requirement {requirement.id} of tool {requirement.tool_execution.tool_name!r}"

@@ -1,0 +1,26 @@
+"""Finding earlier approvals that answer a reply's calls, so that they stand in the plan and nobody looks again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haltpoint._concurrency.loop_bridge import LoopBridge
+
+if TYPE_CHECKING:
+    from haltpoint._engine import Session
+    from haltpoint.runtime.plan import PlannedReply
+
+__all__ = ["with_approvals"]
+
+
+async def with_approvals(reply: PlannedReply, session: Session) -> PlannedReply:
+    """Return the reply with the earlier approvals that answer its calls, as far as those ask for a confirmation.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    if not any(call.asks == "confirmation" for call in reply.calls):
+        return reply
+    found: list[str | None] = await LoopBridge.current().wait(session.recall_approvals(reply.calls))
+    calls = [call._replace(remembered=origin) for call, origin in zip(reply.calls, found, strict=True)]
+    return reply._replace(calls=calls)

@@ -1,0 +1,32 @@
+"""Runs on their way to workers: submitted here, taken up there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haltpoint._concurrency.loop_bridge import LoopBridge
+from haltpoint._engine import WorkQueue, new_run_id
+from haltpoint.json_value import to_json_text
+from haltpoint.resolution.commit import this_process
+from haltpoint.runtime.lifecycle import first_entry, recalled
+from haltpoint.tools.resolve import resolve_tools
+
+if TYPE_CHECKING:
+    from haltpoint.runtime.call import Call
+    from haltpoint.task import Task
+
+__all__ = ["submit_run"]
+
+
+async def submit_run(call: Call, task: Task[Any]) -> str:
+    """Put a run of a task on disk, for a worker to take up, and return its id."""
+    tools = resolve_tools([*call.tools, *task.tools])
+    bridge = LoopBridge.current()
+    memory = await recalled(call)
+    run_id = new_run_id()
+    started = to_json_text(first_entry(call, task, tools, run_id))
+    queue = WorkQueue(call.database.native)
+    await bridge.wait(queue.submit(bridge.completions, started, memory, this_process()))
+    task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
+    call.on_run(run_id)
+    return run_id

@@ -1,0 +1,105 @@
+"""Waiting until a paused run can go on, whoever decides and wherever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from haltpoint._concurrency.threads import in_thread
+from haltpoint.run.base import RunStatus
+from haltpoint.runtime.failures import failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from haltpoint.db.database import Database
+    from haltpoint.exceptions import HaltpointError
+    from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.requirements import RunRequirement
+
+__all__ = ["failure_on_disk", "until_decided", "until_free", "until_status_changes"]
+
+# How long others' commits may go unnoticed, in seconds.
+_LOOK_EVERY = 0.2
+
+
+async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:
+    """Wait until nothing that the run asked for is open, or it is not paused any more.
+
+    Returns:
+        The run where it is not to go on: it was stopped meanwhile, or it is cancelled and nobody is asked for what is
+        undecided in it.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        StoreError: the database can't be read.
+    """
+    before = await in_thread(lambda: database.native.look_up(run_id).status)
+    output = await database.run_async(run_id)
+    if not output.is_paused:
+        # Looking may have ended it, because nobody decided in time.
+        is_over = output.status.value != before or (output.is_cancelled and bool(output.active_requirements))
+        return output if is_over and _is_stopped(output) else None
+    decided = asyncio.ensure_future(_all_decided(output.active_requirements))
+    # Who cancels the run decides on nothing.
+    stopped = asyncio.ensure_future(until_status_changes(database, run_id, RunStatus.paused))
+    try:
+        await asyncio.wait([decided, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if decided.done():
+            decided.result()
+        return await _stopped(database, run_id)
+    finally:
+        decided.cancel()
+        stopped.cancel()
+        await asyncio.gather(decided, stopped, return_exceptions=True)
+
+
+async def _stopped(database: Database, run_id: str) -> AgentRunOutput | None:
+    output = await database.run_async(run_id)
+    return output if _is_stopped(output) else None
+
+
+def _is_stopped(output: AgentRunOutput) -> bool:
+    return output.is_cancelled or output.is_error
+
+
+async def _all_decided(requirements: Iterable[RunRequirement]) -> None:
+    await asyncio.gather(*requirements)
+
+
+async def until_free(database: Database, run_id: str) -> AgentRunOutput | None:
+    """Wait until a run that somebody else drives has stopped, or needs a driver.
+
+    Returns:
+        The run where it is not to go on: it was cancelled, or failed.
+    """
+    await until_status_changes(database, run_id, RunStatus.running)
+    return await _stopped(database, run_id)
+
+
+async def failure_on_disk(database: Database, run_id: str, limit: int) -> HaltpointError:
+    """Return the exception for a run that ended in error while nobody drove it here.
+
+    Args:
+        database: where the run is.
+        run_id: the run.
+        limit: the tool-call limit of the agent.
+    """
+    snapshot = await in_thread(lambda: database.native.look_up(run_id))
+    return failure_of(snapshot, None, limit)
+
+
+async def until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:
+    """Wait until a run has another status on disk."""
+    while True:
+        seen = await in_thread(database.data_version)
+        found = await database.runs_async(id_prefix=run_id, limit=1)
+        if not found or found[0].status is not status:
+            return
+        await _until_commit(database, seen)
+
+
+async def _until_commit(database: Database, seen: int) -> None:
+    # Other processes' commits raise no event here.
+    while await in_thread(database.data_version) == seen:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_EVERY)

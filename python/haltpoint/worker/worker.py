@@ -1,0 +1,214 @@
+"""The worker: finds runs that can go on, and drives them, some at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from haltpoint._concurrency.event_loops import running_loop
+from haltpoint._concurrency.threads import in_thread
+from haltpoint._engine import WorkQueue
+from haltpoint.runtime.call import Work
+from haltpoint.runtime.call_arguments import positive
+from haltpoint.runtime.drain import HandBack
+from haltpoint.worker.attempt import Attempt
+from haltpoint.worker.deferred import Deferred
+from haltpoint.worker.progress import Progress
+
+if TYPE_CHECKING:
+    from haltpoint.agent import Agent
+    from haltpoint.db.database import Database
+    from haltpoint.worker.webhooks import Webhook
+
+__all__ = ["Worker"]
+
+# How long others' commits may go unnoticed, in seconds.
+_LOOK_EVERY = 0.2
+
+# What no commit tells of: processes that died, and times that are over.
+_SEARCH_EVERY = 1.0
+
+# How long a hurried end may take, which waits for the disk alone.
+_HURRY = 10.0
+
+
+class Worker:
+    """Goes on with the runs of some agents: queued ones, orphans, and paused ones with nothing left to decide.
+
+    Any number of workers may work on one database, in as many processes.
+
+    Args:
+        agents: whose runs; each has a name, and all have the same database.
+        concurrency: how many runs are driven at once at most.
+        max_recoveries: how many drivers after the first a run may end, without getting any further meanwhile, before it
+            is set aside with an error.
+        grace: how long steps that run may take to end when the worker is stopped, in seconds.
+        webhooks: where events of all runs of the database are sent, whoever drives them.
+        report: called with the worker's progress; must not block.
+
+    Raises:
+        ValueError: there is no agent, one has no name, two share one, their databases differ, or a number is none that
+            it can be.
+    """
+
+    def __init__(
+        self,
+        agents: Iterable[Agent[Any]],
+        *,
+        concurrency: int = 4,
+        max_recoveries: int = 3,
+        grace: float = 30.0,
+        webhooks: Iterable[Webhook] = (),
+        report: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._agents = _by_name(agents)
+        self._database = _common_database(self._agents.values())
+        self._concurrency = positive("concurrency", concurrency)
+        if not grace >= 0:
+            raise ValueError(f"grace must be 0 or more seconds, got {grace}")
+        self._grace = grace
+        self._webhooks = list(webhooks)
+        self._deliveries: list[asyncio.Task[None]] = []
+        self._report = report or _silent
+        self._hand_back = HandBack(self._took)
+        self._work = Work(positive("max_recoveries", max_recoveries), self._hand_back)
+        self._queue = WorkQueue(self._database.native)
+        self._deferred = Deferred()
+        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._taken: dict[str, str] = {}
+        self._driven: set[str] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    @property
+    def database(self) -> Database:
+        """Where the runs are."""
+        return self._database
+
+    def stop(self) -> None:
+        """Take nothing more, let steps that run end, and give the runs back; the second call waits for nothing.
+
+        To be called on the event loop.
+        """
+        in_a_hurry = self._stopping
+        self._stopping = True
+        self._hand_back.ask(in_a_hurry=in_a_hurry)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called.
+
+        Raises:
+            EventLoopError: no asyncio event loop runs in this thread.
+            StoreError: the database can't be read.
+        """
+        running_loop()
+        try:
+            await self._begin_deliveries()
+            self._report(Progress("started", message=", ".join(self._agents)))
+            while not self._stopping:
+                seen = await in_thread(self._database.data_version)
+                await self._take_due()
+                await self._until_news(seen)
+        finally:
+            await self._end()
+
+    async def _begin_deliveries(self) -> None:
+        # Before anything is taken: what happens to it is to be told.
+        for webhook in self._webhooks:
+            outbox = await webhook.subscribe(self._database)
+            delivery = webhook.deliver(self._database, outbox, self._report)
+            self._deliveries.append(asyncio.create_task(delivery))
+
+    async def _end_deliveries(self) -> None:
+        for delivery in self._deliveries:
+            delivery.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    async def _take_due(self) -> None:
+        await self._database.expire_due_async()
+        free = self._concurrency - len(self._attempts)
+        if free < 1:
+            return
+        names, hands_off = list(self._agents), self._deferred.now() | set(self._attempts)
+        for run_id, agent_name, *_ in await in_thread(lambda: self._queue.due(names, hands_off, free)):
+            if agent_name is not None and not self._stopping:
+                self._begin(run_id, agent_name)
+
+    def _took(self, run_id: str) -> None:
+        self._driven.add(run_id)
+        self._report(Progress("took", run_id, self._taken.get(run_id)))
+
+    def _begin(self, run_id: str, agent_name: str) -> None:
+        self._taken[run_id] = agent_name
+        attempt = Attempt(
+            self._agents[agent_name],
+            run_id,
+            self._work,
+            self._deferred,
+            self._report,
+            is_driven=lambda: run_id in self._driven,
+        )
+        task = asyncio.create_task(attempt.make())
+        self._attempts[run_id] = task
+        task.add_done_callback(lambda _: self._finished(run_id))
+
+    def _finished(self, run_id: str) -> None:
+        del self._attempts[run_id], self._taken[run_id]
+        self._driven.discard(run_id)
+        self._wake.set()
+
+    async def _until_news(self, seen: int) -> None:
+        """Wait for a commit, a run that came to an end here, or the time to search all the same."""
+        deadline = time.monotonic() + _SEARCH_EVERY
+        while time.monotonic() < deadline and not self._wake.is_set():
+            if len(self._attempts) < self._concurrency and await in_thread(self._database.data_version) != seen:
+                break
+            await _event_within(self._wake, _LOOK_EVERY)
+        self._wake.clear()
+
+    async def _end(self) -> None:
+        self._stopping = True
+        attempts = list(self._attempts.values())
+        if attempts:
+            self._report(Progress("stopping", message=f"{len(attempts)} under way, at most {self._grace:g} s"))
+            self._hand_back.ask(in_a_hurry=False)
+            _, late = await asyncio.wait(attempts, timeout=self._grace)
+            if late:
+                self._hand_back.ask(in_a_hurry=True)
+                await asyncio.wait(late, timeout=_HURRY)
+        await self._end_deliveries()
+        self._report(Progress("stopped"))
+
+
+def _by_name(agents: Iterable[Agent[Any]]) -> dict[str, Agent[Any]]:
+    found: dict[str, Agent[Any]] = {}
+    for agent in agents:
+        if agent.name is None:
+            raise ValueError("a worker knows an agent's runs by its name: give each agent one, Agent(name=...)")
+        if agent.name in found:
+            raise ValueError(f"two agents are named {agent.name!r}, and a run says no more than its agent's name")
+        found[agent.name] = agent
+    if not found:
+        raise ValueError("a worker needs an agent")
+    return found
+
+
+def _common_database(agents: Iterable[Agent[Any]]) -> Database:
+    first, *others = (agent.db for agent in agents)
+    if any(other is not first for other in others):
+        raise ValueError("all agents of a worker need the same database object: agent.on_database(db)")
+    return first
+
+
+async def _event_within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except asyncio.TimeoutError:
+        return
+
+
+def _silent(progress: Progress) -> None:
+    """Tell nobody."""
