@@ -7,7 +7,7 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
-use haltpoint_engine::store::OutsiderRecord;
+use haltpoint_engine::store::ExternalRecord;
 use haltpoint_engine::store::handle::StoreHandle;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -366,7 +366,7 @@ impl PyDatabase {
         let ticket = sender.next_ticket();
         let subscription = self.store.subscribe(
             run_id.into(),
-            Arc::new(move |notice: &OutsiderRecord| {
+            Arc::new(move |notice: &ExternalRecord| {
                 let notice = notice.clone();
                 let value = Box::new(move |py: Python<'_>| Ok(Py::new(py, OutsiderNotice::new(notice))?.into_any()));
                 sender.send(ticket, value);

@@ -7,7 +7,7 @@ use haltpoint_engine::journal::{CancelRequested, Entry, Failure, FailureKind, In
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{self, Effect, Reconciliation, ToolOutcome};
 use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
-use haltpoint_engine::store::{CancelWish, StoreError};
+use haltpoint_engine::store::{CancelFlag, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ pub(crate) struct PySession {
     sender: CompletionSender,
     session: Mutex<Option<Session>>,
     /// Beside the lock, which is held for as long as a commit takes.
-    wish: CancelWish,
+    wish: CancelFlag,
     /// Somebody wants to hear of each commit, also of one that changes nothing for the driver.
     is_observed: AtomicBool,
 }

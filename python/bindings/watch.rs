@@ -1,22 +1,22 @@
 //! Decisions and cancel requests as they arrive, from this process or another.
 
 use haltpoint_engine::journal::Entry;
-use haltpoint_engine::store::OutsiderRecord;
+use haltpoint_engine::store::ExternalRecord;
 use haltpoint_engine::store::handle::Subscription;
 use pyo3::prelude::*;
 
 /// Something that somebody who does not drive appended to a run's journal.
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct OutsiderNotice {
-    notice: OutsiderRecord,
+    notice: ExternalRecord,
 }
 
 impl OutsiderNotice {
-    pub(crate) fn new(notice: OutsiderRecord) -> Self {
+    pub(crate) fn new(notice: ExternalRecord) -> Self {
         Self { notice }
     }
 
-    pub(crate) fn notice(&self) -> &OutsiderRecord {
+    pub(crate) fn notice(&self) -> &ExternalRecord {
         &self.notice
     }
 }

@@ -1,10 +1,10 @@
 //! The facts that a journal is made of.
 
-use super::memory::ApprovalRevoked;
+use super::remembered_approvals::ApprovalRevoked;
 use super::replies::{AnswerRefused, ModelReplied};
 use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
-use super::starting::{RunContinued, RunQueued, RunStarted};
-use super::stopping::{CancelRequested, RunCancelled, RunCompleted, RunFailed, RunPaused};
+use super::run_end::{CancelRequested, RunCancelled, RunCompleted, RunFailed, RunPaused};
+use super::run_start::{RunContinued, RunQueued, RunStarted};
 use super::tool_calls::{ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
 /// One fact of a run's history. The order of the variants follows a run's life.

@@ -3,31 +3,31 @@
 //! An entry is stored as a stable kind name and a JSON payload. Kinds are never renamed or reused; a payload only ever
 //! gains optional fields. What one release wrote, every later one reads.
 
-mod asking;
+mod approval_rules;
 mod audit_key;
 mod chain;
 mod codec;
 mod entry;
 mod limits;
-mod memory;
+mod remembered_approvals;
 mod replies;
 mod requirements;
-mod starting;
-mod stopping;
+mod run_end;
+mod run_start;
 mod tool_calls;
 
-pub use asking::{AskingRules, Expiry, OnExpiry, RuleAnswer};
+pub use approval_rules::{AskingRules, Expiry, OnExpiry, RuleAnswer};
 pub use audit_key::{AuditKey, SHORTEST_AUDIT_KEY, ShortAuditKey};
 pub use chain::{Chain, Hash, chain_hash, genesis_hash};
 pub use codec::{CodecError, decode, encode};
 pub use entry::Entry;
 pub(crate) use limits::check as check_limits;
 pub use limits::{LARGEST_VALUE, LONGEST_NAME, TooLong, cut_name, is_fit_name};
-pub use memory::{ApprovalRevoked, Remembered, memory_key};
+pub use remembered_approvals::{ApprovalRevoked, Remembered, memory_key};
 pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
-pub use starting::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
-pub use stopping::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};
+pub use run_end::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};
+pub use run_start::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
 pub use tool_calls::{OutcomeSource, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
 use crate::Timestamp;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::asking::AskingRules;
+use super::approval_rules::AskingRules;
 use crate::requirement::{Fields, RequirementKind};
 use crate::{Json, Text};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::memory::Remembered;
+use super::remembered_approvals::Remembered;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
 

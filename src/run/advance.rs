@@ -11,8 +11,8 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::answers_as_result;
 use super::ids::requirement_id;
-use super::state::{Call, CallState, Cancellation, LiveOnly, Reconciled, Run};
-use super::wording::{UNANSWERED, failure, limit_failure, rejection, skipping};
+use super::messages::{UNANSWERED, failure, limit_failure, rejection, skipping};
+use super::state::{Call, CallState, Cancellation, Reconciled, Run, Transient};
 use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
 /// What the state says about a call that has no outcome.
@@ -83,7 +83,7 @@ impl Run {
             };
             self.record(Entry::RunCancelled(cancelled), at, transition);
         } else if self.cancellation == Some(Cancellation::Interrupting) && !self.interrupted.0 {
-            self.interrupted = LiveOnly(true);
+            self.interrupted = Transient(true);
             let running = self.turn().iter().filter(|call| call.is_started());
             let interrupt = |call: &Call| Effect::InterruptTool {
                 call_id: call.plan.id.clone(),
@@ -210,7 +210,7 @@ impl Run {
                 transition,
             );
         } else if !self.awaiting_model.0 {
-            self.awaiting_model = LiveOnly(true);
+            self.awaiting_model = Transient(true);
             transition.effects.push(Effect::RequestModel);
         }
     }

@@ -6,9 +6,9 @@ use crate::store::RunStatus;
 
 use super::Transition;
 use super::advance::unanswered;
+use super::messages::failure;
 use super::state::{Call, Run};
 use super::view::iso;
-use super::wording::failure;
 
 impl Run {
     /// Whether the run is to stop because nobody answered in time.

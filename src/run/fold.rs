@@ -13,7 +13,7 @@ use crate::{Text, Timestamp};
 
 use super::conversation::{assistant_message, opening_message};
 use super::requirement::{Decided, Requirement};
-use super::state::{Call, CallState, Cancellation, LiveOnly, Outcome, Reconciled, Run, Step};
+use super::state::{Call, CallState, Cancellation, Outcome, Reconciled, Run, Step, Transient};
 
 /// A journal that no haltpoint can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,19 +114,19 @@ impl Run {
             requests: 0,
             refusals: 0,
             recoveries: 0,
-            handing_back: LiveOnly(false),
+            handing_back: Transient(false),
             cancellation: None,
-            interrupted: LiveOnly(false),
+            interrupted: Transient(false),
             failure: None,
             output: None,
             active_us: 0,
             active_since: Some(at),
-            holder: LiveOnly::default(),
+            holder: Transient::default(),
             driver_entries: 1,
             outsider_entries: 0,
             outsider_seq: 0,
-            reconciling: LiveOnly::default(),
-            awaiting_model: LiveOnly(false),
+            reconciling: Transient::default(),
+            awaiting_model: Transient(false),
             started,
         }
     }
@@ -189,9 +189,9 @@ impl Run {
         // Whoever stops in good order leaves another status: this one ended in the middle.
         let was_orphaned = self.status == RunStatus::Running;
         self.recoveries = if was_orphaned { self.recoveries + 1 } else { 0 };
-        self.handing_back = LiveOnly(false);
+        self.handing_back = Transient(false);
         self.status = RunStatus::Running;
-        self.holder = LiveOnly(continued.holder.clone());
+        self.holder = Transient(continued.holder.clone());
         self.tool_call_limit = continued.tool_call_limit;
         self.on_in_doubt = continued.on_in_doubt;
         self.reconciling.0.clear();
@@ -200,7 +200,7 @@ impl Run {
         self.failure = None;
         self.cut_step = None;
         self.refusals = 0;
-        self.awaiting_model = LiveOnly(false);
+        self.awaiting_model = Transient(false);
         for place in self.turn_start..self.calls.len() {
             self.put_in_doubt(place, None);
             if matches!(self.calls[place].state, CallState::InDoubt { .. }) {
@@ -211,7 +211,7 @@ impl Run {
     }
 
     fn fold_reply(&mut self, reply: &ModelReplied, at: Timestamp) {
-        self.awaiting_model = LiveOnly(false);
+        self.awaiting_model = Transient(false);
         self.recoveries = 0;
         self.requests += 1;
         if let Some(usage) = reply.usage {
@@ -354,8 +354,8 @@ impl Run {
     fn stop(&mut self, status: RunStatus, at: Timestamp) {
         self.status = status;
         self.cancellation = None;
-        self.interrupted = LiveOnly(false);
-        self.awaiting_model = LiveOnly(false);
+        self.interrupted = Transient(false);
+        self.awaiting_model = Transient(false);
         if let Some(since) = self.active_since.take() {
             self.active_us = self.active_us.saturating_add(at.micros_since(since));
         }

@@ -13,13 +13,13 @@ mod digest;
 mod expiry;
 mod fold;
 mod ids;
-mod memory;
+mod messages;
 mod queue;
+mod remembered_approvals;
 mod requirement;
 mod state;
 mod transitions;
 mod view;
-mod wording;
 
 pub use arguments::{Arguments, CallToRun};
 pub use audit::{AuditRecord, AuditedRequirement, audit};

@@ -4,8 +4,8 @@ use crate::journal::{Entry, FailureKind, RunCancelled, RunContinued, RunQueued, 
 use crate::store::RunStatus;
 use crate::{Text, Timestamp};
 
-use super::state::{Call, LiveOnly, Run};
-use super::wording::failure;
+use super::messages::failure;
+use super::state::{Call, Run, Transient};
 use super::{Effect, Transition};
 
 impl Run {
@@ -36,7 +36,7 @@ impl Run {
     /// still run are in doubt then.
     pub fn notify_handed_back(&mut self, in_a_hurry: bool, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
-        self.handing_back = LiveOnly(true);
+        self.handing_back = Transient(true);
         if in_a_hurry && self.status == RunStatus::Running && self.cancellation.is_none() {
             self.abandon_calls(at, &mut transition);
             self.hand_back(at, &mut transition);

@@ -35,33 +35,33 @@ pub struct Run {
     /// How many drivers in a row ended in the middle since the run last got further.
     pub(super) recoveries: u32,
     /// The driver begins nothing new, and stops once what runs has ended.
-    pub(super) handing_back: LiveOnly<bool>,
+    pub(super) handing_back: Transient<bool>,
     pub(super) cancellation: Option<Cancellation>,
     /// The calls that run were asked to stop in their middle: asking twice would cut off their cleaning up.
-    pub(super) interrupted: LiveOnly<bool>,
+    pub(super) interrupted: Transient<bool>,
     pub(super) failure: Option<Failure>,
     pub(super) output: Option<Json>,
     /// Active time of earlier stretches, and where the present one began, in microseconds.
     pub(super) active_us: i64,
     pub(super) active_since: Option<Timestamp>,
     /// Who drives, for people.
-    pub(super) holder: LiveOnly<Text>,
+    pub(super) holder: Transient<Text>,
     /// How many entries drivers have appended, and which sequence number was folded last.
     pub(super) driver_entries: u64,
     /// Entries by outsiders that were folded already: how many, and the sequence number of the last one.
     pub(super) outsider_entries: u64,
     pub(super) outsider_seq: u64,
     /// A model request is under way. A request leaves no trace in the journal until it is answered.
-    pub(super) awaiting_model: LiveOnly<bool>,
+    pub(super) awaiting_model: Transient<bool>,
     /// Calls in doubt whose tool is being asked what became of them.
-    pub(super) reconciling: LiveOnly<HashSet<Text>>,
+    pub(super) reconciling: Transient<HashSet<Text>>,
 }
 
 /// What only the process that drives the run knows, and no replay: it counts for no comparison of states.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LiveOnly<T>(pub(super) T);
+pub(super) struct Transient<T>(pub(super) T);
 
-impl<T> PartialEq for LiveOnly<T> {
+impl<T> PartialEq for Transient<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }

@@ -10,8 +10,8 @@ use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
 use super::fold::ReplayError;
-use super::state::{Call, CallState, LiveOnly, Run};
-use super::wording::too_long;
+use super::messages::too_long;
+use super::state::{Call, CallState, Run, Transient};
 use super::{Effect, Transition};
 
 /// What the driver makes of a reply without tool calls.
@@ -55,7 +55,7 @@ pub enum Reconciliation {
 impl Run {
     /// A driver took a new run up: what to do first.
     pub fn notify_begun(&mut self, holder: Text, at: Timestamp) -> Transition {
-        self.holder = LiveOnly(holder);
+        self.holder = Transient(holder);
         self.advanced(at, Transition::default())
     }
 

@@ -13,9 +13,9 @@ use crate::store::{
 };
 use crate::{Json, Text, Timestamp};
 
+use super::control::{Then, load};
 use super::inbox::run_of_requirement;
 use super::lists::{Index, IndexedList};
-use super::outside::{Then, load};
 use super::{EngineError, Session};
 
 /// A remembered approval as users see it.
@@ -182,7 +182,7 @@ fn revoke_in(
             let entry = loaded.and_then(|loaded| Ok(loaded.run.revocation_entry(&requirement_id, by)?));
             let append = entry.map(|entry| Append {
                 run_id,
-                author: Author::Outsider,
+                author: Author::External,
                 at,
                 entries: vec![entry],
                 finish: None,

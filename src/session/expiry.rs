@@ -6,14 +6,14 @@ use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContin
 use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
 use crate::store::{
-    Append, Author, CancelWish, Committed, LeaseGrant, Operation, OverdueFilter, RequirementRow, Store, StoreError,
+    Append, Author, CancelFlag, Committed, LeaseGrant, Operation, OverdueFilter, RequirementRow, Store, StoreError,
     StoredRun,
 };
 use crate::{Text, Timestamp};
 
 use super::EngineError;
-use super::ending::Standing;
-use super::outside::{Then, append_outside, load};
+use super::control::{Then, append_outside, load};
+use super::finish::Standing;
 
 /// How many requirements are looked for at once.
 const PAGE: u32 = 256;
@@ -147,7 +147,7 @@ fn stop_of(store: &StoreHandle, mut run: Run, run_id: Text, epoch: u64, at: Time
         run_id,
         author: Author::Driver { epoch, driver_entries },
         at,
-        finish: Some(standing.finish(run.status(), &entries, &CancelWish::default())),
+        finish: Some(standing.finish(run.status(), &entries, &CancelFlag::default())),
         entries,
     })
 }

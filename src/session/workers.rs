@@ -8,7 +8,7 @@ use crate::store::handle::StoreHandle;
 use crate::store::{DueFilter, NewRun, Operation, RunRow, RunStatus, Store, StoreError};
 use crate::{Text, Timestamp};
 
-use super::outside::Then;
+use super::control::Then;
 use super::{Deliver, EngineError, Handed, Opened, Session, load, open};
 
 /// Creates a run that waits for a worker.

@@ -8,7 +8,7 @@ use super::{Append, RunStatus};
 
 /// Where the wishes of a run's own process to cancel it meet the transaction that ends it. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct CancelWish(Arc<Mutex<State>>);
+pub struct CancelFlag(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 enum State {
@@ -21,7 +21,7 @@ enum State {
     Sealed,
 }
 
-impl CancelWish {
+impl CancelFlag {
     /// Wants the run cancelled, which its end then says, whatever its driver comes to first. `false`: that is too late.
     #[must_use]
     pub fn want(&self, cancel: CancelRequested) -> bool {
@@ -77,7 +77,7 @@ pub struct LateCancel {
     /// The model's answer counts as not given: it is asked again should the run go on.
     pub dropped_request: bool,
     /// What this process itself wants.
-    pub wish: CancelWish,
+    pub wish: CancelFlag,
 }
 
 /// The append that is made instead of one that ends a run, where somebody wanted the run cancelled before. From then on wishes of the

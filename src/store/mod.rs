@@ -21,9 +21,9 @@ pub use error::StoreError;
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
 };
-pub use late_cancel::{CancelWish, Finish, LateCancel};
+pub use late_cancel::{CancelFlag, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
-pub use row::{OutboxClaim, OutboxRow, OutsiderRecord, RequirementRow, RunRow, RunStatus, StoredRun};
+pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
 
 use std::path::Path;
 
@@ -98,7 +98,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// What the store ran into.
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError>;
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError>;
 
     /// A number that changes when somebody has committed: another process, or this one through another opening.
     /// Cheap: asked many times a second.

@@ -96,7 +96,7 @@ pub enum Author {
     /// Somebody who does not drive: may append [`Entry::ApprovalRevoked`] to any run, [`Entry::RequirementDecided`] and
     /// [`Entry::RequirementExpired`] to one that is not completed, and [`Entry::CancelRequested`] to a run that is running
     /// (refused with [`super::StoreError::NotRunning`] otherwise).
-    Outsider,
+    External,
 }
 
 /// The outcome of an operation that was carried out.

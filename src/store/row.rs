@@ -88,7 +88,7 @@ pub struct StoredRun {
 
 /// A record that an outsider appended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OutsiderRecord {
+pub struct ExternalRecord {
     /// The run.
     pub run_id: Text,
     /// The record.

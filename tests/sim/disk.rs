@@ -160,7 +160,7 @@ impl Disk {
                 format!("epoch {epoch} appends to {} under epoch {}", done.run_id, journal.epoch)
             });
         }
-        let outsider = done.author == Author::Outsider;
+        let outsider = done.author == Author::External;
         let dated = |store: &mut dyn Store| Some(store.records_after(&done.run_id, journal.len()).ok()?.first()?.at);
         let at = outsider.then(|| dated(&mut *self.store)).flatten().unwrap_or(asked.at);
         if at != asked.at {

@@ -112,7 +112,7 @@ impl Process {
 
     fn listen(&self, run_id: Text, drive: u64) -> Subscription {
         let inbox = self.inbox.clone();
-        let put = move |found: &haltpoint_engine::store::OutsiderRecord| {
+        let put = move |found: &haltpoint_engine::store::ExternalRecord| {
             inbox.put(News::Notice {
                 drive,
                 record: found.record.clone(),

@@ -93,7 +93,7 @@ fn without_ears(append: &Append) -> Append {
 
 fn timeless(append: &Append) -> Append {
     let mut changed = append.clone();
-    if append.author != Author::Outsider {
+    if append.author != Author::External {
         changed.at = Timestamp::default();
     }
     changed

@@ -223,7 +223,7 @@ fn written_at(time: i64, author: Author, entries: Vec<Entry>) -> Operation {
 }
 
 fn said_at(time: i64, entry: Entry) -> Operation {
-    written_at(time, Author::Outsider, vec![entry])
+    written_at(time, Author::External, vec![entry])
 }
 
 fn driven_at(time: i64, driver_entries: u64, entries: Vec<Entry>) -> Operation {

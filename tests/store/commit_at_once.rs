@@ -101,7 +101,7 @@ fn what_another_process_holds_up_is_left_to_the_writing_thread_in_order() {
         if place % 2 == 0 {
             handle.submit(operation, completion);
         } else {
-            handle.submit_patiently(operation, completion);
+            handle.submit_deferred(operation, completion);
         }
     }
     assert!(receiver.try_recv().is_err(), "nothing can be written yet");
@@ -120,7 +120,7 @@ fn what_nobody_waits_for_is_committed_before_what_was_submitted_later() {
     for place in 1..=TRIES {
         let sender = sender.clone();
         let patient = drive("r", 1, 2 * place - 1, vec![tool_finished("first", "some result")]);
-        handle.submit_patiently(patient, Box::new(move |outcome| sender.send(outcome).unwrap()));
+        handle.submit_deferred(patient, Box::new(move |outcome| sender.send(outcome).unwrap()));
         committed_on(&handle, drive("r", 1, 2 * place, vec![tool_started("first")]));
         assert_eq!(receiver.try_recv().unwrap(), appended(2 * place));
     }

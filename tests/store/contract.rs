@@ -246,7 +246,7 @@ fn an_outsider_may_send_a_decision_again_beside_a_new_one() {
         );
         execute_all(store, vec![say("r", confirmed("q"))]);
         let both = vec![confirmed("q"), confirmed("p")];
-        let outsider = haltpoint_engine::store::Author::Outsider;
+        let outsider = haltpoint_engine::store::Author::External;
         assert_eq!(
             execute(store, crate::support::append("r", outsider, both, None)),
             appended(5)

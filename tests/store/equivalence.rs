@@ -8,7 +8,7 @@ use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Author, CancelWish, Finish, LateCancel, Operation, OverdueFilter, RequirementFilter,
+    ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, RequirementFilter,
     RequirementSet, RunFilter, RunStatus, Store,
 };
 
@@ -77,7 +77,7 @@ fn outsider(random: &mut Random, run_id: &str) -> Operation {
     if random.below(3) == 0 {
         entries.push(confirmed(random.one_of(&REQUIREMENTS)));
     }
-    append(run_id, Author::Outsider, entries, None)
+    append(run_id, Author::External, entries, None)
 }
 
 fn terms(random: &mut Random) -> Terms {
@@ -129,7 +129,7 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
 
 /// Of a driver that may have heard of all, or of nothing.
 fn late_cancel(random: &mut Random) -> LateCancel {
-    let wish = CancelWish::default();
+    let wish = CancelFlag::default();
     if random.below(3) == 0 {
         assert!(wish.want(CancelRequested {
             interrupt: false,

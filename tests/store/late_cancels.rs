@@ -3,7 +3,7 @@
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry};
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    Author, CancelWish, Committed, Finish, LateCancel, Operation, RunStatus, Store, StoreError,
+    Author, CancelFlag, Committed, Finish, LateCancel, Operation, RunStatus, Store, StoreError,
 };
 
 use crate::support::{
@@ -20,7 +20,7 @@ fn wanted_by(name: &str) -> CancelRequested {
 }
 
 /// The end of run `r`, whose driver has heard of so many entries of outsiders.
-fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelWish) -> Operation {
+fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelFlag) -> Operation {
     let late_cancel = LateCancel {
         heard,
         heard_seq,
@@ -60,7 +60,7 @@ fn assert_cancelled(store: &mut dyn Store, last: &[&str]) {
 fn a_cancel_that_the_driver_has_not_heard_of_is_what_the_run_ends_with() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a"), say("r", cancel())]);
-        let wish = CancelWish::default();
+        let wish = CancelFlag::default();
         assert_eq!(execute(store, end(1, (0, 0), &wish)), cancelled(4));
         assert_cancelled(store, &["cancel_requested", "tool_finished", "run_cancelled"]);
         assert!(!wish.want(wanted_by("ann")), "the run is over");
@@ -71,7 +71,7 @@ fn a_cancel_that_the_driver_has_not_heard_of_is_what_the_run_ends_with() {
 fn a_cancel_that_the_driver_has_heard_of_is_its_own_affair() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a"), say("r", cancel())]);
-        assert_eq!(execute(store, end(1, (1, 2), &CancelWish::default())), appended(5));
+        assert_eq!(execute(store, end(1, (1, 2), &CancelFlag::default())), appended(5));
         assert_eq!(store.row("r").unwrap().status, RunStatus::Paused);
     });
 }
@@ -92,7 +92,7 @@ fn a_cancel_among_other_things_that_the_driver_has_not_heard_of_is_found() {
             store,
             vec![create("r", "a"), first, say("r", confirmed("p")), say("r", cancel())],
         );
-        assert_eq!(execute(store, end(2, (1, 3), &CancelWish::default())), cancelled(6));
+        assert_eq!(execute(store, end(2, (1, 3), &CancelFlag::default())), cancelled(6));
     });
 }
 
@@ -112,7 +112,7 @@ fn what_else_the_driver_has_not_heard_of_changes_nothing() {
             store,
             vec![create("r", "a"), say("r", cancel()), first, say("r", confirmed("p"))],
         );
-        assert_eq!(execute(store, end(2, (1, 2), &CancelWish::default())), appended(7));
+        assert_eq!(execute(store, end(2, (1, 2), &CancelFlag::default())), appended(7));
     });
 }
 
@@ -120,7 +120,7 @@ fn what_else_the_driver_has_not_heard_of_changes_nothing() {
 fn a_cancel_of_another_run_changes_nothing() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a"), create("s", "a"), say("s", cancel())]);
-        assert_eq!(execute(store, end(1, (0, 0), &CancelWish::default())), appended(4));
+        assert_eq!(execute(store, end(1, (0, 0), &CancelFlag::default())), appended(4));
     });
 }
 
@@ -128,7 +128,7 @@ fn a_cancel_of_another_run_changes_nothing() {
 fn what_the_drivers_process_wanted_before_is_written_down_and_holds() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a")]);
-        let wish = CancelWish::default();
+        let wish = CancelFlag::default();
         assert!(wish.want(wanted_by("ann")));
         assert!(wish.want(wanted_by("bob")), "it is going to be cancelled");
         assert_eq!(execute(store, end(1, (0, 0), &wish)), cancelled(4));
@@ -143,7 +143,7 @@ fn what_the_drivers_process_wanted_before_is_written_down_and_holds() {
 fn what_the_drivers_process_wants_after_the_end_comes_too_late() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a")]);
-        let wish = CancelWish::default();
+        let wish = CancelFlag::default();
         assert_eq!(execute(store, end(1, (0, 0), &wish)), appended(4));
         assert!(!wish.want(wanted_by("ann")));
     });
@@ -153,7 +153,7 @@ fn what_the_drivers_process_wants_after_the_end_comes_too_late() {
 fn a_driver_that_lost_its_lease_ends_nothing_and_keeps_nobody_from_cancelling() {
     on_each_store(|store, _| {
         execute_all(store, vec![create("r", "a"), say("r", cancel())]);
-        let wish = CancelWish::default();
+        let wish = CancelFlag::default();
         let fenced = end(7, (0, 0), &wish);
         assert_eq!(
             execute(store, fenced),
@@ -179,7 +179,7 @@ fn a_cancel_that_anybody_could_have_written_does_not_end_a_keyed_run() {
             [],
         )
         .unwrap();
-    assert_eq!(execute(&mut store, end(1, (0, 0), &CancelWish::default())), appended(5));
+    assert_eq!(execute(&mut store, end(1, (0, 0), &CancelFlag::default())), appended(5));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_cancel_of_a_keyed_run_is_what_it_ends_with() {
     let mut store = SqliteStore::open(&file.path(), &options).unwrap();
     execute_all(&mut store, vec![create("r", "a"), say("r", cancel())]);
     assert_eq!(
-        execute(&mut store, end(1, (0, 0), &CancelWish::default())),
+        execute(&mut store, end(1, (0, 0), &CancelFlag::default())),
         cancelled(4)
     );
 }

@@ -17,7 +17,7 @@ use crate::support::{
 /// A decision at a time.
 fn decide(requirement_id: &str, time: i64) -> Operation {
     let entry = decided_by(requirement_id, Decision::confirm(), "ann");
-    let Operation::Append(mut decided) = append("r", Author::Outsider, vec![entry], None) else {
+    let Operation::Append(mut decided) = append("r", Author::External, vec![entry], None) else {
         unreachable!("an append is one");
     };
     decided.at = at(time);

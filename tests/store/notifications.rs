@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use haltpoint_engine::journal::Entry;
-use haltpoint_engine::store::OutsiderRecord;
+use haltpoint_engine::store::ExternalRecord;
 use haltpoint_engine::store::handle::{StoreHandle, Subscription};
 
 use crate::handle::open;
@@ -12,9 +12,9 @@ use crate::support::{
     PATIENCE, TestFile, appended, cancel, confirmed, create, drive, execute, execute_all, opened, say, tool_started,
 };
 
-fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<OutsiderRecord>) {
+fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<ExternalRecord>) {
     let (sender, receiver) = channel();
-    let hear = move |record: &OutsiderRecord| {
+    let hear = move |record: &ExternalRecord| {
         // A test that has what it wants stops listening.
         let _ = sender.send(record.clone());
     };
@@ -26,7 +26,7 @@ fn on_each_handle(test: impl Fn(&StoreHandle)) {
     test(&open(&TestFile::new()));
 }
 
-fn hear(receiver: &Receiver<OutsiderRecord>, seq: u64, entry: &Entry) {
+fn hear(receiver: &Receiver<ExternalRecord>, seq: u64, entry: &Entry) {
     let heard = receiver.recv_timeout(PATIENCE).unwrap();
     assert_eq!((heard.record.seq, &heard.record.entry), (seq, entry));
 }
@@ -112,7 +112,7 @@ fn a_subscriber_may_submit_and_subscribe() {
         with_requirements(handle, "r");
         let (sender, receiver) = channel();
         let inside = handle.clone();
-        let answer = move |record: &OutsiderRecord| {
+        let answer = move |record: &ExternalRecord| {
             drop(listen(&inside, "r"));
             if record.record.entry == confirmed("q") {
                 inside.submit(

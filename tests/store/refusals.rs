@@ -89,7 +89,7 @@ fn the_first_decision_wins_and_is_told_to_the_second() {
 fn a_conflict_in_one_append_is_a_conflict() {
     on_each_store(|store, _| {
         with_requirement(store);
-        let both = append("r", Author::Outsider, vec![confirmed("q"), rejected("q")], None);
+        let both = append("r", Author::External, vec![confirmed("q"), rejected("q")], None);
         assert!(matches!(refused(store, both), StoreError::Decided { .. }));
     });
 }
@@ -173,7 +173,7 @@ fn an_outsider_cannot_do_what_only_a_driver_may() {
         let finish = Some(Finish::as_told(RunStatus::Completed));
         let text = message::<()>(Err(refused(
             store,
-            append("r", Author::Outsider, vec![confirmed("q")], finish),
+            append("r", Author::External, vec![confirmed("q")], finish),
         )));
         assert!(text.contains("only the driver of run r can stop it"), "{text}");
     });

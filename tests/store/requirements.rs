@@ -109,7 +109,7 @@ fn what_is_decided_does_not_expire() {
     on_each_store(|store, _| {
         with(store, until(NOW + 1));
         assert_eq!(execute(store, say("r", rejected("q"))), appended(4));
-        let late = append("r", Author::Outsider, vec![expired("q")], None);
+        let late = append("r", Author::External, vec![expired("q")], None);
         assert!(matches!(execute(store, late), Err(StoreError::Decided { .. })));
     });
 }
@@ -200,7 +200,7 @@ fn two_approvals_in_one_transaction_count_as_two() {
             decided_by("q", Decision::confirm(), "bob"),
         ];
         assert_eq!(
-            execute(store, append("r", Author::Outsider, both, None)),
+            execute(store, append("r", Author::External, both, None)),
             Ok(Committed::AlreadyDecided)
         );
     });

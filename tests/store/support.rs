@@ -147,7 +147,7 @@ pub(crate) fn stop(run_id: &str, epoch: u64, driver_entries: u64, status: RunSta
 }
 
 pub(crate) fn say(run_id: &str, entry: Entry) -> Operation {
-    append(run_id, Author::Outsider, vec![entry], None)
+    append(run_id, Author::External, vec![entry], None)
 }
 
 pub(crate) fn append(run_id: &str, author: Author, entries: Vec<Entry>, finish: Option<Finish>) -> Operation {

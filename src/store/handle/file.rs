@@ -134,7 +134,7 @@ impl OpenFile {
         }
     }
 
-    pub(super) fn submit_patiently(&self, operation: Operation, completion: Completion) {
+    pub(super) fn submit_deferred(&self, operation: Operation, completion: Completion) {
         self.send(Submission::new(operation, completion), Urgency::Soon);
     }
 

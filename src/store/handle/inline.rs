@@ -13,7 +13,7 @@ use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
     RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
@@ -30,7 +30,7 @@ pub(super) struct InlineStore {
 #[derive(Default)]
 struct Notices {
     cursor: i64,
-    waiting: VecDeque<OutsiderRecord>,
+    waiting: VecDeque<ExternalRecord>,
     under_way: bool,
 }
 
@@ -78,7 +78,7 @@ impl InlineStore {
         !std::mem::replace(&mut notices.under_way, true)
     }
 
-    fn next_notice(&self) -> Option<OutsiderRecord> {
+    fn next_notice(&self) -> Option<ExternalRecord> {
         let mut notices = lock(&self.notices);
         let next = notices.waiting.pop_front();
         notices.under_way = next.is_some();
@@ -119,7 +119,7 @@ impl Store for SharedMemory {
         lock(&self.0).completed_runs(session_id)
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
         lock(&self.0).outsiders_after(cursor)
     }
 

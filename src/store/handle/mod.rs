@@ -1,5 +1,6 @@
 //! A store that any number of threads share: group commit, heartbeats and notifications around a blocking [`Store`].
 
+mod cost;
 mod fault_points;
 mod file;
 mod heartbeat;
@@ -10,7 +11,6 @@ mod reader;
 mod registry;
 mod spin;
 mod subscribers;
-mod weight;
 mod worker;
 mod writer;
 
@@ -172,9 +172,9 @@ impl StoreHandle {
 
     /// As [`StoreHandle::submit`], for an operation whose outcome nothing waits for: it may wait a moment, so that others share
     /// its transaction. The order of submissions is kept.
-    pub fn submit_patiently(&self, operation: Operation, completion: Completion) {
+    pub fn submit_deferred(&self, operation: Operation, completion: Completion) {
         match self.opening.backend() {
-            Ok(Backend::File(file)) => file.submit_patiently(operation, completion),
+            Ok(Backend::File(file)) => file.submit_deferred(operation, completion),
             Ok(Backend::Memory(store)) => store.submit(operation, completion),
             Ok(Backend::Hosted(store)) => store.submit(operation, completion),
             Err(error) => completion(Err(error)),

@@ -8,7 +8,7 @@ use super::ReadJob;
 use super::mailbox::{Receiver, Waited};
 use super::subscribers::Subscribers;
 use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
-use crate::store::{OutsiderRecord, Store, StoreError};
+use crate::store::{ExternalRecord, Store, StoreError};
 
 /// What the reading thread is asked for.
 pub(super) enum Request {
@@ -127,7 +127,7 @@ impl Reader {
         records.iter().for_each(|record| self.subscribers.notify(record));
     }
 
-    fn look(&mut self) -> Result<Vec<OutsiderRecord>, StoreError> {
+    fn look(&mut self) -> Result<Vec<ExternalRecord>, StoreError> {
         let (cursor, seen_version) = (self.cursor, self.seen_version);
         let store = self.store()?;
         let version = Some(store.data_version()?);

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::lock;
 use crate::Text;
-use crate::store::OutsiderRecord;
+use crate::store::ExternalRecord;
 
 /// Hears of a record. Called without any lock held; it must not block.
-pub type Subscriber = Arc<dyn Fn(&OutsiderRecord) + Send + Sync>;
+pub type Subscriber = Arc<dyn Fn(&ExternalRecord) + Send + Sync>;
 
 /// The subscribers of one store, by run.
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Subscribers {
     }
 
     /// Tells the run's subscribers of a record.
-    pub fn notify(&self, record: &OutsiderRecord) {
+    pub fn notify(&self, record: &ExternalRecord) {
         let found = lock(&self.state)
             .by_run
             .get(&record.run_id)

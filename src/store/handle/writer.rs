@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::cost::is_light;
 use super::fault_points::FaultPlan;
 use super::heartbeat::Heartbeat;
 use super::mailbox::{Receiver, Sender, Waited};
 use super::spin::{Rhythm, Signal, has_several_cores};
-use super::weight::is_light;
 use super::worker::Worker;
 use super::{Completion, lock};
 use crate::store::sqlite::SqliteStore;
@@ -248,7 +248,7 @@ pub(super) fn is_by_outsider(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::Append(Append {
-            author: Author::Outsider,
+            author: Author::External,
             ..
         })
     )

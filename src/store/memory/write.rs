@@ -9,7 +9,7 @@ use crate::store::holder::{Expiry, Holder, now_for};
 use crate::store::late_cancel;
 use crate::store::rules::{self, Verdict};
 use crate::store::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, OutsiderRecord, RequirementRow, RunStatus, StoreError,
+    Append, Author, Committed, ExternalRecord, LeaseGrant, NewRun, Operation, RequirementRow, RunStatus, StoreError,
 };
 use crate::{Text, Timestamp};
 
@@ -58,7 +58,7 @@ impl MemoryStore {
     }
 
     fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
-        let outsider = append.author == Author::Outsider;
+        let outsider = append.author == Author::External;
         let run = self.run_mut(&append.run_id)?;
         let Verdict::Write { entries, at } = rules::judge(append, run.row.status, &run.requirements)? else {
             return Ok(Committed::AlreadyDecided);
@@ -74,7 +74,7 @@ impl MemoryStore {
         }
         if outsider {
             let run_id = run.row.run_id.clone();
-            let notice = |record: &Record| OutsiderRecord {
+            let notice = |record: &Record| ExternalRecord {
                 run_id: run_id.clone(),
                 record: record.clone(),
                 authentic: true,

@@ -64,7 +64,7 @@ pub(in crate::store) fn judge<'a, P: Precedents>(
         None => Ok(Verdict::Write { entries: written, at }),
         Some(_) if written.is_empty() => Ok(Verdict::AlreadyDecided),
         // A driver counts its entries, so that part of them cannot be left out.
-        Some(error) if *author != Author::Outsider => Err(error.into()),
+        Some(error) if *author != Author::External => Err(error.into()),
         Some(_) => Ok(Verdict::Write { entries: written, at }),
     }
 }
@@ -75,7 +75,7 @@ pub(in crate::store) fn judge<'a, P: Precedents>(
 /// count: a clock that was far ahead then would end each later time at once.
 fn time_of<P: Precedents>(append: &Append, precedents: &mut P) -> Result<Timestamp, P::Error> {
     let mut at = append.at;
-    if append.author == Author::Outsider {
+    if append.author == Author::External {
         for requirement_id in append.entries.iter().filter_map(spoken_of) {
             at = at.max(precedents.latest_since(requirement_id)?.unwrap_or(at));
         }

@@ -13,7 +13,6 @@ mod lock_wait;
 mod log;
 mod log_content;
 mod maintain;
-mod memory;
 mod migrate;
 mod names;
 mod open;
@@ -22,6 +21,7 @@ mod outbox;
 mod outline;
 mod raw;
 mod read;
+mod remembered_approvals;
 mod requirements;
 mod rows;
 mod schema;
@@ -41,7 +41,7 @@ pub use options::{Clock, Durability, SqliteOptions};
 use super::fork_guard::{self, Inside};
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutboxClaim, OutboxRow, OutsiderRecord,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OutboxClaim, OutboxRow,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
@@ -290,7 +290,7 @@ impl Store for SqliteStore {
         self.read(|connection| read::completed_runs(connection, session_id))
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
         self.read_in(|connection, surroundings| match cursor {
             Some(cursor) => read::outsiders_after(connection, cursor, surroundings.key),
             None => Ok((Vec::new(), read::last_outsider(connection)?)),
@@ -338,15 +338,15 @@ impl Store for SqliteStore {
     }
 
     fn approvals(&mut self, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, StoreError> {
-        self.read(|connection| memory::approvals(connection, filter))
+        self.read(|connection| remembered_approvals::approvals(connection, filter))
     }
 
     fn count_approvals(&mut self, filter: &ApprovalFilter) -> Result<u64, StoreError> {
-        self.read(|connection| memory::count_approvals(connection, filter))
+        self.read(|connection| remembered_approvals::count_approvals(connection, filter))
     }
 
     fn approvals_for(&mut self, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, StoreError> {
-        self.read(|connection| memory::approvals_for(connection, query))
+        self.read(|connection| remembered_approvals::approvals_for(connection, query))
     }
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {

@@ -11,7 +11,7 @@ use super::rows::{
 use crate::Text;
 use crate::journal::{AuditKey, Chain, Hash, JournalEnd, Record};
 use crate::store::raw::chain_to_read;
-use crate::store::{OutsiderRecord, RunStatus, StoreError, StoredRun};
+use crate::store::{ExternalRecord, RunStatus, StoreError, StoredRun};
 
 /// The end of a run's journal.
 #[derive(Debug)]
@@ -141,7 +141,7 @@ pub(super) fn outsiders_after(
     connection: &Connection,
     cursor: i64,
     key: Option<&AuditKey>,
-) -> Result<(Vec<OutsiderRecord>, i64), Fault> {
+) -> Result<(Vec<ExternalRecord>, i64), Fault> {
     let mut statement = connection.prepare_cached(SELECT_OUTSIDERS)?;
     let mut rows = statement.query([cursor])?;
     let (mut found, mut cursor) = (Vec::new(), cursor);
@@ -153,7 +153,7 @@ pub(super) fn outsiders_after(
             Err(Fault::Refused(StoreError::Damaged { .. })) => continue,
             found => found?,
         };
-        found.push(OutsiderRecord {
+        found.push(ExternalRecord {
             record,
             authentic: is_authentic(row, key)?,
             run_id,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::ids_of;
 use super::fault::Fault;
-use super::memory;
+use super::remembered_approvals;
 use super::rows::{SELECT_JOURNAL, next_record_of};
 use crate::Timestamp;
 use crate::journal::{Chain, Entry, RequirementDecided, RequirementOpened, Terms};
@@ -142,7 +142,7 @@ pub(super) fn note(connection: &Connection, run: i64, id: i64, entry: &Entry) ->
         Entry::RequirementOpened(opened) => note_opened(connection, run, id, opened),
         Entry::RequirementDecided(decided) => note_decided(connection, run, id, decided),
         Entry::RequirementExpired(expired) => close(connection, run, id, &expired.requirement_id),
-        Entry::ApprovalRevoked(revoked) => memory::note_revoked(connection, run, id, revoked),
+        Entry::ApprovalRevoked(revoked) => remembered_approvals::note_revoked(connection, run, id, revoked),
         _ => Ok(()),
     }
 }
@@ -173,7 +173,7 @@ fn note_decided(connection: &Connection, run: i64, id: i64, decided: &Requiremen
         return Ok(());
     }
     close(connection, run, id, requirement_id)?;
-    memory::note(connection, run, found.place, decided)
+    remembered_approvals::note(connection, run, found.place, decided)
 }
 
 /// Adds an approval, and says whether all that are needed are there.

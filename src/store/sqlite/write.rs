@@ -139,7 +139,7 @@ fn write(connection: &Connection, append: &Append, found: Found) -> Result<Commi
         run,
         chain,
         at,
-        outsider: append.author == Author::Outsider,
+        outsider: append.author == Author::External,
     };
     let seq = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {

@@ -236,7 +236,7 @@ fn expiring_first(store: &StoreHandle, run_id: Text, requirement_id: Text, at: T
 pub(super) fn append_outside(store: &StoreHandle, run_id: Text, entry: Entry, at: Timestamp, then: Then<()>) {
     let append = Append {
         run_id,
-        author: Author::Outsider,
+        author: Author::External,
         at,
         entries: vec![entry],
         finish: None,

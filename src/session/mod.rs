@@ -2,30 +2,32 @@
 //! An effect that anyone can see is already on disk, but for a model request, which can be repeated.
 
 mod approvals;
-mod ending;
+mod check;
+mod commit_gate;
+mod control;
 mod errors;
 mod expiry;
-mod gate;
-mod handed;
+mod export;
+mod finish;
+mod history;
 mod inbox;
-mod keeping;
 mod lists;
-mod memory;
-mod outside;
+mod step;
 mod verify;
 mod workers;
 
 pub use approvals::{ApprovalList, StandingApproval, revoke};
+pub use check::{audit, check};
+pub use control::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
-pub use handed::{Handed, Later};
+pub use export::{export, journal_after};
+pub use history::{Memory, recall};
 pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};
-pub use keeping::{audit, check, export, journal_after};
 pub use lists::{
     Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
 };
-pub use memory::{Memory, recall};
-pub use outside::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
+pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{due, requeue, submit, take};
 
@@ -36,10 +38,10 @@ use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunConti
 use crate::message::Message;
 use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
-use crate::store::{CancelWish, Committed, NewRun, Operation, OutsiderRecord, StoreError};
+use crate::store::{CancelFlag, Committed, ExternalRecord, NewRun, Operation, StoreError};
 use crate::{Text, Timestamp};
-use ending::{Ended, Standing};
-use gate::Gate;
+use commit_gate::Gate;
+use finish::{Ended, Standing};
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
 pub type Deliver = Box<dyn FnOnce(Result<Vec<Effect>, StoreError>) + Send>;
@@ -55,7 +57,7 @@ pub struct Session {
     failed: Arc<OnceLock<StoreError>>,
     /// The entry that ends the drive is on disk, and the lease went back with it.
     finished: Arc<AtomicBool>,
-    wish: CancelWish,
+    wish: CancelFlag,
     ended: Ended,
 }
 
@@ -92,7 +94,7 @@ impl Session {
             epoch: 1,
             failed: Arc::default(),
             finished: Arc::default(),
-            wish: CancelWish::default(),
+            wish: CancelFlag::default(),
             ended: Ended::default(),
         };
         session.submit(Operation::Create(create), transition.effects, true, deliver);
@@ -112,7 +114,7 @@ impl Session {
             epoch,
             failed: Arc::default(),
             finished: Arc::default(),
-            wish: CancelWish::default(),
+            wish: CancelFlag::default(),
             ended: Ended::default(),
         }
     }
@@ -130,7 +132,7 @@ impl Session {
     /// Where any thread of this process can want the run cancelled: it ends so then, also where the driver has come to another end
     /// that is not on disk yet. The driver is to be told as well, see [`Session::notify_cancelled`].
     #[must_use]
-    pub fn wish(&self) -> &CancelWish {
+    pub fn wish(&self) -> &CancelFlag {
         &self.wish
     }
 
@@ -298,7 +300,7 @@ impl Session {
     /// As for [`Session::notify_outsider`].
     pub fn notify_noticed(
         &mut self,
-        notice: &OutsiderRecord,
+        notice: &ExternalRecord,
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, EngineError> {
@@ -371,7 +373,7 @@ impl Session {
         if is_awaited {
             self.store.submit(operation, completion);
         } else {
-            self.store.submit_patiently(operation, completion);
+            self.store.submit_deferred(operation, completion);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::journal::{Entry, OutcomeSource};
 use crate::run::{Effect, Run};
 use crate::store::handle::StoreHandle;
-use crate::store::{Append, Author, CancelWish, Finish, LateCancel, RunStatus, Store, StoreError};
+use crate::store::{Append, Author, CancelFlag, Finish, LateCancel, RunStatus, Store, StoreError};
 use crate::{Text, Timestamp};
 
 use super::{Deliver, Session};
@@ -55,7 +55,7 @@ impl Standing {
     }
 
     /// How a driver stops that leaves the run so: as if it had been told of a cancellation first, where there is one.
-    pub(super) fn finish(self, status: RunStatus, entries: &[Entry], wish: &CancelWish) -> Finish {
+    pub(super) fn finish(self, status: RunStatus, entries: &[Entry], wish: &CancelFlag) -> Finish {
         let late_cancel = || LateCancel {
             heard: self.heard,
             heard_seq: self.heard_seq,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::memory::Remembered;
+use super::remembered_approvals::Remembered;
 use super::requirements::{is_one, one};
 use crate::Text;
 

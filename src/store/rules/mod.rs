@@ -58,11 +58,11 @@ pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreEr
                 Ok(())
             }
         }
-        Author::Outsider if append.finish.is_some() => Err(unusable(format!(
+        Author::External if append.finish.is_some() => Err(unusable(format!(
             "only the driver of run {} can stop it; nothing was written",
             append.run_id
         ))),
-        Author::Outsider => append
+        Author::External => append
             .entries
             .iter()
             .try_for_each(|entry| check_outsider(append, entry, run.status)),

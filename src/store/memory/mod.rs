@@ -12,7 +12,7 @@ use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Operation, OutsiderRecord, OverdueFilter, RequirementFilter,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
     RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
@@ -25,7 +25,7 @@ pub struct MemoryStore {
     runs: Vec<MemoryRun>,
     places: HashMap<Text, usize>,
     expiries: HashMap<Text, Expiry>,
-    outsiders: Vec<OutsiderRecord>,
+    outsiders: Vec<ExternalRecord>,
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
     /// How many batches were carried out.
@@ -142,7 +142,7 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<OutsiderRecord>, i64), StoreError> {
+    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
         let end = self.outsiders.len();
         let start = cursor.map_or(end, |cursor| usize::try_from(cursor).unwrap_or_default().min(end));
         Ok((self.outsiders[start..].to_vec(), i64::try_from(end).unwrap_or(i64::MAX)))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::run::Effect;
 
-use super::gate::Gate;
+use super::commit_gate::Gate;
 
 /// What an input led to.
 #[derive(Debug)]
