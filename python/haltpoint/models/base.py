@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -150,20 +150,18 @@ def as_reply(answer: object, model_name: str) -> ModelReply:
     raise TypeError(f"model {model_name!r} must answer with a ModelReply or a str, got {kind_word(answer)}")
 
 
-def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
+def _tool_calls(calls: Any) -> tuple[ToolCall, ...]:
     if isinstance(calls, ToolCall):
         raise TypeError("ModelReply(tool_calls=...) must be a list of ToolCall, got one ToolCall")
+    given: Iterable[Any] = calls
     # What most models return is asked first: an abstract class takes its time.
     if isinstance(calls, (list, tuple, Sequence)) and not isinstance(calls, (str, bytes)):
-        found = cast("Sequence[object]", calls)
-        return tuple(_tool_call(call, index) for index, call in enumerate(found))
+        found = tuple(given)
+        for index, call in enumerate(found):
+            if not isinstance(call, ToolCall):
+                raise TypeError(f"ModelReply(tool_calls=...) holds {kind_word(call)} at {index}, not a ToolCall")
+        return found
     raise TypeError(f"ModelReply(tool_calls=...) must be a list of ToolCall, got {kind_word(calls)}")
-
-
-def _tool_call(call: object, index: int) -> ToolCall:
-    if isinstance(call, ToolCall):
-        return call
-    raise TypeError(f"ModelReply(tool_calls=...) holds {kind_word(call)} at {index}, not a ToolCall")
 
 
 def _usage(usage: object) -> Usage | None:

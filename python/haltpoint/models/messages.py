@@ -46,6 +46,10 @@ class ToolCall:
     id: str | None = None
 
     def __post_init__(self) -> None:
+        if type(self.args) is dict and type(self.name) is str and self.id is None:
+            # What most models give, and what each step comes by with.
+            object.__setattr__(self, "args", self.args.copy())
+            return
         name, args, call_id = cast("tuple[object, object, object]", (self.name, self.args, self.id))
         if not isinstance(name, str):
             raise TypeError(f"ToolCall(name=...) must be a str, got {kind_word(name)}")
@@ -193,7 +197,7 @@ class MessageLog:
     def append(self, message: Message) -> None:
         """Add one message."""
         self.messages().append(message)
-        self._count(message.role)
+        self._replies.append(self._replies[-1] + (message.role == "assistant"))
 
     def extend(self, messages: Iterable[Message]) -> None:
         """Add messages in their order."""
@@ -204,7 +208,7 @@ class MessageLog:
         """Add messages in their order, each made when it or a later one is looked at for the first time."""
         for record in records:
             self._records.append(record)
-            self._count(record[0])
+            self._replies.append(self._replies[-1] + (record[0] == "assistant"))
 
     def messages(self) -> list[Message]:
         """Return the messages held now. The list is the log's own, and grows with it: not to be changed."""
@@ -222,10 +226,7 @@ class MessageLog:
 
     def view(self) -> MessageView:
         """Return the messages held now, in constant time; later additions do not show in it."""
-        return MessageView(self, len(self))
-
-    def _count(self, role: Role) -> None:
-        self._replies.append(self._replies[-1] + (role == "assistant"))
+        return MessageView(self, len(self._replies) - 1)
 
 
 def _view_of(messages: list[Message]) -> MessageView:

@@ -63,6 +63,7 @@ class RunDriver:
     """Drives one run through one session, once.
 
     Attributes:
+        run_id: the run that is driven.
         error: the exception that the model failed with, when it did.
         on_commit: called after each commit.
     """
@@ -70,6 +71,7 @@ class RunDriver:
     def __init__(self, session: Session, bridge: LoopBridge, options: DriveOptions) -> None:
         self.error: ModelError | None = None
         self.on_commit: Callable[[], None] | None = None
+        self.run_id = session.run_id
         self._session = session
         self._bridge = bridge
         self._options = options
@@ -94,11 +96,6 @@ class RunDriver:
         self._is_cancelled = False
         self._waits_for_threads = False
         self._interrupt_error: KeyboardInterrupt | None = None
-
-    @property
-    def run_id(self) -> str:
-        """The run that is driven."""
-        return self._session.run_id
 
     async def drive(self, begin: Callable[[], Handed], notices: Notices) -> None:
         """Drive until the run stops; then its status says why.
@@ -415,8 +412,13 @@ class RunDriver:
             )
         duration = _micros_since(started)
         planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
-        self._bound = {(call.name, call.args): call.bound for call in planned.calls if call.bound is not None}
-        return await with_approvals(planned, self._session)
+        asks_for_approval = False
+        self._bound.clear()
+        for call in planned.calls:
+            asks_for_approval |= call.asks == "confirmation"
+            if call.bound is not None:
+                self._bound[call.name, call.args] = call.bound
+        return await with_approvals(planned, self._session) if asks_for_approval else planned
 
     def _report_reply(self, reply: PlannedReply) -> Handed:
         self._session.pass_fault_point("after_model_reply")

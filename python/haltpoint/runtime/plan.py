@@ -104,11 +104,11 @@ async def plan_reply(
     """
     usage = reply.usage
     planned = PlannedReply(
-        text=_storable(reply.text, "text"),
+        text=None if reply.text is None else _storable(reply.text, "text"),
         calls=[await _plan_call(call, tools) for call in reply.tool_calls],
         input_tokens=getattr(usage, "input_tokens", None),
         output_tokens=getattr(usage, "output_tokens", None),
-        provider_data=_provider_data(reply.provider_data),
+        provider_data=None if reply.provider_data is None else _provider_data(reply.provider_data),
         duration_us=duration_us,
         attempt=attempt,
         output=verdict.output,
@@ -160,7 +160,9 @@ async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> Pla
         shown=None if shown is None else _shown_text(shown, arguments.data),
         asks=asks,
         rules=_asking_rules(definition, answer),
-        fields=_form(definition, arguments.data if shown is None else shown.shown),
+        fields=None
+        if definition.pause != "user_input"
+        else _form(definition, arguments.data if shown is None else shown.shown),
         answers_are_result=definition.dynamic_user_input,
         # Objects of users' types are made where the tool runs.
         bound=arguments.bound if asks is None and not definition.calls_foreign_code else None,
@@ -232,10 +234,8 @@ def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str 
     return json_text(rules) if rules else None
 
 
-def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str | None:
+def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str:
     """The form that a person fills in before the call goes on, as JSON."""
-    if definition.pause != "user_input":
-        return None
     if definition.dynamic_user_input:
         with no_fork:
             from haltpoint.tools.user_input import dynamic_user_input_schema
@@ -255,18 +255,14 @@ def _sendable(args: Mapping[str, Any] | str) -> str:
         return "{}"
 
 
-def _provider_data(data: Any) -> str | None:
-    if data is None:
-        return None
+def _provider_data(data: Any) -> str:
     try:
         return json_text(data)
     except NotJsonError as error:
         raise ModelError(f"the model's reply is malformed: its provider_data {error}", retryable=True) from error
 
 
-def _storable(text: str | None, what: str) -> str | None:
-    if text is None:
-        return None
+def _storable(text: str, what: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -14,13 +14,11 @@ __all__ = ["with_approvals"]
 
 
 async def with_approvals(reply: PlannedReply, session: Session) -> PlannedReply:
-    """Return the reply with the earlier approvals that answer its calls, as far as those ask for a confirmation.
+    """Return the reply, some of whose calls ask for a confirmation, with the earlier approvals that answer them.
 
     Raises:
         StoreError: the database can't be read.
     """
-    if not any(call.asks == "confirmation" for call in reply.calls):
-        return reply
     found: list[str | None] = await LoopBridge.current().wait(session.recall_approvals(reply.calls))
     calls = [call._replace(remembered=origin) for call, origin in zip(reply.calls, found, strict=True)]
     return reply._replace(calls=calls)

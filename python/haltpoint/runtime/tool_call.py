@@ -16,7 +16,7 @@ from haltpoint._concurrency.user_code import is_taken_apart
 from haltpoint.exception_text import exception_text, message_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.logs import log_failure, logger
-from haltpoint.tools.context import ToolCallContext, tool_call_scope
+from haltpoint.tools.context import ToolCallContext, enter_tool_call, leave_tool_call
 from haltpoint.tools.results import render_result
 
 if TYPE_CHECKING:
@@ -90,27 +90,29 @@ async def _timed(definition: ToolDefinition, timeout: float, call: Awaitable[Too
 
 async def _called(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
     process = forked_calls.generation
-    with tool_call_scope(context):
-        task = asyncio.current_task()
-        try:
-            # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
-            if definition.is_async:
-                found = _call(definition, arguments, context)
-            else:
-                found = await in_thread(functools.partial(_call, definition, arguments, context))
-            if isinstance(found, ToolOutcome):
-                return found
-            value = await found
-            if process != forked_calls.generation:
-                end_if_forked(process)
-            return ToolOutcome(render_result(value))
-        except BaseException as error:
-            end_if_forked(process, error)
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            if is_taken_apart(error, task):
-                raise
-            return _failed(definition, context, error)
+    task = asyncio.current_task()
+    token = enter_tool_call(context)
+    try:
+        # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
+        if definition.is_async:
+            found = _call(definition, arguments, context)
+        else:
+            found = await in_thread(functools.partial(_call, definition, arguments, context))
+        if isinstance(found, ToolOutcome):
+            return found
+        value = await found
+        if process != forked_calls.generation:
+            end_if_forked(process)
+        return ToolOutcome(render_result(value))
+    except BaseException as error:
+        end_if_forked(process, error)
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        if is_taken_apart(error, task):
+            raise
+        return _failed(definition, context, error)
+    finally:
+        leave_tool_call(token)
 
 
 def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:

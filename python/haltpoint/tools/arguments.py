@@ -211,14 +211,16 @@ def _read(definition: ToolDefinition, arguments: object) -> tuple[Any, str]:
     return value if is_own else parse_json(text), text
 
 
-def _json_value(arguments: object, *, exact: bool) -> Any:
+def _json_value(arguments: Any, *, exact: bool) -> Any:
     if arguments is None:
         return None
     if isinstance(arguments, str):
         parse = parse_exact if exact else parse_json
         return parse(arguments) if arguments and not arguments.isspace() else None
-    if isinstance(arguments, Mapping):
-        return dict(cast("Mapping[object, object]", arguments))
+    given: Mapping[Any, Any] = arguments
+    # A dict is asked first: an abstract class takes its time.
+    if isinstance(arguments, (dict, Mapping)):
+        return dict(given)
     raise NotJsonError(f"is a value of type {type(arguments).__name__}, not JSON")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["RunFacts", "ToolCallContext", "current_tool_call", "in_tool_call", "tool_call_scope"]
+__all__ = ["RunFacts", "ToolCallContext", "current_tool_call", "enter_tool_call", "in_tool_call", "leave_tool_call"]
 
 
 class _Flag:
@@ -105,6 +105,10 @@ class ToolCallContext:
 
 _CURRENT_CALL: ContextVar[ToolCallContext] = ContextVar("haltpoint_current_tool_call")
 
+# Each step of a run comes by here: a context manager of Python would cost three calls.
+enter_tool_call = _CURRENT_CALL.set
+leave_tool_call = _CURRENT_CALL.reset
+
 
 def current_tool_call() -> ToolCallContext:
     """Return the tool call that the calling code is answering.
@@ -124,21 +128,3 @@ def current_tool_call() -> ToolCallContext:
 def in_tool_call() -> bool:
     """Whether the calling code is answering a tool call."""
     return _CURRENT_CALL.get(None) is not None
-
-
-class tool_call_scope:  # noqa: N801 - a context manager, made in each step of a run
-    """Make `context` the current tool call inside the `with` block."""
-
-    __slots__ = ("_context", "_token")
-
-    _token: Token[ToolCallContext]
-
-    def __init__(self, context: ToolCallContext) -> None:
-        self._context = context
-
-    def __enter__(self) -> ToolCallContext:
-        self._token = _CURRENT_CALL.set(self._context)
-        return self._context
-
-    def __exit__(self, *_: object) -> None:
-        _CURRENT_CALL.reset(self._token)
