@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
-
-from haltpoint.runtime.call_arguments import checked_timeout
 
 __all__ = ["GRACE", "TimeLimit", "TimeLimitPassedError"]
 
@@ -82,3 +81,12 @@ async def _contained(function: Callable[[], Coroutine[Any, Any, _Result]]) -> tu
         raise
     except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
         return None, error
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return `timeout`, which must be a number of seconds."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
+    if not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
+    return timeout

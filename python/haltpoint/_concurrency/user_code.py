@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from haltpoint._concurrency import forked_calls
+from haltpoint._concurrency.callbacks import call_back
 from haltpoint._concurrency.calling_thread import CallInterruptedError
 from haltpoint._concurrency.forked_calls import end_if_forked
-from haltpoint.runtime.callbacks import call_back
 
 __all__ = ["Answer", "answer_of", "is_taken_apart", "this_task"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.cli.calls import arguments_text, remembered_text
-from haltpoint.cli.escaping import visible
+from haltpoint.presentation.calls import arguments_text, remembered_text
+from haltpoint.presentation.escaping import visible
 from haltpoint.run.approvals import approved_arguments, approved_memory
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from haltpoint.cli.escaping import visible
 from haltpoint.db.damage import pass_over
 from haltpoint.exceptions import HaltpointError
+from haltpoint.presentation.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,8 @@ def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
 
 
 def _requirements(db_file: Path, kind: RequirementKind | None, incomplete: str) -> list[CompletionItem]:
-    from haltpoint.cli.calls import call_text
     from haltpoint.cli.database import opened
+    from haltpoint.presentation.calls import call_text
 
     with opened(db_file) as database:
         found = database.requirements(kind=kind, id_prefix=incomplete, on_damaged=pass_over)

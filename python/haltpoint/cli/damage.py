@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.cli.escaping import visible
 from haltpoint.cli.output import json_text
+from haltpoint.presentation.escaping import visible
 
 if TYPE_CHECKING:
     from haltpoint.exceptions import DamagedRunError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from haltpoint.cli.approving import approvals_text
-from haltpoint.cli.calls import call_text, remembered_text
 from haltpoint.cli.database import opened
 from haltpoint.cli.describing import call_lines
 from haltpoint.cli.errors import CommandError
@@ -14,6 +13,7 @@ from haltpoint.cli.identifiers import find_requirement, short_requirement_id
 from haltpoint.cli.next_steps import next_step
 from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.presentation.calls import call_text, remembered_text
 from haltpoint.presentation.records import run_record
 from haltpoint.presentation.times import clock
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.cli.approving import approvals_text
-from haltpoint.cli.calls import call_text, origin, shortened
-from haltpoint.cli.escaping import visible, visible_json, visible_lines
 from haltpoint.cli.hints import commands_for
 from haltpoint.cli.identifiers import short_requirement_id
 from haltpoint.cli.output import Output, Styled
+from haltpoint.presentation.calls import call_text, origin, shortened
+from haltpoint.presentation.escaping import visible, visible_json, visible_lines
 from haltpoint.presentation.times import age, clock, from_seconds, is_over
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.run.changed_arguments import model_said
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,8 +7,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from haltpoint.cli.escaping import visible, visible_lines
 from haltpoint.cli.exit_codes import ExitCode, exit_code_of
+from haltpoint.presentation.escaping import visible, visible_lines
 
 if TYPE_CHECKING:
     from haltpoint.exceptions import HaltpointError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from haltpoint.resolution.answers import is_dynamic
-from haltpoint.run.field_words import is_null_text, is_required, schema_of
+from haltpoint.tools.field_words import is_null_text, is_required, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

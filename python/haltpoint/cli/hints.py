@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.cli.escaping import visible, visible_json
 from haltpoint.cli.identifiers import short_requirement_id
+from haltpoint.presentation.escaping import visible, visible_json
 from haltpoint.presentation.times import is_over
 from haltpoint.resolution.parse import RequirementKind, unfilled_fields
 from haltpoint.run.approvals import approved_arguments

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haltpoint.cli.calls import call_text
 from haltpoint.cli.errors import CommandError
 from haltpoint.cli.exit_codes import ExitCode
 from haltpoint.db.damage import pass_over, raise_damage
+from haltpoint.presentation.calls import call_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.cli.errors import OutputError
-from haltpoint.cli.escaping import isolated, visible
+from haltpoint.presentation.escaping import isolated, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -60,7 +60,10 @@ class Database(ApprovalMemory):
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the session's earlier completed runs.
+        in_memory: whether its runs end with this process.
     """
+
+    in_memory: bool = False
 
     def __init__(
         self,
@@ -556,6 +559,8 @@ class InMemoryDatabase(Database):
         AuditKeyError: the key is too short.
     """
 
+    in_memory = True
+
     def __repr__(self) -> str:
         return "InMemoryDatabase()"
 
@@ -570,3 +575,10 @@ def _set(open_only: bool) -> RequirementSet:
 def open_databases() -> Iterator[Database]:
     """Return the databases that this process has made and still holds."""
     return iter(list(_opened))
+
+
+def checked_database(db: object) -> Database:
+    """Return `db`, which must be a database."""
+    if isinstance(db, Database):
+        return db
+    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")

@@ -24,7 +24,7 @@ from haltpoint.inbox.schemas import CANCEL, DECISIONS, REVOKING
 from haltpoint.journal.timeline import told
 from haltpoint.presentation.records import run_record, run_row
 from haltpoint.run.requirements import RunRequirement
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
 
 if TYPE_CHECKING:

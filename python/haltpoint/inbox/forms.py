@@ -15,8 +15,8 @@ from haltpoint.resolution.answers import is_dynamic
 from haltpoint.resolution.parse import unfilled_fields
 from haltpoint.run.approvals import approved_arguments, approved_memory
 from haltpoint.run.changed_arguments import same_arguments
-from haltpoint.run.field_words import base_schema, is_required, schema_of, schema_words, takes_null
 from haltpoint.tools.field_schema import argument_schema
+from haltpoint.tools.field_words import base_schema, is_required, schema_of, schema_words, takes_null
 from haltpoint.tools.typed_values import UnfitTextError, typed_value
 
 if TYPE_CHECKING:

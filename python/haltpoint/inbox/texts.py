@@ -13,7 +13,7 @@ from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
 from haltpoint.presentation.times import age
 from haltpoint.presentation.times import is_over as has_passed
 from haltpoint.resolution.answers import is_dynamic
-from haltpoint.run.timestamps import format_time, parse_time
+from haltpoint.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.cli.calls import arguments_text, later_calls_text, origin_text
-from haltpoint.cli.escaping import visible_json
+from haltpoint.presentation.calls import arguments_text, later_calls_text, origin_text
+from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
 

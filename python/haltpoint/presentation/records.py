@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from haltpoint.db.inbox import run_summary
 from haltpoint.exceptions import StoreError
 from haltpoint.presentation.times import from_seconds
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -85,7 +85,7 @@ def tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:
     """Return the tool, where this process works with the run or has imported the tool's module."""
     name = requirement.tool_execution.tool_name
     with no_fork:
-        from haltpoint.runtime.active_runs import known_run
+        from haltpoint.run.active_runs import known_run
         from haltpoint.tools.registry import registered_tool
     known = None if requirement.run_id is None else known_run(requirement.run_id)
     found = None if known is None else known.tools.get(name)

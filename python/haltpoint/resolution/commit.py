@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from haltpoint._concurrency.callbacks import call_back
 from haltpoint._concurrency.foreign_checks import NO_LIMIT, checked_apart
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.loop_bridge import LoopBridge
@@ -34,7 +35,6 @@ from haltpoint.run.requirement_validation import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
-from haltpoint.runtime.callbacks import call_back
 from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.runtime.active_runs import driver_of
+from haltpoint.run.active_runs import driver_of
 
 __all__ = ["cancel_run"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
 from haltpoint.resolution.parse import Decision, RequirementKind, describe_decision
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

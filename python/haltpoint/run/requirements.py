@@ -37,8 +37,8 @@ from haltpoint.run.requirement_validation import (
 )
 from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
-from haltpoint.run.timestamps import format_time, parse_time
 from haltpoint.run.tools.tools import text_of
+from haltpoint.timestamps import format_time, parse_time
 
 __all__ = ["RunRequirement", "Waiter"]
 

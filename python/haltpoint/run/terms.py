@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.run.changed_arguments import shown_decision
-from haltpoint.run.timestamps import format_time, parse_time
+from haltpoint.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.db.database import Database
 from haltpoint.exceptions import ToolNotAvailableError, UnfinishedRunError
 from haltpoint.json_value import to_json_text
 from haltpoint.models.base import Model
 from haltpoint.task import Task
 
 __all__ = [
-    "checked_database",
     "checked_metadata",
     "checked_run_id",
     "checked_text",
-    "checked_timeout",
     "fresh_task",
     "positive",
     "resolved_model",
@@ -46,13 +42,6 @@ def resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Mo
     )
 
 
-def checked_database(db: object) -> Database:
-    """Return `db`, which must be a database."""
-    if isinstance(db, Database):
-        return db
-    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")
-
-
 def positive(name: str, value: object) -> int:
     """Return `value`, which must be an int above 0."""
     if isinstance(value, bool) or not isinstance(value, int):
@@ -60,15 +49,6 @@ def positive(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return value
-
-
-def checked_timeout(timeout: object) -> float:
-    """Return `timeout`, which must be a number of seconds."""
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
-    if not 0 <= timeout < math.inf:
-        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
-    return timeout
 
 
 def checked_run_id(run_id: object) -> str:

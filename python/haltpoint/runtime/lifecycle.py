@@ -9,21 +9,20 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from haltpoint._concurrency.callbacks import one_call
 from haltpoint._concurrency.foreign_checks import checked_unless
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._concurrency.time_limit import GRACE, TimeLimitPassedError
 from haltpoint._engine import Snapshot, WorkQueue, new_run_id
-from haltpoint.db.database import InMemoryDatabase
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError, RunTimeoutError
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.resolution.commit import commit_drafts, concerning, unresolved_error, waiter_for
+from haltpoint.run.active_runs import KnownRun, drafted_requirements, driven_here, known_run, remember_run
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
 from haltpoint.run.drafts import Hearing, drop_kept, live_requirements
-from haltpoint.runtime.active_runs import KnownRun, drafted_requirements, driven_here, known_run, remember_run
-from haltpoint.runtime.callbacks import one_call
 from haltpoint.runtime.drain import HandBack
 from haltpoint.runtime.drive_options import DriveOptions
 from haltpoint.runtime.driver import RunDriver
@@ -517,7 +516,7 @@ async def _load(database: Database, run_id: str, known: Snapshot | None = None) 
     try:
         snapshot: Snapshot = await bridge.wait(database.native.load(bridge.completions, run_id, known))
     except RunNotFoundError as error:
-        if not isinstance(database, InMemoryDatabase):
+        if not database.in_memory:
             raise
         raise RunNotFoundError(
             f"{error}, which is in memory; to continue runs with other agents and from other processes, give each "

@@ -238,7 +238,7 @@ def _form(definition: ToolDefinition, arguments: Mapping[str, Any]) -> str:
     """The form that a person fills in before the call goes on, as JSON."""
     if definition.dynamic_user_input:
         with no_fork:
-            from haltpoint.tools.user_input import dynamic_user_input_schema
+            from haltpoint.tools.requested_fields import dynamic_user_input_schema
         return json_text(dynamic_user_input_schema(arguments))
     return json_text(definition.user_input_schema(arguments))
 

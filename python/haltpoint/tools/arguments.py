@@ -247,5 +247,5 @@ def _fits(definition: ToolDefinition, parameter: ToolParameter, value: object) -
 
 def _check_requested_fields(definition: ToolDefinition, arguments: Mapping[str, Any]) -> None:
     with no_fork:
-        from .user_input import requested_field_problems
+        from .requested_fields import requested_field_problems
     _raise_problems(definition, requested_field_problems(arguments))

@@ -7,8 +7,8 @@ import inspect
 import os.path
 import re
 import sys
-from collections.abc import Callable
-from typing import Any, TypeAlias
+
+from haltpoint._concurrency.async_functions import AnyFunction, implementation
 
 from .confirmation_rule import check_rule
 from .options import DEFAULT_OPTIONS, ToolOptions
@@ -20,16 +20,12 @@ __all__ = [
     "canonical_module",
     "check_tool",
     "checked_tool_name",
-    "implementation",
-    "is_async",
     "is_unbound_method",
     "model_parameters",
     "options_of",
     "qualified_name",
     "tool_name",
 ]
-
-AnyFunction: TypeAlias = Callable[..., Any]
 
 OPTIONS_ATTRIBUTE = "__haltpoint_tool__"
 
@@ -41,24 +37,6 @@ _UNNAMED_KINDS = {
     inspect.Parameter.VAR_POSITIONAL: "a *parameter",
     inspect.Parameter.VAR_KEYWORD: "a **parameter",
 }
-
-
-def implementation(function: AnyFunction) -> AnyFunction:
-    """Return the function that runs: behind partials and bound methods, or a callable object's `__call__`."""
-    while True:
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif inspect.ismethod(function):
-            function = function.__func__
-        elif inspect.isroutine(function) or inspect.isclass(function):
-            return function
-        else:
-            return implementation(type(function).__call__)
-
-
-def is_async(function: AnyFunction) -> bool:
-    """Return whether calling `function` gives an awaitable."""
-    return inspect.iscoroutinefunction(implementation(function))
 
 
 def options_of(function: AnyFunction) -> ToolOptions:

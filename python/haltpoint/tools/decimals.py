@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeGuard, cast
 
-from haltpoint.run.field_words import DECIMAL
+from haltpoint.tools.field_words import DECIMAL
 
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, WrittenFloat, dump_json
 

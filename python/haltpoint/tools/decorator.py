@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
-from .callables import OPTIONS_ATTRIBUTE, AnyFunction, check_tool, options_of
+from .callables import OPTIONS_ATTRIBUTE, check_tool, options_of
 from .options import DEFAULT_OPTIONS, ToolOptions
 from .registry import register_tool
 
 if TYPE_CHECKING:
+    from haltpoint._concurrency.async_functions import AnyFunction
+
     from .options import OnExpiry
     from .reconcile import InDoubtCall
 

@@ -7,19 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from haltpoint._concurrency.async_functions import AnyFunction, is_async
 from haltpoint._concurrency.fork_guard import no_fork
 
 from .arguments import argument_problems, bind_arguments, check_arguments
-from .callables import (
-    AnyFunction,
-    canonical_module,
-    check_tool,
-    is_async,
-    is_unbound_method,
-    options_of,
-    qualified_name,
-    tool_name,
-)
+from .callables import canonical_module, check_tool, is_unbound_method, options_of, qualified_name, tool_name
 from .foreign_code import calls_foreign_code
 
 if TYPE_CHECKING:

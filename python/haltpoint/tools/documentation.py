@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from haltpoint._concurrency.async_functions import AnyFunction, implementation
 from haltpoint._concurrency.fork_guard import no_fork
-
-from .callables import AnyFunction, implementation
 
 if TYPE_CHECKING:
     from docstring_parser import Docstring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.run.field_words import takes_null
+from haltpoint.tools.field_words import takes_null
 
 from .callables import model_parameters
 from .decimals import decimal_form

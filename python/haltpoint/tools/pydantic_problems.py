@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from haltpoint.run.field_words import base_schema, expected_words
+from haltpoint.tools.field_words import base_schema, expected_words
 
 from .field_schema import schema_at
 from .value_problems import Path, ValueProblem, best_branch, constraint_words, missing_words, unknown_words

@@ -13,7 +13,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError, SchemaError
 
-from haltpoint.run.field_words import DECIMAL
+from haltpoint.tools.field_words import DECIMAL
 
 from .decimals import DecimalPlaces
 from .defaults import NO_DEFAULT, plain_default

@@ -16,7 +16,8 @@ from haltpoint._concurrency.fork_guard import no_fork
 from .callables import canonical_module, is_unbound_method, tool_name
 
 if TYPE_CHECKING:
-    from .callables import AnyFunction
+    from haltpoint._concurrency.async_functions import AnyFunction
+
     from .definition import ToolDefinition
     from .options import ToolOptions
 

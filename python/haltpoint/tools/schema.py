@@ -15,9 +15,10 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
 
+from haltpoint._concurrency.async_functions import AnyFunction, implementation
 from haltpoint._concurrency.fork_guard import no_fork
 
-from .callables import AnyFunction, implementation, model_parameters
+from .callables import model_parameters
 from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
 from .field_schema import hides_argument

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.run.field_words import DECIMAL, choice_words, expected_words
+from haltpoint.tools.field_words import DECIMAL, choice_words, expected_words
 
 from .decimals import broken_bound
 from .field_schema import hides_argument, schema_at

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
-from haltpoint.run.timestamps import parse_time
+from haltpoint.timestamps import parse_time
 
 from .hidden_parts import holds_stand_in
 from .json_form import dump_json

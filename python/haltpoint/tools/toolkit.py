@@ -13,7 +13,7 @@ from .options import DEFAULT_OPTIONS, ToolOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .callables import AnyFunction
+    from haltpoint._concurrency.async_functions import AnyFunction
 
 __all__ = ["PrefixedToolKit", "ToolKit", "ToolKitMethod", "toolkit_methods"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from haltpoint.run.field_words import expected_words, is_null_text, takes_null
+from haltpoint.tools.field_words import expected_words, is_null_text, takes_null
 
 from .json_form import NotJsonError, parse_said
 from .schema_check import BrokenSchemaError, value_problems

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.run.field_words import is_required, schema_of, takes_null
+from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
 from .field_schema import is_secret
 from .input_form import input_field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from haltpoint.run.field_words import expected_words
+from haltpoint.tools.field_words import expected_words
 
 from .json_form import dump_json, shown
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from pydantic_core import PydanticSerializationError, ValidationError
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.run.field_words import base_schema, example_of
+from haltpoint.tools.field_words import base_schema, example_of
 
 from .field_schema import is_secret
 from .formats import is_number

@@ -8,8 +8,8 @@ import unicodedata
 
 import pytest
 
-from haltpoint.cli.escaping import isolated, visible, visible_json
 from haltpoint.inbox.texts import plain, shown, shown_whole
+from haltpoint.presentation.escaping import isolated, visible, visible_json
 
 # Of each kind: default ignorable and a format character, ignorable alone, reserved, blank, directional, control.
 _UNSEEN = [0xAD, 0x34F, 0x115F, 0x17B4, 0x180F, 0x2065, 0x3164, 0xFE0F, 0xFFA0, 0xE0000, 0xE01EF, 0xE0FFF]

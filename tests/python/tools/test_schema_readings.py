@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from haltpoint.run.field_words import schema_of
+from haltpoint.tools.field_words import schema_of
 from haltpoint.tools.schema_check import value_problems
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.cli.asking.prompts import ask_line
-from haltpoint.cli.escaping import visible_json
 from haltpoint.cli.given import typed_values
 from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.presentation.escaping import visible_json
 from haltpoint.resolution.answers import checked_values, is_dynamic
-from haltpoint.run.field_words import base_schema, is_required, schema_of
+from haltpoint.tools.field_words import base_schema, is_required, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from haltpoint.cli.approving import approve_alike
 from haltpoint.cli.asking.fields import filled_in
 from haltpoint.cli.asking.prompts import Action, ask_action, ask_line, edited
-from haltpoint.cli.calls import arguments_text
-from haltpoint.cli.escaping import visible_json
 from haltpoint.cli.given import json_object
 from haltpoint.cli.output import Output, Styled
+from haltpoint.presentation.calls import arguments_text
+from haltpoint.presentation.escaping import visible_json
 from haltpoint.run.approvals import approved_arguments
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from haltpoint.cli.errors import CommandError
-from haltpoint.cli.escaping import isolated, visible
 from haltpoint.cli.exit_codes import ExitCode
+from haltpoint.presentation.escaping import isolated, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,6 @@ import click
 
 from haltpoint.cli.asking.kinds import CHOICES
 from haltpoint.cli.asking.prompts import Action, ask_action, need_terminal
-from haltpoint.cli.calls import call_text
 from haltpoint.cli.deciding import decided_text
 from haltpoint.cli.describing import call_lines, print_event, print_run
 from haltpoint.cli.identifiers import short_requirement_id
@@ -23,6 +22,7 @@ from haltpoint.exceptions import (
     ToolResultError,
 )
 from haltpoint.journal.timeline import Event, told
+from haltpoint.presentation.calls import call_text
 from haltpoint.presentation.times import age
 
 if TYPE_CHECKING:

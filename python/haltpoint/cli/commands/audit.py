@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.cli.calls import origin_text
 from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.database import opened
-from haltpoint.cli.escaping import visible_json
 from haltpoint.cli.exit_codes import ExitCode
 from haltpoint.cli.identifiers import find_run_id
 from haltpoint.cli.options import database_option, json_option, run_argument
 from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import StoreError
+from haltpoint.presentation.calls import origin_text
+from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import clock
 
 if TYPE_CHECKING:

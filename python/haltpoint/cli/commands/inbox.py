@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from haltpoint.cli.approving import approvals_text
-from haltpoint.cli.calls import call_text, shortened
 from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.damage import DamagedRuns, tell_on_standard_error
 from haltpoint.cli.database import opened
@@ -28,9 +27,10 @@ from haltpoint.cli.options import (
 )
 from haltpoint.cli.output import Column, Output, Part
 from haltpoint.cli.paging import paged
+from haltpoint.presentation.calls import call_text, shortened
 from haltpoint.presentation.times import age
 from haltpoint.resolution.parse import RequirementKind
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

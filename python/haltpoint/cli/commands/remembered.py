@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.cli.calls import arguments_text, shortened
 from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.damage import DamagedRuns
 from haltpoint.cli.database import opened
-from haltpoint.cli.escaping import visible
 from haltpoint.cli.identifiers import (
     find_requirement_id,
     find_run_id,
@@ -21,8 +19,10 @@ from haltpoint.cli.listing import Listing, Row, print_list
 from haltpoint.cli.options import before_option, database_option, json_option, limit_option, watch_option
 from haltpoint.cli.output import Column, Output, Part
 from haltpoint.cli.paging import paged
+from haltpoint.presentation.calls import arguments_text, shortened
+from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.times import age
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from haltpoint.cli.calls import shortened
 from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.damage import DamagedRuns
 from haltpoint.cli.database import opened
 from haltpoint.cli.describing import status_style
-from haltpoint.cli.escaping import visible
 from haltpoint.cli.identifiers import find_run_id, short_run_id
 from haltpoint.cli.listing import Listing, Row, print_list
 from haltpoint.cli.options import database_option, json_option, limit_option, watch_option
 from haltpoint.cli.output import Column, Output, Part, Styled
 from haltpoint.cli.paging import paged
+from haltpoint.presentation.calls import shortened
+from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.records import run_row
 from haltpoint.presentation.times import age
 from haltpoint.run.base import RunStatus
-from haltpoint.run.timestamps import parse_time
+from haltpoint.timestamps import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

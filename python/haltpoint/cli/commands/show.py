@@ -17,7 +17,7 @@ from haltpoint.cli.watching import each_change
 from haltpoint.journal.timeline import Event, told
 from haltpoint.presentation.records import open_requirements, run_record
 from haltpoint.run.base import RunStatus
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from haltpoint.cli.errors import CommandError
 from haltpoint.cli.exit_codes import ExitCode
 from haltpoint.cli.options import database_option, json_option
 from haltpoint.cli.output import Output, Styled
-from haltpoint.run.timestamps import format_time
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

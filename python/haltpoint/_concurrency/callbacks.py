@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from haltpoint._concurrency.async_functions import is_async
 from haltpoint._concurrency.calling_thread import CallingThread, calling_thread
 from haltpoint._concurrency.threads import in_thread
-from haltpoint.tools.callables import is_async
 
 if TYPE_CHECKING:
     from collections.abc import Generator

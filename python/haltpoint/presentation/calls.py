@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.cli.escaping import visible, visible_json
+from haltpoint.presentation.escaping import visible, visible_json
 from haltpoint.run.changed_arguments import model_said
 
 if TYPE_CHECKING:
