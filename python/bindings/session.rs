@@ -340,10 +340,8 @@ impl PySession {
     }
 
     /// The driver stops; in a hurry also while calls still run.
-    fn notify_handed_back<'py>(&self, py: Python<'py>, in_a_hurry: bool) -> PyResult<PyHanded<'py>> {
-        self.feed(py, |session, now, deliver| {
-            session.notify_handed_back(in_a_hurry, now, deliver)
-        })
+    fn notify_drained<'py>(&self, py: Python<'py>, force: bool) -> PyResult<PyHanded<'py>> {
+        self.feed(py, |session, now, deliver| session.notify_drained(force, now, deliver))
     }
 
     /// Wants the run to end cancelled, from any thread; the driver is to be told as well. False: its end is being written already.

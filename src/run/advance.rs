@@ -51,7 +51,7 @@ impl Run {
             return self.wind_down(at, transition);
         }
         if self.handing_back.0 {
-            return self.hand_back_if_idle(at, transition);
+            return self.drain_if_idle(at, transition);
         }
         if self.exceeds_limit() {
             return self.record(limit_failure(self.tool_call_limit), at, transition);

@@ -34,12 +34,12 @@ impl Run {
 
     /// The driver wants to stop and leave the rest to another one. What runs may end before, unless it is in a hurry: calls that
     /// still run are in doubt then.
-    pub fn notify_handed_back(&mut self, in_a_hurry: bool, at: Timestamp) -> Transition {
+    pub fn notify_drained(&mut self, force: bool, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
         self.handing_back = Transient(true);
-        if in_a_hurry && self.status == RunStatus::Running && self.cancellation.is_none() {
+        if force && self.status == RunStatus::Running && self.cancellation.is_none() {
             self.abandon_calls(at, &mut transition);
-            self.hand_back(at, &mut transition);
+            self.drain(at, &mut transition);
         }
         self.advance(at, &mut transition);
         transition
@@ -69,11 +69,11 @@ impl Run {
         transition
     }
 
-    pub(super) fn hand_back_if_idle(&mut self, at: Timestamp, transition: &mut Transition) {
+    pub(super) fn drain_if_idle(&mut self, at: Timestamp, transition: &mut Transition) {
         let is_busy =
             self.awaiting_model.0 || !self.reconciling.0.is_empty() || self.turn().iter().any(Call::is_started);
         if !is_busy {
-            self.hand_back(at, transition);
+            self.drain(at, transition);
         }
     }
 
@@ -91,7 +91,7 @@ impl Run {
         }
     }
 
-    fn hand_back(&mut self, at: Timestamp, transition: &mut Transition) {
+    fn drain(&mut self, at: Timestamp, transition: &mut Transition) {
         let by = Some(self.holder.0.clone());
         self.record(Entry::RunQueued(RunQueued { by }), at, transition);
     }

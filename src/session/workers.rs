@@ -134,12 +134,7 @@ impl Session {
     ///
     /// # Errors
     /// The failure of an earlier commit.
-    pub fn notify_handed_back(
-        &mut self,
-        in_a_hurry: bool,
-        at: Timestamp,
-        deliver: Deliver,
-    ) -> Result<Handed, StoreError> {
-        self.apply(at, deliver, |run| run.notify_handed_back(in_a_hurry, at))
+    pub fn notify_drained(&mut self, force: bool, at: Timestamp, deliver: Deliver) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_drained(force, at))
     }
 }

@@ -80,7 +80,7 @@ fn happens(scenario: Scenario, dice: &mut Dice) -> Scenario {
         (8, RunStatus::Paused | RunStatus::Queued) => scenario.gets_cancelled_while_idle(),
         (8, RunStatus::Error | RunStatus::Cancelled) => scenario.gets_queued(),
         (9, RunStatus::Running) => scenario.hands_back(),
-        (10, RunStatus::Running) => scenario.hands_back_in_a_hurry(),
+        (10, RunStatus::Running) => scenario.drained_by_force(),
         (11, RunStatus::Running) if dice.roll(3) == 0 => scenario.gets_set_aside(),
         (12, _) => revokes_something(scenario, dice),
         (_, RunStatus::Running) => progresses(scenario, dice),

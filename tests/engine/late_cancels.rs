@@ -113,7 +113,7 @@ fn a_run_that_would_be_handed_back_to_the_workers_is_cancelled() {
         let mut session = began(store);
         assert!(cancelled(store, RUN_ID));
         let (deliver, commit) = commit();
-        let handed = session.notify_handed_back(true, NOW, deliver).unwrap();
+        let handed = session.notify_drained(true, NOW, deliver).unwrap();
         assert_eq!(effects((handed, commit)), [Effect::Stop]);
         assert_cancelled(store, &session);
     });

@@ -18,12 +18,12 @@ pub(crate) struct Story {
 /// All stories.
 pub(crate) const STORIES: &[Story] = &[
     Story {
-        name: "handed_back",
-        play: stopping::handed_back,
+        name: "drained",
+        play: stopping::drained,
     },
     Story {
-        name: "handed_back_in_a_hurry",
-        play: stopping::handed_back_in_a_hurry,
+        name: "drained_by_force",
+        play: stopping::drained_by_force,
     },
     Story {
         name: "set_aside",

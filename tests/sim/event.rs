@@ -91,11 +91,7 @@ pub(crate) enum Event {
         is_told: bool,
     },
     /// A driver leaves its run to another one.
-    HandBack {
-        process: usize,
-        pick: usize,
-        in_a_hurry: bool,
-    },
+    HandBack { process: usize, pick: usize, force: bool },
     /// A driver goes away in the middle.
     Abandon { process: usize, pick: usize },
 }

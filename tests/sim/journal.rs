@@ -108,7 +108,7 @@ impl Journal {
                 });
             }
             Entry::RunContinued(continued) => self.rule = continued.on_in_doubt,
-            Entry::RunQueued(_) => witness.count(Happening::HandedBack),
+            Entry::RunQueued(_) => witness.count(Happening::Drained),
             Entry::RunPaused(_) => witness.count(Happening::Pauses),
             Entry::RunCancelled(_) => witness.count(Happening::CancelledRuns),
             Entry::RunFailed(failed) => {

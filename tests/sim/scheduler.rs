@@ -181,15 +181,8 @@ impl Scheduler {
                     is_told,
                 },
             );
-            let in_a_hurry = self.random.chance(50);
-            self.offer(
-                self.weights.cancels.min(1),
-                Event::HandBack {
-                    process,
-                    pick,
-                    in_a_hurry,
-                },
-            );
+            let force = self.random.chance(50);
+            self.offer(self.weights.cancels.min(1), Event::HandBack { process, pick, force });
             self.offer(self.weights.crashes.min(1), Event::Abandon { process, pick });
         }
     }

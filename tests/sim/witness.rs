@@ -58,7 +58,7 @@ happenings! {
     FailedCommits, Crashes, PowerLosses, WokenHolders, RecoveriesAsked, RecoveriesRetried, Reconciliations, Confirmations,
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
-    ChangedArguments, HandedBack, LateCancels, RefusedWishes, RedatedWords, UnseenHolders, ResetRows, RecalledInRun, RecalledInSession, Revocations,
+    ChangedArguments, Drained, LateCancels, RefusedWishes, RedatedWords, UnseenHolders, ResetRows, RecalledInRun, RecalledInSession, Revocations,
 }
 
 /// How often each [`Happening`] was seen.

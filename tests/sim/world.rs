@@ -276,7 +276,7 @@ impl World {
                 is_told,
                 ..
             } => self.cancel_own(place, *pick, *interrupt, *is_told),
-            Event::HandBack { pick, in_a_hurry, .. } => self.hand_back(place, *pick, *in_a_hurry),
+            Event::HandBack { pick, force, .. } => self.drain_run(place, *pick, *force),
             Event::Abandon { pick, .. } => self.abandon(place, *pick),
             _ => {}
         }
@@ -369,11 +369,11 @@ impl World {
         }
     }
 
-    fn hand_back(&mut self, place: usize, pick: usize, in_a_hurry: bool) {
+    fn drain_run(&mut self, place: usize, pick: usize, force: bool) {
         let around = self.processes[place].surroundings(self.clock(place));
         if let Some(drive) = self.pick(place, pick, |drive| drive.session.is_some()) {
             drive.feed(&around, |session, deliver| {
-                Ok(session.notify_handed_back(in_a_hurry, around.now, deliver)?)
+                Ok(session.notify_drained(force, around.now, deliver)?)
             });
         }
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from haltpoint.models.base import Model
     from haltpoint.resolution.commit import Handlers
     from haltpoint.run.agent.output import AgentRunOutput
-    from haltpoint.runtime.drain import HandBack
+    from haltpoint.runtime.drain import Drain
 
 __all__ = ["Call", "Identity", "Work"]
 
@@ -49,11 +49,11 @@ class Work(NamedTuple):
 
     Attributes:
         max_recoveries: how many drivers after the first a run may end before it is set aside.
-        hand_back: stops its drivers without stopping their runs.
+        drain: stops its drivers without stopping their runs.
     """
 
     max_recoveries: int
-    hand_back: HandBack
+    drain: Drain
 
 
 class Call(NamedTuple):

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from haltpoint.runtime.driver import RunDriver
 
-__all__ = ["HandBack"]
+__all__ = ["Drain"]
 
 
-class HandBack:
+class Drain:
     """Asks all drivers that are attached, now or later, to give their runs back. Belongs to one event loop.
 
     Args:
@@ -44,19 +44,19 @@ class HandBack:
         if self._on_attached is not None:
             self._on_attached(driver.run_id)
         if self._asked is not None:
-            driver.hand_back(in_a_hurry=self._asked)
+            driver.drain(force=self._asked)
         try:
             yield
         finally:
             self._drivers.discard(driver)
 
-    def ask(self, *, in_a_hurry: bool) -> None:
+    def ask(self, *, force: bool) -> None:
         """Ask.
 
         Args:
-            in_a_hurry: do not wait for steps that run. Tool calls among them are in doubt then.
+            force: do not wait for steps that run. Tool calls among them are in doubt then.
         """
-        self._asked = in_a_hurry
+        self._asked = force
         self._is_asked.set()
         for driver in list(self._drivers):
-            driver.hand_back(in_a_hurry=in_a_hurry)
+            driver.drain(force=force)

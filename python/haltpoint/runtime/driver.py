@@ -92,7 +92,7 @@ class RunDriver:
         self._cancel_reason = "cancelled"
         self._has_begun = False
         # Whether the run is to be given back, and if so, whether in a hurry.
-        self._hand_back_asked: bool | None = None
+        self._drain_asked: bool | None = None
         self._is_cancelled = False
         self._waits_for_threads = False
         self._interrupt_error: KeyboardInterrupt | None = None
@@ -118,8 +118,8 @@ class RunDriver:
         self._feed(begin)
         self._has_begun = True
         notices.listen(self._notice)
-        if self._hand_back_asked is not None:
-            self.hand_back(in_a_hurry=self._hand_back_asked)
+        if self._drain_asked is not None:
+            self.drain(force=self._drain_asked)
         try:
             await asyncio.shield(self._stopped)
         except asyncio.CancelledError:
@@ -167,15 +167,15 @@ class RunDriver:
         self._session.want_cancelled(True, reason)
         self._cancel(True, reason)
 
-    def hand_back(self, *, in_a_hurry: bool) -> None:
+    def drain(self, *, force: bool) -> None:
         """Stop without stopping the run: another driver goes on with it. To be called on the event loop.
 
         Args:
-            in_a_hurry: do not wait for steps that run. Tool calls among them are in doubt then.
+            force: do not wait for steps that run. Tool calls among them are in doubt then.
         """
-        self._hand_back_asked = in_a_hurry
+        self._drain_asked = force
         if self._has_begun and not self._stopped.done():
-            self._feed(self._session.notify_handed_back, in_a_hurry)
+            self._feed(self._session.notify_drained, force)
 
     def _notice(self, notice: OutsiderNotice) -> None:
         """Take in what somebody else wrote into the run's journal."""

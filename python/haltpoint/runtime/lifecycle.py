@@ -23,7 +23,7 @@ from haltpoint.run.active_runs import KnownRun, drafted_requirements, driven_her
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
 from haltpoint.run.drafts import Hearing, drop_kept, live_requirements
-from haltpoint.runtime.drain import HandBack
+from haltpoint.runtime.drain import Drain
 from haltpoint.runtime.drive_options import DriveOptions
 from haltpoint.runtime.driver import RunDriver
 from haltpoint.runtime.event_listeners import observed
@@ -391,7 +391,7 @@ async def _ready(
         opened.close()
         if await _is_checked(call, known.run_id, functools.partial(check, calls), status):
             checked = facts
-        elif call.work is not None and call.work.hand_back.is_asked:
+        elif call.work is not None and call.work.drain.is_asked:
             return known
 
 
@@ -414,7 +414,7 @@ async def _is_checked(call: Call, run_id: str, check: Callable[[], None], status
         functools.partial(until_status_changes, call.database, run_id, status)
     ]
     if call.work is not None:
-        endings.append(call.work.hand_back.until_asked)
+        endings.append(call.work.drain.until_asked)
     with _time_for_validators(call, run_id):
         return await checked_unless(check, call.limit, endings)
 
@@ -446,12 +446,12 @@ async def _drive(
 ) -> AgentRunOutput:
     options = _drive_options(call, task, tools, allow_changed_tools=allow_changed_tools)
     driver = RunDriver(session, LoopBridge.current(), options)
-    hand_back = HandBack() if call.work is None else call.work.hand_back
+    drain = Drain() if call.work is None else call.work.drain
     try:
         async with observed(
             call.listeners, call.database, session, call.limit, driver.stop_program, is_new=is_new
         ) as driver.on_commit:
-            with driven_here(driver), hand_back.attached(driver), _within(call.limit, driver) as time:
+            with driven_here(driver), drain.attached(driver), _within(call.limit, driver) as time:
                 await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id

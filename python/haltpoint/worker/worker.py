@@ -12,7 +12,7 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint._engine import WorkQueue
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.call_arguments import positive
-from haltpoint.runtime.drain import HandBack
+from haltpoint.runtime.drain import Drain
 from haltpoint.worker.attempt import Attempt
 from haltpoint.worker.deferred import Deferred
 from haltpoint.worker.progress import Progress
@@ -72,8 +72,8 @@ class Worker:
         self._webhooks = list(webhooks)
         self._deliveries: list[asyncio.Task[None]] = []
         self._report = report or _silent
-        self._hand_back = HandBack(self._took)
-        self._work = Work(positive("max_recoveries", max_recoveries), self._hand_back)
+        self._drain = Drain(self._took)
+        self._work = Work(positive("max_recoveries", max_recoveries), self._drain)
         self._queue = WorkQueue(self._database.native)
         self._deferred = Deferred()
         self._attempts: dict[str, asyncio.Task[None]] = {}
@@ -92,9 +92,9 @@ class Worker:
 
         To be called on the event loop.
         """
-        in_a_hurry = self._stopping
+        force = self._stopping
         self._stopping = True
-        self._hand_back.ask(in_a_hurry=in_a_hurry)
+        self._drain.ask(force=force)
         self._wake.set()
 
     async def run(self) -> None:
@@ -174,10 +174,10 @@ class Worker:
         attempts = list(self._attempts.values())
         if attempts:
             self._report(Progress("stopping", message=f"{len(attempts)} under way, at most {self._grace:g} s"))
-            self._hand_back.ask(in_a_hurry=False)
+            self._drain.ask(force=False)
             _, late = await asyncio.wait(attempts, timeout=self._grace)
             if late:
-                self._hand_back.ask(in_a_hurry=True)
+                self._drain.ask(force=True)
                 await asyncio.wait(late, timeout=_HURRY)
         await self._end_deliveries()
         self._report(Progress("stopped"))

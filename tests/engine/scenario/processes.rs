@@ -63,12 +63,12 @@ impl Scenario {
 
     /// The driver stops as soon as nothing runs, and leaves the rest to another one.
     pub(crate) fn hands_back(self) -> Self {
-        self.feed(|run, at| run.notify_handed_back(false, at))
+        self.feed(|run, at| run.notify_drained(false, at))
     }
 
     /// The driver stops now and leaves the rest to another one, whatever runs.
-    pub(crate) fn hands_back_in_a_hurry(self) -> Self {
-        self.feed(|run, at| run.notify_handed_back(true, at))
+    pub(crate) fn drained_by_force(self) -> Self {
+        self.feed(|run, at| run.notify_drained(true, at))
     }
 
     /// Somebody lets workers go on with a run that nobody drives.

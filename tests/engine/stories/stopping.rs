@@ -73,7 +73,7 @@ pub(super) fn forbidden_doubt() -> Scenario {
         .continues_with_rule(InDoubtRule::Fail)
 }
 
-pub(super) fn handed_back() -> Scenario {
+pub(super) fn drained() -> Scenario {
     Scenario::new()
         .replies(calls([plain("pay"), plain("tell")]))
         .hands_back()
@@ -84,14 +84,14 @@ pub(super) fn handed_back() -> Scenario {
         .answers("done")
 }
 
-pub(super) fn handed_back_in_a_hurry() -> Scenario {
+pub(super) fn drained_by_force() -> Scenario {
     Scenario::new()
         .replies(calls([plain("pay")]))
-        .hands_back_in_a_hurry()
+        .drained_by_force()
         .continues()
         .decides("pay", skipped_because("it was paid"))
         .continues()
-        .hands_back_in_a_hurry()
+        .drained_by_force()
 }
 
 pub(super) fn set_aside() -> Scenario {

@@ -17,7 +17,7 @@ from typing_extensions import Self
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
 from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement, SqliteDatabase
 from haltpoint.runtime.call import Work
-from haltpoint.runtime.drain import HandBack
+from haltpoint.runtime.drain import Drain
 
 __all__ = ["Ended", "Participant", "inspect", "participate", "tell", "wait_for_word"]
 
@@ -190,13 +190,13 @@ async def _submit(agent: Agent, feature: Feature, _: str | None) -> None:
 
 
 async def _work(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
-    return await agent.take_up_async(run_id or "", Work(3, HandBack()))
+    return await agent.take_up_async(run_id or "", Work(3, Drain()))
 
 
-async def _hand_back(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
-    hand_back = HandBack()
-    hand_back.ask(in_a_hurry=False)
-    return await agent.take_up_async(run_id or "", Work(3, hand_back))
+async def _drain(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
+    drain = Drain()
+    drain.ask(force=False)
+    return await agent.take_up_async(run_id or "", Work(3, drain))
 
 
 _DOINGS = {
@@ -209,7 +209,7 @@ _DOINGS = {
     "expire": _expire,
     "submit": _submit,
     "work": _work,
-    "hand back": _hand_back,
+    "hand back": _drain,
 }
 
 
