@@ -24,6 +24,8 @@ class DriveOptions(NamedTuple):
         response_format: `str`, or a pydantic model class.
         trace: called with a line for each thing that happens.
         allow_changed_tools: run calls of tools that have changed since people decided on them.
+        gives_back: where something else cancels a task of the run, the run is given back for another driver; else it
+            is cancelled.
     """
 
     model: Model
@@ -34,3 +36,4 @@ class DriveOptions(NamedTuple):
     response_format: Any = str
     trace: Callable[[str], None] | None = None
     allow_changed_tools: bool = False
+    gives_back: bool = False

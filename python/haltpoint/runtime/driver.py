@@ -240,11 +240,21 @@ class RunDriver:
 
     # Stopping
 
+    def _stop_for_others(self) -> None:
+        """Stop since something else cancelled a task of the run."""
+        if self._options.gives_back:
+            self.drain(force=True)
+        else:
+            self._cancel(True, _STOPPED_BY_OTHERS)
+
     async def _wind_down(self) -> None:
         reason = "the awaiting task was cancelled"
-        self._session.want_cancelled(True, reason)
         self._waits_for_threads = True
-        self._cancel(True, reason)
+        if self._options.gives_back:
+            self.drain(force=True)
+        else:
+            self._session.want_cancelled(True, reason)
+            self._cancel(True, reason)
         try:
             await outlast(self._stopped)
         except asyncio.CancelledError:
@@ -363,7 +373,7 @@ class RunDriver:
         """Stop the run where its request is gone and nobody of the run stopped it: nothing would ever come of it."""
         if self._request is task and task.cancelled():
             self._request = None
-            self._cancel(True, _STOPPED_BY_OTHERS)
+            self._stop_for_others()
 
     async def _request_model(self) -> None:
         task = self._request
@@ -544,7 +554,7 @@ class RunDriver:
     def _reconciliation_ended(self, task: asyncio.Task[None]) -> None:
         self._reconciling.discard(task)
         if task.cancelled():
-            self._cancel(True, _STOPPED_BY_OTHERS)
+            self._stop_for_others()
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
         self._session.pass_fault_point("before_reconcile")

@@ -482,6 +482,7 @@ def _drive_options(
         response_format=task.response_format,
         trace=call.trace,
         allow_changed_tools=allow_changed_tools,
+        gives_back=call.work is not None,
     )
 
 

@@ -85,6 +85,9 @@ ACCEPTED = Verdict()
 # In bytes. It becomes one entry of the journal, for which the engine allows four times that.
 _LARGEST_REPLY = 2**27
 
+# Each is checked and journaled, on the event loop, before the limit on the run's calls is looked at.
+_MOST_CALLS = 1_000
+
 # A model may make up a tool's name of any length.
 _LONGEST_SHOWN = 100
 
@@ -100,8 +103,13 @@ async def plan_reply(
     """Return what the engine is told about a reply.
 
     Raises:
-        ModelError: the reply holds what no journal can keep, such as a lone surrogate, or more than one keeps.
+        ModelError: the reply holds what no journal can keep, such as a lone surrogate, or more than one keeps; or it
+            asks for more than a thousand calls.
     """
+    if len(reply.tool_calls) > _MOST_CALLS:
+        raise ModelError(
+            f"the model's reply asks for {len(reply.tool_calls):,} tool calls at once, and {_MOST_CALLS:,} are allowed"
+        )
     usage = reply.usage
     planned = PlannedReply(
         text=None if reply.text is None else _storable(reply.text, "text"),

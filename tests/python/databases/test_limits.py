@@ -63,6 +63,16 @@ IDS: list[tuple[str, Callable[[str], dict[str, Any]]]] = [
 ]
 
 
+def test_a_reply_with_more_than_a_thousand_calls_is_refused(database: Database) -> None:
+    def run(calls: int) -> str:
+        model = _model(*[ToolCall("read", {"size": 1})] * calls)
+        return str(Agent(model, db=database, tools=[read], tool_call_limit=1_000).do("Read."))
+
+    assert run(1_000).count("x") == 1_000
+    with pytest.raises(ModelError, match="asks for 1,001 tool calls at once, and 1,000 are allowed"):
+        run(1_001)
+
+
 @pytest.mark.parametrize("given", IDS, ids=[name for name, _ in IDS])
 @pytest.mark.parametrize(
     ("text", "words"),

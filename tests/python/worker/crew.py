@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -51,6 +53,32 @@ def wait_for_ever() -> str:
     raise AssertionError
 
 
+@tool(read_only=True)
+async def cancel_all() -> str:
+    """Cancel all tasks of the loop, as a library may do that thinks it is its own."""
+    note("cancels all")
+    for task in asyncio.all_tasks():
+        task.cancel()
+    return "cancelled all"
+
+
+@tool(read_only=True)
+async def stop_the_loop() -> str:
+    """Stop the loop, likewise."""
+    note("stops the loop")
+    asyncio.get_running_loop().stop()
+    return "stopped the loop"
+
+
+@tool(read_only=True, timeout=0.1)
+async def cling() -> str:
+    """Never end, whoever asks."""
+    note("clings")
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+
 @tool
 def mail() -> str:
     """Send a mail; only one of the two crews can."""
@@ -71,6 +99,9 @@ _CALLS = {
     "work": ToolCall("work", {"seconds": 1.0}),
     "wait": ToolCall("wait_for_ever", {}),
     "mail": ToolCall("mail", {}),
+    "cancel_all": ToolCall("cancel_all", {}),
+    "stop_the_loop": ToolCall("stop_the_loop", {}),
+    "cling": ToolCall("cling", {}),
 }
 
 
@@ -86,7 +117,7 @@ def clerk(*tools: object, name: str = "clerk") -> Agent:
     return Agent(FunctionModel(reply), name=name, tools=tools)
 
 
-CLERK = clerk(pay, refund, kill_the_worker, work, wait_for_ever, mail)
+CLERK = clerk(pay, refund, kill_the_worker, work, wait_for_ever, mail, cancel_all, stop_the_loop, cling)
 WITHOUT_MAIL = clerk(pay)
 AGENTS = [CLERK, clerk(pay, name="cook")]
 NO_AGENT = "clerk"

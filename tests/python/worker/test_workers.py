@@ -140,6 +140,33 @@ def test_a_second_signal_waits_for_nothing(yard: Yard) -> None:
     assert yard.status(run_id) == "QUEUED"
 
 
+def test_a_tool_that_never_ends_does_not_keep_a_stopped_worker_alive(yard: Yard) -> None:
+    (run_id,) = yard.submit("cling")
+    with yard.worker() as worker:
+        worker.until("completed", run_id)
+        worker.send(signal.SIGTERM)
+        assert worker.kinds_until_its_end() == ["stopped"]
+
+
+def test_a_tool_that_stops_the_loop_stops_nothing(yard: Yard) -> None:
+    (run_id,) = yard.submit("stop_the_loop pay")
+    with yard.worker() as worker:
+        worker.until("paused", run_id)
+        worker.send(signal.SIGTERM)
+        assert worker.kinds_until_its_end() == ["stopped"]
+
+
+def test_a_tool_that_cancels_all_tasks_ends_the_worker_and_no_run(yard: Yard) -> None:
+    (beside,) = yard.submit("wait")
+    with yard.worker() as worker:
+        worker.until("took", beside)
+        yard.until(yard.notes)
+        (run_id,) = yard.submit("cancel_all")
+        assert worker.wait() == 1
+    assert yard.status(beside) == "QUEUED"
+    assert yard.status(run_id) in ("QUEUED", "COMPLETED")
+
+
 def test_a_run_that_keeps_killing_its_worker_is_set_aside_until_somebody_lets_it_go_on(yard: Yard) -> None:
     (run_id,) = yard.submit("kill")
     for _ in range(3):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from haltpoint._concurrency.process_loop import run_process
 from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.errors import CommandError
 from haltpoint.cli.exit_codes import ExitCode
@@ -111,7 +112,11 @@ def command(
             worker = Worker(here, webhooks=webhooks, report=lambda progress: _show(progress, output), **limits)
         except ValueError as error:
             raise CommandError(str(error), ExitCode.USAGE) from error
-        asyncio.run(_work(worker))
+        try:
+            run_process(_work(worker))
+        except asyncio.CancelledError as error:
+            message = "code of a run cancelled all tasks of the worker; its runs were given back: start it again"
+            raise CommandError(message, ExitCode.FAILED, "cancelled_by_a_run") from error
 
 
 def _database(agents: Iterable[Agent[Any]], db_file: Path) -> SqliteDatabase:
