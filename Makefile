@@ -13,9 +13,9 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 DIST := dist
 
-RUST_SOURCES := $(shell find src python/bindings -name '*.rs')
+RUST_SOURCES := $(shell find src crates python/bindings -name '*.rs')
 PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
-WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock python/Cargo.toml pyproject.toml README.md LICENSE
+WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/providers/Cargo.toml python/Cargo.toml pyproject.toml README.md LICENSE
 
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60

@@ -1,4 +1,4 @@
-//! The native module of haltpoint: conversions, error mapping and the provider client. It decides nothing.
+//! The native module of haltpoint: conversions and error mapping. It decides nothing.
 
 use pyo3::prelude::*;
 

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::claude::Claude;
-use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
-use super::reply::{Reply, ReplyCall};
-use super::settings::Names;
-use super::transcript::{Assistant, CallResult, Turn};
+use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use crate::reply::{Reply, ReplyCall};
+use crate::settings::Names;
+use crate::transcript::{Assistant, CallResult, Turn};
 
 const PIECES: &str = "content";
 
@@ -49,7 +49,7 @@ pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
 
 /// Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made
 /// without: by another model, or before the setting was changed.
-pub(super) fn may_think(outgoing: &Outgoing<'_>) -> bool {
+pub(crate) fn may_think(outgoing: &Outgoing<'_>) -> bool {
     let thought = |assistant: &Assistant<'_>| {
         assistant
             .data

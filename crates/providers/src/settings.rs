@@ -6,44 +6,62 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::protocol::Protocol;
+use crate::protocol::Protocol;
 
 const DEFAULT_TIMEOUT_SECONDS: f64 = 600.0;
 const DEFAULT_MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// The settings of a request, as a user gives them.
-#[derive(Default, Deserialize)]
+/// The settings of a request, as a user gives them. What is left out is the provider's to choose.
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Settings {
-    pub(super) temperature: Option<f64>,
-    pub(super) max_tokens: Option<u32>,
-    pub(super) top_p: Option<f64>,
-    pub(super) seed: Option<u64>,
-    pub(super) stop_sequences: Vec<String>,
-    pub(super) reasoning_effort: Option<Effort>,
-    pub(super) parallel_tool_calls: Option<bool>,
-    timeout: Option<f64>,
-    max_response_bytes: Option<usize>,
-    pub(super) extra_body: Map<String, Value>,
-    pub(super) extra_headers: BTreeMap<String, String>,
+pub struct Settings {
+    /// The sampling temperature.
+    pub temperature: Option<f64>,
+    /// Tokens that the model may answer at most, reasoning included.
+    pub max_tokens: Option<u32>,
+    /// The share of probability that tokens are sampled from.
+    pub top_p: Option<f64>,
+    /// For answers that can be repeated, as far as the provider can.
+    pub seed: Option<u64>,
+    /// Texts at which the model stops.
+    pub stop_sequences: Vec<String>,
+    /// How much the model is asked to reason.
+    pub reasoning_effort: Option<Effort>,
+    /// Whether the model may ask for several tool calls at once.
+    pub parallel_tool_calls: Option<bool>,
+    /// Seconds that one request may take; by default 600.
+    pub timeout: Option<f64>,
+    /// Bytes of an answer that are read at most; by default 64 MiB.
+    pub max_response_bytes: Option<usize>,
+    /// Further fields of the request's body. Those of the conversation and of the tools can't be replaced.
+    pub extra_body: Map<String, Value>,
+    /// Further headers of the request, in place of those of the same name.
+    pub extra_headers: BTreeMap<String, String>,
 }
 
 /// How much a model is asked to reason.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Effort {
+pub enum Effort {
+    /// Not at all.
     None,
+    /// As little as the model can.
     Minimal,
+    /// Little.
     Low,
+    /// The middle.
     Medium,
+    /// Much.
     High,
+    /// More than high; high where the model has no such level.
     XHigh,
+    /// As much as the model can.
     Max,
 }
 
 impl Effort {
     /// As OpenAI and those who speak its protocols write it.
-    pub(super) fn keyword(self) -> &'static str {
+    pub(crate) fn keyword(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Minimal => "minimal",
@@ -58,23 +76,23 @@ impl Effort {
 
 impl Settings {
     /// How long one request may take.
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         let seconds = self.timeout.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs_f64(DEFAULT_TIMEOUT_SECONDS))
     }
 
     /// Bytes of an answer that are read at most.
-    pub(super) fn max_response_bytes(&self) -> usize {
+    pub(crate) fn max_response_bytes(&self) -> usize {
         self.max_response_bytes.unwrap_or(DEFAULT_MAX_RESPONSE_BYTES)
     }
 
     /// Whether the model is asked to reason.
-    pub(super) fn reasons(&self) -> bool {
+    pub(crate) fn reasons(&self) -> bool {
         self.reasoning_effort.is_some_and(|effort| effort != Effort::None)
     }
 
     /// The first setting that the protocol has no field for. Sent all the same, it would be refused or do nothing.
-    pub(super) fn unsupported_by(&self, protocol: Protocol) -> Option<&'static str> {
+    pub(crate) fn unsupported_by(&self, protocol: Protocol) -> Option<&'static str> {
         let unsupported: &[(&'static str, bool)] = match protocol {
             Protocol::Anthropic => &[("seed", self.seed.is_some())],
             Protocol::Responses => &[
@@ -94,7 +112,7 @@ impl Settings {
     }
 
     /// The options that are given, under the names that a protocol has for them.
-    pub(super) fn named(&self, names: &Names) -> Map<String, Value> {
+    pub(crate) fn named(&self, names: &Names) -> Map<String, Value> {
         let given = [
             (names.temperature, self.temperature.map(|value| json!(value))),
             (names.top_p, self.top_p.map(|value| json!(value))),
@@ -113,10 +131,10 @@ impl Settings {
 }
 
 /// What a protocol calls the options that all have in common. Those that it lacks are refused before.
-pub(super) struct Names {
-    pub(super) temperature: &'static str,
-    pub(super) top_p: &'static str,
-    pub(super) max_tokens: &'static str,
-    pub(super) seed: &'static str,
-    pub(super) stop_sequences: &'static str,
+pub(crate) struct Names {
+    pub(crate) temperature: &'static str,
+    pub(crate) top_p: &'static str,
+    pub(crate) max_tokens: &'static str,
+    pub(crate) seed: &'static str,
+    pub(crate) stop_sequences: &'static str,
 }

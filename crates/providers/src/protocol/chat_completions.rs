@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
-use super::reply::{Reply, ReplyCall};
-use super::settings::{Effort, Names};
 use super::strict_schema::strict_schema;
-use super::transcript::{Assistant, Call, CallResult, Turn};
+use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use crate::reply::{Reply, ReplyCall};
+use crate::settings::{Effort, Names};
+use crate::transcript::{Assistant, Call, CallResult, Turn};
 
 /// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and
 /// others send it, and refuse it.

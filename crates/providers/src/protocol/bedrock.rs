@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
-use super::reply::{Reply, ReplyCall};
-use super::settings::Names;
-use super::transcript::{Assistant, CallResult, Turn};
+use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use crate::reply::{Reply, ReplyCall};
+use crate::settings::Names;
+use crate::transcript::{Assistant, CallResult, Turn};
 
 /// What may stand before the publisher in a model's name: where it runs.
 const REGIONS: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", "in", "global"];

@@ -2,13 +2,13 @@
 
 use reqwest::Url;
 
-use super::protocol::Protocol;
+use crate::protocol::Protocol;
 
 /// A provider as the first part of a model's name names it.
-pub(super) struct Provider {
+pub(crate) struct Provider {
     /// What stands before the slash.
-    pub(super) prefix: &'static str,
-    pub(super) protocol: Protocol,
+    pub(crate) prefix: &'static str,
+    pub(crate) protocol: Protocol,
     /// Environment variables that may hold the key, the usual one first; none for a server that asks for none.
     keys: &'static [&'static str],
     /// The provider's own address.
@@ -81,7 +81,7 @@ static PROVIDERS: &[Provider] = providers! {
 ///
 /// # Errors
 /// The words for the user when there is no prefix, or an unknown one.
-pub(super) fn parse(model: &str) -> Result<(&'static Provider, &str), String> {
+pub(crate) fn parse(model: &str) -> Result<(&'static Provider, &str), String> {
     let Some((prefix, name)) = model
         .split_once('/')
         .filter(|(prefix, name)| !prefix.is_empty() && !name.is_empty())
@@ -100,7 +100,7 @@ pub(super) fn parse(model: &str) -> Result<(&'static Provider, &str), String> {
 }
 
 /// All prefixes that `parse` takes, without the aliases.
-pub(super) fn prefixes() -> Vec<&'static str> {
+pub(crate) fn prefixes() -> Vec<&'static str> {
     PROVIDERS.iter().map(|provider| provider.prefix).collect()
 }
 
@@ -117,7 +117,7 @@ impl Provider {
     ///
     /// # Errors
     /// The words for the user, naming the variable.
-    pub(super) fn key(&self) -> Result<Option<String>, String> {
+    pub(crate) fn key(&self) -> Result<Option<String>, String> {
         if self.keys.is_empty() {
             return Ok(None);
         }
@@ -131,7 +131,7 @@ impl Provider {
     }
 
     /// The provider's own address, in the region that the environment names where there are several.
-    pub(super) fn usual_address(&self) -> String {
+    pub(crate) fn usual_address(&self) -> String {
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
         match region.filter(|_| self.protocol == Protocol::Bedrock) {
             Some(region) => self.address.replace(BEDROCK_REGION, &region),
@@ -143,7 +143,7 @@ impl Provider {
     ///
     /// # Errors
     /// The words for the user, naming the variable and not its value, which may hold a password.
-    pub(super) fn address(&self, usual: &str) -> Result<String, String> {
+    pub(crate) fn address(&self, usual: &str) -> Result<String, String> {
         let variables = self.base_url_variables();
         let found = variables.iter().find_map(|name| Some((name, variable(name)?)));
         match found {

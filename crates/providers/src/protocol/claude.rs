@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::settings::Effort;
+use crate::settings::Effort;
 
 /// How far a model's control of its thinking goes; each level has what those before it have.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ const SHORTEST: usize = 4;
 
 /// The secrets of one request.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     /// As it is sent, where it is long enough to be told from a placeholder such as "none".
     key: Option<String>,
     needles: Vec<Needle>,
@@ -24,7 +24,7 @@ pub(super) struct Secrets {
 
 impl Secrets {
     /// The secrets of a request with a key to an address; `usual` is the provider's own address, which is public.
-    pub(super) fn new(key: Option<&str>, address: &str, usual: &str) -> Self {
+    pub(crate) fn new(key: Option<&str>, address: &str, usual: &str) -> Self {
         let mut needles = Vec::new();
         if let Some(key) = key {
             needles.extend(Needle::new(key, PIECE));
@@ -47,7 +47,7 @@ impl Secrets {
     }
 
     /// The text with each trace of a secret masked, also where it is encoded, spaced out or cut short.
-    pub(super) fn masked(&self, text: &str) -> String {
+    pub(crate) fn masked(&self, text: &str) -> String {
         let letters: Vec<Letter> = letters_of(text).collect();
         let folded: Vec<char> = letters.iter().map(|letter| letter.folded).collect();
         let mut is_secret = vec![false; letters.len()];
@@ -58,7 +58,7 @@ impl Secrets {
     }
 
     /// Masks the key in each text of an answer.
-    pub(super) fn mask(&self, value: &mut Value) {
+    pub(crate) fn mask(&self, value: &mut Value) {
         let Some(key) = self.key.as_deref() else { return };
         match value {
             Value::String(text) if text.contains(key) => *text = text.replace(key, MASK),
@@ -130,7 +130,7 @@ fn without(text: &str, letters: &[Letter], is_secret: &[bool]) -> String {
 }
 
 /// All but letters, digits and `-._~` as `%2F`.
-pub(super) fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

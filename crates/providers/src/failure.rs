@@ -1,10 +1,9 @@
 //! Why a model did not answer.
 
-use pyo3::prelude::*;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::secrets::Secrets;
+use crate::secrets::Secrets;
 
 /// Characters of a provider's own message that are worth showing.
 const MESSAGE_LIMIT: usize = 500;
@@ -12,18 +11,26 @@ const MESSAGE_LIMIT: usize = 500;
 const LOOKED_AT: usize = 8192;
 
 /// Why a request failed, and whether the same one may succeed later.
-pub(super) struct Failure {
-    pub(super) provider: &'static str,
-    pub(super) message: String,
-    pub(super) status: Option<u16>,
-    pub(super) retryable: bool,
-    retry_after: Option<String>,
-    retry_after_ms: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// The provider's prefix in model names, such as "openai".
+    pub provider: &'static str,
+    /// What went wrong, without secrets, at most 500 characters.
+    pub message: String,
+    /// The HTTP status of the answer; `None` without one.
+    pub status: Option<u16>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// The Retry-After header as it came, seconds or a date.
+    pub retry_after: Option<String>,
+    /// The retry-after-ms header as it came.
+    pub retry_after_ms: Option<String>,
 }
 
 impl Failure {
     /// A failure that repeating the request does not mend.
-    pub(super) fn final_error(provider: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn final_error(provider: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self {
             provider,
@@ -36,7 +43,7 @@ impl Failure {
     }
 
     /// A failure that may pass.
-    pub(super) fn passing(provider: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn passing(provider: &'static str, message: impl Into<String>) -> Self {
         Self {
             retryable: true,
             ..Self::final_error(provider, message)
@@ -44,7 +51,7 @@ impl Failure {
     }
 
     /// A failure that the provider names by an HTTP status.
-    pub(super) fn of_status(provider: &'static str, status: u16, message: &str) -> Self {
+    pub(crate) fn of_status(provider: &'static str, status: u16, message: &str) -> Self {
         let retryable = matches!(status, 408 | 409 | 425 | 429 | 500..);
         Self {
             status: Some(status),
@@ -55,14 +62,14 @@ impl Failure {
 
     /// Masks every trace of a secret, which providers repeat in their messages, and only then shortens what is left:
     /// half a key would not be found.
-    pub(super) fn fit_to_show(mut self, secrets: &Secrets) -> Self {
+    pub(crate) fn fit_to_show(mut self, secrets: &Secrets) -> Self {
         self.message = shortened(&secrets.masked(&shortened(&self.message, LOOKED_AT)), MESSAGE_LIMIT);
         self
     }
 }
 
 /// A connection that was refused, cut or timed out may work next time; a request that can't be built never will.
-pub(super) fn from_transport(provider: &'static str, error: reqwest::Error) -> Failure {
+pub(crate) fn from_transport(provider: &'static str, error: reqwest::Error) -> Failure {
     let unbuildable = error.is_builder();
     // A base URL may hold a password.
     let message = format!(
@@ -87,7 +94,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// The words of a provider's error body.
-pub(super) fn provider_message(body: &str) -> String {
+pub(crate) fn provider_message(body: &str) -> String {
     let parsed: Option<Value> = serde_json::from_str(body).ok();
     let said = parsed.as_ref().and_then(|body| {
         ["/error/message", "/error", "/message", "/detail", "/0/error/message"]
@@ -108,14 +115,14 @@ fn shortened(text: &str, limit: usize) -> String {
 }
 
 /// What a provider's response headers say about asking again.
-pub(super) struct RetryHeaders {
+pub(crate) struct RetryHeaders {
     retry_after: Option<String>,
     retry_after_ms: Option<String>,
     should_retry: Option<bool>,
 }
 
 impl RetryHeaders {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.map(str::to_owned)
@@ -127,49 +134,12 @@ impl RetryHeaders {
         }
     }
 
-    pub(super) fn applied_to(self, failure: Failure) -> Failure {
+    pub(crate) fn applied_to(self, failure: Failure) -> Failure {
         Failure {
             retry_after: self.retry_after,
             retry_after_ms: self.retry_after_ms,
             retryable: self.should_retry.unwrap_or(failure.retryable),
             ..failure
         }
-    }
-}
-
-/// Why a model did not answer.
-#[pyclass(frozen, get_all, module = "haltpoint._engine")]
-pub(crate) struct ProviderFailure {
-    /// The provider's prefix in model names, such as "openai".
-    provider: &'static str,
-    /// What went wrong, without secrets, at most 500 characters.
-    message: String,
-    /// HTTP status of the answer, or None without one.
-    status_code: Option<u16>,
-    /// Whether the same request may succeed later.
-    retryable: bool,
-    /// The Retry-After header as it came, seconds or a date, or None.
-    retry_after: Option<String>,
-    /// The retry-after-ms header as it came, or None.
-    retry_after_ms: Option<String>,
-}
-
-impl ProviderFailure {
-    pub(super) fn new(failure: Failure) -> Self {
-        Self {
-            provider: failure.provider,
-            message: failure.message,
-            status_code: failure.status,
-            retryable: failure.retryable,
-            retry_after: failure.retry_after,
-            retry_after_ms: failure.retry_after_ms,
-        }
-    }
-}
-
-#[pymethods]
-impl ProviderFailure {
-    fn __repr__(&self) -> String {
-        format!("<ProviderFailure {:?}>", self.message)
     }
 }

@@ -3,38 +3,37 @@
 use std::sync::Arc;
 
 use haltpoint_engine::message::Message;
-use pyo3::exceptions::PyValueError;
-use pyo3::prelude::*;
-use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use super::anthropic;
-use super::catalog::{self, Provider};
-use super::failure::Failure;
-use super::protocol::{Outgoing, Protocol, ToolSpec};
-use super::reply::{Delivery, Reply};
-use super::secrets::Secrets;
-use super::sending::Request;
-use super::service::Service;
-use super::settings::Settings;
-use super::transcript::{Reader, Transcript};
-use crate::completions::Completions;
-use crate::conversation::Conversation;
+use crate::catalog::{self, Provider};
+use crate::failure::Failure;
+use crate::protocol::{Outgoing, Protocol, ToolSpec, anthropic};
+use crate::reply::{Delivery, Reply};
+use crate::secrets::Secrets;
+use crate::sending::Request;
+use crate::service::Service;
+use crate::settings::Settings;
+use crate::transcript::{Reader, Transcript};
+
+/// Why a model's name names no model. The message is for the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownModel(String);
 
 /// A model of a provider. Holds no key and no connection.
-#[pyclass(frozen, module = "haltpoint._engine")]
-pub(crate) struct ProviderClient {
+pub struct Client {
     provider: &'static Provider,
     model: String,
 }
 
-#[pymethods]
-impl ProviderClient {
-    /// A client for "provider/model"; ValueError for an unknown provider, and without one.
-    #[new]
-    fn new(model: &str) -> PyResult<Self> {
-        let (provider, model) = catalog::parse(model).map_err(PyValueError::new_err)?;
+impl Client {
+    /// A client for "provider/model"; the model's own name may hold slashes.
+    ///
+    /// # Errors
+    /// [`UnknownModel`] for an unknown provider, and without one.
+    pub fn new(model: &str) -> Result<Self, UnknownModel> {
+        let (provider, model) = catalog::parse(model).map_err(UnknownModel)?;
         Ok(Self {
             provider,
             model: model.to_owned(),
@@ -42,44 +41,39 @@ impl ProviderClient {
     }
 
     /// The prefixes of all providers.
-    #[staticmethod]
-    fn providers() -> Vec<&'static str> {
+    #[must_use]
+    pub fn providers() -> Vec<&'static str> {
         catalog::prefixes()
     }
 
     /// The provider's prefix.
-    #[getter]
-    fn provider(&self) -> &'static str {
+    #[must_use]
+    pub fn provider(&self) -> &'static str {
         self.provider.prefix
     }
 
-    /// Sends a conversation. A ProviderReply or a ProviderFailure is delivered under the call's ticket.
+    /// The model's name as the provider knows it.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Sends a conversation. The outcome comes on a thread of the service, once, also where the request is aborted.
     ///
-    /// ValueError when the tools or the settings can't be read, RuntimeError in a forked process.
-    #[pyo3(signature = (completions, conversation, tools_json, settings_json=None))]
-    fn request(
+    /// The environment is read before this returns, on the caller's thread, and at no other time.
+    pub fn request(
         &self,
-        completions: &Completions,
-        conversation: &Conversation,
-        tools_json: &str,
-        settings_json: Option<&str>,
-    ) -> PyResult<ProviderCall> {
-        let service = Service::of_this_process()?;
+        service: &Service,
+        request: ModelRequest,
+        on_outcome: impl FnOnce(Result<Reply, Failure>) + Send + 'static,
+    ) -> Call {
+        let delivery = Delivery::new(self.provider.prefix, Box::new(on_outcome));
+        let route = Route::find(service, self.provider);
         let exchange = Exchange {
             provider: self.provider,
             model: self.model.clone(),
-            messages: conversation.messages(),
-            tools: read("tools", tools_json)?,
-            settings: settings_json
-                .map(|text| read("settings", text))
-                .transpose()?
-                .unwrap_or_default(),
+            request,
         };
-        let sender = completions.sender();
-        let ticket = sender.next_ticket();
-        let delivery = Delivery::new(sender, ticket, self.provider.prefix);
-        // The environment is read here, under the interpreter's lock: Python changes it under that lock.
-        let route = Route::find(service, self.provider);
         let task = service.runtime().spawn(async move {
             let outcome = match route {
                 Ok(route) => exchange.run(route).await,
@@ -87,41 +81,38 @@ impl ProviderClient {
             };
             delivery.deliver(outcome);
         });
-        Ok(ProviderCall {
-            ticket,
+        Call {
             abort: task.abort_handle(),
-        })
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<ProviderClient {}/{}>", self.provider.prefix, self.model)
+        }
     }
 }
 
-fn read<'a, T: serde::Deserialize<'a>>(what: &str, text: &'a str) -> PyResult<T> {
-    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("these are no {what}: {error}")))
+/// What a model is asked.
+#[derive(Clone)]
+pub struct ModelRequest {
+    /// The conversation, oldest message first.
+    pub messages: Arc<[Message]>,
+    /// The tools that the model may call.
+    pub tools: Vec<ToolSpec>,
+    /// How it is to answer.
+    pub settings: Settings,
 }
 
-/// A request under way.
-#[pyclass(frozen, module = "haltpoint._engine")]
-pub(crate) struct ProviderCall {
-    /// The ticket that the outcome is delivered under.
-    #[pyo3(get)]
-    ticket: u64,
+/// A request under way. Dropping it changes nothing.
+pub struct Call {
     abort: AbortHandle,
 }
 
-#[pymethods]
-impl ProviderCall {
-    /// Drops the request, closing its connection. What is delivered then is a ProviderFailure.
-    fn cancel(&self) {
+impl Call {
+    /// Drops the request, closing its connection. The outcome is a [`Failure`] then, unless it is there already.
+    pub fn abort(&self) {
         self.abort.abort();
     }
 }
 
 /// Where a request goes, and with which key.
 struct Route {
-    client: Client,
+    client: reqwest::Client,
     address: String,
     key: String,
     secrets: Secrets,
@@ -134,7 +125,7 @@ impl Route {
         let usual = provider.usual_address();
         let address = provider.address(&usual).map_err(unfit)?;
         Ok(Self {
-            client: service.client(&address).clone(),
+            client: service.http_client(&address).clone(),
             secrets: Secrets::new(key.as_deref(), &address, &usual),
             address,
             // A server that asks for no key is sent a stand-in.
@@ -147,14 +138,12 @@ impl Route {
 struct Exchange {
     provider: &'static Provider,
     model: String,
-    messages: Arc<[Message]>,
-    tools: Vec<ToolSpec>,
-    settings: Settings,
+    request: ModelRequest,
 }
 
 impl Exchange {
     async fn run(self, route: Route) -> Result<Reply, Failure> {
-        let limit = self.settings.timeout();
+        let limit = self.request.settings.timeout();
         let provider = self.provider.prefix;
         let outcome = match tokio::time::timeout(limit, self.answer(&route)).await {
             Ok(outcome) => outcome,
@@ -169,14 +158,16 @@ impl Exchange {
     async fn answer(self, route: &Route) -> Result<Reply, Failure> {
         let provider = self.provider.prefix;
         let protocol = self.provider.protocol;
-        if let Some(name) = self.settings.unsupported_by(protocol) {
+        if let Some(name) = self.request.settings.unsupported_by(protocol) {
             return Err(Failure::final_error(
                 provider,
                 format!("{provider} has no setting {name:?}"),
             ));
         }
         let (request, reasons) = self.write(route)?;
-        let mut body = request.send(&route.client, self.settings.max_response_bytes()).await?;
+        let mut body = request
+            .send(&route.client, self.request.settings.max_response_bytes())
+            .await?;
         route.secrets.mask(&mut body);
         let reply = protocol.reply(&body).map_err(|fault| fault.into_failure(provider))?;
         Ok(self.signed(reply, reasons))
@@ -190,24 +181,24 @@ impl Exchange {
             model: &self.model,
             id_style: protocol.id_style(self.provider),
         };
-        let transcript = Transcript::new(&self.messages, &reader);
+        let transcript = Transcript::new(&self.request.messages, &reader);
         let outgoing = Outgoing {
             provider: self.provider,
             model: &self.model,
             transcript: &transcript,
-            tools: &self.tools,
-            settings: &self.settings,
+            tools: &self.request.tools,
+            settings: &self.request.settings,
         };
         let url = protocol.url(&route.address, &self.model);
         let mut request = Request::new(self.provider.prefix, url, protocol.body(&outgoing));
         for (name, value) in protocol.headers(&route.key) {
             request.set_header(name, &value)?;
         }
-        for (name, value) in &self.settings.extra_headers {
+        for (name, value) in &self.request.settings.extra_headers {
             request.set_header(name, value)?;
         }
         let may_reason = protocol != Protocol::Anthropic || anthropic::may_think(&outgoing);
-        Ok((request, may_reason && self.settings.reasons()))
+        Ok((request, may_reason && self.request.settings.reasons()))
     }
 
     /// Notes who wrote the reply: another provider or model must not be shown what this one signed.

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
-use super::reply::{Reply, ReplyCall};
-use super::settings::Names;
 use super::strict_schema::strict_schema;
-use super::transcript::{Assistant, CallResult, Turn};
+use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use crate::reply::{Reply, ReplyCall};
+use crate::settings::Names;
+use crate::transcript::{Assistant, CallResult, Turn};
 
 const PIECES: &str = "items";
 

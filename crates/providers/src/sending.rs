@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Hea
 use reqwest::{Client, Response};
 use serde_json::{Map, Value};
 
-use super::failure::{Failure, RetryHeaders, from_transport, provider_message};
+use crate::failure::{Failure, RetryHeaders, from_transport, provider_message};
 
 /// Bytes of an error's body that its message is looked for in.
 const LONGEST_ERROR: usize = 1024 * 1024;
@@ -15,7 +15,7 @@ const LONGEST_ERROR: usize = 1024 * 1024;
 const MOST_VALUES: usize = 1_000_000;
 
 /// A request, ready to be sent.
-pub(super) struct Request {
+pub(crate) struct Request {
     provider: &'static str,
     url: String,
     headers: HeaderMap,
@@ -23,7 +23,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(provider: &'static str, url: String, body: Map<String, Value>) -> Self {
+    pub(crate) fn new(provider: &'static str, url: String, body: Map<String, Value>) -> Self {
         Self {
             provider,
             url,
@@ -33,7 +33,7 @@ impl Request {
     }
 
     /// Adds a header, in place of one of the same name.
-    pub(super) fn set_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         // The value may be a key: errors show the name alone.
         let unfit = || {
             let message = format!(
@@ -49,7 +49,7 @@ impl Request {
     }
 
     /// Sends the request; the JSON of the answer, of which no more than `limit` bytes are read.
-    pub(super) async fn send(self, client: &Client, limit: usize) -> Result<Value, Failure> {
+    pub(crate) async fn send(self, client: &Client, limit: usize) -> Result<Value, Failure> {
         let provider = self.provider;
         let text = serde_json::to_vec(&self.body)
             .map_err(|error| Failure::final_error(provider, format!("the request can't be written: {error}")))?;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::chat_completions::new_call_id;
-use super::protocol::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
-use super::reply::{Reply, ReplyCall};
-use super::settings::{Effort, Names};
-use super::transcript::{Assistant, Call, CallResult, Turn};
+use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use crate::reply::{Reply, ReplyCall};
+use crate::settings::{Effort, Names};
+use crate::transcript::{Assistant, Call, CallResult, Turn};
 
 const PIECES: &str = "parts";
 /// What the provider documents for calls that were not made by the model that reads them.

@@ -1,19 +1,26 @@
 //! The wire protocols, and what they have in common.
 
+pub(crate) mod anthropic;
+mod bedrock;
+mod chat_completions;
+mod claude;
+mod gemini;
+mod responses;
+mod strict_schema;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::catalog::Provider;
-use super::failure::{Failure, provider_message};
-use super::reply::Reply;
-use super::secrets::percent_encoded;
-use super::settings::Settings;
-use super::transcript::{IdStyle, Transcript};
-use super::{anthropic, bedrock, chat_completions, gemini, responses};
+use crate::catalog::Provider;
+use crate::failure::{Failure, provider_message};
+use crate::reply::Reply;
+use crate::secrets::percent_encoded;
+use crate::settings::Settings;
+use crate::transcript::{IdStyle, Transcript};
 
 /// A wire protocol.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Anthropic,
     Bedrock,
     ChatCompletions,
@@ -22,19 +29,23 @@ pub(super) enum Protocol {
 }
 
 /// A tool as the model is told of it.
-#[derive(Deserialize)]
-pub(super) struct ToolSpec {
-    pub(super) name: String,
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct ToolSpec {
+    /// The tool's name, of letters, digits, underscores and hyphens.
+    pub name: String,
+    /// What the tool does, for the model.
     #[serde(default)]
-    pub(super) description: String,
-    pub(super) parameters: Map<String, Value>,
+    pub description: String,
+    /// The JSON Schema of the arguments, which are always an object.
+    pub parameters: Map<String, Value>,
+    /// The provider shall hold the model to the schema, where the provider is known to be able to.
     #[serde(default)]
-    pub(super) strict: bool,
+    pub strict: bool,
 }
 
 impl ToolSpec {
     /// A tool that the conversation mentions and that this request does not offer.
-    pub(super) fn mentioned(name: &str) -> Self {
+    pub(crate) fn mentioned(name: &str) -> Self {
         let description = "Not available any more.".to_owned();
         Self {
             name: name.to_owned(),
@@ -45,7 +56,7 @@ impl ToolSpec {
     }
 
     /// The schema of its arguments, always of an object: providers refuse anything else.
-    pub(super) fn schema(&self) -> Value {
+    pub(crate) fn schema(&self) -> Value {
         let mut schema = self.parameters.clone();
         schema.insert("type".to_owned(), json!("object"));
         schema.entry("properties").or_insert_with(|| json!({}));
@@ -54,16 +65,16 @@ impl ToolSpec {
 }
 
 /// Everything that a request is made of.
-pub(super) struct Outgoing<'a> {
-    pub(super) provider: &'static Provider,
-    pub(super) model: &'a str,
-    pub(super) transcript: &'a Transcript<'a>,
-    pub(super) tools: &'a [ToolSpec],
-    pub(super) settings: &'a Settings,
+pub(crate) struct Outgoing<'a> {
+    pub(crate) provider: &'static Provider,
+    pub(crate) model: &'a str,
+    pub(crate) transcript: &'a Transcript<'a>,
+    pub(crate) tools: &'a [ToolSpec],
+    pub(crate) settings: &'a Settings,
 }
 
 /// An answer that is no reply of the model.
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Asking again may give a proper one.
     Passing(String),
     /// It may not.
@@ -74,21 +85,21 @@ pub(super) enum Fault {
 
 impl Fault {
     /// The answer breaks the protocol: `what` says where.
-    pub(super) fn malformed(what: &str) -> Self {
+    pub(crate) fn malformed(what: &str) -> Self {
         Self::Passing(format!("sent an answer that can't be read: {what}"))
     }
 
     /// The model was stopped by the limit on its output, in the middle of something that is useless when cut.
-    pub(super) fn cut_short() -> Self {
+    pub(crate) fn cut_short() -> Self {
         Self::Final("stopped the answer at the token limit before it was complete: raise `max_tokens`".to_owned())
     }
 
     /// The provider's filter held the answer back.
-    pub(super) fn filtered(reason: &str) -> Self {
+    pub(crate) fn filtered(reason: &str) -> Self {
         Self::Final(format!("held the answer back ({reason})"))
     }
 
-    pub(super) fn into_failure(self, provider: &'static str) -> Failure {
+    pub(crate) fn into_failure(self, provider: &'static str) -> Failure {
         match self {
             Self::Passing(message) => Failure::passing(provider, format!("{provider} {message}")),
             Self::Final(message) => Failure::final_error(provider, format!("{provider} {message}")),
@@ -101,7 +112,7 @@ impl Fault {
 
 impl Protocol {
     /// The form of tool call ids that the protocol takes.
-    pub(super) fn id_style(self, provider: &Provider) -> IdStyle {
+    pub(crate) fn id_style(self, provider: &Provider) -> IdStyle {
         if provider.prefix == "mistral" {
             IdStyle::Mistral
         } else {
@@ -110,7 +121,7 @@ impl Protocol {
     }
 
     /// Where a request for the model goes, below the provider's address, which ends with a slash.
-    pub(super) fn url(self, address: &str, model: &str) -> String {
+    pub(crate) fn url(self, address: &str, model: &str) -> String {
         let place = match self {
             Self::Anthropic => "messages".to_owned(),
             Self::Bedrock => format!("model/{}/converse", percent_encoded(model)),
@@ -125,7 +136,7 @@ impl Protocol {
     }
 
     /// The headers that hold the key, and what else the protocol wants there.
-    pub(super) fn headers(self, key: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(self, key: &str) -> Vec<(&'static str, String)> {
         match self {
             Self::Anthropic => vec![
                 ("x-api-key", key.to_owned()),
@@ -139,7 +150,7 @@ impl Protocol {
     }
 
     /// The request's body: the options, over them what the user wants in it beside, and the conversation over all.
-    pub(super) fn body(self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    pub(crate) fn body(self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let (mut body, conversation) = match self {
             Self::Anthropic => (anthropic::options(outgoing), anthropic::body(outgoing)),
             Self::Bedrock => (bedrock::options(outgoing), bedrock::body(outgoing)),
@@ -153,7 +164,7 @@ impl Protocol {
     }
 
     /// Reads the answer.
-    pub(super) fn reply(self, body: &Value) -> Result<Reply, Fault> {
+    pub(crate) fn reply(self, body: &Value) -> Result<Reply, Fault> {
         if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
             return Err(reported(error, body));
         }
@@ -181,17 +192,17 @@ fn reported(error: &Value, body: &Value) -> Fault {
 }
 
 /// The text at a JSON pointer.
-pub(super) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+pub(crate) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
 /// The number at a JSON pointer, zero when there is none.
-pub(super) fn count_at(value: &Value, pointer: &str) -> u64 {
+pub(crate) fn count_at(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// The list at a JSON pointer, empty when there is none.
-pub(super) fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+pub(crate) fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value
         .pointer(pointer)
         .and_then(Value::as_array)

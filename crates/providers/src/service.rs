@@ -3,8 +3,6 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pyo3::PyErr;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Builder, Runtime};
 
@@ -13,11 +11,11 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const HTTP2_PING: Duration = Duration::from_secs(20);
 const IDLE_CONNECTIONS: usize = 4;
 
-/// Never shut down: its threads know nothing of Python, so they may be inside a request when the process ends.
+/// Never shut down: its threads may be inside a request when the process ends.
 static SERVICE: OnceLock<Service> = OnceLock::new();
 
-/// What carries requests.
-pub(super) struct Service {
+/// The threads and connections that carry requests.
+pub struct Service {
     process: u32,
     runtime: Runtime,
     through_proxies: Client,
@@ -25,8 +23,12 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// The process's service, started on first use: importing the package starts no thread.
-    pub(super) fn of_this_process() -> Result<&'static Self, ServiceError> {
+    /// The process's service, started on first use.
+    ///
+    /// # Errors
+    /// [`ServiceError::Forked`] in a process that was forked from one with a service, and
+    /// [`ServiceError::Unavailable`] where the system gives no threads.
+    pub fn of_this_process() -> Result<&'static Self, ServiceError> {
         if SERVICE.get().is_none() {
             // Another thread may have been first; then ours goes unused.
             let _ = SERVICE.set(Self::start()?);
@@ -56,12 +58,12 @@ impl Service {
     }
 
     /// The runtime that requests live on.
-    pub(super) fn runtime(&self) -> &Runtime {
+    pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
     /// The client for an endpoint: the environment's proxies can't reach this machine's own addresses.
-    pub(super) fn client(&self, url: &str) -> &Client {
+    pub(crate) fn http_client(&self, url: &str) -> &Client {
         if is_loopback(url) {
             &self.direct
         } else {
@@ -105,19 +107,12 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// Why no request can be made in this process.
-pub(super) enum ServiceError {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// The process was forked from one that had made requests: their threads did not come along.
+    #[error("this process was forked from one that had made model requests, and can't make any itself")]
     Forked,
+    /// The threads or the connections can't be set up; the cause is in the system's words.
+    #[error("model requests can't be made: {0}")]
     Unavailable(String),
-}
-
-impl From<ServiceError> for PyErr {
-    fn from(error: ServiceError) -> Self {
-        match error {
-            ServiceError::Forked => PyRuntimeError::new_err(
-                "this process was forked from one that had made model requests, and can't make any itself: \
-                 start it with the multiprocessing method 'spawn' or 'forkserver'",
-            ),
-            ServiceError::Unavailable(cause) => PyOSError::new_err(format!("model requests can't be made: {cause}")),
-        }
-    }
 }

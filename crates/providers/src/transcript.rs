@@ -11,12 +11,12 @@ const NO_RESULT: &str = "No result was recorded for this call.";
 const NAME_LIMIT: usize = 64;
 
 /// A conversation, ready to be written in a provider's protocol.
-pub(super) struct Transcript<'a> {
-    pub(super) turns: Vec<Turn<'a>>,
+pub(crate) struct Transcript<'a> {
+    pub(crate) turns: Vec<Turn<'a>>,
 }
 
 /// Something that somebody says.
-pub(super) enum Turn<'a> {
+pub(crate) enum Turn<'a> {
     System(&'a str),
     User(&'a str),
     Assistant(Assistant<'a>),
@@ -25,54 +25,54 @@ pub(super) enum Turn<'a> {
 }
 
 /// What the model said.
-pub(super) struct Assistant<'a> {
-    pub(super) text: Option<&'a str>,
-    pub(super) calls: Vec<Call<'a>>,
+pub(crate) struct Assistant<'a> {
+    pub(crate) text: Option<&'a str>,
+    pub(crate) calls: Vec<Call<'a>>,
     /// What the present provider and model attached to this message, if they wrote it.
-    pub(super) data: Option<Map<String, Value>>,
+    pub(crate) data: Option<Map<String, Value>>,
 }
 
 impl Assistant<'_> {
     /// The pieces that the provider sent, under `key`, if the calls among them are still those of the message.
-    pub(super) fn pieces(&self, key: &str, is_call: impl Fn(&Value) -> bool) -> Option<&[Value]> {
+    pub(crate) fn pieces(&self, key: &str, is_call: impl Fn(&Value) -> bool) -> Option<&[Value]> {
         let pieces = self.data.as_ref()?.get(key)?.as_array()?;
         (pieces.iter().filter(|piece| is_call(piece)).count() == self.calls.len()).then_some(pieces.as_slice())
     }
 }
 
 /// A call that the model asked for.
-pub(super) struct Call<'a> {
-    pub(super) id: String,
-    pub(super) name: String,
+pub(crate) struct Call<'a> {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// JSON text of an object.
-    pub(super) args: Cow<'a, str>,
+    pub(crate) args: Cow<'a, str>,
 }
 
 impl Call<'_> {
     /// The arguments as a JSON object.
-    pub(super) fn object(&self) -> Value {
+    pub(crate) fn object(&self) -> Value {
         serde_json::from_str(&self.args).unwrap_or_else(|_| json!({}))
     }
 }
 
 /// What a call came to.
-pub(super) struct CallResult<'a> {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) content: &'a str,
-    pub(super) is_error: bool,
+pub(crate) struct CallResult<'a> {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) content: &'a str,
+    pub(crate) is_error: bool,
 }
 
 /// Who a conversation is written for.
-pub(super) struct Reader<'a> {
-    pub(super) provider: &'a str,
-    pub(super) model: &'a str,
-    pub(super) id_style: IdStyle,
+pub(crate) struct Reader<'a> {
+    pub(crate) provider: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) id_style: IdStyle,
 }
 
 impl<'a> Transcript<'a> {
     /// Puts the messages in order for one reader.
-    pub(super) fn new(messages: &'a [Message], reader: &Reader<'_>) -> Self {
+    pub(crate) fn new(messages: &'a [Message], reader: &Reader<'_>) -> Self {
         let mut ids = WireIds {
             style: reader.id_style,
             taken: HashSet::new(),
@@ -93,7 +93,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// The system messages as one text, for protocols that keep it apart from the conversation.
-    pub(super) fn system_text(&self) -> Option<String> {
+    pub(crate) fn system_text(&self) -> Option<String> {
         let texts: Vec<_> = self
             .turns
             .iter()
@@ -109,7 +109,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// The names of all tools that were called, each once.
-    pub(super) fn called_tools(&self) -> Vec<&str> {
+    pub(crate) fn called_tools(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for turn in &self.turns {
             let Turn::Assistant(assistant) = turn else {
@@ -125,7 +125,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// The assistant's turn whose tool results end the conversation, when results end it.
-    pub(super) fn open_loop(&self) -> Option<&Assistant<'a>> {
+    pub(crate) fn open_loop(&self) -> Option<&Assistant<'a>> {
         match self.turns.as_slice() {
             [.., Turn::Assistant(assistant), Turn::Results(_)] => Some(assistant),
             _ => None,
@@ -222,7 +222,7 @@ fn wire_name(name: &str) -> String {
 
 /// The form of tool call ids that a provider takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum IdStyle {
+pub(crate) enum IdStyle {
     /// At most 40 letters, digits, underscores and hyphens: fits all but Mistral.
     Common,
     /// Exactly nine letters and digits.
