@@ -2,21 +2,23 @@
 
 use reqwest::Url;
 
-use crate::protocol::Protocol;
+use crate::protocol::{Anthropic, Bedrock, ChatCompletions, Gemini, Protocol, Responses};
 
 /// A provider as the first part of a model's name names it.
 pub(crate) struct Provider {
     /// What stands before the slash.
     pub(crate) prefix: &'static str,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: &'static dyn Protocol,
     /// Environment variables that may hold the key, the usual one first; none for a server that asks for none.
     keys: &'static [&'static str],
-    /// The provider's own address.
+    /// The provider's own address, in which [`REGION`] may stand.
     address: &'static str,
 }
 
-/// The region in Bedrock's address, where the environment names no other.
-const BEDROCK_REGION: &str = "us-east-1";
+/// What stands in an address for the region that the environment names.
+const REGION: &str = "{region}";
+/// The region where the environment names none.
+const USUAL_REGION: &str = "us-east-1";
 
 /// Names that people also use for a provider.
 const ALIASES: &[(&str, &str)] = &[
@@ -29,7 +31,7 @@ macro_rules! providers {
     ($($prefix:literal $protocol:ident [$($key:literal),*] $address:literal;)*) => {
         &[$(Provider {
             prefix: $prefix,
-            protocol: Protocol::$protocol,
+            protocol: &$protocol,
             keys: &[$($key),*],
             address: $address,
         }),*]
@@ -44,7 +46,7 @@ static PROVIDERS: &[Provider] = providers! {
     "gemini"           Gemini          ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
         "https://generativelanguage.googleapis.com/v1beta/";
     "bedrock"          Bedrock         ["BEDROCK_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"]
-        "https://bedrock-runtime.us-east-1.amazonaws.com/";
+        "https://bedrock-runtime.{region}.amazonaws.com/";
     "groq"             ChatCompletions ["GROQ_API_KEY"] "https://api.groq.com/openai/v1/";
     "xai"              ChatCompletions ["XAI_API_KEY"] "https://api.x.ai/v1/";
     "deepseek"         ChatCompletions ["DEEPSEEK_API_KEY"] "https://api.deepseek.com/v1/";
@@ -133,10 +135,7 @@ impl Provider {
     /// The provider's own address, in the region that the environment names where there are several.
     pub(crate) fn usual_address(&self) -> String {
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
-        match region.filter(|_| self.protocol == Protocol::Bedrock) {
-            Some(region) => self.address.replace(BEDROCK_REGION, &region),
-            None => self.address.to_owned(),
-        }
+        self.address.replace(REGION, region.as_deref().unwrap_or(USUAL_REGION))
     }
 
     /// The address to send to: the usual one, unless the environment holds another.
@@ -180,11 +179,10 @@ impl Provider {
     /// Base URLs come as each provider's own SDK takes them: some end in the version, some do not.
     fn complete(&self, base_url: &str, usual: &str) -> String {
         let base_url = base_url.trim_end_matches('/');
-        let version = match self.protocol {
-            Protocol::Anthropic => "/v1",
-            Protocol::Gemini => "/v1beta",
-            _ if self.keys.contains(&"OPENAI_API_KEY") || has_path(base_url) => "",
-            _ => path(usual),
+        let version = match self.protocol.version_path() {
+            Some(version) => version,
+            None if self.keys.contains(&"OPENAI_API_KEY") || has_path(base_url) => "",
+            None => path(usual),
         };
         if base_url.ends_with(version) {
             format!("{base_url}/")

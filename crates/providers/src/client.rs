@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use crate::catalog::{self, Provider};
 use crate::failure::Failure;
-use crate::protocol::{Outgoing, Protocol, ToolSpec, anthropic};
+use crate::protocol::{Outgoing, ToolSpec};
 use crate::reply::{Delivery, Reply};
 use crate::secrets::Secrets;
 use crate::sending::Request;
@@ -158,16 +158,14 @@ impl Exchange {
     async fn answer(self, route: &Route) -> Result<Reply, Failure> {
         let provider = self.provider.prefix;
         let protocol = self.provider.protocol;
-        if let Some(name) = self.request.settings.unsupported_by(protocol) {
-            return Err(Failure::final_error(
-                provider,
-                format!("{provider} has no setting {name:?}"),
-            ));
+        let settings = &self.request.settings;
+        if let Some(setting) = protocol.unsupported().iter().find(|setting| settings.has(**setting)) {
+            let message = format!("{provider} has no setting {:?}", setting.name());
+            return Err(Failure::final_error(provider, message));
         }
         let (request, reasons) = self.write(route)?;
-        let mut body = request
-            .send(&route.client, self.request.settings.max_response_bytes())
-            .await?;
+        let limit = self.request.settings.max_response_bytes();
+        let mut body = request.send(&route.client, limit).await?;
         route.secrets.mask(&mut body);
         let reply = protocol.reply(&body).map_err(|fault| fault.into_failure(provider))?;
         Ok(self.signed(reply, reasons))
@@ -189,7 +187,7 @@ impl Exchange {
             tools: &self.request.tools,
             settings: &self.request.settings,
         };
-        let url = protocol.url(&route.address, &self.model);
+        let url = format!("{}{}", route.address, protocol.path(&self.model));
         let mut request = Request::new(self.provider.prefix, url, protocol.body(&outgoing));
         for (name, value) in protocol.headers(&route.key) {
             request.set_header(name, &value)?;
@@ -197,8 +195,8 @@ impl Exchange {
         for (name, value) in &self.request.settings.extra_headers {
             request.set_header(name, value)?;
         }
-        let may_reason = protocol != Protocol::Anthropic || anthropic::may_think(&outgoing);
-        Ok((request, may_reason && self.request.settings.reasons()))
+        let reasons = self.request.settings.reasons() && protocol.may_reason(&outgoing);
+        Ok((request, reasons))
     }
 
     /// Notes who wrote the reply: another provider or model must not be shown what this one signed.

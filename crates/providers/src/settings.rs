@@ -6,8 +6,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::Protocol;
-
 const DEFAULT_TIMEOUT_SECONDS: f64 = 600.0;
 const DEFAULT_MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -91,24 +89,15 @@ impl Settings {
         self.reasoning_effort.is_some_and(|effort| effort != Effort::None)
     }
 
-    /// The first setting that the protocol has no field for. Sent all the same, it would be refused or do nothing.
-    pub(crate) fn unsupported_by(&self, protocol: Protocol) -> Option<&'static str> {
-        let unsupported: &[(&'static str, bool)] = match protocol {
-            Protocol::Anthropic => &[("seed", self.seed.is_some())],
-            Protocol::Responses => &[
-                ("seed", self.seed.is_some()),
-                ("stop_sequences", !self.stop_sequences.is_empty()),
-            ],
-            Protocol::Gemini => &[("parallel_tool_calls", self.parallel_tool_calls.is_some())],
-            Protocol::Bedrock => &[
-                ("seed", self.seed.is_some()),
-                ("parallel_tool_calls", self.parallel_tool_calls.is_some()),
-                ("extra_body", !self.extra_body.is_empty()),
-                ("reasoning_effort", self.reasoning_effort.is_some()),
-            ],
-            Protocol::ChatCompletions => &[],
-        };
-        unsupported.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+    /// Whether a setting is given.
+    pub(crate) fn has(&self, setting: Setting) -> bool {
+        match setting {
+            Setting::Seed => self.seed.is_some(),
+            Setting::StopSequences => !self.stop_sequences.is_empty(),
+            Setting::ParallelToolCalls => self.parallel_tool_calls.is_some(),
+            Setting::ExtraBody => !self.extra_body.is_empty(),
+            Setting::ReasoningEffort => self.reasoning_effort.is_some(),
+        }
     }
 
     /// The options that are given, under the names that a protocol has for them.
@@ -127,6 +116,29 @@ impl Settings {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect()
+    }
+}
+
+/// A setting that not every protocol has a field for.
+#[derive(Clone, Copy)]
+pub(crate) enum Setting {
+    Seed,
+    StopSequences,
+    ParallelToolCalls,
+    ExtraBody,
+    ReasoningEffort,
+}
+
+impl Setting {
+    /// The name that a user gives it by.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::StopSequences => "stop_sequences",
+            Self::ParallelToolCalls => "parallel_tool_calls",
+            Self::ExtraBody => "extra_body",
+            Self::ReasoningEffort => "reasoning_effort",
+        }
     }
 }
 

@@ -3,83 +3,114 @@
 use serde_json::{Map, Value, json};
 
 use super::claude::Claude;
-use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::{Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
-use crate::settings::Names;
-use crate::transcript::{Assistant, CallResult, Turn};
+use crate::settings::{Names, Setting};
+use crate::transcript::{Assistant, CallResult};
 
 const PIECES: &str = "content";
 
 /// The version of the protocol, which each request names in a header.
-pub(super) const VERSION: &str = "2023-06-01";
+const VERSION: &str = "2023-06-01";
 
-/// The generation options.
-pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let model = Claude::new(outgoing.model);
-    let mut options = outgoing.settings.named(&Names {
-        temperature: "temperature",
-        top_p: "top_p",
-        max_tokens: "max_tokens",
-        seed: "seed",
-        stop_sequences: "stop_sequences",
-    });
-    options.insert("stream".to_owned(), json!(false));
-    options
-        .entry("max_tokens")
-        .or_insert_with(|| json!(model.most_tokens()));
-    if let Some(effort) = outgoing.settings.reasoning_effort.filter(|_| may_think(outgoing)) {
-        model.insert_thinking(&mut options, effort);
+/// The Anthropic Messages protocol.
+pub(crate) struct Anthropic;
+
+impl Protocol for Anthropic {
+    fn unsupported(&self) -> &'static [Setting] {
+        &[Setting::Seed]
     }
-    options
-}
 
-/// `model`, `system`, `messages`, `tools` and `tool_choice`.
-///
-/// `strict` of a tool is not sent: models before Claude 4.5 refuse it, and arguments are validated before their use.
-pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(outgoing.model));
-    if let Some(system) = outgoing.transcript.system_text() {
-        body.insert("system".to_owned(), json!(system));
+    fn version_path(&self) -> Option<&'static str> {
+        Some("/v1")
     }
-    body.insert("messages".to_owned(), json!(messages(&outgoing.transcript.turns)));
-    insert_tools(&mut body, outgoing);
-    body
-}
 
-/// Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made
-/// without: by another model, or before the setting was changed.
-pub(crate) fn may_think(outgoing: &Outgoing<'_>) -> bool {
-    let thought = |assistant: &Assistant<'_>| {
-        assistant
-            .data
-            .as_ref()
-            .and_then(|data| data.get("reasoning"))
-            .and_then(Value::as_bool)
-            == Some(true)
-    };
-    outgoing.transcript.open_loop().is_none_or(thought)
-}
+    fn path(&self, _model: &str) -> String {
+        "messages".to_owned()
+    }
 
-/// Roles take turns: what the user says after tool results belongs to the same message.
-fn messages(turns: &[Turn<'_>]) -> Vec<Value> {
-    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
-    for turn in turns {
-        let (role, blocks) = match turn {
-            Turn::System(_) => continue,
-            Turn::User(text) => ("user", vec![user_block(text)]),
-            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
-            Turn::Results(results) => ("user", results.iter().map(result_block).collect()),
+    fn headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![("x-api-key", key.to_owned()), ("anthropic-version", VERSION.to_owned())]
+    }
+
+    // Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made
+    // without: by another model, or before the setting was changed.
+    fn may_reason(&self, outgoing: &Outgoing<'_>) -> bool {
+        let thought = |assistant: &Assistant<'_>| {
+            assistant
+                .data
+                .as_ref()
+                .and_then(|data| data.get("reasoning"))
+                .and_then(Value::as_bool)
+                == Some(true)
         };
-        match messages.last_mut() {
-            Some((last, content)) if *last == role => content.extend(blocks),
-            _ => messages.push((role, blocks)),
+        outgoing.transcript.open_loop().is_none_or(thought)
+    }
+
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let model = Claude::new(outgoing.model);
+        let mut options = outgoing.settings.named(&Names {
+            temperature: "temperature",
+            top_p: "top_p",
+            max_tokens: "max_tokens",
+            seed: "seed",
+            stop_sequences: "stop_sequences",
+        });
+        options.insert("stream".to_owned(), json!(false));
+        options
+            .entry("max_tokens")
+            .or_insert_with(|| json!(model.most_tokens()));
+        if let Some(effort) = outgoing.settings.reasoning_effort.filter(|_| self.may_reason(outgoing)) {
+            model.insert_thinking(&mut options, effort);
+        }
+        options
+    }
+
+    // `model`, `system`, `messages`, `tools` and `tool_choice`.
+    //
+    // `strict` of a tool is not sent: models before Claude 4.5 refuse it, and arguments are validated before their use.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("model".to_owned(), json!(outgoing.model));
+        if let Some(system) = outgoing.transcript.system_text() {
+            body.insert("system".to_owned(), json!(system));
+        }
+        body.insert(
+            "messages".to_owned(),
+            json!(alternating(
+                &outgoing.transcript.turns,
+                user_block,
+                assistant_blocks,
+                result_block
+            )),
+        );
+        insert_tools(&mut body, outgoing);
+        body
+    }
+
+    fn read(&self, body: &Value) -> Result<Reply, Fault> {
+        let content = body
+            .get("content")
+            .and_then(Value::as_array)
+            .ok_or_else(|| Fault::malformed("no content"))?;
+        let mut reply = Reply {
+            input_tokens: input_tokens(body),
+            output_tokens: count_at(body, "/usage/output_tokens"),
+            ..Reply::default()
+        };
+        for block in content {
+            read_block(&mut reply, block)?;
+        }
+        reply.provider_data = worth_keeping(content)
+            .then(|| json!({PIECES: list_at(body, "/content").iter().filter_map(piece).collect::<Vec<_>>()}));
+        match text_at(body, "/stop_reason") {
+            Some("max_tokens" | "model_context_window_exceeded") if reply.text.is_none() || !reply.calls.is_empty() => {
+                Err(Fault::cut_short())
+            }
+            Some("refusal") if reply.text.is_none() => Err(Fault::filtered("refusal")),
+            _ => Ok(reply),
         }
     }
-    messages
-        .into_iter()
-        .map(|(role, content)| json!({"role": role, "content": content}))
-        .collect()
 }
 
 fn text_block(text: &str) -> Value {
@@ -159,31 +190,6 @@ fn insert_tools(body: &mut Map<String, Value>, outgoing: &Outgoing<'_>) {
 
 fn tool(spec: &ToolSpec) -> Value {
     json!({"name": spec.name, "description": spec.description, "input_schema": spec.schema()})
-}
-
-/// Reads an answer.
-pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
-    let content = body
-        .get("content")
-        .and_then(Value::as_array)
-        .ok_or_else(|| Fault::malformed("no content"))?;
-    let mut reply = Reply {
-        input_tokens: input_tokens(body),
-        output_tokens: count_at(body, "/usage/output_tokens"),
-        ..Reply::default()
-    };
-    for block in content {
-        read_block(&mut reply, block)?;
-    }
-    reply.provider_data = worth_keeping(content)
-        .then(|| json!({PIECES: list_at(body, "/content").iter().filter_map(piece).collect::<Vec<_>>()}));
-    match text_at(body, "/stop_reason") {
-        Some("max_tokens" | "model_context_window_exceeded") if reply.text.is_none() || !reply.calls.is_empty() => {
-            Err(Fault::cut_short())
-        }
-        Some("refusal") if reply.text.is_none() => Err(Fault::filtered("refusal")),
-        _ => Ok(reply),
-    }
 }
 
 fn input_tokens(body: &Value) -> u64 {

@@ -5,29 +5,105 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::{Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
-use crate::settings::Names;
-use crate::transcript::{Assistant, CallResult, Turn};
+use crate::secrets::percent_encoded;
+use crate::settings::{Names, Setting};
+use crate::transcript::{Assistant, CallResult};
 
 /// What may stand before the publisher in a model's name: where it runs.
 const REGIONS: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", "in", "global"];
 
-/// The generation options.
-pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut config = outgoing.settings.named(&Names {
-        temperature: "temperature",
-        top_p: "topP",
-        max_tokens: "maxTokens",
-        seed: "seed",
-        stop_sequences: "stopSequences",
-    });
-    config
-        .entry("maxTokens")
-        .or_insert_with(|| json!(most_tokens(outgoing.model)));
-    let mut options = Map::new();
-    options.insert("inferenceConfig".to_owned(), Value::Object(config));
-    options
+/// The Bedrock Converse protocol.
+pub(crate) struct Bedrock;
+
+impl Protocol for Bedrock {
+    fn unsupported(&self) -> &'static [Setting] {
+        &[
+            Setting::Seed,
+            Setting::ParallelToolCalls,
+            Setting::ExtraBody,
+            Setting::ReasoningEffort,
+        ]
+    }
+
+    fn path(&self, model: &str) -> String {
+        format!("model/{}/converse", percent_encoded(model))
+    }
+
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut config = outgoing.settings.named(&Names {
+            temperature: "temperature",
+            top_p: "topP",
+            max_tokens: "maxTokens",
+            seed: "seed",
+            stop_sequences: "stopSequences",
+        });
+        config
+            .entry("maxTokens")
+            .or_insert_with(|| json!(most_tokens(outgoing.model)));
+        let mut options = Map::new();
+        options.insert("inferenceConfig".to_owned(), Value::Object(config));
+        options
+    }
+
+    // `system`, `messages` and `toolConfig`.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        if let Some(system) = outgoing.transcript.system_text() {
+            body.insert("system".to_owned(), json!([{"text": system}]));
+        }
+        body.insert(
+            "messages".to_owned(),
+            json!(alternating(
+                &outgoing.transcript.turns,
+                user_block,
+                assistant_blocks,
+                result_block
+            )),
+        );
+        // A conversation with calls in it is refused without definitions of tools.
+        let mentioned: Vec<_> = match outgoing.tools {
+            [] => outgoing
+                .transcript
+                .called_tools()
+                .into_iter()
+                .map(ToolSpec::mentioned)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tools: Vec<_> = outgoing.tools.iter().chain(&mentioned).map(tool).collect();
+        if !tools.is_empty() {
+            body.insert("toolConfig".to_owned(), json!({"tools": tools}));
+        }
+        body
+    }
+
+    fn read(&self, body: &Value) -> Result<Reply, Fault> {
+        if body.pointer("/output/message").is_none() {
+            return Err(Fault::malformed("no message"));
+        }
+        let mut reply = Reply {
+            input_tokens: count_at(body, "/usage/inputTokens"),
+            output_tokens: count_at(body, "/usage/outputTokens"),
+            ..Reply::default()
+        };
+        for block in list_at(body, "/output/message/content") {
+            reply.push_text(text_at(block, "/text").unwrap_or_default());
+            if let Some(call) = block.get("toolUse") {
+                reply
+                    .calls
+                    .push(read_call(call).ok_or_else(|| Fault::malformed("a tool call without id or name"))?);
+            }
+        }
+        match text_at(body, "/stopReason") {
+            Some("max_tokens") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
+            Some(reason @ ("guardrail_intervened" | "content_filtered")) if reply.text.is_none() => {
+                Err(Fault::filtered(reason))
+            }
+            _ => Ok(reply),
+        }
+    }
 }
 
 /// The most tokens that a model may answer, which most publishers want to be told.
@@ -44,51 +120,6 @@ fn most_tokens(model: &str) -> u32 {
         "openai" => 16_384,
         _ => 4096,
     }
-}
-
-/// `system`, `messages` and `toolConfig`.
-pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut body = Map::new();
-    if let Some(system) = outgoing.transcript.system_text() {
-        body.insert("system".to_owned(), json!([{"text": system}]));
-    }
-    body.insert("messages".to_owned(), json!(messages(&outgoing.transcript.turns)));
-    // A conversation with calls in it is refused without definitions of tools.
-    let mentioned: Vec<_> = match outgoing.tools {
-        [] => outgoing
-            .transcript
-            .called_tools()
-            .into_iter()
-            .map(ToolSpec::mentioned)
-            .collect(),
-        _ => Vec::new(),
-    };
-    let tools: Vec<_> = outgoing.tools.iter().chain(&mentioned).map(tool).collect();
-    if !tools.is_empty() {
-        body.insert("toolConfig".to_owned(), json!({"tools": tools}));
-    }
-    body
-}
-
-/// Roles take turns: what the user says after tool results belongs to the same message.
-fn messages(turns: &[Turn<'_>]) -> Vec<Value> {
-    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
-    for turn in turns {
-        let (role, blocks) = match turn {
-            Turn::System(_) => continue,
-            Turn::User(text) => ("user", vec![user_block(text)]),
-            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
-            Turn::Results(results) => ("user", results.iter().map(result_block).collect()),
-        };
-        match messages.last_mut() {
-            Some((last, content)) if *last == role => content.extend(blocks),
-            _ => messages.push((role, blocks)),
-        }
-    }
-    messages
-        .into_iter()
-        .map(|(role, content)| json!({"role": role, "content": content}))
-        .collect()
 }
 
 fn user_block(text: &str) -> Value {
@@ -121,33 +152,6 @@ fn tool(spec: &ToolSpec) -> Value {
         tool["description"] = json!(spec.description);
     }
     json!({"toolSpec": tool})
-}
-
-/// Reads an answer.
-pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
-    if body.pointer("/output/message").is_none() {
-        return Err(Fault::malformed("no message"));
-    }
-    let mut reply = Reply {
-        input_tokens: count_at(body, "/usage/inputTokens"),
-        output_tokens: count_at(body, "/usage/outputTokens"),
-        ..Reply::default()
-    };
-    for block in list_at(body, "/output/message/content") {
-        reply.push_text(text_at(block, "/text").unwrap_or_default());
-        if let Some(call) = block.get("toolUse") {
-            reply
-                .calls
-                .push(read_call(call).ok_or_else(|| Fault::malformed("a tool call without id or name"))?);
-        }
-    }
-    match text_at(body, "/stopReason") {
-        Some("max_tokens") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
-        Some(reason @ ("guardrail_intervened" | "content_filtered")) if reply.text.is_none() => {
-            Err(Fault::filtered(reason))
-        }
-        _ => Ok(reply),
-    }
 }
 
 fn read_call(call: &Value) -> Option<ReplyCall> {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::strict_schema::strict_schema;
-use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
+use crate::catalog::Provider;
 use crate::reply::{Reply, ReplyCall};
 use crate::settings::{Effort, Names};
-use crate::transcript::{Assistant, Call, CallResult, Turn};
+use crate::transcript::{Assistant, Call, CallResult, IdStyle, Turn};
 
 /// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and
 /// others send it, and refuse it.
@@ -21,42 +22,100 @@ const FIREWORKS_TOKENS: u32 = 512_000;
 /// The one model there that refuses more than its own limit.
 const STRICT_AT_FIREWORKS: (&str, u32) = ("muse-glimmer-30b", 68_000);
 
-/// The generation options.
-pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let settings = outgoing.settings;
-    let max_tokens = if COMPLETION_TOKENS
-        .iter()
-        .any(|family| outgoing.model.starts_with(family))
-    {
-        "max_completion_tokens"
-    } else {
-        "max_tokens"
-    };
-    let mut options = settings.named(&Names {
-        temperature: "temperature",
-        top_p: "top_p",
-        max_tokens,
-        seed: if outgoing.provider.prefix == "mistral" {
-            "random_seed"
+/// The OpenAI Chat Completions protocol, which most other providers speak as well.
+pub(crate) struct ChatCompletions;
+
+impl Protocol for ChatCompletions {
+    fn id_style(&self, provider: &Provider) -> IdStyle {
+        if provider.prefix == "mistral" {
+            IdStyle::Mistral
         } else {
-            "seed"
-        },
-        stop_sequences: "stop",
-    });
-    options.insert("stream".to_owned(), json!(false));
-    if let Some(effort) = settings.reasoning_effort {
-        insert_effort(&mut options, effort, outgoing.provider.prefix);
+            IdStyle::Common
+        }
     }
-    if outgoing.provider.prefix == "fireworks" && settings.max_tokens.is_none() {
-        let (model, limit) = STRICT_AT_FIREWORKS;
-        let limit = if outgoing.model.contains(model) {
-            limit
+
+    fn path(&self, _model: &str) -> String {
+        "chat/completions".to_owned()
+    }
+
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let settings = outgoing.settings;
+        let max_tokens = if COMPLETION_TOKENS
+            .iter()
+            .any(|family| outgoing.model.starts_with(family))
+        {
+            "max_completion_tokens"
         } else {
-            FIREWORKS_TOKENS
+            "max_tokens"
         };
-        options.insert("max_tokens".to_owned(), json!(limit));
+        let mut options = settings.named(&Names {
+            temperature: "temperature",
+            top_p: "top_p",
+            max_tokens,
+            seed: if outgoing.provider.prefix == "mistral" {
+                "random_seed"
+            } else {
+                "seed"
+            },
+            stop_sequences: "stop",
+        });
+        options.insert("stream".to_owned(), json!(false));
+        if let Some(effort) = settings.reasoning_effort {
+            insert_effort(&mut options, effort, outgoing.provider.prefix);
+        }
+        if outgoing.provider.prefix == "fireworks" && settings.max_tokens.is_none() {
+            let (model, limit) = STRICT_AT_FIREWORKS;
+            let limit = if outgoing.model.contains(model) {
+                limit
+            } else {
+                FIREWORKS_TOKENS
+            };
+            options.insert("max_tokens".to_owned(), json!(limit));
+        }
+        options
     }
-    options
+
+    // `model`, `messages`, `tools` and `parallel_tool_calls`.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("model".to_owned(), json!(model_name(outgoing)));
+        body.insert("messages".to_owned(), json!(messages(outgoing)));
+        if !outgoing.tools.is_empty() {
+            let strict = outgoing.provider.prefix == "openai";
+            body.insert(
+                "tools".to_owned(),
+                outgoing.tools.iter().map(|spec| tool(spec, strict)).collect(),
+            );
+            if let Some(parallel) = outgoing.settings.parallel_tool_calls {
+                body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+            }
+        }
+        body
+    }
+
+    fn read(&self, body: &Value) -> Result<Reply, Fault> {
+        let choice = body
+            .pointer("/choices/0")
+            .ok_or_else(|| Fault::malformed("no choices"))?;
+        let message = choice.get("message").filter(|message| message.is_object());
+        let message = message.ok_or_else(|| Fault::malformed("a choice without a message"))?;
+        let mut reply = Reply {
+            calls: list_at(message, "/tool_calls")
+                .iter()
+                .map(call)
+                .collect::<Result<_, _>>()?,
+            input_tokens: count_at(body, "/usage/prompt_tokens"),
+            output_tokens: count_at(body, "/usage/completion_tokens"),
+            provider_data: kept(message),
+            ..Reply::default()
+        };
+        read_text(&mut reply, message);
+        match text_at(choice, "/finish_reason") {
+            Some("length") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
+            Some("content_filter") if reply.text.is_none() => Err(Fault::filtered("content filter")),
+            _ => Ok(reply),
+        }
+    }
 }
 
 fn insert_effort(options: &mut Map<String, Value>, effort: Effort, provider: &str) {
@@ -77,24 +136,6 @@ fn model_name<'a>(outgoing: &Outgoing<'a>) -> Cow<'a, str> {
     } else {
         Cow::Borrowed(outgoing.model)
     }
-}
-
-/// `model`, `messages`, `tools` and `parallel_tool_calls`.
-pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(model_name(outgoing)));
-    body.insert("messages".to_owned(), json!(messages(outgoing)));
-    if !outgoing.tools.is_empty() {
-        let strict = outgoing.provider.prefix == "openai";
-        body.insert(
-            "tools".to_owned(),
-            outgoing.tools.iter().map(|spec| tool(spec, strict)).collect(),
-        );
-        if let Some(parallel) = outgoing.settings.parallel_tool_calls {
-            body.insert("parallel_tool_calls".to_owned(), json!(parallel));
-        }
-    }
-    body
 }
 
 fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
@@ -157,31 +198,6 @@ fn tool(spec: &ToolSpec, may_be_strict: bool) -> Value {
     json!({"type": "function", "function": function})
 }
 
-/// Reads an answer.
-pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
-    let choice = body
-        .pointer("/choices/0")
-        .ok_or_else(|| Fault::malformed("no choices"))?;
-    let message = choice.get("message").filter(|message| message.is_object());
-    let message = message.ok_or_else(|| Fault::malformed("a choice without a message"))?;
-    let mut reply = Reply {
-        calls: list_at(message, "/tool_calls")
-            .iter()
-            .map(call)
-            .collect::<Result<_, _>>()?,
-        input_tokens: count_at(body, "/usage/prompt_tokens"),
-        output_tokens: count_at(body, "/usage/completion_tokens"),
-        provider_data: kept(message),
-        ..Reply::default()
-    };
-    read_text(&mut reply, message);
-    match text_at(choice, "/finish_reason") {
-        Some("length") if reply.text.is_none() || !reply.calls.is_empty() => Err(Fault::cut_short()),
-        Some("content_filter") if reply.text.is_none() => Err(Fault::filtered("content filter")),
-        _ => Ok(reply),
-    }
-}
-
 /// Text comes as a string, in typed chunks (Mistral), or as a refusal, which is what the model has to say then.
 fn read_text(reply: &mut Reply, message: &Value) {
     match message.get("content") {
@@ -215,13 +231,6 @@ fn call(value: &Value) -> Result<ReplyCall, Fault> {
         name: name.to_owned(),
         args,
     })
-}
-
-/// An id for a call that came without one.
-pub(super) fn new_call_id() -> String {
-    // Ids that also count up share a lock, which a fork could catch in the hands of a thread that makes requests.
-    let id = uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext));
-    format!("call_{}", id.simple())
 }
 
 fn kept(message: &Value) -> Option<Value> {

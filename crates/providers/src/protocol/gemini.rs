@@ -2,34 +2,93 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chat_completions::new_call_id;
-use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
 use crate::reply::{Reply, ReplyCall};
-use crate::settings::{Effort, Names};
+use crate::secrets::percent_encoded;
+use crate::settings::{Effort, Names, Setting};
 use crate::transcript::{Assistant, Call, CallResult, Turn};
 
 const PIECES: &str = "parts";
 /// What the provider documents for calls that were not made by the model that reads them.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
-/// The generation options.
-pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut config = outgoing.settings.named(&Names {
-        temperature: "temperature",
-        top_p: "topP",
-        max_tokens: "maxOutputTokens",
-        seed: "seed",
-        stop_sequences: "stopSequences",
-    });
-    let effort = outgoing.settings.reasoning_effort;
-    if let Some(effort) = effort.filter(|effort| *effort != Effort::None) {
-        config.insert("thinkingConfig".to_owned(), thinking(outgoing.model, effort));
+/// The Gemini generateContent protocol.
+pub(crate) struct Gemini;
+
+impl Protocol for Gemini {
+    fn unsupported(&self) -> &'static [Setting] {
+        &[Setting::ParallelToolCalls]
     }
-    let mut options = Map::new();
-    if !config.is_empty() {
-        options.insert("generationConfig".to_owned(), Value::Object(config));
+
+    fn version_path(&self) -> Option<&'static str> {
+        Some("/v1beta")
     }
-    options
+
+    fn path(&self, model: &str) -> String {
+        let parts: Vec<_> = model.split('/').map(percent_encoded).collect();
+        format!("models/{}:generateContent", parts.join("/"))
+    }
+
+    fn headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![("x-goog-api-key", key.to_owned())]
+    }
+
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut config = outgoing.settings.named(&Names {
+            temperature: "temperature",
+            top_p: "topP",
+            max_tokens: "maxOutputTokens",
+            seed: "seed",
+            stop_sequences: "stopSequences",
+        });
+        let effort = outgoing.settings.reasoning_effort;
+        if let Some(effort) = effort.filter(|effort| *effort != Effort::None) {
+            config.insert("thinkingConfig".to_owned(), thinking(outgoing.model, effort));
+        }
+        let mut options = Map::new();
+        if !config.is_empty() {
+            options.insert("generationConfig".to_owned(), Value::Object(config));
+        }
+        options
+    }
+
+    // `systemInstruction`, `contents` and `tools`.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        if let Some(system) = outgoing.transcript.system_text() {
+            body.insert("systemInstruction".to_owned(), json!({"parts": [{"text": system}]}));
+        }
+        body.insert(
+            "contents".to_owned(),
+            json!(contents(&outgoing.transcript.turns, checks_signatures(outgoing.model))),
+        );
+        if !outgoing.tools.is_empty() {
+            let tools: Vec<_> = outgoing.tools.iter().map(tool).collect();
+            body.insert("tools".to_owned(), json!([{"functionDeclarations": tools}]));
+        }
+        body
+    }
+
+    fn read(&self, body: &Value) -> Result<Reply, Fault> {
+        if let Some(reason) = text_at(body, "/promptFeedback/blockReason") {
+            return Err(Fault::filtered(reason));
+        }
+        let candidate = body
+            .pointer("/candidates/0")
+            .ok_or_else(|| Fault::malformed("no candidates"))?;
+        let parts = list_at(candidate, "/content/parts");
+        let mut reply = Reply {
+            input_tokens: count_at(body, "/usageMetadata/promptTokenCount"),
+            output_tokens: count_at(body, "/usageMetadata/candidatesTokenCount")
+                .saturating_add(count_at(body, "/usageMetadata/thoughtsTokenCount")),
+            ..Reply::default()
+        };
+        for part in parts {
+            read_part(&mut reply, part)?;
+        }
+        reply.provider_data = kept(parts);
+        finished(text_at(candidate, "/finishReason"), reply)
+    }
 }
 
 fn thinking(model: &str, effort: Effort) -> Value {
@@ -44,23 +103,6 @@ fn thinking(model: &str, effort: Effort) -> Value {
     } else {
         json!({"thinkingBudget": budget})
     }
-}
-
-/// `systemInstruction`, `contents` and `tools`.
-pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut body = Map::new();
-    if let Some(system) = outgoing.transcript.system_text() {
-        body.insert("systemInstruction".to_owned(), json!({"parts": [{"text": system}]}));
-    }
-    body.insert(
-        "contents".to_owned(),
-        json!(contents(&outgoing.transcript.turns, checks_signatures(outgoing.model))),
-    );
-    if !outgoing.tools.is_empty() {
-        let tools: Vec<_> = outgoing.tools.iter().map(tool).collect();
-        body.insert("tools".to_owned(), json!([{"functionDeclarations": tools}]));
-    }
-    body
 }
 
 /// Since Gemini 3, the first call of a turn is refused without a signature.
@@ -160,28 +202,6 @@ fn result_part(result: &CallResult<'_>, with_id: bool) -> Value {
 
 fn tool(spec: &ToolSpec) -> Value {
     json!({"name": spec.name, "description": spec.description, "parametersJsonSchema": spec.schema()})
-}
-
-/// Reads an answer.
-pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
-    if let Some(reason) = text_at(body, "/promptFeedback/blockReason") {
-        return Err(Fault::filtered(reason));
-    }
-    let candidate = body
-        .pointer("/candidates/0")
-        .ok_or_else(|| Fault::malformed("no candidates"))?;
-    let parts = list_at(candidate, "/content/parts");
-    let mut reply = Reply {
-        input_tokens: count_at(body, "/usageMetadata/promptTokenCount"),
-        output_tokens: count_at(body, "/usageMetadata/candidatesTokenCount")
-            .saturating_add(count_at(body, "/usageMetadata/thoughtsTokenCount")),
-        ..Reply::default()
-    };
-    for part in parts {
-        read_part(&mut reply, part)?;
-    }
-    reply.provider_data = kept(parts);
-    finished(text_at(candidate, "/finishReason"), reply)
 }
 
 fn finished(reason: Option<&str>, reply: Reply) -> Result<Reply, Fault> {

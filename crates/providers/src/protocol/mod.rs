@@ -1,6 +1,6 @@
-//! The wire protocols, and what they have in common.
+//! The wire protocols, one in each file, and what they have in common.
 
-pub(crate) mod anthropic;
+mod anthropic;
 mod bedrock;
 mod chat_completions;
 mod claude;
@@ -14,18 +14,71 @@ use serde_json::{Map, Value, json};
 use crate::catalog::Provider;
 use crate::failure::{Failure, provider_message};
 use crate::reply::Reply;
-use crate::secrets::percent_encoded;
-use crate::settings::Settings;
-use crate::transcript::{IdStyle, Transcript};
+use crate::settings::{Setting, Settings};
+use crate::transcript::{Assistant, CallResult, IdStyle, Transcript, Turn};
 
-/// A wire protocol.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Anthropic,
-    Bedrock,
-    ChatCompletions,
-    Gemini,
-    Responses,
+pub(crate) use anthropic::Anthropic;
+pub(crate) use bedrock::Bedrock;
+pub(crate) use chat_completions::ChatCompletions;
+pub(crate) use gemini::Gemini;
+pub(crate) use responses::Responses;
+
+/// A wire protocol: how a request is written and an answer read. It knows neither connections nor the environment.
+pub(crate) trait Protocol: Sync {
+    /// The settings that the protocol has no field for. Sent all the same, they would be refused or do nothing.
+    fn unsupported(&self) -> &'static [Setting] {
+        &[]
+    }
+
+    /// The form of tool call ids that the provider takes.
+    fn id_style(&self, _provider: &Provider) -> IdStyle {
+        IdStyle::Common
+    }
+
+    /// What the protocol's own SDK appends to a base URL; `None` where base URLs hold the version themselves.
+    fn version_path(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Where a request for the model goes, below the provider's address, which ends with a slash.
+    fn path(&self, model: &str) -> String;
+
+    /// The headers that hold the key, and what else the protocol wants there.
+    fn headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![("authorization", format!("Bearer {key}"))]
+    }
+
+    /// Whether the model may be asked to reason at this point of the conversation.
+    fn may_reason(&self, _outgoing: &Outgoing<'_>) -> bool {
+        true
+    }
+
+    /// The part of the body that the settings make up. [`Settings::extra_body`] may replace it.
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value>;
+
+    /// The part of the body that the model's name, the conversation and the tools make up. Nothing may replace it.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value>;
+
+    /// Reads an answer that reports no error.
+    fn read(&self, body: &Value) -> Result<Reply, Fault>;
+}
+
+impl dyn Protocol {
+    /// The request's body: the options, over them what the user wants in it beside, and the conversation over all.
+    pub(crate) fn body(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = self.options(outgoing);
+        body.extend(outgoing.settings.extra_body.clone());
+        body.extend(self.conversation(outgoing));
+        body
+    }
+
+    /// Reads an answer, which may report an error in place of a reply.
+    pub(crate) fn reply(&self, body: &Value) -> Result<Reply, Fault> {
+        match body.get("error").filter(|error| !error.is_null()) {
+            Some(error) => Err(reported(error, body)),
+            None => self.read(body),
+        }
+    }
 }
 
 /// A tool as the model is told of it.
@@ -110,74 +163,6 @@ impl Fault {
     }
 }
 
-impl Protocol {
-    /// The form of tool call ids that the protocol takes.
-    pub(crate) fn id_style(self, provider: &Provider) -> IdStyle {
-        if provider.prefix == "mistral" {
-            IdStyle::Mistral
-        } else {
-            IdStyle::Common
-        }
-    }
-
-    /// Where a request for the model goes, below the provider's address, which ends with a slash.
-    pub(crate) fn url(self, address: &str, model: &str) -> String {
-        let place = match self {
-            Self::Anthropic => "messages".to_owned(),
-            Self::Bedrock => format!("model/{}/converse", percent_encoded(model)),
-            Self::ChatCompletions => "chat/completions".to_owned(),
-            Self::Gemini => {
-                let parts: Vec<_> = model.split('/').map(percent_encoded).collect();
-                format!("models/{}:generateContent", parts.join("/"))
-            }
-            Self::Responses => "responses".to_owned(),
-        };
-        format!("{address}{place}")
-    }
-
-    /// The headers that hold the key, and what else the protocol wants there.
-    pub(crate) fn headers(self, key: &str) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Anthropic => vec![
-                ("x-api-key", key.to_owned()),
-                ("anthropic-version", anthropic::VERSION.to_owned()),
-            ],
-            Self::Gemini => vec![("x-goog-api-key", key.to_owned())],
-            Self::Bedrock | Self::ChatCompletions | Self::Responses => {
-                vec![("authorization", format!("Bearer {key}"))]
-            }
-        }
-    }
-
-    /// The request's body: the options, over them what the user wants in it beside, and the conversation over all.
-    pub(crate) fn body(self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
-        let (mut body, conversation) = match self {
-            Self::Anthropic => (anthropic::options(outgoing), anthropic::body(outgoing)),
-            Self::Bedrock => (bedrock::options(outgoing), bedrock::body(outgoing)),
-            Self::ChatCompletions => (chat_completions::options(outgoing), chat_completions::body(outgoing)),
-            Self::Gemini => (gemini::options(outgoing), gemini::body(outgoing)),
-            Self::Responses => (responses::options(outgoing), responses::body(outgoing)),
-        };
-        body.extend(outgoing.settings.extra_body.clone());
-        body.extend(conversation);
-        body
-    }
-
-    /// Reads the answer.
-    pub(crate) fn reply(self, body: &Value) -> Result<Reply, Fault> {
-        if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
-            return Err(reported(error, body));
-        }
-        match self {
-            Self::Anthropic => anthropic::reply(body),
-            Self::Bedrock => bedrock::reply(body),
-            Self::ChatCompletions => chat_completions::reply(body),
-            Self::Gemini => gemini::reply(body),
-            Self::Responses => responses::reply(body),
-        }
-    }
-}
-
 /// Some gateways answer 200 with an error in the body.
 fn reported(error: &Value, body: &Value) -> Fault {
     let message = provider_message(&body.to_string());
@@ -191,18 +176,51 @@ fn reported(error: &Value, body: &Value) -> Fault {
     }
 }
 
+/// The messages of a conversation whose roles take turns: what the user says after tool results belongs to the same message.
+fn alternating(
+    turns: &[Turn<'_>],
+    user_block: impl Fn(&str) -> Value,
+    assistant_blocks: impl Fn(&Assistant<'_>) -> Vec<Value>,
+    result_block: impl Fn(&CallResult<'_>) -> Value,
+) -> Vec<Value> {
+    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
+    for turn in turns {
+        let (role, blocks) = match turn {
+            Turn::System(_) => continue,
+            Turn::User(text) => ("user", vec![user_block(text)]),
+            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
+            Turn::Results(results) => ("user", results.iter().map(&result_block).collect()),
+        };
+        match messages.last_mut() {
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ => messages.push((role, blocks)),
+        }
+    }
+    messages
+        .into_iter()
+        .map(|(role, content)| json!({"role": role, "content": content}))
+        .collect()
+}
+
+/// An id for a call that came without one.
+fn new_call_id() -> String {
+    // Ids that also count up share a lock, which a fork could catch in the hands of a thread that makes requests.
+    let id = uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext));
+    format!("call_{}", id.simple())
+}
+
 /// The text at a JSON pointer.
-pub(crate) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
 /// The number at a JSON pointer, zero when there is none.
-pub(crate) fn count_at(value: &Value, pointer: &str) -> u64 {
+fn count_at(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// The list at a JSON pointer, empty when there is none.
-pub(crate) fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value
         .pointer(pointer)
         .and_then(Value::as_array)

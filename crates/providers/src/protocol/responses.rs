@@ -3,48 +3,83 @@
 use serde_json::{Map, Value, json};
 
 use super::strict_schema::strict_schema;
-use super::{Fault, Outgoing, ToolSpec, count_at, list_at, text_at};
+use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
-use crate::settings::Names;
+use crate::settings::{Names, Setting};
 use crate::transcript::{Assistant, CallResult, Turn};
 
 const PIECES: &str = "items";
 
-/// The generation options.
-pub(super) fn options(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut options = outgoing.settings.named(&Names {
-        temperature: "temperature",
-        top_p: "top_p",
-        max_tokens: "max_output_tokens",
-        seed: "seed",
-        stop_sequences: "stop",
-    });
-    options.insert("stream".to_owned(), json!(false));
-    options.insert("store".to_owned(), json!(false));
-    if let Some(effort) = outgoing.settings.reasoning_effort {
-        options.insert("reasoning".to_owned(), json!({"effort": effort.keyword()}));
-    }
-    options
-}
+/// The OpenAI Responses protocol, stateless: nothing is stored with the provider.
+pub(crate) struct Responses;
 
-/// `model`, `instructions`, `input`, `tools`, `include` and `parallel_tool_calls`.
-pub(super) fn body(outgoing: &Outgoing<'_>) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(outgoing.model));
-    if let Some(system) = outgoing.transcript.system_text() {
-        body.insert("instructions".to_owned(), json!(system));
+impl Protocol for Responses {
+    fn unsupported(&self) -> &'static [Setting] {
+        &[Setting::Seed, Setting::StopSequences]
     }
-    body.insert("input".to_owned(), json!(input(&outgoing.transcript.turns)));
-    if is_reasoning_model(outgoing.model) {
-        body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
+
+    fn path(&self, _model: &str) -> String {
+        "responses".to_owned()
     }
-    if !outgoing.tools.is_empty() {
-        body.insert("tools".to_owned(), outgoing.tools.iter().map(tool).collect());
-        if let Some(parallel) = outgoing.settings.parallel_tool_calls {
-            body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+
+    fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut options = outgoing.settings.named(&Names {
+            temperature: "temperature",
+            top_p: "top_p",
+            max_tokens: "max_output_tokens",
+            seed: "seed",
+            stop_sequences: "stop",
+        });
+        options.insert("stream".to_owned(), json!(false));
+        options.insert("store".to_owned(), json!(false));
+        if let Some(effort) = outgoing.settings.reasoning_effort {
+            options.insert("reasoning".to_owned(), json!({"effort": effort.keyword()}));
+        }
+        options
+    }
+
+    // `model`, `instructions`, `input`, `tools`, `include` and `parallel_tool_calls`.
+    fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("model".to_owned(), json!(outgoing.model));
+        if let Some(system) = outgoing.transcript.system_text() {
+            body.insert("instructions".to_owned(), json!(system));
+        }
+        body.insert("input".to_owned(), json!(input(&outgoing.transcript.turns)));
+        if is_reasoning_model(outgoing.model) {
+            body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
+        }
+        if !outgoing.tools.is_empty() {
+            body.insert("tools".to_owned(), outgoing.tools.iter().map(tool).collect());
+            if let Some(parallel) = outgoing.settings.parallel_tool_calls {
+                body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+            }
+        }
+        body
+    }
+
+    fn read(&self, body: &Value) -> Result<Reply, Fault> {
+        let output = body
+            .get("output")
+            .and_then(Value::as_array)
+            .ok_or_else(|| Fault::malformed("no output"))?;
+        let mut reply = Reply {
+            input_tokens: count_at(body, "/usage/input_tokens"),
+            output_tokens: count_at(body, "/usage/output_tokens"),
+            ..Reply::default()
+        };
+        for item in output {
+            read_item(&mut reply, item)?;
+        }
+        reply.provider_data = kept(output);
+        let complete = reply.text.is_some() && reply.calls.is_empty();
+        match (text_at(body, "/status"), text_at(body, "/incomplete_details/reason")) {
+            (Some("failed" | "cancelled"), _) => Err(Fault::Passing("gave up on the answer".to_owned())),
+            (Some("incomplete"), Some("content_filter")) if !complete => Err(Fault::filtered("content filter")),
+            (Some("incomplete"), _) if !complete => Err(Fault::cut_short()),
+            _ => Ok(reply),
         }
     }
-    body
 }
 
 /// Other models refuse to be asked for encrypted reasoning. One that is not recognised here loses its reasoning from
@@ -115,30 +150,6 @@ fn tool(spec: &ToolSpec) -> Value {
         "parameters": schema,
         "strict": spec.strict,
     })
-}
-
-/// Reads an answer.
-pub(super) fn reply(body: &Value) -> Result<Reply, Fault> {
-    let output = body
-        .get("output")
-        .and_then(Value::as_array)
-        .ok_or_else(|| Fault::malformed("no output"))?;
-    let mut reply = Reply {
-        input_tokens: count_at(body, "/usage/input_tokens"),
-        output_tokens: count_at(body, "/usage/output_tokens"),
-        ..Reply::default()
-    };
-    for item in output {
-        read_item(&mut reply, item)?;
-    }
-    reply.provider_data = kept(output);
-    let complete = reply.text.is_some() && reply.calls.is_empty();
-    match (text_at(body, "/status"), text_at(body, "/incomplete_details/reason")) {
-        (Some("failed" | "cancelled"), _) => Err(Fault::Passing("gave up on the answer".to_owned())),
-        (Some("incomplete"), Some("content_filter")) if !complete => Err(Fault::filtered("content filter")),
-        (Some("incomplete"), _) if !complete => Err(Fault::cut_short()),
-        _ => Ok(reply),
-    }
 }
 
 fn read_item(reply: &mut Reply, item: &Value) -> Result<(), Fault> {
