@@ -59,9 +59,9 @@ impl ProviderClient {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
         // The environment is read in here, under the interpreter's lock: Python changes it under that lock.
-        let call = self.client.request(service, request, move |outcome| {
-            sender.send(ticket, into_value(outcome));
-        });
+        let variable = |name: &str| std::env::var(name).ok();
+        let deliver = move |outcome| sender.send(ticket, into_value(outcome));
+        let call = self.client.request(service, request, &variable, deliver);
         Ok(ProviderCall { ticket, call })
     }
 

@@ -4,6 +4,24 @@ use reqwest::Url;
 
 use crate::protocol::{Anthropic, Bedrock, ChatCompletions, Gemini, Protocol, Responses};
 
+/// The variables of an environment.
+#[derive(Clone, Copy)]
+pub(crate) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl<'a> Environment<'a> {
+    /// An environment whose variables `variable` knows by their names.
+    pub(crate) fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self(variable)
+    }
+
+    /// A variable's value; a blank one counts as none.
+    fn get(self, name: &str) -> Option<String> {
+        let value = (self.0)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+}
+
 /// A provider as the first part of a model's name names it.
 pub(crate) struct Provider {
     /// What stands before the slash.
@@ -115,26 +133,32 @@ fn find(prefix: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
-    /// The key, from the environment as it is now; None for a provider that needs none.
+    /// The key; None for a provider that needs none.
     ///
     /// # Errors
     /// The words for the user, naming the variable.
-    pub(crate) fn key(&self) -> Result<Option<String>, String> {
+    pub(crate) fn key(&self, environment: Environment<'_>) -> Result<Option<String>, String> {
         if self.keys.is_empty() {
             return Ok(None);
         }
-        self.keys.iter().copied().find_map(variable).map(Some).ok_or_else(|| {
-            format!(
-                "no API key for {}: set the environment variable {}",
-                self.prefix,
-                self.keys.join(" or ")
-            )
-        })
+        self.keys
+            .iter()
+            .find_map(|key| environment.get(key))
+            .map(Some)
+            .ok_or_else(|| {
+                format!(
+                    "no API key for {}: set the environment variable {}",
+                    self.prefix,
+                    self.keys.join(" or ")
+                )
+            })
     }
 
     /// The provider's own address, in the region that the environment names where there are several.
-    pub(crate) fn usual_address(&self) -> String {
-        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(variable);
+    pub(crate) fn usual_address(&self, environment: Environment<'_>) -> String {
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .find_map(|name| environment.get(name));
         self.address.replace(REGION, region.as_deref().unwrap_or(USUAL_REGION))
     }
 
@@ -142,9 +166,9 @@ impl Provider {
     ///
     /// # Errors
     /// The words for the user, naming the variable and not its value, which may hold a password.
-    pub(crate) fn address(&self, usual: &str) -> Result<String, String> {
+    pub(crate) fn address(&self, environment: Environment<'_>, usual: &str) -> Result<String, String> {
         let variables = self.base_url_variables();
-        let found = variables.iter().find_map(|name| Some((name, variable(name)?)));
+        let found = variables.iter().find_map(|name| Some((name, environment.get(name)?)));
         match found {
             Some((_, base_url)) if is_base_url(&base_url) => Ok(self.complete(&base_url, usual)),
             Some((name, _)) => Err(format!(
@@ -208,10 +232,4 @@ fn has_path(url: &str) -> bool {
 fn path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').map_or("", |slash| rest[slash..].trim_end_matches('/'))
-}
-
-fn variable(name: impl AsRef<str>) -> Option<String> {
-    let value = std::env::var(name.as_ref()).ok()?;
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
 }

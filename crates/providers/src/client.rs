@@ -6,7 +6,7 @@ use haltpoint_engine::message::Message;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use crate::catalog::{self, Provider};
+use crate::catalog::{self, Environment, Provider};
 use crate::failure::Failure;
 use crate::protocol::{Outgoing, ToolSpec};
 use crate::reply::{Delivery, Reply};
@@ -60,15 +60,17 @@ impl Client {
 
     /// Sends a conversation. The outcome comes on a thread of the service, once, also where the request is aborted.
     ///
-    /// The environment is read before this returns, on the caller's thread, and at no other time.
+    /// `variable` is the environment, which holds the key and may hold another address to send to. It is asked before this returns,
+    /// on the caller's thread, and at no other time.
     pub fn request(
         &self,
         service: &Service,
         request: ModelRequest,
+        variable: &dyn Fn(&str) -> Option<String>,
         on_outcome: impl FnOnce(Result<Reply, Failure>) + Send + 'static,
     ) -> Call {
         let delivery = Delivery::new(self.provider.prefix, Box::new(on_outcome));
-        let route = Route::find(service, self.provider);
+        let route = Route::find(service, self.provider, Environment::new(variable));
         let exchange = Exchange {
             provider: self.provider,
             model: self.model.clone(),
@@ -119,11 +121,11 @@ struct Route {
 }
 
 impl Route {
-    fn find(service: &Service, provider: &'static Provider) -> Result<Self, Failure> {
+    fn find(service: &Service, provider: &'static Provider, environment: Environment<'_>) -> Result<Self, Failure> {
         let unfit = |message: String| Failure::final_error(provider.prefix, message);
-        let key = provider.key().map_err(unfit)?;
-        let usual = provider.usual_address();
-        let address = provider.address(&usual).map_err(unfit)?;
+        let key = provider.key(environment).map_err(unfit)?;
+        let usual = provider.usual_address(environment);
+        let address = provider.address(environment, &usual).map_err(unfit)?;
         Ok(Self {
             client: service.http_client(&address).clone(),
             secrets: Secrets::new(key.as_deref(), &address, &usual),
