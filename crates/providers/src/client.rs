@@ -84,13 +84,14 @@ impl Client {
             delivery.deliver(outcome);
         });
         Call {
+            process: std::process::id(),
             abort: task.abort_handle(),
         }
     }
 }
 
 /// What a model is asked.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ModelRequest {
     /// The conversation, oldest message first.
     pub messages: Arc<[Message]>,
@@ -102,13 +103,18 @@ pub struct ModelRequest {
 
 /// A request under way. Dropping it changes nothing.
 pub struct Call {
+    process: u32,
     abort: AbortHandle,
 }
 
 impl Call {
-    /// Drops the request, closing its connection. The outcome is a [`Failure`] then, unless it is there already.
+    /// Drops the request, closing its connection. The outcome is a [`Failure`] then, unless it is there already. In a forked child,
+    /// nothing happens: the request is the parent's.
     pub fn abort(&self) {
-        self.abort.abort();
+        // Waking the parent's threads takes a lock, which the fork may have caught in the hands of one of them.
+        if self.process == std::process::id() {
+            self.abort.abort();
+        }
     }
 }
 
@@ -214,5 +220,44 @@ impl Exchange {
         }
         reply.provider_data = Some(Value::Object(data));
         reply
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_named_by_its_provider_and_its_name() {
+        let client = Client::new("google/models/gemini-3-flash").unwrap();
+        assert_eq!((client.provider(), client.model()), ("gemini", "models/gemini-3-flash"));
+        for name in ["gpt-5", "/gpt-5", "openai/", ""] {
+            let error = Client::new(name).err().unwrap().to_string();
+            assert!(error.starts_with("write the model as \"provider/model\""), "{error}");
+        }
+        let error = Client::new("nobody/model").err().unwrap().to_string();
+        assert!(
+            error.starts_with("unknown provider \"nobody\" in \"nobody/model\"; known are openai, "),
+            "{error}"
+        );
+        assert!(
+            Client::providers()
+                .iter()
+                .all(|provider| Client::new(&format!("{provider}/m")).is_ok())
+        );
+    }
+
+    #[test]
+    fn a_forked_child_leaves_its_parents_requests_alone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let aborted = |process| {
+            let task = runtime.spawn(async {});
+            let abort = task.abort_handle();
+            Call { process, abort }.abort();
+            runtime.block_on(task).is_err()
+        };
+        assert!(aborted(std::process::id()));
+        assert!(!aborted(std::process::id().wrapping_add(1)));
     }
 }

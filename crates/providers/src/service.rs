@@ -33,10 +33,13 @@ impl Service {
             // Another thread may have been first; then ours goes unused.
             let _ = SERVICE.set(Self::start()?);
         }
-        let service = SERVICE.get().ok_or(ServiceError::Forked)?;
-        // Threads do not survive a fork: in the child every request would wait for ever.
-        if service.process == std::process::id() {
-            Ok(service)
+        SERVICE.get().ok_or(ServiceError::Forked)?.unforked()
+    }
+
+    /// Threads do not survive a fork: in the child every request would wait for ever.
+    fn unforked(&self) -> Result<&Self, ServiceError> {
+        if self.process == std::process::id() {
+            Ok(self)
         } else {
             Err(ServiceError::Forked)
         }
@@ -115,4 +118,70 @@ pub enum ServiceError {
     /// The threads or the connections can't be set up; the cause is in the system's words.
     #[error("model requests can't be made: {0}")]
     Unavailable(String),
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::client::{Client, ModelRequest};
+
+    #[test]
+    fn a_process_has_one_service() {
+        let first = Service::of_this_process().unwrap();
+        assert!(std::ptr::eq(first, Service::of_this_process().unwrap()));
+    }
+
+    #[test]
+    fn a_forked_child_has_no_service() {
+        let mut service = Service::start().unwrap();
+        assert!(service.unforked().is_ok());
+        service.process = service.process.wrapping_add(1);
+        assert_eq!(service.unforked().err(), Some(ServiceError::Forked));
+    }
+
+    #[test]
+    fn a_request_answers_when_its_threads_end_and_may_be_aborted_after_that() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let service = Service::start().unwrap();
+        let (sender, outcomes) = channel();
+        let request = ModelRequest::default();
+        let call = Client::new("ollama/llama").unwrap().request(
+            &service,
+            request,
+            &move |name| (name == "OLLAMA_BASE_URL").then(|| address.clone()),
+            move |outcome| sender.send(outcome).unwrap(),
+        );
+        let connection = listener.accept().unwrap();
+        drop(service);
+        let failure = outcomes.recv().unwrap().unwrap_err();
+        assert_eq!(failure.message, "the request was dropped before it was answered");
+        call.abort();
+        assert!(outcomes.recv().is_err());
+        drop(connection);
+    }
+
+    #[test]
+    fn this_machine_is_reached_without_proxies() {
+        let loopback = [
+            "http://localhost:1/v1/",
+            "http://a.localhost/",
+            "http://127.0.0.2/",
+            "http://[::1]:80/",
+        ];
+        assert!(loopback.iter().all(|url| is_loopback(url)));
+        assert!(
+            ![
+                "https://api.openai.com/v1/",
+                "http://localhost.example.com/",
+                "nonsense"
+            ]
+            .iter()
+            .any(|url| is_loopback(url))
+        );
+    }
 }

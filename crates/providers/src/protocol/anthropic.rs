@@ -242,3 +242,80 @@ fn piece(block: &Value) -> Option<Value> {
         _ => Some(block.clone()),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{body, call, conversation, reply, schema, tools};
+
+    const MODEL: &str = "anthropic/claude-sonnet-4-5";
+
+    #[test]
+    fn a_request_is_written() {
+        let settings = json!({"max_tokens": 100, "temperature": 0.5, "parallel_tool_calls": false});
+        let expected = json!({
+            "temperature": 0.5,
+            "max_tokens": 100,
+            "stream": false,
+            "model": "claude-sonnet-4-5",
+            "system": "Be brief.",
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "How is the weather?"}]},
+                {"role": "assistant", "content": [
+                    {"type": "text", "text": "Let me see."},
+                    {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}},
+                    {"type": "tool_use", "id": "call_2", "name": "weather", "input": {"arguments": "{\"city\": "}},
+                ]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "call_1", "content": "Fine."},
+                    {"type": "tool_result", "tool_use_id": "call_2", "content": "Not JSON.", "is_error": true},
+                ]},
+            ],
+            "tools": [{"name": "weather", "description": "The weather.", "input_schema": schema()}],
+            "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+        });
+        assert_eq!(body(MODEL, conversation(), tools(), settings), expected);
+    }
+
+    #[test]
+    fn a_reply_is_read() {
+        let thinking = json!({"type": "thinking", "thinking": "Hm.", "signature": "s"});
+        let answer = json!({
+            "content": [
+                thinking,
+                {"type": "text", "text": "Let me see."},
+                {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}},
+                {"type": "tool_use", "id": "call_2", "name": "weather", "input": "Rome"},
+            ],
+            "stop_reason": "tool_use",
+            "usage": {"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 5},
+        });
+        let reply = reply(MODEL, &answer).unwrap();
+        assert_eq!(reply.text.as_deref(), Some("Let me see."));
+        let calls = [call("call_1", r#"{"city":"Rome"}"#), call("call_2", r#""Rome""#)];
+        assert_eq!(reply.calls, calls);
+        assert_eq!((reply.input_tokens, reply.output_tokens), (7, 5));
+        let kept = json!({"content": [
+            thinking, {"type": "text", "text": "Let me see."}, {"type": "tool_use"}, {"type": "tool_use"},
+        ]});
+        assert_eq!(reply.provider_data, Some(kept));
+    }
+
+    #[test]
+    fn an_answer_cut_short_is_a_failure_and_a_text_cut_short_is_none() {
+        let text = json!({"type": "text", "text": "It is"});
+        let call = json!({"type": "tool_use", "id": "call_1", "name": "weather", "input": {}});
+        let answer = |content| json!({"content": content, "stop_reason": "max_tokens"});
+        assert!(reply(MODEL, &answer(json!([text]))).is_ok());
+        let failure = reply(MODEL, &answer(json!([text, call]))).unwrap_err();
+        assert!(failure.message.contains("raise `max_tokens`") && !failure.retryable);
+        let failure = reply(MODEL, &json!({})).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "anthropic sent an answer that can't be read: no content"
+        );
+        assert!(failure.retryable);
+    }
+}

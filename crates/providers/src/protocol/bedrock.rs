@@ -164,3 +164,65 @@ fn read_call(call: &Value) -> Option<ReplyCall> {
             .map_or_else(|| "{}".to_owned(), Value::to_string),
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{body, call, conversation, reply, schema, tools};
+
+    const MODEL: &str = "bedrock/amazon.nova-lite-v1:0";
+
+    #[test]
+    fn a_request_is_written() {
+        let expected = json!({
+            "inferenceConfig": {"topP": 0.5, "stopSequences": ["END"], "maxTokens": 5000},
+            "system": [{"text": "Be brief."}],
+            "messages": [
+                {"role": "user", "content": [{"text": "How is the weather?"}]},
+                {"role": "assistant", "content": [
+                    {"text": "Let me see."},
+                    {"toolUse": {"toolUseId": "call_1", "name": "weather", "input": {"city": "Rome"}}},
+                    {"toolUse": {"toolUseId": "call_2", "name": "weather", "input": {"arguments": "{\"city\": "}}},
+                ]},
+                {"role": "user", "content": [
+                    {"toolResult": {"toolUseId": "call_1", "content": [{"text": "Fine."}]}},
+                    {"toolResult": {"toolUseId": "call_2", "content": [{"text": "Error: Not JSON."}]}},
+                ]},
+            ],
+            "toolConfig": {"tools": [{"toolSpec": {
+                "name": "weather", "inputSchema": {"json": schema()}, "description": "The weather.",
+            }}]},
+        });
+        let settings = json!({"top_p": 0.5, "stop_sequences": ["END"]});
+        assert_eq!(body(MODEL, conversation(), tools(), settings), expected);
+    }
+
+    #[test]
+    fn a_reply_is_read() {
+        let answer = json!({
+            "output": {"message": {"content": [
+                {"text": "Let me see."},
+                {"toolUse": {"toolUseId": "call_1", "name": "weather", "input": {"city": "Rome"}}},
+                {"toolUse": {"toolUseId": "call_2", "name": "weather", "input": "Rome"}},
+            ]}},
+            "stopReason": "tool_use",
+            "usage": {"inputTokens": 3, "outputTokens": 5},
+        });
+        let reply = reply(MODEL, &answer).unwrap();
+        assert_eq!(reply.text.as_deref(), Some("Let me see."));
+        let calls = [call("call_1", r#"{"city":"Rome"}"#), call("call_2", r#""Rome""#)];
+        assert_eq!(reply.calls, calls);
+        assert_eq!((reply.input_tokens, reply.output_tokens), (3, 5));
+        assert_eq!(reply.provider_data, None);
+    }
+
+    #[test]
+    fn a_guardrail_is_a_failure() {
+        let answer = json!({"output": {"message": {"content": []}}, "stopReason": "guardrail_intervened"});
+        let failure = reply(MODEL, &answer).unwrap_err();
+        assert_eq!(failure.message, "bedrock held the answer back (guardrail_intervened)");
+        assert!(!failure.retryable);
+    }
+}

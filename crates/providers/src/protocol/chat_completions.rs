@@ -242,3 +242,97 @@ fn kept(message: &Value) -> Option<Value> {
     let kept: Map<String, Value> = given.filter(|(_, value)| !value.is_null() && *value != "").collect();
     (!kept.is_empty()).then_some(Value::Object(kept))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::testing::{body, call, conversation, reply, schema, tools};
+
+    fn messages(ids: [&str; 2]) -> Value {
+        let calls = [
+            (ids[0], "{\"city\":\"Rome\"}"),
+            (ids[1], "{\"arguments\":\"{\\\"city\\\": \"}"),
+        ];
+        let calls = calls.map(
+            |(id, args)| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": args}}),
+        );
+        json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "How is the weather?"},
+            {"role": "assistant", "content": "Let me see.", "tool_calls": calls},
+            {"role": "tool", "tool_call_id": ids[0], "content": "Fine."},
+            {"role": "tool", "tool_call_id": ids[1], "content": "Not JSON."},
+        ])
+    }
+
+    #[test]
+    fn a_request_is_written() {
+        let strict = json!({
+            "properties": {"city": {"type": "string"}},
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["city"],
+        });
+        let expected = json!({
+            "max_completion_tokens": 100,
+            "stream": false,
+            "reasoning_effort": "low",
+            "model": "gpt-5-mini",
+            "messages": messages(["call_1", "call_2"]),
+            "tools": [{"type": "function", "function": {
+                "name": "weather", "description": "The weather.", "parameters": strict, "strict": true,
+            }}],
+            "parallel_tool_calls": true,
+        });
+        let settings = json!({"max_tokens": 100, "reasoning_effort": "low", "parallel_tool_calls": true});
+        assert_eq!(body("openai/gpt-5-mini", conversation(), tools(), settings), expected);
+    }
+
+    #[test]
+    fn mistral_gets_ids_of_nine_letters_and_no_strict_schema() {
+        let body = body(
+            "mistral/mistral-small-latest",
+            conversation(),
+            tools(),
+            json!({"seed": 7}),
+        );
+        let ids = ["/messages/2/tool_calls/0/id", "/messages/2/tool_calls/1/id"]
+            .map(|pointer| body.pointer(pointer).and_then(Value::as_str).unwrap());
+        assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == 9), "{ids:?}");
+        assert_eq!(body["messages"], messages(ids));
+        assert_eq!(body["random_seed"], 7);
+        let function = json!({"name": "weather", "description": "The weather.", "parameters": schema()});
+        assert_eq!(body["tools"], json!([{"type": "function", "function": function}]));
+    }
+
+    #[test]
+    fn a_reply_is_read() {
+        let answer = json!({
+            "choices": [{"finish_reason": "tool_calls", "message": {
+                "content": "Let me see.",
+                "reasoning_content": "Hm.",
+                "tool_calls": [
+                    {"id": "call_1", "function": {"name": "weather", "arguments": "{\"city\": "}},
+                    {"id": "call_2", "function": {"name": "weather", "arguments": ""}},
+                ],
+            }}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 5},
+        });
+        let reply = reply("deepseek/deepseek-chat", &answer).unwrap();
+        assert_eq!(reply.text.as_deref(), Some("Let me see."));
+        assert_eq!(reply.calls, [call("call_1", "{\"city\": "), call("call_2", "{}")]);
+        assert_eq!((reply.input_tokens, reply.output_tokens), (3, 5));
+        assert_eq!(reply.provider_data, Some(json!({"reasoning_content": "Hm."})));
+    }
+
+    #[test]
+    fn a_call_without_an_id_gets_one_and_a_call_without_a_name_is_a_failure() {
+        let answer = |call| json!({"choices": [{"message": {"tool_calls": [call]}}]});
+        let named = reply("groq/llama", &answer(json!({"function": {"name": "weather"}}))).unwrap();
+        assert!(named.calls[0].id.starts_with("call_"));
+        let failure = reply("groq/llama", &answer(json!({"id": "call_1"}))).unwrap_err();
+        assert!(failure.message.ends_with("a tool call without a name") && failure.retryable);
+    }
+}

@@ -256,3 +256,74 @@ fn piece(part: &Value) -> Value {
     }
     piece
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{body, call, conversation, reply, schema, tools};
+
+    const MODEL: &str = "gemini/gemini-3-flash";
+
+    #[test]
+    fn a_request_is_written() {
+        let expected = json!({
+            "generationConfig": {"maxOutputTokens": 100, "thinkingConfig": {"thinkingLevel": "HIGH"}},
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": "How is the weather?"}]},
+                {"role": "model", "parts": [
+                    {"text": "Let me see."},
+                    {
+                        "functionCall": {"name": "weather", "args": {"city": "Rome"}},
+                        "thoughtSignature": "skip_thought_signature_validator",
+                    },
+                    {"functionCall": {"name": "weather", "args": {"arguments": "{\"city\": "}}},
+                ]},
+                {"role": "user", "parts": [
+                    {"functionResponse": {"name": "weather", "response": {"output": "Fine."}}},
+                    {"functionResponse": {"name": "weather", "response": {"error": "Not JSON."}}},
+                ]},
+            ],
+            "tools": [{"functionDeclarations": [
+                {"name": "weather", "description": "The weather.", "parametersJsonSchema": schema()},
+            ]}],
+        });
+        let settings = json!({"max_tokens": 100, "reasoning_effort": "high"});
+        assert_eq!(body(MODEL, conversation(), tools(), settings), expected);
+    }
+
+    #[test]
+    fn a_reply_is_read() {
+        let answer = json!({
+            "candidates": [{"finishReason": "STOP", "content": {"parts": [
+                {"text": "Hm.", "thought": true},
+                {"text": "Let me see."},
+                {"functionCall": {"id": "call_1", "name": "weather", "args": {"city": "Rome"}}, "thoughtSignature": "s"},
+                {"functionCall": {"id": "call_2", "name": "weather", "args": "Rome"}},
+            ]}}],
+            "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 5, "thoughtsTokenCount": 6},
+        });
+        let reply = reply(MODEL, &answer).unwrap();
+        assert_eq!(reply.text.as_deref(), Some("Let me see."));
+        let calls = [call("call_1", r#"{"city":"Rome"}"#), call("call_2", r#""Rome""#)];
+        assert_eq!(reply.calls, calls);
+        assert_eq!((reply.input_tokens, reply.output_tokens), (3, 11));
+        let kept = json!({"parts": [
+            {"text": "Let me see."},
+            {"functionCall": {"id": "call_1"}, "thoughtSignature": "s"},
+            {"functionCall": {"id": "call_2"}},
+        ]});
+        assert_eq!(reply.provider_data, Some(kept));
+    }
+
+    #[test]
+    fn a_blocked_prompt_is_a_failure_and_a_malformed_call_one_that_may_pass() {
+        let blocked = reply(MODEL, &json!({"promptFeedback": {"blockReason": "SAFETY"}})).unwrap_err();
+        assert_eq!(blocked.message, "gemini held the answer back (SAFETY)");
+        assert!(!blocked.retryable);
+        let answer = json!({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]});
+        assert!(reply(MODEL, &answer).unwrap_err().retryable);
+    }
+}

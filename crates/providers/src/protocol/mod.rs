@@ -7,6 +7,9 @@ mod claude;
 mod gemini;
 mod responses;
 mod strict_schema;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod testing;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -226,4 +229,43 @@ fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::testing::{body, conversation, reply};
+
+    #[test]
+    fn extra_fields_replace_options_and_nothing_of_the_conversation() {
+        let extra = json!({"extra_body": {"temperature": 1, "messages": [], "model": "other", "user": "me"}});
+        let body = body("openai/gpt-4o", conversation(), json!([]), extra);
+        assert_eq!(body["temperature"], 1);
+        assert_eq!(body["user"], "me");
+        assert_eq!(body["model"], "gpt-4o");
+        assert_eq!(body["messages"].as_array().map(Vec::len), Some(5));
+    }
+
+    #[test]
+    fn an_error_in_a_successful_answer_fails_as_its_status_would() {
+        let failure = |error: Value| reply("openrouter/some/model", &json!({"error": error})).unwrap_err();
+        let refused = failure(json!({"code": 401, "message": "who are you"}));
+        assert_eq!((refused.status, refused.retryable), (Some(401), false));
+        assert_eq!(refused.message, "openrouter answered 401: who are you");
+        let busy = failure(json!({"code": 503, "message": "busy"}));
+        assert_eq!((busy.status, busy.retryable), (Some(503), true));
+        let vague = failure(json!("oops"));
+        assert_eq!((vague.status, vague.retryable), (None, true));
+        assert_eq!(vague.message, "openrouter answered with an error: oops");
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let text = r#"{"choices": [{"message": {"tool_calls": [
+            {"id": "c", "function": {"name": "pay", "arguments": {"amount": 0.10000000000000000001}}}]}}]}"#;
+        let reply = reply("openai/gpt-4o", &serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(reply.calls[0].args, r#"{"amount":0.10000000000000000001}"#);
+    }
 }

@@ -213,3 +213,84 @@ fn piece(item: &Value) -> Value {
     }
     piece
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{body, call, conversation, reply, tools};
+
+    const MODEL: &str = "openai-responses/gpt-5-mini";
+
+    #[test]
+    fn a_request_is_written() {
+        let strict = json!({
+            "properties": {"city": {"type": "string"}},
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["city"],
+        });
+        let call = |id, args| json!({"type": "function_call", "call_id": id, "name": "weather", "arguments": args});
+        let result = |id, output| json!({"type": "function_call_output", "call_id": id, "output": output});
+        let expected = json!({
+            "max_output_tokens": 100,
+            "stream": false,
+            "store": false,
+            "model": "gpt-5-mini",
+            "instructions": "Be brief.",
+            "input": [
+                {"type": "message", "role": "user", "content": "How is the weather?"},
+                {"type": "message", "role": "assistant", "content": "Let me see."},
+                call("call_1", "{\"city\":\"Rome\"}"),
+                call("call_2", "{\"arguments\":\"{\\\"city\\\": \"}"),
+                result("call_1", "Fine."),
+                result("call_2", "Not JSON."),
+            ],
+            "include": ["reasoning.encrypted_content"],
+            "tools": [{
+                "type": "function",
+                "name": "weather",
+                "description": "The weather.",
+                "parameters": strict,
+                "strict": true,
+            }],
+        });
+        assert_eq!(
+            body(MODEL, conversation(), tools(), json!({"max_tokens": 100})),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_reply_is_read() {
+        let answer = json!({
+            "status": "completed",
+            "output": [
+                {"type": "reasoning", "id": "rs_1", "encrypted_content": "e", "summary": []},
+                {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Let me see."}]},
+                {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather", "arguments": "{\"city\": "},
+            ],
+            "usage": {"input_tokens": 3, "output_tokens": 5},
+        });
+        let reply = reply(MODEL, &answer).unwrap();
+        assert_eq!(reply.text.as_deref(), Some("Let me see."));
+        assert_eq!(reply.calls, [call("call_1", "{\"city\": ")]);
+        assert_eq!((reply.input_tokens, reply.output_tokens), (3, 5));
+        let kept = json!({"items": [
+            {"type": "reasoning", "encrypted_content": "e", "summary": []},
+            {"type": "message", "content": [{"type": "output_text", "text": "Let me see."}]},
+            {"type": "function_call"},
+        ]});
+        assert_eq!(reply.provider_data, Some(kept));
+    }
+
+    #[test]
+    fn an_answer_that_was_given_up_may_be_asked_for_again() {
+        let failure = reply(MODEL, &json!({"output": [], "status": "failed"})).unwrap_err();
+        assert_eq!(failure.message, "openai-responses gave up on the answer");
+        assert!(failure.retryable);
+        let cut = json!({"output": [], "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}});
+        assert!(!reply(MODEL, &cut).unwrap_err().retryable);
+    }
+}
