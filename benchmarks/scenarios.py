@@ -207,14 +207,20 @@ def over_http(size: Size) -> list[Play]:
     """S9: steps whose model answers over HTTP, from a process of its own."""
     at_once = STEPS_OF_CONCURRENT_HTTP_RUNS
     sizes = [(100, 1), (at_once, 20)] if size.quick else [(100, 1), (1_000, 1), (at_once, 100)]
-    ours = [("haltpoint_http", HALTPOINT, mode) for mode in ("full", "memory")]
-    clients = () if size.quick else HTTP_CLIENTS
-    theirs = [(client.adapter, client.environment, mode) for client in clients for mode in client.modes]
-    return [
-        Play(adapter, environment, "http", mode, steps, runs, time_limit=TIME_LIMIT_OF_PEERS)
-        for steps, runs in sizes
-        for adapter, environment, mode in [*ours, *theirs]
+    return [play for steps, runs in sizes for play in _over_http(size, steps, runs)]
+
+
+def _over_http(size: Size, steps: int, runs: int) -> list[Play]:
+    modes = ("full", "memory")
+    ours = [Play("haltpoint_http", HALTPOINT, "http", mode, steps, runs, time_limit=120.0) for mode in modes]
+    # At a thousand steps the openai client takes minutes, most of them to look through the messages of each request.
+    rounds, limit = (1, 300.0) if steps == 1_000 else (None, TIME_LIMIT_OF_PEERS)
+    theirs = [
+        Play(client.adapter, client.environment, "http", mode, steps, runs, rounds=rounds, time_limit=limit)
+        for client in HTTP_CLIENTS
+        for mode in client.modes
     ]
+    return ours if size.quick else [*ours, *theirs]
 
 
 SCENARIOS = {
