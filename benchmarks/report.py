@@ -19,6 +19,10 @@ NAMES = {
     "langgraph_graph": "LangGraph",
     "openai_agents": "OpenAI Agents SDK",
     "pydantic_ai_dbos": "Pydantic AI with DBOS",
+    "haltpoint_http": "haltpoint",
+    "openai_client": "openai client",
+    "openai_agents_http": "OpenAI Agents SDK",
+    "pydantic_ai_http": "Pydantic AI",
 }
 ENVIRONMENTS = {
     "haltpoint": "haltpoint",
@@ -45,7 +49,9 @@ def report(figures: Figures) -> str:
 
 
 def _machine(figures: Figures) -> str:
-    versions = ", ".join(f"{NAMES[name]} {version}" for name, version in figures.versions.items() if name in NAMES)
+    # Two adapters may measure the same package.
+    named = {NAMES[name]: version for name, version in figures.versions.items() if name in NAMES}
+    versions = ", ".join(f"{name} {version}" for name, version in named.items())
     today = datetime.now(timezone.utc).date().isoformat()
     kernel = platform.release().split("-")[0]
     return (
@@ -93,6 +99,15 @@ def _scenarios(figures: Figures) -> list[str]:
             "S4: kilobytes of memory a run", _by_size(figures, "concurrent", _run_memory, by_runs=True, explains=False)
         ),
         _section("S7: milliseconds until another process's word is heard", _noticing(figures)),
+        _section("S9: runs x tool calls over HTTP, milliseconds a step", _over_http(figures, seconds)),
+        _section(
+            "S9: processor time of the process that asks, milliseconds a step",
+            _over_http(figures, cpu_seconds, explains=False),
+        ),
+        _section(
+            "S9: processor time of the server, milliseconds a step",
+            _over_http(figures, extra("server_cpu_seconds"), explains=False),
+        ),
     ]
 
 
@@ -105,16 +120,35 @@ Cell = Callable[[Figures, Key], "Spread | None"]
 
 def _by_size(figures: Figures, scenario: str, cell: Cell, *, by_runs: bool = False, explains: bool = True) -> str:
     """A row for each adapter and mode, a column for each length or count of runs; it may explain what is missing."""
+    return _by_column(figures, scenario, cell, lambda key: (key.runs if by_runs else key.steps,), "{:,}", explains)
+
+
+def _over_http(figures: Figures, quantity: Quantity, *, explains: bool = True) -> str:
+    """A column for each count of runs with their length."""
+
+    def cell(figures: Figures, key: Key) -> Spread | None:
+        return _scaled(figures.spread(key, quantity), MILLISECONDS / key.steps / key.runs)
+
+    return _by_column(figures, "http", cell, lambda key: (key.runs, key.steps), "{:,} x {:,}", explains)
+
+
+def _by_column(
+    figures: Figures,
+    scenario: str,
+    cell: Cell,
+    column: Callable[[Key], tuple[int, ...]],
+    heading: str,
+    explains: bool,
+) -> str:
     keys = figures.keys(scenario)
-    sizes = sorted({key.runs if by_runs else key.steps for key in keys})
-    rows: dict[str, dict[int, str]] = {}
+    columns = sorted({column(key) for key in keys})
+    rows: dict[str, dict[tuple[int, ...], str]] = {}
     for key in keys:
         ended = figures.what_ended(key) if explains else None
-        shown = ended or _shown_spread(cell(figures, key))
-        rows.setdefault(_name(key), {})[key.runs if by_runs else key.steps] = shown
-    body = [[name, *(cells.get(size, NOTHING) for size in sizes)] for name, cells in rows.items()]
+        rows.setdefault(_name(key), {})[column(key)] = ended or _shown_spread(cell(figures, key))
+    body = [[name, *(cells.get(each, NOTHING) for each in columns)] for name, cells in rows.items()]
     body = [row for row in body if any(shown != NOTHING for shown in row[1:])]
-    return _table(["", *(f"{size:,}" for size in sizes)], body)
+    return _table(["", *(heading.format(*each) for each in columns)], body)
 
 
 def _name(key: Key) -> str:

@@ -18,11 +18,12 @@ TOOL_CALLS_OF_CONCURRENT_RUNS = 3
 TIME_LIMIT_OF_PEERS = 90.0
 # Runs of so many steps are counted, so that what a step adds is their difference.
 COUNTED_STEPS = (10, 110)
+STEPS_OF_CONCURRENT_HTTP_RUNS = 5
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A framework from PyPI: its adapter, its environment, and the modes in which it is measured."""
+    """A framework or client from PyPI: its adapter, its environment, and the modes in which it is measured."""
 
     adapter: str
     environment: str
@@ -35,6 +36,13 @@ PEERS = (
     Peer("langgraph_graph", "langgraph", ("sync", "async", "sync-delta")),
     Peer("openai_agents", "openai_agents", ("session",)),
     Peer("pydantic_ai_dbos", "pydantic_ai_dbos", ("default", "wal")),
+)
+
+# S9's, which ask a server over HTTP and store nothing.
+HTTP_CLIENTS = (
+    Peer("openai_client", "openai_client", ("bare",)),
+    Peer("pydantic_ai_http", "pydantic_ai", ("not durable",)),
+    Peer("openai_agents_http", "openai_agents", ("not durable",)),
 )
 
 
@@ -195,6 +203,26 @@ def big_results(size: Size) -> list[Play]:
     ]
 
 
+def over_http(size: Size) -> list[Play]:
+    """S9: steps whose model answers over HTTP, from a process of its own."""
+    at_once = STEPS_OF_CONCURRENT_HTTP_RUNS
+    sizes = [(100, 1), (at_once, 20)] if size.quick else [(100, 1), (1_000, 1), (at_once, 100)]
+    return [play for steps, runs in sizes for play in _over_http(size, steps, runs)]
+
+
+def _over_http(size: Size, steps: int, runs: int) -> list[Play]:
+    modes = ("full", "memory")
+    ours = [Play("haltpoint_http", HALTPOINT, "http", mode, steps, runs, time_limit=120.0) for mode in modes]
+    # At a thousand steps the openai client takes minutes, most of them to look through the messages of each request.
+    rounds, limit = (1, 300.0) if steps == 1_000 else (None, TIME_LIMIT_OF_PEERS)
+    theirs = [
+        Play(client.adapter, client.environment, "http", mode, steps, runs, rounds=rounds, time_limit=limit)
+        for client in HTTP_CLIENTS
+        for mode in client.modes
+    ]
+    return ours if size.quick else [*ours, *theirs]
+
+
 SCENARIOS = {
     "S1": sequential,
     "S2": resume,
@@ -204,6 +232,7 @@ SCENARIOS = {
     "S6": processes,
     "S7": noticing,
     "S8": big_results,
+    "S9": over_http,
 }
 
 

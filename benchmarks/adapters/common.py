@@ -43,7 +43,8 @@ class Job:
     """What one process plays.
 
     Attributes:
-        scenario: "sequential", "resume", "concurrent", "cancel" or "decision", or one that a script of its own plays.
+        scenario: "sequential", "resume", "concurrent", "cancel", "decision" or "http", or one that a script of its own
+            plays.
         mode: How durable: "full", "normal", "memory", "none", or one of the adapter's own.
         steps: Tool calls in each run; for "decision" the requirements that are awaited at once.
         runs: Runs at once; for "cancel" and "decision" the number of samples.

@@ -22,6 +22,8 @@ from report import report
 from scenarios import SCENARIOS, Size
 
 PYTHON = Path(sys.executable)
+# Files among the adapters that play nothing themselves.
+SHARED = {"common", "engine_time", "over_http", "chat_server"}
 FAKE = Play("fake", HALTPOINT, "sequential", "full", 1, time_limit=30.0)
 
 
@@ -55,6 +57,8 @@ def fake_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("haltpoint_agent", "cancel", "full", 0, 2, 0),
         ("haltpoint_big_results", "big_results", "one run", 2, 1, 2),
         ("haltpoint_big_results", "big_results", "many runs", 2, 1, 2),
+        ("haltpoint_http", "http", "full", 3, 1, 3),
+        ("haltpoint_http", "http", "memory", 3, 5, 15),
         ("haltpoint_import", "import", "haltpoint", 1, 1, 0),
         ("haltpoint_processes", "processes", "4 processes", 3, 8, 24),
         ("limit", "sequential", "full", 3, 1, 3),
@@ -88,7 +92,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path) -> None:
 def test_the_peers_are_only_in_the_full_size() -> None:
     ours = {play.adapter for plays in SCENARIOS.values() for play in plays(Size(quick=True))}
     everybody = {play.adapter for plays in SCENARIOS.values() for play in plays(Size(quick=False))}
-    adapters = {path.stem for path in job.ADAPTERS_DIRECTORY.glob("*.py")} - {"common", "engine_time"}
+    adapters = {path.stem for path in job.ADAPTERS_DIRECTORY.glob("*.py")} - SHARED
     assert all(adapter == "limit" or adapter.startswith("haltpoint") for adapter in ours)
     assert everybody == adapters
 
@@ -198,3 +202,12 @@ def test_the_report_names_who_was_too_slow_and_who_failed() -> None:
     assert "| Agno, full | more than 30 s |" in text
     assert "| limit, full | 5 (one round) |" in text
     assert "`StoreError: full`" in text
+
+
+def test_steps_over_http_are_reported_by_count_and_length_with_the_server_apart() -> None:
+    named = {"scenario": "http", "steps": 5, "runs": 100}
+    figures = {"seconds": 2.0, "cpu_seconds": 1.0, "extra": {"server_cpu_seconds": 0.5}}
+    text = report(Figures([measurement("haltpoint_http", 0, **named, **figures)]))
+    assert text.count("|  | 100 x 5 |") == 3
+    for shown in ("4", "2", "1"):
+        assert f"| haltpoint, full | {shown} (one round) |" in text
