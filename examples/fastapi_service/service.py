@@ -1,22 +1,22 @@
 """A web service whose tickets are answered by an agent.
 
-The service only submits runs and shows them. Workers drive them, in processes of their own, so that a restart of the service
-interrupts nothing. People approve refunds on the inbox page below /people.
+The service only submits runs and shows them. Workers drive them, in processes of their own, so that a restart of the
+service interrupts nothing. People approve refunds on the inbox page below /people.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from agents import support
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 from starlette.requests import Request
 
 from haltpoint import AgentRunOutput, RunNotFoundError, SqliteDatabase
 from haltpoint.inbox import create_app
+from tickets import support
 
 
 class NewTicket(BaseModel):
@@ -64,7 +64,7 @@ def create_service() -> FastAPI:
     agent = support.on_database(database)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         yield
         database.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from refunds import BANK, refund_agent
 
 from haltpoint import (
     InMemoryDatabase,
@@ -16,6 +15,7 @@ from haltpoint import (
     SqliteDatabase,
     ToolCall,
 )
+from refunds import BANK, refund_agent
 
 
 @pytest.fixture(autouse=True)

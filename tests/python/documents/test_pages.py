@@ -10,11 +10,7 @@ from support.documents import BLOCKS, PROSE, ROOT, read
 
 LANGUAGES = {"python", "sh", "text"}
 LINKS = sorted(
-    {
-        (document, link)
-        for document, text in PROSE.items()
-        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
-    }
+    {(document, link) for document, text in PROSE.items() for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)}
 )
 
 
@@ -95,6 +91,10 @@ def test_the_table_of_the_parts_of_make_test_is_complete() -> None:
 
 def test_the_hooks_of_git_use_the_tools_of_the_checks() -> None:
     hooks = re.findall(r"^ +entry: (.+)$", read(".pre-commit-config.yaml"), re.MULTILINE)
-    assert [" ".join(hook.split()[:2]) for hook in hooks] == [".venv/bin/ruff check", ".venv/bin/ruff format", "cargo fmt"]
+    assert [" ".join(hook.split()[:2]) for hook in hooks] == [
+        ".venv/bin/ruff check",
+        ".venv/bin/ruff format",
+        "cargo fmt",
+    ]
     assert "repo: local" in read(".pre-commit-config.yaml")
     assert "http" not in read(".pre-commit-config.yaml")

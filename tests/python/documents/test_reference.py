@@ -67,7 +67,11 @@ def test_a_module_in_the_reference_leaves_its_members_to_their_own_entries() -> 
 def test_every_package_with_a_public_name_is_among_them() -> None:
     import haltpoint
 
-    homes = {getattr(haltpoint, name).__module__ for name in haltpoint.__all__ if not isinstance(value_of(f"haltpoint.{name}"), ModuleType)}
+    homes = {
+        getattr(haltpoint, name).__module__
+        for name in haltpoint.__all__
+        if not isinstance(value_of(f"haltpoint.{name}"), ModuleType)
+    }
     assert {home.split(".")[1] for home in homes} - {"agent", "compatibility", "task"} == {
         "db",
         "exceptions",

@@ -81,7 +81,7 @@ def test_the_service_submits_a_worker_drives_and_a_person_approves(service: Path
     port = free_port()
     client = Client(port)
     serving = ("-m", "uvicorn", "--factory", "service:create_service", "--port", str(port))
-    with running(service, sys.executable, *serving), running(service, COMMAND, "worker", "agents:support"):
+    with running(service, sys.executable, *serving), running(service, COMMAND, "worker", "tickets:support"):
         until_it_listens(port)
         ticket = client.ask("/tickets", {"customer": "4711", "text": "I was charged twice."})
         assert ticket["status"] == "QUEUED"

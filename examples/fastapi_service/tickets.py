@@ -1,6 +1,6 @@
 """The agent of the service: it answers tickets, and pays back only what a person approves.
 
-The service submits runs to it, and `haltpoint worker agents:support` drives them.
+The service submits runs to it, and `haltpoint worker tickets:support` drives them.
 """
 
 from __future__ import annotations
