@@ -76,7 +76,7 @@ types: $(STAMPS)/installed ## mypy and pyright, both strict; the native module a
 	$(BIN)/pyright --warnings
 
 docs: $(STAMPS)/tools ## the documentation site, in build/site, made offline; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "docs: $$(find build/site -name '*.html' | wc -l) pages in build/site"
 
 purity: ## the engine depends on no Python and no async runtime
