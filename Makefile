@@ -37,7 +37,7 @@ PYTEST_ARGS = tests/python
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest
 
 # The quick ones first.
-TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types test-python test-wheels demo
+TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types docs test-python test-wheels demo
 
 .PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
@@ -74,6 +74,10 @@ types: $(STAMPS)/installed ## mypy and pyright, both strict; the native module a
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest haltpoint._engine
 	$(BIN)/pyright --warnings
+
+docs: $(STAMPS)/tools ## the documentation site, in build/site, made offline; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "docs: $$(find build/site -name '*.html' | wc -l) pages in build/site"
 
 purity: ## the engine depends on no Python and no async runtime, the model client on no Python
 	@tree=$$(cargo tree --locked --package haltpoint-engine --edges normal,build --prefix none --format '{p}')
@@ -146,7 +150,7 @@ lock: $(STAMPS)/tools ## renew the pinned versions of Python and Rust packages
 
 clean: ## remove everything that was built
 	cargo clean
-	rm -rf $(VENV) $(DIST) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DIST) build/site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # What a target needs, each made once and again when its sources change.
 

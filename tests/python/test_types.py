@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support.documents import BLOCKS, ROOT
 from support.type_checkers import Found, run_checkers
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPING = ROOT / "tests" / "typing"
 REFUSED = "# refused"
 
@@ -21,11 +19,10 @@ pytestmark = pytest.mark.timeout(600)
 def examples() -> dict[str, str]:
     """The Python examples of all documents as files, whose lines have the numbers that they have there."""
     found: dict[str, str] = {}
-    for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
-        for block in BLOCK.finditer(text):
-            line = text.count("\n", 0, block.start()) + 1
-            found[f"{document.stem.lower().replace('-', '_')}_{line}.py"] = "\n" * line + block["code"]
+    for block in BLOCKS:
+        if block.language == "python":
+            name = re.sub(r"\W", "_", block.document.removesuffix(".md").lower())
+            found[f"{name}_{block.line}.py"] = "\n" * block.line + block.text
     return found
 
 

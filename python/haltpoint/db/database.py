@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
 
-# Names a place at which the process dies, for tests: see docs/fault-points.md.
+# Names a place at which the process dies, for tests: see docs/concepts/fault-points.md.
 _FAULT_VARIABLE = "HALTPOINT_FAULT"
 
 _FILE_VARIABLE = "HALTPOINT_DB"
@@ -448,7 +448,7 @@ class Database(ApprovalMemory):
 
         The first has `head`, the last entry's hash: kept elsewhere, it shows later whether the journal was changed, see
         `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs
-        its key. docs/durability.md says how to check them with a program of one's own.
+        its key. docs/operations/audit.md says how to check them with a program of one's own.
 
         Raises:
             RunNotFoundError: there is no such run.

@@ -1,4 +1,4 @@
-"""What `--json` prints of runs. The fields are documented in docs/command-line.md and stay; there may come more."""
+"""What `--json` prints of runs. docs/reference/command-line.md documents the fields; they stay, others may be added."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from haltpoint import InMemoryDatabase, ModelReply, RunNotFoundError, ScriptedModel, SqliteDatabase, ToolCall
+from support.documents import BLOCKS
 
 from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, paused_run
-
-_DOCUMENT = Path(__file__).parents[3] / "docs" / "durability.md"
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -78,7 +76,7 @@ def test_line_separators_in_texts_do_not_break_a_journal_apart(database: AnyData
 
 
 def _documented_program(tmp_path: Path) -> Path:
-    (program,) = re.findall(r"^```python\n(.*?)^```$", _DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    [program] = [block.text for block in BLOCKS if block.heading == "Checking an export elsewhere"]
     assert len(program.splitlines()) <= 20
     path = tmp_path / "check_export.py"
     path.write_text(program, encoding="utf-8")

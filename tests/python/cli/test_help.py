@@ -25,7 +25,7 @@ from support.workshop import TOOLS
 Agent(ScriptedModel([wants("saw", board="oak")]), db=SqliteDatabase(sys.argv[1]), tools=TOOLS).do("Saw.")
 """
 ROOT = Path(__file__).parents[3]
-DOCUMENT = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
 
 
 def test_the_help_lists_every_command_and_every_exit_code(cli: CommandLine) -> None:

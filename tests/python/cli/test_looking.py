@@ -69,7 +69,7 @@ def test_a_requirement_has_the_form_that_programs_know(cli: CommandLine, start: 
 def test_each_field_of_a_requirement_is_documented(cli: CommandLine, start: StartRun) -> None:
     start(ENGRAVE)
     record = cli("inbox", "--json").record
-    document = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[3] / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     [row] = [line for line in document.splitlines() if line.startswith("| a requirement (")]
     assert [name for name in [*record, *record["tool_execution"]] if f"`{name}`" not in row] == []
 
