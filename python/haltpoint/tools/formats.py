@@ -19,7 +19,9 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, to_jsonable_python
 
-__all__ = ["FORMATS", "is_number", "written"]
+from haltpoint._concurrency.fork_guard import no_fork
+
+__all__ = ["FORMATS", "byte_size", "is_number", "written"]
 
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
@@ -84,7 +86,15 @@ _CORE_TYPES = {
     "uuid": "uuid",
     "uri": "url",
 }
+
+
+def _email(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    return f"{local}{at}{domain.lower()}"
+
+
 _WRITERS: Mapping[str, Callable[[str], object]] = {
+    "email": _email,
     "path": PurePath,
     "ipv4": IPv4Address,
     "ipv4interface": IPv4Interface,
@@ -102,4 +112,14 @@ def written(name: str, text: str) -> str:
             return str(to_jsonable_python(_validator(_CORE_TYPES[name]).validate_json(json.dumps(text))))
         return str(_WRITERS[name](text)) if name in _WRITERS else text
     except ValueError:
+        return text
+
+
+def byte_size(text: str) -> int | str:
+    """Return the number of bytes that a text such as "1GB" says; the text itself where it does not fit."""
+    with no_fork:
+        from pydantic import ByteSize, TypeAdapter
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
         return text

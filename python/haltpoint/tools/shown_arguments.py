@@ -32,6 +32,7 @@ __all__ = [
     "bind_approved",
     "default_form",
     "is_same_json",
+    "number_of",
     "shown_answers",
     "shown_arguments",
     "shown_value",
@@ -181,7 +182,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     """Return the keyword arguments to call the tool with: those that were shown.
 
     Raises:
-        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid.
+        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid, or the tool would make
+            another value of it.
         ToolChangedError: the tool as it is now would get something else than what was shown.
     """
     bound: dict[str, Any] = {}
@@ -189,6 +191,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     for parameter in definition.inputs:
         try:
             bound.update(_bound(definition, parameter, arguments))
+            problems.extend(_answer_problems(definition, parameter, arguments, bound))
         except InvalidValueError as error:
             if parameter.name in arguments.approved:
                 raise _not_as_decided(definition, str(error)) from error
@@ -203,6 +206,19 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
         elif name not in arguments.defaulted:
             raise _changed(definition, f"it has no parameter {name}")
     return bound
+
+
+def _answer_problems(
+    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments, bound: Mapping[str, Any]
+) -> list[str]:
+    """What is wrong where the tool makes another value of what a person filled in than they were shown."""
+    name = parameter.name
+    if name not in arguments.given or name in arguments.approved or name in arguments.defaulted:
+        return []
+    with no_fork:
+        from .answered_values import answer_problem
+    problem = answer_problem(definition, parameter, arguments.given[name], bound[name])
+    return [] if problem is None else [problem]
 
 
 def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments) -> dict[str, Any]:
@@ -237,7 +253,7 @@ def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second
     # Loads what knows JSON Schema, which few values need.
     with no_fork:
         from .schema_forms import schema_form
-    forms = (schema_form(definition.parameters, name, value, completed=False) for value in (first, second))
+    forms = (schema_form(definition.parameters, name, value) for value in (first, second))
     return is_same_json(*forms)
 
 
@@ -256,11 +272,12 @@ def is_same_json(first: Any, second: Any) -> bool:
         return True
     if isinstance(first, str) and isinstance(second, str):
         return _is_same_time(first, second)
-    number = _number(first)
-    return number is not None and number == _number(second)
+    number = number_of(first)
+    return number is not None and number == number_of(second)
 
 
-def _number(value: Any) -> Decimal | None:
+def number_of(value: Any) -> Decimal | None:
+    """Return the number that a value is, as JSON or as text; None where it is none, or no finite one."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
