@@ -6,6 +6,7 @@ This module loads pydantic. Tools of plain types do without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
@@ -13,6 +14,7 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 
 from .argument_schemas import ArgumentSchema, named_schemas, without_titles
+from .choices import unreadable_choices
 from .decimals import DecimalPlaces
 from .lazy_values import EagerAdapter
 from .marked_schemas import MarkedSchema, MarkedSchemas
@@ -38,7 +40,23 @@ def adapter_of(tool: str, parameter: str, hint: Any) -> TypeAdapter[Any]:
         raise TypeError(
             f"parameter {parameter!r} of tool {tool!r} has a type that can't be validated: {error}"
         ) from error
+    for member in unreadable_choices(adapter.core_schema):
+        raise _unreadable(tool, parameter, member)
     return adapter
+
+
+def _unreadable(tool: str, parameter: str, member: Enum) -> TypeError:
+    kind, value = type(member).__qualname__, type(cast("object", member.value))
+    is_plain = value in (str, int)
+    advice = (
+        f"in a Literal, {kind} must derive from {value.__name__}: class {kind}({value.__name__}, Enum)"
+        if is_plain
+        else f"its value is of type {value.__qualname__}; give the members of {kind} values that are text or numbers"
+    )
+    return TypeError(
+        f"parameter {parameter!r} of tool {tool!r} takes {kind}.{member.name}, which can't be read from JSON, so that "
+        f"nobody could choose it: {advice}"
+    )
 
 
 def property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
