@@ -67,7 +67,7 @@ async def with_changed_arguments(
     else:
         edited = edited_by_schema(offered.get("parameters"), execution, arguments)
     if edited.problems:
-        lines = "; ".join(text for _, text in edited.problems)
+        lines = "; ".join(dict.fromkeys(text for _, text in edited.problems))
         raise InvalidResolutionError(
             f"the changed arguments do not fit {execution.tool_name!r}: {lines}",
             run_id=requirement.run_id,
