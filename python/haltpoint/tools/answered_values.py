@@ -16,7 +16,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from .hidden_parts import is_stand_in
 from .json_form import shown
 from .plain_form import PlainForm, plain_form
-from .shown_arguments import is_same_json, number_of
+from .same_values import is_same_json, number_of
 from .validation import validated_parameter
 
 if TYPE_CHECKING:

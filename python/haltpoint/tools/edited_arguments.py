@@ -14,7 +14,7 @@ from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
 
-from .field_schema import field_schema
+from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
 from .kept_members import KeptMembers, is_left_as_shown
@@ -58,6 +58,11 @@ class EditedArguments:
         """Note that an argument, or what stands at a path within it, does not fit."""
         self.problems.append((path, problem))
 
+    def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
+        """Note that an argument must have a value."""
+        problem = ValueProblem((), "required", missing_words(schema))
+        self.problems.append(named_problem(problem, name, is_secret=False))
+
 
 def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
     """Return the arguments that a person wants, checked by the tool itself.
@@ -95,8 +100,7 @@ def _edit(
         except _UnfitError as error:
             edited.problems.extend(error.problems)
     elif parameter.required:
-        words = missing_words(field_schema(definition.parameters, name))
-        edited.problems.append(named_problem(ValueProblem((), "required", words), name, is_secret=False))
+        edited.refuse_missing(name, field_schema(definition.parameters, name))
     else:
         form, is_pinned = default_form(parameter)
         if is_pinned:
@@ -254,7 +258,7 @@ def _leave_out(edited: EditedArguments, name: str, schema: Any) -> None:
     if "default" in described:
         edited.keep(name, described["default"])
     else:
-        edited.refuse(name, f"{name}: missing; give a value")
+        edited.refuse_missing(name, argument_schema(schema, name))
 
 
 def _of(described: Any, name: str) -> Mapping[str, Any]:

@@ -13,9 +13,12 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
 )
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import SchemaValidator, ValidationError, to_jsonable_python
 
@@ -33,14 +36,14 @@ def is_number(text: str) -> bool:
 
 
 @cache
-def _validator(kind: Any) -> SchemaValidator:
-    return SchemaValidator({"type": kind})
+def _validator(kind: Any, **options: Any) -> SchemaValidator:
+    return SchemaValidator(cast("Any", {"type": kind, **options}))
 
 
-def _reads(kind: str) -> Callable[[str], bool]:
+def _reads(kind: str, **options: Any) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
-            _validator(kind).validate_json(json.dumps(text))
+            _validator(kind, **options).validate_json(json.dumps(text))
         except ValidationError:
             return False
         return True
@@ -53,7 +56,18 @@ def _reads_date(kind: str) -> Callable[[str], bool]:
     return lambda text: not is_number(text) and _reads(kind)(text)
 
 
-def _is_address(kind: type[IPv4Address | IPv6Address]) -> Callable[[str], bool]:
+_NETWORKS: Mapping[str, Callable[[str], object]] = {
+    "ipv4network": IPv4Network,
+    "ipv4interface": IPv4Interface,
+    "ipv6network": IPv6Network,
+    "ipv6interface": IPv6Interface,
+    "ipvanyaddress": ip_address,
+    "ipvanynetwork": ip_network,
+    "ipvanyinterface": ip_interface,
+}
+
+
+def _is_address(kind: Callable[[str], object]) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
             kind(text)
@@ -65,6 +79,9 @@ def _is_address(kind: type[IPv4Address | IPv6Address]) -> Callable[[str], bool]:
 
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
+    **{f"uuid{version}": _reads("uuid", version=version) for version in range(1, 9)},
+    **{name: _is_address(kind) for name, kind in _NETWORKS.items()},
+    "multi-host-uri": _reads("multi-host-url"),
     "date": _reads_date("date"),
     "date-time": _reads_date("datetime"),
     "time": _reads("time"),
@@ -85,6 +102,8 @@ _CORE_TYPES = {
     "duration": "timedelta",
     "uuid": "uuid",
     "uri": "url",
+    "multi-host-uri": "multi-host-url",
+    **{f"uuid{version}": "uuid" for version in range(1, 9)},
 }
 
 
@@ -97,11 +116,8 @@ _WRITERS: Mapping[str, Callable[[str], object]] = {
     "email": _email,
     "path": PurePath,
     "ipv4": IPv4Address,
-    "ipv4interface": IPv4Interface,
-    "ipv4network": IPv4Network,
     "ipv6": IPv6Address,
-    "ipv6interface": IPv6Interface,
-    "ipv6network": IPv6Network,
+    **_NETWORKS,
 }
 
 

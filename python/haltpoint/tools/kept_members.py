@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from .hidden_parts import MISSING
 from .json_form import dump_json, with_whole_numbers
 from .json_form import shown as short
-from .shown_arguments import is_same_json
+from .same_values import is_same_json
 
 __all__ = ["KeptMembers", "is_left_as_shown"]
 

@@ -99,6 +99,14 @@ class MarkedSchema(ArgumentSchema):
         """Mark a duration that has bounds."""
         return _with_bounds(super().timedelta_schema(schema), schema)
 
+    def url_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a URL of some schemes."""
+        return _with_schemes(super().url_schema(schema), schema)
+
+    def multi_host_url_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a URL of several hosts of some schemes."""
+        return _with_schemes(super().multi_host_url_schema(schema), schema)
+
     def dict_schema(self, schema: Any) -> dict[str, Any]:
         """Mark a dict whose keys are not any text."""
         found = super().dict_schema(schema)
@@ -131,6 +139,11 @@ def _with_bounds(found: dict[str, Any], core_schema: Mapping[str, Any]) -> dict[
     if core_schema.get("tz_constraint") in ("aware", "naive"):
         said["zone"] = core_schema["tz_constraint"]
     return {**found, BOUNDS: said} if said and "format" in found else found
+
+
+def _with_schemes(found: dict[str, Any], core_schema: Mapping[str, Any]) -> dict[str, Any]:
+    schemes = core_schema.get("allowed_schemes")
+    return {**found, BOUNDS: {"schemes": list(schemes)}} if schemes else found
 
 
 def _text(bound: date | time | timedelta) -> Any:

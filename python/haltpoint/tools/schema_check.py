@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.tools.field_words import choice_words, expected_words
 
+from . import schema_marks
 from .decimals import broken_bound
 from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
-from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, broken_time_bound, key_readings, made_text
+from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
     NOT_GIVEN,
     Path,
@@ -175,9 +176,9 @@ def _bounds(_validator: object, bounds: Any, value: object, schema: Mapping[str,
     if not isinstance(value, str):
         return
     try:
-        broken = broken_time_bound(value, schema.get("format"), bounds)
+        broken = schema_marks.broken_bound(value, schema.get("format"), bounds)
     except (AttributeError, TypeError, ValueError) as error:
-        raise BrokenSchemaError(f"its bounds of a time can't be read: {error}") from error
+        raise BrokenSchemaError(f"its bounds can't be read: {error}") from error
     if broken is not None:
         keyword, bound = broken
         yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)

@@ -23,14 +23,14 @@ __all__ = [
     "KEYS",
     "TEXT",
     "BrokenBound",
-    "broken_time_bound",
+    "broken_bound",
     "key_readings",
     "made_text",
 ]
 
 BOUNDS: Final = "haltpoint:bounds"
 """Marks the places of dates, times and durations: their bounds, by keywords of JSON Schema, as text; "now", which is
-"past" or "future"; and "zone", which is "aware" or "naive"."""
+"past" or "future"; and "zone", which is "aware" or "naive". Of URLs, "schemes" lists those that they may have."""
 
 KEYS: Final = "haltpoint:keys"
 """Marks the places of dicts: the schema of their keys, which JSON writes as text."""
@@ -45,7 +45,14 @@ BYTE_SIZE: Final = "haltpoint:byte_size"
 """Marks the places of numbers of bytes, which people may write as "1GB": it is true."""
 
 # By the format of the text.
-_KINDS: Mapping[Any, str] = {"date": "date", "date-time": "datetime", "time": "time", "duration": "timedelta"}
+_KINDS: Mapping[Any, str] = {
+    "date": "date",
+    "date-time": "datetime",
+    "time": "time",
+    "duration": "timedelta",
+    "uri": "url",
+    "multi-host-uri": "multi-host-url",
+}
 _CORE_NAMES: Mapping[str, str] = {"minimum": "ge", "exclusiveMinimum": "gt", "maximum": "le", "exclusiveMaximum": "lt"}
 
 
@@ -61,8 +68,8 @@ class BrokenBound(NamedTuple):
     bound: Any
 
 
-def broken_time_bound(text: str, kind: object, bounds: Mapping[str, Any]) -> BrokenBound | None:
-    """Return the first bound that a date, a time or a duration does not keep; None where it is none of these.
+def broken_bound(text: str, kind: object, bounds: Mapping[str, Any]) -> BrokenBound | None:
+    """Return the first bound that a date, a time, a duration or a URL does not keep; None where it is none of these.
 
     Args:
         text: the value.
@@ -85,8 +92,8 @@ def _core_bound(keyword: str, bound: Any, kind: str) -> dict[str, Any]:
         # A day is of the place where the tool runs; here, its own place is all that is known.
         offset = datetime.now(timezone.utc).astimezone().utcoffset()
         return {"now_op": bound, "now_utc_offset": 0 if offset is None else int(offset.total_seconds())}
-    if keyword == "zone":
-        return {"tz_constraint": bound}
+    if keyword in ("zone", "schemes"):
+        return {"tz_constraint" if keyword == "zone" else "allowed_schemes": bound}
     if keyword not in _CORE_NAMES:
         # Of a newer version.
         return {}

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
-from haltpoint.timestamps import parse_time
 
 from .hidden_parts import holds_stand_in
 from .json_form import dump_json
 from .plain_form import plain_form
+from .same_values import is_same_json
 from .validation import InvalidValueError, validated, validated_parameter
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ __all__ = [
     "ShownArguments",
     "bind_approved",
     "default_form",
-    "is_same_json",
-    "number_of",
     "shown_answers",
     "shown_arguments",
     "shown_value",
@@ -255,43 +252,6 @@ def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second
         from .schema_forms import schema_form
     forms = (schema_form(definition.parameters, name, value) for value in (first, second))
     return is_same_json(*forms)
-
-
-def is_same_json(first: Any, second: Any) -> bool:
-    """Whether two values of JSON data are the same, in whatever way they write a number or a time.
-
-    True and 1 are not the same, and neither are 5 and "five"; 1.5 and "1.50" are, and so are two ways to write a time.
-    """
-    one, other = _object(first), _object(second)
-    if one is not None and other is not None:
-        return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
-    items, others = _list(first), _list(second)
-    if items is not None and others is not None:
-        return len(items) == len(others) and all(map(is_same_json, items, others))
-    if type(first) is type(second) and first == second:
-        return True
-    if isinstance(first, str) and isinstance(second, str):
-        return _is_same_time(first, second)
-    number = number_of(first)
-    return number is not None and number == number_of(second)
-
-
-def number_of(value: Any) -> Decimal | None:
-    """Return the number that a value is, as JSON or as text; None where it is none, or no finite one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = Decimal(value if isinstance(value, str) else dump_json(value))
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() else None
-
-
-def _is_same_time(first: str, second: str) -> bool:
-    try:
-        return parse_time(first) == parse_time(second)
-    except ValueError:
-        return False
 
 
 def _short(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from haltpoint.tools.field_words import expected_words
+from haltpoint.tools.field_words import choice_words, expected_words
 
 from .json_form import dump_json, shown
 from .plain_form import plain_form
@@ -107,6 +107,8 @@ def constraint_words(keyword: str, bound: Any) -> str:
     if keyword in _COUNTS:
         how, what = _COUNTS[keyword]
         return f"must have {how} {bound} {_plural(what, bound)}"
+    if keyword == "schemes":
+        return f"must be a URL that begins with {choice_words(bound)}"
     if keyword == "zone":
         return "must have a time zone" if bound == "aware" else "must not have a time zone"
     if keyword == "uniqueItems":

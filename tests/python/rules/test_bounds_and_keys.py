@@ -5,11 +5,23 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import pytest
-from pydantic import AwareDatetime, BaseModel, Field, FutureDate, NaiveDatetime, PastDate
+from pydantic import (
+    UUID4,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    FutureDate,
+    HttpUrl,
+    IPvAnyAddress,
+    NaiveDatetime,
+    PastDate,
+    PostgresDsn,
+)
 
 from haltpoint import InvalidResolutionError
 from haltpoint.tools import define_tool, tool
@@ -49,6 +61,9 @@ BAD: list[tuple[Any, Any, str]] = [
     (PastDate, "2999-01-01", "value: must be in the past"),
     (AwareDatetime, "2026-01-01T00:00:00", "value: must have a time zone"),
     (NaiveDatetime, "2026-01-01T00:00:00Z", "value: must not have a time zone"),
+    (HttpUrl, "ftp://a.example/", "value: must be a URL that begins with 'http' or 'https'"),
+    (UUID4, "12345678-1234-1678-9234-567812345678", "value: "),
+    (IPv4Network, "10.0.0.1/8", "value: "),
     (Stay, {"day": "2027-01-01"}, "value.day: must be less than 2027-01-01"),
     (Stay, {"day": "2026-01-01", "nights": {"x": "a"}}, 'value.nights.x: the key "x" must be a whole number'),
     (dict[int, int], {"1": 1, "x": 7, "y": 7}, 'value.y: the key "y" must be a whole number'),
@@ -62,6 +77,11 @@ GOOD: list[tuple[Any, Any]] = [
     (Annotated[date, Field(ge=date(2026, 1, 1))], "2026-01-01"),
     (Annotated[timedelta, Field(ge=timedelta(0))], "PT1H"),
     (AwareDatetime, "2026-01-01T00:00:00Z"),
+    (HttpUrl, "http://a.example/"),
+    (PostgresDsn, "postgres://user:pass@a.example:5432/app"),
+    (UUID4, "12345678-1234-4678-9234-567812345678"),
+    (IPv4Network, "10.0.0.0/9"),
+    (IPvAnyAddress, "::1"),
     (Stay, {"day": "2026-01-01", "nights": {"2": "a"}}),
     (dict[Annotated[int, Field(ge=3)], int], {"3": 1}),
     (dict[Level, int], {"2": 1}),
