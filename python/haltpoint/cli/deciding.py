@@ -13,9 +13,11 @@ from haltpoint.cli.identifiers import find_requirement, short_requirement_id
 from haltpoint.cli.next_steps import next_step
 from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.presentation.calls import call_text, remembered_text
+from haltpoint.presentation.calls import arguments_text, call_text, remembered_text
+from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.records import run_record
 from haltpoint.presentation.times import clock
+from haltpoint.resolution.answers import is_dynamic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["Said", "decide", "decided_text"]
+__all__ = ["Said", "decide", "decided_call_text", "decided_text"]
 
 COMMANDS: dict[RequirementKind, str] = {
     "confirmation": "approve or reject",
@@ -98,6 +100,14 @@ def _changed(
     return CommandError(str(error), exit_code_of(error), type(error).__name__, details=details)
 
 
+def decided_call_text(requirement: RunRequirement) -> str:
+    """Return the call that was decided on, with what will run; of one that only asks, what was answered."""
+    decision, execution = requirement.decision or {}, requirement.tool_execution
+    if decision.get("type") == "input" and is_dynamic(execution):
+        return f"{visible(execution.tool_name)}: {arguments_text(decision['values'])}"
+    return call_text(execution)
+
+
 def decided_text(requirement: RunRequirement) -> str:
     """Return who decided what on a requirement, and when; or who approved so far."""
     if requirement.decision is None:
@@ -146,7 +156,7 @@ def _report(database: Database, requirement: RunRequirement, output: Output) -> 
         return
     output.line(
         Styled(short_requirement_id(requirement.id), "bold"),
-        f"  {call_text(requirement.tool_execution)}: ",
+        f"  {decided_call_text(requirement)}: ",
         Styled(decided_text(requirement), "green"),
     )
     output.line(step)

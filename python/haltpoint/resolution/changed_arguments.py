@@ -46,7 +46,8 @@ async def with_changed_arguments(
         limit: how long validators of the tool may take.
 
     Raises:
-        InvalidResolutionError: an argument is missing, unknown or invalid; `field_name` is the first of them.
+        InvalidResolutionError: an argument is missing, unknown or invalid; `field_name` is the path of the first
+            problem.
         TimeLimitPassedError: a validator had not returned when the time was over.
     """
     arguments: dict[str, Any] | None = decision.get("tool_args")
@@ -66,7 +67,7 @@ async def with_changed_arguments(
     else:
         edited = edited_by_schema(offered.get("parameters"), execution, arguments)
     if edited.problems:
-        lines = "; ".join(text for _, text in edited.problems)
+        lines = "; ".join(dict.fromkeys(text for _, text in edited.problems))
         raise InvalidResolutionError(
             f"the changed arguments do not fit {execution.tool_name!r}: {lines}",
             run_id=requirement.run_id,

@@ -29,6 +29,7 @@ from haltpoint.json_value import to_json_text
 from haltpoint.resolution.answers import checked_values, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import checked_decision, same_decision
+from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_validation import expired_error, nameless_error
@@ -492,7 +493,13 @@ def _run_of(requirement: RunRequirement) -> str:
 def unresolved_error(output: AgentRunOutput) -> UnresolvedRequirementsError:
     """Return the error for continuing a paused run without a single decision."""
     waiting = output.active_requirements
-    lines = "; ".join(f"{item.tool_execution.tool_name} ({item.id}): {item.how_to_resolve}" for item in waiting)
+    lacking = lacking_words(output.run_id)
+
+    def how(item: RunRequirement) -> str:
+        lacks = f"; it is filled in in part: {lacking[item.id]}" if item.id in lacking else ""
+        return f"{item.tool_execution.tool_name} ({item.id}): {item.how_to_resolve}{lacks}"
+
+    lines = "; ".join(map(how, waiting))
     return UnresolvedRequirementsError(
         f"run {output.run_id} is paused and none of its requirements is resolved: {lines}",
         run_id=output.run_id,

@@ -37,6 +37,7 @@ __all__ = [
     "kind_of",
     "result_decision",
     "same_decision",
+    "still_needed",
     "unfilled_fields",
     "yes_or_no",
 ]
@@ -135,11 +136,16 @@ def is_answered(execution: ToolExecution, open_fields: Collection[str]) -> bool:
     answered = yes_or_no("answered", execution.answered, execution.tool_name)
     if answered is not None:
         return answered
-    return bool(open_fields) and not _still_needed(execution, open_fields)
+    return bool(open_fields) and not still_needed(execution, open_fields)
 
 
-def _still_needed(execution: ToolExecution, open_fields: Collection[str]) -> list[str]:
-    """The empty fields without which a form is not filled in: those that must have a value, or all if none must."""
+def still_needed(execution: ToolExecution, open_fields: Collection[str]) -> list[str]:
+    """Return the empty fields without which a form is not filled in: those that must have a value, or all if none must.
+
+    Args:
+        execution: the call.
+        open_fields: the names of the fields that had no value when the person was asked.
+    """
     unfilled = unfilled_fields(execution)
     form = execution.user_input_schema or ()
     required = [field["name"] for field in form if field["name"] in open_fields and field.get("required", False)]

@@ -163,17 +163,19 @@ class RequirementState:
     @property
     def is_refused(self) -> bool:
         """Whether the values of the fields were refused and nobody has changed them since."""
-        return self._refused is not None and self._refused == self._given_values()
+        return self._refused is not None and self._refused == self.given_values
 
     def mark_refused(self) -> None:
         """Note that the values of the fields do not fit, so that the question stands until somebody changes them."""
-        given = self._given_values()
+        given = self.given_values
         try:
             self._refused = deepcopy(given)
         except Exception:  # noqa: BLE001 - what is no data, such as a generator, is refused with a better error
             self._refused = dict(given)
 
-    def _given_values(self) -> dict[str, Any]:
+    @property
+    def given_values(self) -> dict[str, Any]:
+        """What was filled into the fields since the person was asked, by their names; None for one that was emptied."""
         return given_values(self.tool_execution, self._open_fields, self._emptied)
 
     @property

@@ -429,7 +429,7 @@ class RunRequirement(RequirementState):
         if not is_answered(self.tool_execution, self._open_fields):
             return None
         try:
-            return {"type": "input", "values": checked_values(self, self._given_values())}
+            return {"type": "input", "values": checked_values(self, self.given_values)}
         except InvalidResolutionError:
             self.mark_refused()
             raise

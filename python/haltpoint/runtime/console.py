@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.calling_thread import calling_thread
 from haltpoint.exceptions import NestedRunError, RunNotCompletedWarning
+from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.tools.context import in_tool_call
 
@@ -32,8 +33,9 @@ async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
     """
     if in_tool_call():
         raise _nested_error(output, has_file=has_file)
+    lacking = "".join(f"; {words}" for words in lacking_words(output.run_id).values())
     how = (
-        f"resolve its requirements ({output.pause_reason}) and continue it with"
+        f"resolve its requirements ({output.pause_reason}{lacking}) and continue it with"
         if output.is_paused
         else "continue it with"
     )

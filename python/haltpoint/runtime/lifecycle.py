@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.callbacks import one_call
@@ -325,7 +326,16 @@ async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement, 
         _give_up_draft(output, requirement, hearing)
         if isinstance(error, TimeLimitPassedError):
             raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED) from None
+        _note_run(error, output.run_id)
         raise
+
+
+def _note_run(error: BaseException, run_id: str) -> None:
+    """Let the traceback of what a handler raised say which run waits; before Python 3.11 there is no place for it."""
+    if isinstance(error, Exception) and sys.version_info >= (3, 11):
+        # Exceptions of users' code may refuse it, or lack what it needs.
+        with suppress(Exception):
+            error.add_note(f"a handler raised it; run {run_id} stays paused: continue it with this run_id")
 
 
 def _give_up_draft(output: AgentRunOutput, requirement: RunRequirement, hearing: Hearing) -> None:

@@ -100,7 +100,7 @@ class Starting(Calling[FailureT_co]):
     @overload
     async def do_async(
         self,
-        task: Task[OutputT] | str,
+        task: str,
         model: str | Model | None = None,
         debug: bool = False,
         retry: int = 1,
@@ -112,7 +112,24 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> AgentRunOutput[OutputT | str] | OutputT | str | FailureT_co | None: ...
+    ) -> AgentRunOutput[str] | str | FailureT_co | None: ...
+
+    @overload
+    async def do_async(
+        self,
+        task: Task[OutputT],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        *,
+        return_output: bool,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> AgentRunOutput[OutputT] | OutputT | FailureT_co | None: ...
 
     @overload
     async def do_async(
@@ -373,7 +390,7 @@ class Starting(Calling[FailureT_co]):
     @overload
     def do(
         self,
-        task: Task[OutputT] | str,
+        task: str,
         model: str | Model | None = None,
         debug: bool = False,
         retry: int = 1,
@@ -385,7 +402,24 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
-    ) -> AgentRunOutput[OutputT | str] | OutputT | str | FailureT_co | None: ...
+    ) -> AgentRunOutput[str] | str | FailureT_co | None: ...
+
+    @overload
+    def do(
+        self,
+        task: Task[OutputT],
+        model: str | Model | None = None,
+        debug: bool = False,
+        retry: int = 1,
+        *,
+        return_output: bool,
+        timeout: float | None = None,
+        hitl_handler: HitlHandler | None = None,
+        external_tool_executor: HitlHandler | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> AgentRunOutput[OutputT] | OutputT | FailureT_co | None: ...
 
     @overload
     def do(

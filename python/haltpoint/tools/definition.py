@@ -15,6 +15,7 @@ from .callables import canonical_module, check_tool, is_unbound_method, options_
 from .foreign_code import calls_foreign_code
 
 if TYPE_CHECKING:
+    from .marked_schemas import MarkedSchemas
     from .options import OnExpiry, PauseKind, ToolOptions
     from .reconcile import InDoubtCall
     from .schema import ToolParameter, ToolSchema
@@ -55,6 +56,7 @@ class ToolDefinition:
         digest: SHA-256 of name and parameters, in hexadecimal; the same in every process.
         inputs: the parameters one by one, in the order of the signature.
         calls_foreign_code: whether checking the arguments calls functions of their types, which may take their time.
+        marked: the schemas of the parameters with what people are told beyond JSON Schema; None for plain types.
     """
 
     name: str
@@ -83,6 +85,7 @@ class ToolDefinition:
     digest: str
     inputs: tuple[ToolParameter, ...] = field(repr=False)
     calls_foreign_code: bool = field(default=False, repr=False)
+    marked: MarkedSchemas | None = field(default=None, repr=False)
 
     @property
     def repeatable(self) -> bool:
@@ -239,6 +242,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         digest=schema.digest,
         inputs=schema.parameters,
         calls_foreign_code=calls_foreign_code(schema.parameters),
+        marked=schema.marked,
     )
 
 

@@ -6,7 +6,7 @@ runs. What is new is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,15 +14,16 @@ from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
 
-from .field_schema import field_schema, is_secret
+from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
+from .input_form import form_schema
 from .kept_members import KeptMembers, is_left_as_shown
 from .pydantic_problems import problems_of
 from .schema_check import BrokenSchemaError, schema_problems
 from .schema_forms import schema_form
 from .shown_arguments import default_form, shown_value
 from .validation import InvalidValueError, validated
-from .value_problems import ValueProblem, named_problem
+from .value_problems import ValueProblem, missing_words, named_problem
 from .value_readers import kind_problems
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class EditedArguments:
         given: what the tool validates where the call runs. What was left as it is stands here as it was shown; the
             engine knows what it came from.
         shown: the values that the tool gets.
-        problems: what does not fit: which argument, where it is one, and why not.
+        problems: what does not fit: its path, where it is about an argument, and why not.
     """
 
     given: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -53,9 +54,14 @@ class EditedArguments:
         """Take a value as it was shown."""
         self.given[name] = self.shown[name] = value
 
-    def refuse(self, name: str | None, problem: str) -> None:
-        """Note that an argument does not fit."""
-        self.problems.append((name, problem))
+    def refuse(self, path: str, problem: str) -> None:
+        """Note that an argument, or what stands at a path within it, does not fit."""
+        self.problems.append((path, problem))
+
+    def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
+        """Note that an argument must have a value."""
+        problem = ValueProblem((), "required", missing_words(schema))
+        self.problems.append(named_problem(problem, name, is_secret=False))
 
 
 def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
@@ -89,10 +95,12 @@ def _edit(
     elif name in wanted:
         try:
             edited.shown[name], edited.given[name] = _changed(definition, parameter, execution, wanted[name])
-        except (HiddenPartError, _UnfitError) as error:
-            edited.refuse(name, str(error))
+        except HiddenPartError as error:
+            edited.refuse(error.path, str(error))
+        except _UnfitError as error:
+            edited.problems.extend(error.problems)
     elif parameter.required:
-        edited.refuse(name, f"{name}: missing, expected {parameter.type_name}")
+        edited.refuse_missing(name, field_schema(definition.parameters, name))
     else:
         form, is_pinned = default_form(parameter)
         if is_pinned:
@@ -102,7 +110,15 @@ def _edit(
 
 
 class _UnfitError(ValueError):
-    """A value does not fit; the message says why."""
+    """A value does not fit.
+
+    Attributes:
+        problems: the path and the words of each thing that is wrong.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__(problems)
+        self.problems = problems
 
 
 def _changed(
@@ -124,7 +140,7 @@ def _changed(
             problem = members.problem_with(shown, name)
             if problem is None:
                 return shown, given
-            raise _UnfitError(problem)
+            raise _UnfitError([problem])
         except _UnfitError as error:
             first = first or error
     assert first is not None  # noqa: S101 - there is at least one value
@@ -137,53 +153,59 @@ def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any,
     Raises:
         _UnfitError: it does not.
     """
-    try:
-        found = shown_value(definition, parameter, value, strict=True)
-        _check_kind(definition, parameter.name, value)
-    except (ToolArgumentsError, _UnfitError) as error:
-        problem = _problem_of(error) if isinstance(error, ToolArgumentsError) else str(error)
-        if said is MISSING or not _misfits(definition, parameter, value) <= _misfits(definition, parameter, said):
-            raise _UnfitError(problem) from error
-        # Nothing but what was read more freely when the model said it.
-        return _read_freely(definition, parameter, value)
-    return found
+    misfits = _misfits(definition, parameter, value)
+    if not misfits:
+        return _shown(definition, parameter, value, strict=True)
+    known: set[Any] = set()
+    if said is not MISSING:
+        known = {problem.key for problem in _misfits(definition, parameter, said)}
+    new = [problem for problem in misfits if problem.key not in known]
+    if new:
+        raise _unfit(parameter, new)
+    # Nothing but what was read more freely when the model said it.
+    return _shown(definition, parameter, value, strict=False)
 
 
-def _read_freely(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> tuple[Any, Any]:
+def _shown(definition: ToolDefinition, parameter: ToolParameter, value: Any, *, strict: bool) -> tuple[Any, Any]:
     try:
-        return shown_value(definition, parameter, value)
+        return shown_value(definition, parameter, value, strict=strict)
     except ToolArgumentsError as error:
-        raise _UnfitError(_problem_of(error)) from error
+        problems = _invalid_parts(definition, parameter, value, strict=strict)
+        # A validator that does not accept what it accepted before.
+        raise _unfit(parameter, problems or [ValueProblem((), "validator", str(error))]) from error
 
 
-def _misfits(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> set[tuple[Any, ...]]:
-    """What in a value does not fit as it stands, each with its place."""
+def _misfits(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> list[ValueProblem]:
+    """What in a value does not fit as it stands."""
     schema = field_schema(definition.parameters, parameter.name)
-    problems = kind_problems(value, schema, is_typed=True)
+    kinds = kind_problems(value, schema, is_typed=True)
+    told = {problem.path for problem in kinds}
+    invalid = _invalid_parts(definition, parameter, value, strict=True)
+    # Both may find the same: a text where a number is wanted.
+    return [*kinds, *(problem for problem in invalid if problem.path not in told)]
+
+
+def _invalid_parts(
+    definition: ToolDefinition, parameter: ToolParameter, value: Any, *, strict: bool
+) -> list[ValueProblem]:
+    """What the tool's own validation finds."""
     try:
-        validated(parameter.adapter, value, strict=True)
+        validated(parameter.adapter, value, strict=strict or definition.strict, is_secret=parameter.is_secret)
     except ValidationError as error:
-        problems.extend(problems_of(error, value, schema))
+        return problems_of(error, value, form_schema(definition, parameter))
     except InvalidValueError as error:
-        problems.append(ValueProblem((), "validator", str(error)))
-    return {problem.key for problem in problems}
+        return [ValueProblem((), "validator", str(error))]
+    return []
 
 
-def _check_kind(definition: ToolDefinition, name: str, value: Any) -> None:
-    schema = field_schema(definition.parameters, name)
-    hides = is_secret(schema)
-    problems = [named_problem(item, name, is_secret=hides) for item in kind_problems(value, schema, is_typed=True)]
-    if problems:
-        raise _UnfitError("; ".join(text for _, text in problems))
+def _unfit(parameter: ToolParameter, problems: Iterable[ValueProblem]) -> _UnfitError:
+    hides = parameter.is_secret
+    told = [named_problem(problem, parameter.name, is_secret=hides) for problem in problems]
+    return _UnfitError(list(dict.fromkeys(told)))
 
 
 def _with_digits(parameter: ToolParameter, value: Any) -> Any:
     return value if parameter.decimals is None else parameter.decimals.as_text(value)
-
-
-def _problem_of(error: ToolArgumentsError) -> str:
-    _, _, problems = str(error).partition("\n- ")
-    return problems or str(error)
 
 
 def _is_kept(name: str, execution: ToolExecution, wanted: Mapping[str, Any]) -> bool:
@@ -218,7 +240,7 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
                 members = _members(name, execution, wanted[name])
                 new[name] = next(members.values(_restored(members, name)))
             except HiddenPartError as error:
-                edited.refuse(name, str(error))
+                edited.refuse(error.path, str(error))
                 continue
             edited.given[name] = new[name]
             edited.shown[name] = schema_form(schema, name, wanted[name], completed=True)
@@ -236,7 +258,7 @@ def _leave_out(edited: EditedArguments, name: str, schema: Any) -> None:
     if "default" in described:
         edited.keep(name, described["default"])
     else:
-        edited.refuse(name, f"{name}: missing; give a value")
+        edited.refuse_missing(name, argument_schema(schema, name))
 
 
 def _of(described: Any, name: str) -> Mapping[str, Any]:

@@ -61,6 +61,15 @@ _FORMAT_WORDS = {
     "uri": "URL",
     "ipv4": "IPv4 address",
     "ipv6": "IPv6 address",
+    **{f"uuid{version}": f"UUID of version {version}" for version in range(1, 9)},
+    "multi-host-uri": "URL",
+    "ipv4network": "IPv4 network such as 10.0.0.0/8",
+    "ipv4interface": "IPv4 interface such as 10.0.0.1/8",
+    "ipv6network": "IPv6 network such as 2001:db8::/32",
+    "ipv6interface": "IPv6 interface such as 2001:db8::1/32",
+    "ipvanyaddress": "IP address",
+    "ipvanynetwork": "IP network such as 10.0.0.0/8",
+    "ipvanyinterface": "IP interface such as 10.0.0.1/8",
 }
 _WITHOUT_ARTICLE = ("text", "yes or no", "empty", "any value", "one of ")
 _MOST_NAMES = 6

@@ -13,13 +13,18 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
 )
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import SchemaValidator, ValidationError, to_jsonable_python
 
-__all__ = ["FORMATS", "is_number", "written"]
+from haltpoint._concurrency.fork_guard import no_fork
+
+__all__ = ["FORMATS", "byte_size", "is_number", "written"]
 
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
@@ -31,14 +36,14 @@ def is_number(text: str) -> bool:
 
 
 @cache
-def _validator(kind: Any) -> SchemaValidator:
-    return SchemaValidator({"type": kind})
+def _validator(kind: Any, **options: Any) -> SchemaValidator:
+    return SchemaValidator(cast("Any", {"type": kind, **options}))
 
 
-def _reads(kind: str) -> Callable[[str], bool]:
+def _reads(kind: str, **options: Any) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
-            _validator(kind).validate_json(json.dumps(text))
+            _validator(kind, **options).validate_json(json.dumps(text))
         except ValidationError:
             return False
         return True
@@ -51,7 +56,18 @@ def _reads_date(kind: str) -> Callable[[str], bool]:
     return lambda text: not is_number(text) and _reads(kind)(text)
 
 
-def _is_address(kind: type[IPv4Address | IPv6Address]) -> Callable[[str], bool]:
+_NETWORKS: Mapping[str, Callable[[str], object]] = {
+    "ipv4network": IPv4Network,
+    "ipv4interface": IPv4Interface,
+    "ipv6network": IPv6Network,
+    "ipv6interface": IPv6Interface,
+    "ipvanyaddress": ip_address,
+    "ipvanynetwork": ip_network,
+    "ipvanyinterface": ip_interface,
+}
+
+
+def _is_address(kind: Callable[[str], object]) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
             kind(text)
@@ -63,6 +79,9 @@ def _is_address(kind: type[IPv4Address | IPv6Address]) -> Callable[[str], bool]:
 
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
+    **{f"uuid{version}": _reads("uuid", version=version) for version in range(1, 9)},
+    **{name: _is_address(kind) for name, kind in _NETWORKS.items()},
+    "multi-host-uri": _reads("multi-host-url"),
     "date": _reads_date("date"),
     "date-time": _reads_date("datetime"),
     "time": _reads("time"),
@@ -83,15 +102,22 @@ _CORE_TYPES = {
     "duration": "timedelta",
     "uuid": "uuid",
     "uri": "url",
+    "multi-host-uri": "multi-host-url",
+    **{f"uuid{version}": "uuid" for version in range(1, 9)},
 }
+
+
+def _email(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    return f"{local}{at}{domain.lower()}"
+
+
 _WRITERS: Mapping[str, Callable[[str], object]] = {
+    "email": _email,
     "path": PurePath,
     "ipv4": IPv4Address,
-    "ipv4interface": IPv4Interface,
-    "ipv4network": IPv4Network,
     "ipv6": IPv6Address,
-    "ipv6interface": IPv6Interface,
-    "ipv6network": IPv6Network,
+    **_NETWORKS,
 }
 
 
@@ -102,4 +128,14 @@ def written(name: str, text: str) -> str:
             return str(to_jsonable_python(_validator(_CORE_TYPES[name]).validate_json(json.dumps(text))))
         return str(_WRITERS[name](text)) if name in _WRITERS else text
     except ValueError:
+        return text
+
+
+def byte_size(text: str) -> int | str:
+    """Return the number of bytes that a text such as "1GB" says; the text itself where it does not fit."""
+    with no_fork:
+        from pydantic import ByteSize, TypeAdapter
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
         return text

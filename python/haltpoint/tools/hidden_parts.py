@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from .plain_form import HIDDEN
 
-__all__ = ["MISSING", "HiddenPartError", "holds_stand_in", "is_hidden_in", "with_hidden_parts"]
+__all__ = ["MISSING", "HiddenPartError", "holds_stand_in", "is_hidden_in", "is_stand_in", "with_hidden_parts"]
 
 _TYPE_NAME = re.compile(r"<[^\W\d][\w.<>]*>")
 
@@ -26,12 +26,20 @@ MISSING = _Missing()
 
 
 class HiddenPartError(ValueError):
-    """A text stands for a hidden value, and it can't be told for which. The message says where."""
+    """A text stands for a hidden value, and it can't be told for which. The message says where.
+
+    Attributes:
+        path: where.
+    """
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 def holds_stand_in(value: Any) -> bool:
     """Whether a shown value holds a text that may stand for a part that is not shown."""
-    return any(_is_stand_in(text) for text in _texts(value))
+    return any(is_stand_in(text) for text in _texts(value))
 
 
 def is_hidden_in(shown: Any, said: Any) -> bool:
@@ -119,7 +127,7 @@ def _is_at_its_place(wanted: Sequence[Any], shown: Sequence[Any], said: Sequence
 
 def _stands_for(shown: Any, said: Any) -> bool:
     """Whether a shown value can come of what the model said: sets, for one, are shown in an order of their own."""
-    if _is_stand_in(shown):
+    if is_stand_in(shown):
         return True
     if isinstance(shown, dict) and isinstance(said, dict):
         members = cast("dict[str, Any]", shown)
@@ -140,12 +148,12 @@ def _hidden_texts(shown: Any, said: Any) -> frozenset[str]:
 
 def _hidden(shown: Any, said: Any) -> Iterator[str]:
     if isinstance(shown, str):
-        if _is_stand_in(shown) and shown != said:
+        if is_stand_in(shown) and shown != said:
             yield shown
     elif isinstance(shown, dict):
         members = _object(said)
         for name, item in _object(shown).items():
-            if _is_stand_in(name) and name not in members:
+            if is_stand_in(name) and name not in members:
                 yield name
             yield from _hidden(item, members.get(name, MISSING))
     elif isinstance(shown, list):
@@ -154,7 +162,8 @@ def _hidden(shown: Any, said: Any) -> Iterator[str]:
             yield from _hidden(item, others[place] if len(others) == len(items) else MISSING)
 
 
-def _is_stand_in(value: object) -> bool:
+def is_stand_in(value: object) -> bool:
+    """Whether a shown value is a text that may stand for something that is not shown."""
     return isinstance(value, str) and (value == HIDDEN or _TYPE_NAME.fullmatch(value) is not None)
 
 
@@ -184,5 +193,5 @@ def _json(value: Any) -> str:
 
 def _untold(path: str, text: str) -> HiddenPartError:
     return HiddenPartError(
-        f"{path}: {text} stands for a value that is not shown, and it can't be told which; give that value anew"
+        f"{path}: {text} stands for a value that is not shown, and it can't be told which; give that value anew", path
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.tools.field_words import takes_null
 
@@ -12,13 +12,14 @@ from .decimals import decimal_form
 from .defaults import NO_DEFAULT
 from .field_schema import field_schema
 from .json_form import json_text
+from .schema_marks import BOUNDS, BYTE_SIZE, IGNORES, KEYS, TEXT
 from .validation import InvalidValueError, validated
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .schema import ToolParameter
 
-__all__ = ["fits_form", "input_field", "shown_parameters", "user_input_schema"]
+__all__ = ["fits_form", "form_schema", "input_field", "shown_parameters", "user_input_schema"]
 
 
 def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -34,7 +35,7 @@ def user_input_schema(definition: ToolDefinition, arguments: Mapping[str, Any]) 
 
 def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
     """Return what a form says of a parameter, all but its value."""
-    schema = _form_schema(definition, parameter)
+    schema = form_schema(definition, parameter)
     field = {
         "name": parameter.name,
         "field_type": parameter.type_name,
@@ -46,33 +47,43 @@ def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[st
     return field if default is NO_DEFAULT else {**field, "default": default}
 
 
-def _form_schema(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
-    """The schema of the parameter, which says of decimals what the one for models does not."""
-    name, decimals = parameter.name, parameter.decimals
-    if decimals is None:
-        return field_schema(definition.parameters, name)
-    schema = {key: value for key, value in decimals.schema.items() if key != "$defs"}
-    marked = {"properties": {name: schema}, "$defs": decimals.definitions}
-    form: dict[str, Any] = decimal_form(field_schema(marked, name))
-    return form
+def form_schema(definition: ToolDefinition, parameter: ToolParameter) -> dict[str, Any]:
+    """Return the schema of a parameter as a form has it, which says more than the one for models."""
+    if definition.marked is None:
+        return field_schema(definition.parameters, parameter.name)
+    properties, definitions = definition.marked.parameters
+    form = field_schema({"properties": properties, "$defs": definitions}, parameter.name)
+    kept: dict[str, Any] = _without_marks(decimal_form(form), _OF_WRITING)
+    return kept
 
 
 def shown_parameters(definition: ToolDefinition) -> dict[str, Any]:
-    """The schema of the tool's arguments for people who change them, which says the same of decimals."""
+    """The schema of the tool's arguments for people who change them, which says the same and more."""
     parameters = definition.parameters
-    properties = {
-        item.name: _with_decimals(parameters["properties"][item.name], _form_schema(definition, item))
-        for item in definition.inputs
-        if item.decimals is not None
-    }
-    return {**parameters, "properties": {**parameters["properties"], **properties}} if properties else parameters
+    if definition.marked is None:
+        return parameters
+    properties, definitions = definition.marked.parameters
+    described = {name: _described(schema, parameters["properties"][name]) for name, schema in properties.items()}
+    shown: dict[str, Any] = decimal_form({**parameters, "properties": described})
+    return {**shown, "$defs": decimal_form(definitions)} if definitions else shown
 
 
-def _with_decimals(schema: Mapping[str, Any], form: dict[str, Any]) -> Mapping[str, Any]:
-    if "$defs" in form:
-        # It refers to itself, and its definitions stand beside those of the others.
+def _described(schema: Mapping[str, Any], for_models: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with what the signature and the docstring say of the parameter."""
+    return {**schema, **{key: for_models[key] for key in ("description", "default") if key in for_models}}
+
+
+# Marks that say nothing about which values fit.
+_OF_WRITING = frozenset({BYTE_SIZE, IGNORES})
+
+
+def _without_marks(schema: Any, marks: frozenset[str]) -> Any:
+    if isinstance(schema, list):
+        return [_without_marks(item, marks) for item in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
         return schema
-    return {**form, **{key: schema[key] for key in ("description", "default") if key in schema}}
+    members = cast("dict[str, Any]", schema).items()
+    return {key: _without_marks(value, marks) for key, value in members if key not in marks}
 
 
 def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
@@ -104,7 +115,16 @@ def fits_form(definition: ToolDefinition, form: Sequence[Mapping[str, Any]]) -> 
         name, schema = field["name"], field.get("json_schema")
         if name not in known:
             return False
-        # Forms of older journals say less of decimals.
-        return schema in (_form_schema(definition, known[name]), field_schema(definition.parameters, name))
+        now = form_schema(definition, known[name])
+        # Forms of older journals say less.
+        return schema == now or _unmarked(schema) in (_unmarked(now), field_schema(definition.parameters, name))
 
     return all(map(fits, form))
+
+
+def _unmarked(schema: Any) -> Any:
+    return _without_marks(schema, _OF_FITTING)
+
+
+# DECIMAL is none of them: forms have it for as long as there are marks.
+_OF_FITTING = frozenset({BOUNDS, KEYS, TEXT})

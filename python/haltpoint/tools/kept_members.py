@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from .hidden_parts import MISSING
 from .json_form import dump_json, with_whole_numbers
 from .json_form import shown as short
-from .shown_arguments import is_same_json
+from .same_values import is_same_json
 
 __all__ = ["KeptMembers", "is_left_as_shown"]
 
@@ -50,8 +50,8 @@ class KeptMembers(NamedTuple):
         ]
         yield from {dump_json(value): value for value in made}.values()
 
-    def problem_with(self, form: Any, path: str) -> str | None:
-        """Say which member does not come out as it was shown, if one does not.
+    def problem_with(self, form: Any, path: str) -> tuple[str, str] | None:
+        """Say which member does not come out as it was shown, if one does not: its path, and the problem in words.
 
         Args:
             form: what people are shown of the value that the tool would get.
@@ -61,7 +61,7 @@ class KeptMembers(NamedTuple):
         if found is None:
             return None
         would_be = "missing" if found.form is MISSING else short(found.form)
-        return (
+        return found.path, (
             f"{found.path}: it was left as it was shown, {short(found.shown)}, and would be {would_be} beside what was "
             "changed; give another value for it, or leave it out"
         )

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from haltpoint.tools.field_words import base_schema, expected_words
 
 from .field_schema import schema_at
-from .value_problems import Path, ValueProblem, best_branch, constraint_words, missing_words, unknown_words
+from .plain_form import plain_form
+from .schema_marks import KEYS
+from .value_problems import (
+    NOT_GIVEN,
+    Path,
+    ValueProblem,
+    best_branch,
+    constraint_words,
+    key_problem,
+    missing_words,
+    unknown_words,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
 __all__ = ["problems_of"]
 
+_ADDRESSES = {"ip_v4_address": "ipv4", "ip_v6_address": "ipv6"}
 # By the beginnings of their names: what the value would have to be, as a schema says it.
 _KINDS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},
@@ -35,6 +47,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     "uuid": {"type": "string", "format": "uuid"},
     "url": {"type": "string", "format": "uri"},
     "none": {"type": "null"},
+    **{name: {"type": "string", "format": kind} for name, kind in _ADDRESSES.items()},
 }
 _ENDS = re.compile(r"_(type|sub_type|parsing|parsing_size|inexact|from_float|required)$")
 _BOUNDS = {
@@ -49,6 +62,14 @@ _BOUNDS = {
     "too_short": ("minItems", "min_length"),
     "too_long": ("maxItems", "max_length"),
 }
+# What stands in a path after a key that does not fit.
+_KEY = "[key]"
+# Words of pydantic's that say less than these do.
+_WORDS: Mapping[str, str] = {
+    "timezone_aware": constraint_words("zone", "aware"),
+    "timezone_naive": constraint_words("zone", "naive"),
+}
+_SCHEME = "URL scheme should be "
 _PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 _SUBJECT = re.compile(r"^[A-Z]\w*(?: \w+)? should ")
 
@@ -64,34 +85,62 @@ def problems_of(error: ValidationError, value: object, schema: Mapping[str, Any]
     return _chosen([_located(detail, value, schema) for detail in error.errors(include_url=False)], value)
 
 
+class _Place(NamedTuple):
+    """Where a problem is.
+
+    Attributes:
+        path: the way through the value.
+        union: where the union stands whose branch the problem is about, if it is about one.
+        branch: which branch that is.
+        is_key: whether it is about the key that the path ends with, and not about what stands there.
+    """
+
+    path: Path
+    union: Path | None = None
+    branch: str | int | None = None
+    is_key: bool = False
+
+
 class _Located(NamedTuple):
-    """A problem, and the union branch that it is about, if any: where the union stands, and which branch."""
+    """A problem, and its place."""
 
     problem: ValueProblem
-    union: Path | None
-    branch: str | int | None
+    place: _Place
 
 
 def _located(detail: ErrorDetails, value: object, schema: Mapping[str, Any]) -> _Located:
-    path, union, branch = _real_path(detail, value)
-    return _Located(_problem(detail, path, schema), union, branch)
+    place = _place_of(detail, value)
+    path = place.path
+    if place.is_key:
+        keys = schema_at(schema, path[:-1]).get(KEYS, {})
+        return _Located(key_problem(path, _problem(detail, (), keys)), place)
+    problem = _problem(detail, path, schema)
+    return _Located(problem if problem.given is NOT_GIVEN else _as_given(problem, value), place)
 
 
-def _real_path(detail: ErrorDetails, value: object) -> tuple[Path, Path | None, str | int | None]:
+def _as_given(problem: ValueProblem, value: object) -> ValueProblem:
+    """Say what the person gave: of a duration, or before a validator, pydantic tells what it had made of that."""
+    try:
+        return problem._replace(given=_at(value, problem.path))
+    except (IndexError, KeyError, TypeError):
+        return problem._replace(given=plain_form(problem.given).data)
+
+
+def _place_of(detail: ErrorDetails, value: object) -> _Place:
     """The way through the value: between its steps, pydantic names branches of unions and functions that are called."""
     location = detail["loc"]
-    path: list[str | int] = []
-    union: Path | None = None
-    branch: str | int | None = None
+    place = _Place(())
     here: Any = value
-    for place, step in enumerate(location):
-        is_last = place == len(location) - 1
+    for index, step in enumerate(location):
+        is_last = index == len(location) - 1
         if _holds(here, step) or (is_last and detail["type"] == "missing"):
-            path.append(step)
+            place = place._replace(path=(*place.path, step))
             here = here[step] if _holds(here, step) else None
-        elif union is None:
-            union, branch = tuple(path), step
-    return tuple(path), union, branch
+        elif step == _KEY and place.path and location[index - 1] == place.path[-1]:
+            return place._replace(is_key=True)
+        elif place.union is None:
+            place = place._replace(union=place.path, branch=step)
+    return place
 
 
 def _holds(container: object, step: str | int) -> bool:
@@ -107,13 +156,20 @@ def _problem(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> Val
         return special(detail, path, schema)
     if kind in _BOUNDS:
         return _out_of_bounds(detail, path, schema)
-    wanted = _KINDS.get(_ENDS.sub("", kind)) if _ENDS.search(kind) else None
+    wanted = _KINDS.get(_ENDS.sub("", kind)) if _ENDS.search(kind) or kind in _ADDRESSES else None
     if wanted is None:
-        words = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
+        words = _words(detail)
         return ValueProblem(path, kind, words, detail["input"])
     # A schema has more to say of the same type, such as what a list holds; that of a decimal allows any text.
     more = {} if kind.startswith("decimal") else schema_at(schema, path)
     return ValueProblem(path, "type", expected_words({**wanted, **more}), detail["input"])
+
+
+def _words(detail: ErrorDetails) -> str:
+    message = _PREFIX.sub("", detail["msg"])
+    if message.startswith(_SCHEME):
+        return f"must be a URL that begins with {message.removeprefix(_SCHEME)}"
+    return _WORDS.get(detail["type"], _SUBJECT.sub("must ", message))
 
 
 def _missing(detail: ErrorDetails, path: Path, schema: Mapping[str, Any]) -> ValueProblem:
@@ -161,12 +217,12 @@ _SPECIAL: dict[str, Callable[[ErrorDetails, Path, Mapping[str, Any]], ValueProbl
 
 
 def _chosen(found: Collection[_Located], value: object) -> list[ValueProblem]:
-    chosen = [item.problem for item in found if item.union is None]
-    for union in dict.fromkeys(item.union for item in found if item.union is not None):
+    chosen = [item.problem for item in found if item.place.union is None]
+    for union in dict.fromkeys(item.place.union for item in found if item.place.union is not None):
         branches: dict[str | int | None, list[ValueProblem]] = {}
         for item in found:
-            if item.union == union:
-                branches.setdefault(item.branch, []).append(item.problem)
+            if item.place.union == union:
+                branches.setdefault(item.place.branch, []).append(item.problem)
         chosen.extend(best_branch(branches.values(), union, _at(value, union)))
     return chosen
 

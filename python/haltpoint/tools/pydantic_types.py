@@ -6,28 +6,23 @@ This module loads pydantic. Tools of plain types do without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
-from pydantic_core import PydanticSerializationError, SchemaError
+from pydantic_core import SchemaError
 
-from haltpoint.tools.field_words import DECIMAL
-
+from .argument_schemas import ArgumentSchema, named_schemas, without_titles
+from .choices import unreadable_choices
 from .decimals import DecimalPlaces
-from .defaults import NO_DEFAULT, plain_default
 from .lazy_values import EagerAdapter
+from .marked_schemas import MarkedSchema, MarkedSchemas
 
 if TYPE_CHECKING:
     from .plain_types import Adapter
 
-__all__ = ["adapter_of", "decimal_places", "eager", "property_schemas"]
-
-# Below these keys stand schemas by names of the user's choice, one of which may well be "title" ...
-_SCHEMAS_BY_NAME = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
-# ... and below these stand values, not schemas.
-_VALUES = frozenset({"default", "const", "enum", "examples", "required", "discriminator"})
+__all__ = ["adapter_of", "decimal_places", "eager", "marked_schemas", "property_schemas"]
 
 # Below these keys of a core schema stand values, not schemas.
 _NO_CORE_SCHEMAS = frozenset({"default", "expected", "metadata", "serialization"})
@@ -37,29 +32,31 @@ def adapter_of(tool: str, parameter: str, hint: Any) -> TypeAdapter[Any]:
     """Return what validates the values of a type.
 
     Raises:
-        TypeError: nothing can.
+        TypeError: nothing can, or the type has a choice that no JSON value stands for.
     """
     try:
-        return TypeAdapter(hint)
+        adapter: TypeAdapter[Any] = TypeAdapter(hint)
     except (PydanticUserError, SchemaError, TypeError) as error:
         raise TypeError(
             f"parameter {parameter!r} of tool {tool!r} has a type that can't be validated: {error}"
         ) from error
+    for member in unreadable_choices(adapter.core_schema):
+        raise _unreadable(tool, parameter, member)
+    return adapter
 
 
-class _ArgumentSchema(GenerateJsonSchema):
-    """Pydantic's generator, less what differs from one process to the next."""
-
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - pydantic declares it so
-        "skipped-choice",
-        "non-serializable-default",
-    }
-
-    def encode_default(self, dft: Any) -> Any:
-        default = plain_default(dft)
-        if default is NO_DEFAULT:
-            raise PydanticSerializationError("left out of the schema: not plain data")
-        return default
+def _unreadable(tool: str, parameter: str, member: Enum) -> TypeError:
+    kind, value = type(member).__qualname__, type(cast("object", member.value))
+    is_plain = value in (str, int)
+    advice = (
+        f"in a Literal, {kind} must derive from {value.__name__}: class {kind}({value.__name__}, Enum)"
+        if is_plain
+        else f"its value is of type {value.__qualname__}; give the members of {kind} values that are text or numbers"
+    )
+    return TypeError(
+        f"parameter {parameter!r} of tool {tool!r} takes {kind}.{member.name}, which can't be read from JSON, so that "
+        f"nobody could choose it: {advice}"
+    )
 
 
 def property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -68,15 +65,12 @@ def property_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> tup
     Raises:
         TypeError: a type has no JSON schema.
     """
-    try:
-        schemas, shared = TypeAdapter.json_schemas(
-            [(name, "validation", adapter) for name, adapter in adapters.items()],
-            schema_generator=_ArgumentSchema,
-        )
-    except PydanticUserError as error:
-        raise TypeError(f"tool {tool!r} has a parameter without a JSON schema: {error}") from error
-    properties = {name: _without_titles(schemas[name, "validation"]) for name in adapters}
-    return properties, _without_titles(shared).get("$defs", {})
+    return named_schemas(tool, adapters, ArgumentSchema)
+
+
+def marked_schemas(tool: str, adapters: Mapping[str, TypeAdapter[Any]]) -> MarkedSchemas:
+    """Return the schemas of parameters as they are kept for people."""
+    return MarkedSchemas(tool, adapters)
 
 
 def eager(adapter: TypeAdapter[Any], hint: Any) -> Adapter:
@@ -84,47 +78,11 @@ def eager(adapter: TypeAdapter[Any], hint: Any) -> Adapter:
     return EagerAdapter(adapter, hint) if _mentions(adapter.core_schema, "generator") else adapter
 
 
-class _MarkedSchema(_ArgumentSchema):
-    """The same, which also marks the places of decimals."""
-
-    def generate_inner(self, schema: Any) -> dict[str, Any]:
-        found = super().generate_inner(schema)
-        return {**found, DECIMAL: _decimal_bounds(schema)} if _is_decimal(schema) else found
-
-
-def _is_decimal(core_schema: Any) -> bool:
-    """Whether a schema is that of a decimal, or a validator's around it."""
-    while "schema" in core_schema and core_schema["type"].startswith("function-"):
-        core_schema = core_schema["schema"]
-    return bool(core_schema["type"] == "decimal")
-
-
-# How pydantic names the bounds of a decimal, and JSON Schema, where it knows them.
-_DECIMAL_BOUNDS = {
-    "ge": "minimum",
-    "gt": "exclusiveMinimum",
-    "le": "maximum",
-    "lt": "exclusiveMaximum",
-    "multiple_of": "multipleOf",
-    "max_digits": "maxDigits",
-    "decimal_places": "decimalPlaces",
-}
-
-
-def _decimal_bounds(core_schema: Any) -> dict[str, str] | None:
-    """Return the bounds of a decimal with all their digits; None where text may be read in another way."""
-    while core_schema["type"] == "function-after":
-        core_schema = core_schema["schema"]
-    if core_schema["type"] != "decimal" or core_schema.get("allow_inf_nan"):
-        return None
-    return {keyword: str(core_schema[name]) for name, keyword in _DECIMAL_BOUNDS.items() if name in core_schema}
-
-
 def decimal_places(adapter: TypeAdapter[Any]) -> DecimalPlaces | None:
     """Return where the values of a type hold decimals, None if they hold none."""
     if not _mentions(adapter.core_schema, "decimal"):
         return None
-    schema = _without_titles(adapter.json_schema(schema_generator=_MarkedSchema))
+    schema = without_titles(adapter.json_schema(schema_generator=MarkedSchema))
     return DecimalPlaces(schema, schema.get("$defs", {}))
 
 
@@ -141,21 +99,3 @@ def _mentions(core_schema: object, kind: str) -> bool:
         elif isinstance(part, (list, tuple)):
             pending.extend(cast("Iterable[object]", part))
     return False
-
-
-def _without_titles(schema: Any) -> Any:
-    """Return `schema` without its titles: they repeat the names, at the price of tokens."""
-    if isinstance(schema, list):
-        return [_without_titles(item) for item in cast("list[object]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    items = cast("dict[str, Any]", schema).items()
-    return {key: _untitled(key, value) for key, value in items if key != "title"}
-
-
-def _untitled(key: str, value: Any) -> Any:
-    if key in _VALUES:
-        return value
-    if key in _SCHEMAS_BY_NAME:
-        return {name: _without_titles(schema) for name, schema in value.items()}
-    return _without_titles(value)

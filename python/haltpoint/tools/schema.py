@@ -27,6 +27,7 @@ from .type_names import accepts_none, type_name
 
 if TYPE_CHECKING:
     from .decimals import DecimalPlaces
+    from .marked_schemas import MarkedSchemas
 
 __all__ = ["ToolParameter", "ToolSchema", "build_schema", "tool_digest"]
 
@@ -66,6 +67,7 @@ class ToolSchema(NamedTuple):
         parameters: the parameters in the order of the signature.
         json_schema: JSON schema of the arguments, an object.
         digest: SHA-256 of name and JSON schema without descriptions, in hexadecimal; the same in every process.
+        marked: the schemas of the parameters with what people are told beyond that; None where there is nothing.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ToolSchema(NamedTuple):
     parameters: tuple[ToolParameter, ...]
     json_schema: dict[str, Any]
     digest: str
+    marked: MarkedSchemas | None = None
 
 
 def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ()) -> ToolSchema:
@@ -101,6 +104,7 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
         parameters=tuple(_tool_parameter(item, hints[item.name], types, json_schema) for item in signature),
         json_schema=json_schema,
         digest=tool_digest(name, json_schema),
+        marked=types.marked,
     )
 
 
@@ -112,12 +116,14 @@ class _Types(NamedTuple):
         properties: the JSON schema of each.
         definitions: the schemas that those refer to.
         decimals: where the values of each hold decimals, if they do.
+        marked: the schemas with marks for people.
     """
 
     adapters: Mapping[str, Adapter]
     properties: dict[str, dict[str, Any]]
     definitions: Mapping[str, Any] = MappingProxyType({})
     decimals: Mapping[str, DecimalPlaces | None] = MappingProxyType({})
+    marked: MarkedSchemas | None = None
 
 
 def _tool_parameter(
@@ -197,7 +203,7 @@ def _understood(tool: str, hints: Mapping[str, Any]) -> _Types:
     if len(plain) == len(hints):
         return _plainly_understood(plain)
     with no_fork:
-        from .pydantic_types import adapter_of, decimal_places, eager, property_schemas
+        from .pydantic_types import adapter_of, decimal_places, eager, marked_schemas, property_schemas
     adapters = {name: adapter_of(tool, name, hint) for name, hint in hints.items()}
     properties, definitions = property_schemas(tool, adapters)
     return _Types(
@@ -205,6 +211,7 @@ def _understood(tool: str, hints: Mapping[str, Any]) -> _Types:
         properties=properties,
         definitions=definitions,
         decimals={name: decimal_places(adapter) for name, adapter in adapters.items()},
+        marked=marked_schemas(tool, adapters),
     )
 
 

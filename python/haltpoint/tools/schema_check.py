@@ -9,17 +9,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.tools.field_words import DECIMAL, choice_words, expected_words
+from haltpoint.tools.field_words import choice_words, expected_words
 
+from . import schema_marks
 from .decimals import broken_bound
 from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
+from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
     NOT_GIVEN,
     Path,
     ValueProblem,
     best_branch,
     constraint_words,
+    key_problem,
     missing_words,
     named_problem,
     unknown_words,
@@ -43,7 +46,7 @@ class BrokenSchemaError(ValueError):
 def schema_problems(
     schema: Mapping[str, Any], arguments: Mapping[str, Any], accepted: object = NOT_GIVEN
 ) -> list[tuple[str | None, str]]:
-    """Return what is wrong with the arguments: the argument at fault, where it is one, and the problem.
+    """Return what is wrong with the arguments: its path, where it is about an argument, and the problem.
 
     Args:
         schema: the JSON schema of a tool's arguments.
@@ -59,8 +62,8 @@ def schema_problems(
 def _of_argument(problem: ValueProblem, schema: Mapping[str, Any]) -> tuple[str | None, str]:
     name, *rest = problem.path or ("arguments",)
     hides = hides_argument(schema, str(name))
-    _, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=hides)
-    return (str(name) if problem.path else None), text
+    path, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=hides)
+    return (path if problem.path else None), text
 
 
 def value_problems(schema: Mapping[str, Any], value: object, accepted: object = NOT_GIVEN) -> list[ValueProblem]:
@@ -108,7 +111,16 @@ def _validator_class() -> tuple[Any, Any]:
         formats.checks(name)(_of_text(fits))
     types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "array": _is_list})
     extend: Any = cast("Any", validators).extend
-    keywords = {"uniqueItems": _never_fails, "pattern": _pattern, "anyOf": _any_of, DECIMAL: _decimal}
+    keywords = {
+        "uniqueItems": _never_fails,
+        "pattern": _pattern,
+        "anyOf": _any_of,
+        "propertyNames": _keys,
+        KEYS: _keys,
+        DECIMAL: _decimal,
+        BOUNDS: _bounds,
+        TEXT: _changed_text,
+    }
     return extend(Draft202012Validator, keywords, type_checker=types), formats
 
 
@@ -155,6 +167,42 @@ def _decimal(
     if broken is not None:
         keyword, bound = broken
         yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)
+
+
+def _bounds(_validator: object, bounds: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """Of text that is no such time, the format says so."""
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    if not isinstance(value, str):
+        return
+    try:
+        broken = schema_marks.broken_bound(value, schema.get("format"), bounds)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BrokenSchemaError(f"its bounds can't be read: {error}") from error
+    if broken is not None:
+        keyword, bound = broken
+        yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)
+
+
+_LENGTHS = ("minLength", "maxLength", "pattern")
+
+
+def _changed_text(validator: Any, mark: object, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """What the tool makes of a text has to fit, too."""
+    if isinstance(value, str) and (made := made_text(value, mark)) != value:
+        yield from validator.descend(made, {key: schema[key] for key in _LENGTHS if key in schema})
+
+
+def _keys(validator: Any, keys: Any, value: object, _schema: object) -> Iterator[ValidationError]:
+    """JSON has only text for keys; of a number, it is what the number is read from."""
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    for key in cast("Mapping[str, object]", value) if isinstance(value, Mapping) else ():
+        errors = [list(validator.descend(reading, keys)) for reading in key_readings(key)]
+        if all(errors):
+            of_kind = (found for found in errors if found[0].validator != "type")
+            closest = next(of_kind, errors[0])
+            yield ValidationError(f"{key!r} is no such key", validator=KEYS, path=[key], context=closest)
 
 
 def _ending(pattern: str) -> str:
@@ -249,6 +297,11 @@ def _no_choice(found: _Found) -> list[ValueProblem]:
     return [ValueProblem(found.path, "enum", choice_words(choices), found.given)]
 
 
+def _other_key(found: _Found) -> list[ValueProblem]:
+    problem = next((problem for branch in found.branches for problem in branch), None)
+    return [key_problem(found.path, ValueProblem((), KEYS, "must be another one") if problem is None else problem)]
+
+
 _SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
     "required": _missing,
     "additionalProperties": _unknown,
@@ -258,4 +311,5 @@ _SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
     "format": _other_format,
     "enum": _no_choice,
     "const": _no_choice,
+    KEYS: _other_key,
 }

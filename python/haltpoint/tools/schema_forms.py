@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from .formats import written
-from .json_form import WrittenFloat, dump_json
+from .formats import byte_size, written
+from .hidden_parts import MISSING
+from .json_form import NotJsonError, WrittenFloat, dump_json, parse_json
 from .plain_form import HIDDEN
 from .schema_check import BrokenSchemaError, value_problems
+from .schema_marks import BYTE_SIZE, DECIMAL, IGNORES, KEYS, TEXT, key_readings, made_text
 
 __all__ = ["schema_form"]
 
 _Schema = Mapping[str, Any]
 
 
-def schema_form(schema: Any, name: str, value: Any, *, completed: bool) -> Any:
+def schema_form(schema: Any, name: str, value: Any, *, completed: bool = False, like: Any = MISSING) -> Any:
     """Return what people are shown of an argument, like `plain_form` of the object that the tool makes of it.
 
     Args:
@@ -24,12 +26,13 @@ def schema_form(schema: Any, name: str, value: Any, *, completed: bool) -> Any:
         name: the argument.
         value: JSON data that fits.
         completed: whether the defaults of an object's members are added to it.
+        like: a form whose members are added to an object, where the object may have them.
     """
     if not isinstance(schema, Mapping):
         return value
     root = cast("_Schema", schema)
     try:
-        return _Forms(root.get("$defs", {}), completed=completed).of(root["properties"][name], value)
+        return _Forms(root.get("$defs", {}), completed=completed).of(root["properties"][name], value, like)
     except (BrokenSchemaError, KeyError, TypeError, AttributeError, RecursionError):
         # A schema out of a journal, which anybody may have changed.
         return value
@@ -42,19 +45,21 @@ class _Forms:
         self._definitions = definitions
         self._completed = completed
 
-    def of(self, schema: Any, value: Any) -> Any:
+    def of(self, schema: Any, value: Any, like: Any = MISSING) -> Any:
         if not isinstance(schema, Mapping):
             return value
         here = cast("_Schema", schema)
+        if DECIMAL in here:
+            return _decimal(value)
         if isinstance(value, WrittenFloat) and self._may_be_decimal(here):
             value = str(Decimal(value.text))
         for part in self._parts(here, value):
-            value = self.of(part, value)
+            value = self.of(part, value, like)
         if isinstance(value, str):
-            return HIDDEN if here.get("writeOnly") and here.get("format") == "password" else _text(here, value)
+            return self._text(here, value)
         if isinstance(value, list):
-            return self._list(here, value)  # pyright: ignore[reportUnknownArgumentType]
-        return self._object(here, cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+            return self._list(here, value, like)  # pyright: ignore[reportUnknownArgumentType]
+        return self._object(here, cast("dict[str, Any]", value), like) if isinstance(value, dict) else value
 
     def _parts(self, schema: _Schema, value: Any) -> Iterable[Any]:
         """The schemas that hold for the value, too."""
@@ -75,27 +80,82 @@ class _Forms:
     def _fits(self, schema: _Schema, value: Any) -> bool:
         return not value_problems({**schema, "$defs": self._definitions}, value)
 
-    def _list(self, schema: _Schema, items: list[Any]) -> list[Any]:
+    def _text(self, schema: _Schema, text: str) -> Any:
+        if schema.get("writeOnly") and schema.get("format") == "password":
+            return HIDDEN
+        if schema.get(BYTE_SIZE) is True:
+            return byte_size(text)
+        if schema.get("contentMediaType") == "application/json" and "contentSchema" in schema:
+            return self.of(schema["contentSchema"], _parsed(text))
+        kind = schema.get("format")
+        changed = made_text(text, schema.get(TEXT))
+        return written(kind, changed) if isinstance(kind, str) else changed
+
+    def _list(self, schema: _Schema, items: list[Any], like: Any) -> list[Any]:
         first = schema.get("prefixItems", ())
+        if self._completed:
+            items = [*items, *_defaults(first[len(items) :])]
+        likes: list[Any] = like if isinstance(like, list) else []  # pyright: ignore[reportUnknownVariableType]
         made = [
-            self.of(first[place] if place < len(first) else schema.get("items"), item)
+            self.of(
+                first[place] if place < len(first) else schema.get("items"),
+                item,
+                likes[place] if place < len(likes) else MISSING,
+            )
             for place, item in enumerate(items)
         ]
         if not schema.get("uniqueItems"):
-            return made
+            return [*made, *likes[len(made) : len(first)]]
         by_text = {dump_json(item): item for item in made}
         return [by_text[text] for text in sorted(by_text)]
 
-    def _object(self, schema: _Schema, members: dict[str, Any]) -> dict[str, Any]:
+    def _object(self, schema: _Schema, members: dict[str, Any], like: Any) -> dict[str, Any]:
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
-        made = {name: self.of(known.get(name, others), item) for name, item in members.items()}
-        if self._completed:
-            for name, described in known.items():
-                if name not in made and "default" in described:
-                    made[name] = self.of(described, described["default"])
+        likes: dict[str, Any] = like if isinstance(like, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+        drops = schema.get(IGNORES) is True
+        made = {
+            self._key(schema, name): self.of(known.get(name, others), item, likes.get(name, MISSING))
+            for name, item in members.items()
+            if name in known or not drops
+        }
+        for name, described in known.items():
+            if name in made:
+                continue
+            if name in likes:
+                made[name] = likes[name]
+            elif self._completed and "default" in described:
+                made[name] = self.of(described, described["default"])
         return made
 
+    def _key(self, schema: _Schema, key: str) -> str:
+        keys = schema.get(KEYS)
+        if not isinstance(keys, Mapping):
+            return key
+        kind = cast("_Schema", keys)
+        fitting = (reading for reading in key_readings(key) if self._fits(kind, reading))
+        form = self.of(kind, next(fitting, key))
+        return form if isinstance(form, str) else dump_json(form)
 
-def _text(schema: _Schema, text: str) -> str:
-    kind = schema.get("format")
-    return written(kind, text) if isinstance(kind, str) else text
+
+def _defaults(schemas: Sequence[_Schema]) -> Iterator[Any]:
+    """Yield the defaults of the last items of a list, where all of them have one."""
+    if all("default" in schema for schema in schemas):
+        yield from (schema["default"] for schema in schemas)
+
+
+def _decimal(value: Any) -> Any:
+    """A decimal as it writes itself; a number that is written as its float is stays one."""
+    text = value.text if isinstance(value, WrittenFloat) else value
+    if not isinstance(text, str):
+        return value
+    try:
+        return str(Decimal(text))
+    except InvalidOperation:
+        return value
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except NotJsonError:
+        return text

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
-from haltpoint.timestamps import parse_time
 
 from .hidden_parts import holds_stand_in
 from .json_form import dump_json
 from .plain_form import plain_form
+from .same_values import is_same_json
 from .validation import InvalidValueError, validated, validated_parameter
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = [
     "ShownArguments",
     "bind_approved",
     "default_form",
-    "is_same_json",
     "shown_answers",
     "shown_arguments",
     "shown_value",
@@ -181,7 +179,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     """Return the keyword arguments to call the tool with: those that were shown.
 
     Raises:
-        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid.
+        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid, or the tool would make
+            another value of it.
         ToolChangedError: the tool as it is now would get something else than what was shown.
     """
     bound: dict[str, Any] = {}
@@ -189,6 +188,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     for parameter in definition.inputs:
         try:
             bound.update(_bound(definition, parameter, arguments))
+            problems.extend(_answer_problems(definition, parameter, arguments, bound))
         except InvalidValueError as error:
             if parameter.name in arguments.approved:
                 raise _not_as_decided(definition, str(error)) from error
@@ -203,6 +203,19 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
         elif name not in arguments.defaulted:
             raise _changed(definition, f"it has no parameter {name}")
     return bound
+
+
+def _answer_problems(
+    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments, bound: Mapping[str, Any]
+) -> list[str]:
+    """What is wrong where the tool makes another value of what a person filled in than they were shown."""
+    name = parameter.name
+    if name not in arguments.given or name in arguments.approved or name in arguments.defaulted:
+        return []
+    with no_fork:
+        from .answered_values import answer_problem
+    problem = answer_problem(definition, parameter, arguments.given[name], bound[name])
+    return [] if problem is None else [problem]
 
 
 def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments) -> dict[str, Any]:
@@ -237,44 +250,8 @@ def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second
     # Loads what knows JSON Schema, which few values need.
     with no_fork:
         from .schema_forms import schema_form
-    forms = (schema_form(definition.parameters, name, value, completed=False) for value in (first, second))
+    forms = (schema_form(definition.parameters, name, value) for value in (first, second))
     return is_same_json(*forms)
-
-
-def is_same_json(first: Any, second: Any) -> bool:
-    """Whether two values of JSON data are the same, in whatever way they write a number or a time.
-
-    True and 1 are not the same, and neither are 5 and "five"; 1.5 and "1.50" are, and so are two ways to write a time.
-    """
-    one, other = _object(first), _object(second)
-    if one is not None and other is not None:
-        return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
-    items, others = _list(first), _list(second)
-    if items is not None and others is not None:
-        return len(items) == len(others) and all(map(is_same_json, items, others))
-    if type(first) is type(second) and first == second:
-        return True
-    if isinstance(first, str) and isinstance(second, str):
-        return _is_same_time(first, second)
-    number = _number(first)
-    return number is not None and number == _number(second)
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = Decimal(value if isinstance(value, str) else dump_json(value))
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() else None
-
-
-def _is_same_time(first: str, second: str) -> bool:
-    try:
-        return parse_time(first) == parse_time(second)
-    except ValueError:
-        return False
 
 
 def _short(value: Any) -> str:

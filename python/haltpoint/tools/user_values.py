@@ -10,7 +10,7 @@ from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
 from .field_schema import is_secret
 from .input_form import input_field
-from .value_problems import ValueProblem, missing_words, named_problem
+from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
 from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class _Checking:
             elif name in values and takes_null(schema_of(field)):
                 checked[name] = None
             else:
-                self._leave_empty(checked, field)
+                self._leave_empty(checked, field, is_null=name in values)
         if self._problems:
             raise self._refusal()
         return checked
@@ -121,13 +121,13 @@ class _Checking:
             hides = is_secret(schema_of(field))
             self._problems.extend(named_problem(problem, field["name"], is_secret=hides) for problem in error.problems)
 
-    def _leave_empty(self, checked: dict[str, Any], field: _Field) -> None:
+    def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:
         """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
         name, schema = field["name"], schema_of(field)
         if "default" in field and self._is_valid(field, field["default"]):
             checked[name] = field["default"]
         elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
-            problem = ValueProblem((), "required", missing_words(schema))
+            problem = ValueProblem((), "required", missing_words(schema), None if is_null else NOT_GIVEN)
             self._problems.append(named_problem(problem, name, is_secret=False))
         elif takes_null(schema) and "default" not in field:
             checked[name] = None
@@ -141,7 +141,8 @@ class _Checking:
             return False
 
     def _refusal(self) -> InvalidResolutionError:
-        lines = "; ".join(text for _, text in self._problems[:_MOST_PROBLEMS])
+        # Several keywords of a schema may say the same.
+        lines = "; ".join(list(dict.fromkeys(text for _, text in self._problems))[:_MOST_PROBLEMS])
         return InvalidResolutionError(
             f"{self._tool_name} can't take this answer: {lines}. Correct it and answer again",
             field_name=self._problems[0][0],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from haltpoint.tools.field_words import expected_words
+from haltpoint.tools.field_words import choice_words, expected_words
 
 from .json_form import dump_json, shown
+from .plain_form import plain_form
 
 __all__ = [
     "NOT_GIVEN",
@@ -15,6 +16,7 @@ __all__ = [
     "ValueProblem",
     "best_branch",
     "constraint_words",
+    "key_problem",
     "missing_words",
     "named_problem",
     "unknown_words",
@@ -56,7 +58,8 @@ class ValueProblem(NamedTuple):
     @property
     def key(self) -> tuple[Path, str, str]:
         """What tells it from the others with a value."""
-        return self.path, self.keyword, "" if self.given is NOT_GIVEN else dump_json(self.given)
+        given = "" if self.given is NOT_GIVEN else dump_json(plain_form(self.given).data)
+        return self.path, self.keyword, given
 
 
 def named_problem(problem: ValueProblem, name: str, *, is_secret: bool) -> tuple[str, str]:
@@ -82,6 +85,7 @@ _BOUNDS = {
     "exclusiveMaximum": "must be less than {}",
     "multipleOf": "must be a multiple of {}",
     "pattern": "must match the pattern {}",
+    "now": "must be in the {}",
 }
 _COUNTS = {
     "minLength": ("at least", "character"),
@@ -103,6 +107,10 @@ def constraint_words(keyword: str, bound: Any) -> str:
     if keyword in _COUNTS:
         how, what = _COUNTS[keyword]
         return f"must have {how} {bound} {_plural(what, bound)}"
+    if keyword == "schemes":
+        return f"must be a URL that begins with {choice_words(bound)}"
+    if keyword == "zone":
+        return "must have a time zone" if bound == "aware" else "must not have a time zone"
     if keyword == "uniqueItems":
         return "must not hold the same item twice"
     return f"must meet {keyword} {shown(bound)}"
@@ -122,6 +130,17 @@ def _plural(word: str, count: Any) -> str:
     if count == 1:
         return word
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+
+
+def key_problem(path: Path, problem: ValueProblem) -> ValueProblem:
+    """Return what is said of a key of an object.
+
+    Args:
+        path: where the key's value stands.
+        problem: what is wrong with the key.
+    """
+    must_be = "must be " if problem.is_kind else ""
+    return ValueProblem(path, "key", f"the key {shown(path[-1])} {must_be}{problem.words}")
 
 
 # Several branches, one of which a value must fit

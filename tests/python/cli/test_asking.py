@@ -245,6 +245,40 @@ def test_an_edit_that_went_wrong_leaves_the_question_open(
     assert _decisions(cli, run_id) == [(None, None)]
 
 
+def test_a_refused_edit_is_what_the_next_one_begins_with(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
+    run_id = start(PAINT)
+    # Refused as it stands, then by the tool, then taken: each step goes on from the one before.
+    script = """
+if grep -q three "$1"; then echo '{"color": "three"}' > "$1"
+elif grep -q '{"size"' "$1"; then echo '{"size": "three"}' > "$1"
+else echo '{"size":' > "$1"; fi
+"""
+    terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, script))
+    _answer(terminal, r"uit\s+> ", "e")
+    terminal.expect("not valid JSON")
+    _answer(terminal, r"uit\s+> ", "e")
+    _answer(terminal, r'to run: paint\(size="three"\).*\[n\]o\s+> ', "y")
+    terminal.expect("there is no such")
+    _answer(terminal, r"uit\s+> ", "e")
+    _answer(terminal, r'to run: paint\(color="three"\).*\[n\]o\s+> ', "y")
+    terminal.expect("approved with changed arguments")
+    _end(terminal)
+    assert _decisions(cli, run_id)[0][0] == {"type": "confirm", "tool_args": {"color": "three"}}
+
+
+def test_it_is_said_what_was_answered(cli: CommandLine, start: StartRun) -> None:
+    start(ASK)
+    terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
+    _answer(terminal, r"\[f\]ill in.*uit\s+> ", "f")
+    _answer(terminal, r"how many nights\s+> ", "3")
+    _answer(terminal, r"where to\s+> ", "Oslo")
+    terminal.expect(r'get_user_input: nights=3, town="Oslo": .*answered by ann')
+    _end(terminal)
+    start(ASK)
+    printed = cli("answer", cli("inbox", "--json").record["id"], "nights=4", "--by", "ann")
+    assert "get_user_input: nights=4, town=null: answered by ann" in printed.out
+
+
 def test_a_result_may_be_written_in_an_editor(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
     run_id = start(DELIVER)
     terminal = cli.at_terminal("inbox", "-i", env=_editor(tmp_path, 'printf "two\\nlines\\n" > "$1"'))

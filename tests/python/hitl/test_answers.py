@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import AfterValidator, BaseModel, Field
@@ -15,6 +16,7 @@ from haltpoint import (
     AgentRunOutput,
     InvalidResolutionError,
     RequirementConflictError,
+    RunNotCompletedWarning,
     RunRequirement,
     ScriptedModel,
     SqliteDatabase,
@@ -24,7 +26,7 @@ from haltpoint import (
 )
 from support.answering import ANSWERING
 from support.programs import run_program
-from support.replies import wants
+from support.replies import wants, wants_all
 from support.running import asynchronous
 from support.travel import FILLED_IN, finish_booking, start_booking
 
@@ -348,3 +350,85 @@ def test_a_process_that_has_imported_the_tool_checks_with_its_validators(db_file
     assert (refused["field_name"], refused["is_open"]) == ("nights", True)
     assert answered({**FILLED_IN, "nights": 12})["decision"]["values"]["nights"] == 12
     assert finish_booking(db_file, run_id) == "Ritz 12 double 29.02. True A 7 None warm"
+
+
+# What is said of answers that are not whole
+
+
+@tool(requires_user_input=True, user_input_fields=["first", "last"])
+def greet(first: str, last: str, loud: bool = False) -> str:
+    """Greet."""
+    return f"{first} {last}"
+
+
+def greeting(**options: Any) -> tuple[Agent, AgentRunOutput[Any]]:
+    agent = Agent(ScriptedModel([wants("greet"), "Done."]), tools=[greet], **options)
+    return agent, agent.do("Greet.", return_output=True)
+
+
+def test_a_form_that_is_filled_in_in_part_says_what_it_lacks() -> None:
+    agent, output = greeting()
+    (requirement,) = output.active_requirements
+    assert requirement.user_input_schema is not None
+    with pytest.raises(UnresolvedRequirementsError) as caught:
+        agent.continue_run(run_id=output.run_id)
+    assert "filled in in part" not in str(caught.value)
+    requirement.user_input_schema[0]["value"] = "Ann"
+    with pytest.raises(UnresolvedRequirementsError, match=r"filled in in part: last: Field required \(text\)"):
+        agent.continue_run(run_id=output.run_id)
+    requirement.user_input_schema[1]["value"] = "Lee"
+    assert agent.continue_run(run_id=output.run_id) == "Done."
+
+
+def test_so_does_the_warning_of_a_run_that_stays_paused() -> None:
+    @tool(requires_confirmation=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    model = ScriptedModel([wants_all(("greet", {}), ("pay", {})), "Done."])
+    agent = Agent(model, tools=[greet, pay])
+    output = agent.do("Greet.", return_output=True)
+    asking, paying = output.active_requirements
+    assert asking.user_input_schema is not None
+    asking.user_input_schema[0]["value"] = "Ann"
+    paying.confirm()
+    with pytest.warns(RunNotCompletedWarning, match=r"\(user_input; last: Field required \(text\)\)"):
+        assert agent.continue_run(run_id=output.run_id) is None
+
+
+def test_null_for_a_field_that_must_have_a_value_is_said_to_be_null() -> None:
+    _, output = greeting()
+    (requirement,) = output.active_requirements
+    with pytest.raises(InvalidResolutionError) as caught:
+        requirement.answer({"first": None})
+    assert "first: Field required (text), got null; last: Field required (text). Correct it" in str(caught.value)
+
+
+def test_a_problem_is_said_once() -> None:
+    @tool(requires_user_input=True, user_input_fields=["sure"])
+    def ask(sure: Literal[True]) -> str:
+        """Ask."""
+        return str(sure)
+
+    agent = Agent(ScriptedModel([wants("ask"), "Done."]), tools=[ask])
+    (requirement,) = agent.do("Ask.", return_output=True).active_requirements
+    with pytest.raises(InvalidResolutionError) as caught:
+        requirement.answer({"sure": 1})
+    assert str(caught.value).count("must be True") == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions take no notes")
+@pytest.mark.parametrize("is_async", [True, False])
+def test_what_a_handler_raises_says_which_run_waits(is_async: bool) -> None:
+    def fail(requirement: RunRequirement) -> None:
+        raise LookupError("nobody is here")
+
+    async def fail_later(requirement: RunRequirement) -> None:
+        fail(requirement)
+
+    agent, output = greeting()
+    with pytest.raises(LookupError, match="nobody is here") as caught:
+        agent.continue_run(run_id=output.run_id, hitl_handler=fail_later if is_async else fail)
+    (note,) = caught.value.__notes__
+    assert output.run_id in note and "stays paused" in note

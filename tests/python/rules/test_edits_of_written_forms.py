@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import pytest
-from pydantic import AfterValidator, AnyUrl, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, AnyUrl, BaseModel, ByteSize, ConfigDict, Field, Json, StringConstraints
+from typing_extensions import TypedDict
 
-from haltpoint import ToolChangedError
+from haltpoint import InvalidResolutionError, ToolChangedError
 from support.editing import Editing, anywhere
 
 ID = "12345678-1234-5678-1234-567812345678"
@@ -25,9 +26,27 @@ class Filter(BaseModel):
     most: int = 10
 
 
+class Place(NamedTuple):
+    number: int
+    label: str = "here"
+
+
 class Point(NamedTuple):
     place: timedelta
     label: str = "here"
+
+
+Trimmed = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1)]
+
+
+class Shelf(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
+    name: str
+    place: int = 1
+
+
+class Loose(TypedDict, total=False):
+    a: int
 
 
 def taking(annotation: Any) -> Callable[..., Any]:
@@ -56,6 +75,23 @@ def taking(annotation: Any) -> Callable[..., Any]:
         (IPv6Address, "::1", "2001:0db8::0001", "2001:db8::1", "2001:db8::1"),
         (dict[str, uuid.UUID], {}, {"a": ID.replace("-", "")}, {"a": ID}, f"{{'a': UUID('{ID}')}}"),
         (timedelta | int, 5, "PT60S", "PT1M", "0:01:00"),
+        (Decimal, 1, ".50", "0.50", "0.50"),
+        (Decimal, 1, "+90", "90", "90"),
+        (Decimal, 1, "007", "7", "7"),
+        (Decimal, 1, "5.", "5", "5"),
+        (Decimal, 1, "1e2", "1E+2", "1E+2"),
+        (Decimal | None, None, "12.00 ", "12.00", "12.00"),
+        (dict[str, Decimal], {}, {"a": " 1"}, {"a": "1"}, "{'a': Decimal('1')}"),
+        (list[Decimal], [], ["1_000"], ["1000"], "[Decimal('1000')]"),
+        (Decimal | str, "", ".50", "0.50", "0.50"),
+        (str | Decimal, "", ".50", ".50", ".50"),
+        (ByteSize, 1, "1GB", 1000000000, "1000000000"),
+        (Json[list[int]], "[]", "[1, 2]", [1, 2], "[1, 2]"),
+        (Place, [1, "a"], [2], [2, "here"], "Place(number=2, label='here')"),
+        (dict[int, str], {}, {"02": "b"}, {"2": "b"}, "{2: 'b'}"),
+        (Trimmed, "ann", " Bob ", "bob", "bob"),
+        (Shelf, {"name": "a"}, {"name": " b ", "colour": "red"}, {"name": "b", "place": 1}, "name='b' place=1"),
+        (Loose, {"a": 1}, {"a": 2, "b": 3}, {"a": 2}, "{'a': 2}"),
     ],
 )
 @anywhere
@@ -89,7 +125,7 @@ def test_text_with_a_format_stays_as_it_was_written(db_file: Path) -> None:
 @pytest.mark.parametrize(
     ("annotation", "said", "wanted", "problem"),
     [
-        (Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)], "ann", " Bob ", 'would be "bob"'),
+        (Annotated[str, AfterValidator(str.lower)], "ann", "Bob", 'would be "bob"'),
         (Annotated[int, AfterValidator(lambda number: min(number, 10))], 5, 50, "was shown as 50 and would be 10"),
     ],
 )
@@ -102,6 +138,12 @@ def test_a_value_that_the_tool_makes_another_of_is_not_run_in_silence(
         call.run()
     assert "'take' does not take what a person decided on: value" in str(caught.value)
     assert call.run(allow_changed_tools=True) in ("bob", "10")
+
+
+def test_text_of_which_nothing_is_left_is_refused(db_file: Path) -> None:
+    call = Editing(db_file, taking(Trimmed), value="ann")
+    with pytest.raises(InvalidResolutionError, match="value: must have at least 1 character"):
+        call.change(has_code=False, value="  ")
 
 
 def test_a_value_that_the_tool_does_not_take_is_the_models_to_hear_of(db_file: Path) -> None:

@@ -49,9 +49,25 @@ def or_the_output() -> None:
     assert_type(agent.print_do(REPORT, return_output=True), AgentRunOutput[Report])
 
 
-def or_either_of_them(return_output: bool) -> None:
+async def or_either_of_them(return_output: bool, task: Task[Report], either: str | Task[Report]) -> None:
     assert_type(agent.do("Write.", return_output=return_output), AgentRunOutput[str] | str | None)
+    assert_type(agent.do(task, return_output=return_output), AgentRunOutput[Report] | Report | None)
+    assert_type(await agent.do_async(task, return_output=return_output), AgentRunOutput[Report] | Report | None)
+    assert_type(agent.print_do(task, return_output=return_output), AgentRunOutput[Report] | Report | None)
+    assert_type(await agent.print_do_async(task, return_output=return_output), AgentRunOutput[Report] | Report | None)
     assert_type(agent.continue_run(REPORT, return_output=return_output), AgentRunOutput[Report] | Report | None)
+    assert_type(
+        await agent.wait_and_continue_async("run-1", task=task, return_output=return_output),
+        AgentRunOutput[Report] | Report | None,
+    )
+    assert_type(
+        agent.do(either, return_output=return_output),
+        AgentRunOutput[str] | str | AgentRunOutput[Report] | Report | None,
+    )
+
+
+def and_functions_pass_them_on(return_output: bool, task: Task[Report]) -> AgentRunOutput[Report] | Report | None:
+    return agent.do(task, return_output=return_output)
 
 
 def a_list_of_tasks_gives_a_list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from haltpoint.cli.approving import approve_alike
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
     from haltpoint.run.remember_scope import RememberScope
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["CHOICES", "Draft"]
+__all__ = ["CHOICES", "Draft", "Person"]
+
+
+@dataclass
+class Person:
+    """Who is asked.
+
+    Attributes:
+        name: who they are.
+        edits: arguments as they edited them and as they were refused, by the requirement and what they were shown.
+    """
+
+    name: str
+    edits: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+
 
 # Asks what else must be known, and decides on the requirement, short of the disk. False: nothing was decided.
-Draft = Callable[["RunRequirement", Output, str], bool]
+Draft = Callable[["RunRequirement", Output, "Person"], bool]
 
 _YES = Action("y", "[y]es, approve this")
 _NO = Action("n", "[n]o")
@@ -38,26 +53,30 @@ _SAME_ARGUMENTS = Action("t", "only with [t]hese")
 _BACK = Action("b", "[b]ack")
 
 
-def _approve(requirement: RunRequirement, output: Output, by: str) -> bool:
-    approve_alike(requirement, by)
+def _approve(requirement: RunRequirement, output: Output, person: Person) -> bool:
+    approve_alike(requirement, person.name)
     return True
 
 
-def _edit(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _edit(requirement: RunRequirement, output: Output, person: Person) -> bool:
     approved = approved_arguments(requirement)
     shown = visible_json(requirement.tool_execution.tool_args if approved is None else approved, indent=2)
-    text = edited(f"{shown}\n", ".json")
+    place = requirement.id, shown
+    text = edited(person.edits.get(place, f"{shown}\n"), ".json")
     if text is None:
         return False
+    # What is refused, as it is or when it is committed, is what the next edit begins with.
+    person.edits[place] = text
     changed = json_object(text, "what was edited")
     output.line(Styled(f"to run: {requirement.tool_execution.tool_name}({arguments_text(changed)})", "bold"))
     if ask_action([_YES, _NO]) is _NO:
+        del person.edits[place]
         return False
-    requirement.confirm(tool_args=changed, by=by, expected_digest=requirement.digest)
+    requirement.confirm(tool_args=changed, by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _approve_later_calls(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _approve_later_calls(requirement: RunRequirement, output: Output, person: Person) -> bool:
     where = ask_action([_IN_RUN, _IN_SESSION, _BACK])
     if where is _BACK:
         return False
@@ -66,60 +85,60 @@ def _approve_later_calls(requirement: RunRequirement, output: Output, by: str) -
         return False
     scope: RememberScope = "run" if where is _IN_RUN else "session"
     requirement.confirm(
-        remember=scope, remember_args=which is _SAME_ARGUMENTS, by=by, expected_digest=requirement.digest
+        remember=scope, remember_args=which is _SAME_ARGUMENTS, by=person.name, expected_digest=requirement.digest
     )
     output.line(Styled("haltpoint remembered lists what stands, and haltpoint revoke ends it", "dim"))
     return True
 
 
-def _reject(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _reject(requirement: RunRequirement, output: Output, person: Person) -> bool:
     note = ask_line("why? the model is told; Enter for no reason")
-    requirement.reject(note or None, by=by, expected_digest=requirement.digest)
+    requirement.reject(note or None, by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _fill_in(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _fill_in(requirement: RunRequirement, output: Output, person: Person) -> bool:
     given = filled_in(requirement, output)
     if not given and not _is_meant("nothing is filled in: fields stay as they are, or take their defaults", output):
         return False
-    requirement.answer(given, by=by, expected_digest=requirement.digest)
+    requirement.answer(given, by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _give_result(requirement: RunRequirement, output: Output, by: str) -> bool:
-    return _give(requirement, ask_line("result, as the model gets it"), output, by)
+def _give_result(requirement: RunRequirement, output: Output, person: Person) -> bool:
+    return _give(requirement, ask_line("result, as the model gets it"), output, person)
 
 
-def _write_result(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _write_result(requirement: RunRequirement, output: Output, person: Person) -> bool:
     text = edited("", ".txt")
     if text is None:
         return False
-    return _give(requirement, text.removesuffix("\n"), output, by)
+    return _give(requirement, text.removesuffix("\n"), output, person)
 
 
-def _give(requirement: RunRequirement, result: str, output: Output, by: str) -> bool:
+def _give(requirement: RunRequirement, result: str, output: Output, person: Person) -> bool:
     if not result.strip() and not _is_meant(_EMPTY, output):
         return False
-    requirement.set_external_execution_result(result, by=by, expected_digest=requirement.digest)
+    requirement.set_external_execution_result(result, by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _retry(requirement: RunRequirement, output: Output, by: str) -> bool:
-    requirement.retry(by=by, expected_digest=requirement.digest)
+def _retry(requirement: RunRequirement, output: Output, person: Person) -> bool:
+    requirement.retry(by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _supply(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _supply(requirement: RunRequirement, output: Output, person: Person) -> bool:
     result = ask_line("what it returned, as the model gets it")
     if not result.strip() and not _is_meant(_EMPTY, output):
         return False
-    requirement.supply(result, by=by, expected_digest=requirement.digest)
+    requirement.supply(result, by=person.name, expected_digest=requirement.digest)
     return True
 
 
-def _give_up(requirement: RunRequirement, output: Output, by: str) -> bool:
+def _give_up(requirement: RunRequirement, output: Output, person: Person) -> bool:
     note = ask_line("why? the model is told; Enter for no reason")
-    requirement.skip(note or None, by=by, expected_digest=requirement.digest)
+    requirement.skip(note or None, by=person.name, expected_digest=requirement.digest)
     return True
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.cli.asking.kinds import CHOICES
+from haltpoint.cli.asking.kinds import CHOICES, Person
 from haltpoint.cli.asking.prompts import Action, ask_action, need_terminal
-from haltpoint.cli.deciding import decided_text
+from haltpoint.cli.deciding import decided_call_text, decided_text
 from haltpoint.cli.describing import call_lines, print_event, print_run
 from haltpoint.cli.identifiers import short_requirement_id
 from haltpoint.cli.next_steps import next_step
@@ -22,7 +22,6 @@ from haltpoint.exceptions import (
     ToolResultError,
 )
 from haltpoint.journal.timeline import Event, told
-from haltpoint.presentation.calls import call_text
 from haltpoint.presentation.times import age
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class _Walker:
         self._database = database
         self._page = page
         self._output = output
-        self._by = by
+        self._person = Person(by)
         self._asked: set[str] = set()
         self._decided = 0
         self._waits = False
@@ -136,7 +135,7 @@ class _Walker:
     def _decide(self, requirement: RunRequirement, action: Action) -> bool:
         """Decide and commit; False when the question stands."""
         try:
-            if not CHOICES[requirement.kind][action](requirement, self._output, self._by):
+            if not CHOICES[requirement.kind][action](requirement, self._output, self._person):
                 return False
             requirement.commit()
         except _REFUSALS as error:
@@ -148,7 +147,7 @@ class _Walker:
         self._decided += 1
         # What will run stands on disk, also where validation made something else of what was given.
         decided = self._database.requirement(requirement.id)
-        self._output.line(f"{call_text(decided.tool_execution)}: ", Styled(decided_text(decided), "green"))
+        self._output.line(f"{decided_call_text(decided)}: ", Styled(decided_text(decided), "green"))
         self._output.line(next_step(self._database, self._database.run(requirement.run_id or "")))
         return True
 

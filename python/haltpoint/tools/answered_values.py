@@ -1,0 +1,117 @@
+"""What a person answered, held against the value that the tool gets where the call runs.
+
+Where the tool's code was not at hand, only its schema could check the answer. The tool may write the value in another
+way; it must not get another value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+from haltpoint._concurrency.fork_guard import no_fork
+
+from .hidden_parts import is_stand_in
+from .json_form import shown
+from .plain_form import PlainForm, plain_form
+from .same_values import is_same_json, number_of
+from .validation import validated_parameter
+
+if TYPE_CHECKING:
+    from .definition import ToolDefinition
+    from .schema import ToolParameter
+
+__all__ = ["answer_problem"]
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+def answer_problem(definition: ToolDefinition, parameter: ToolParameter, answered: Any, value: object) -> str | None:
+    """Return what is wrong where the tool would get another value than a person answered; None where it would not.
+
+    Args:
+        definition: the tool.
+        parameter: the parameter.
+        answered: what the person answered, as JSON data.
+        value: the Python object that the tool would get.
+    """
+    form = plain_form(value)
+    if is_same_json(form.data, answered) or _is_written_otherwise(definition, parameter, answered, form):
+        return None
+    if is_same_json(_serialized(definition, parameter, answered), answered):
+        return None
+    name, would_be = parameter.name, shown(form.data)
+    said = "a secret value" if parameter.is_secret else shown(answered)
+    # A form hides what is secret.
+    return (
+        f"{name}: a person answered {said}, of which the tool would make {would_be}; the call was not run. Call the "
+        "tool once more, so that the person is asked again"
+    )
+
+
+def _is_written_otherwise(definition: ToolDefinition, parameter: ToolParameter, answered: Any, form: PlainForm) -> bool:
+    with no_fork:
+        from .input_form import shown_parameters
+        from .schema_forms import schema_form
+    parameters = shown_parameters(definition)
+    first = schema_form(parameters, parameter.name, answered, like=form.data)
+    second = schema_form(parameters, parameter.name, form.data)
+    return _is_same(first, second, hides=not form.is_whole)
+
+
+def _is_same(answered: Any, form: Any, *, hides: bool) -> bool:
+    """Whether two values are the same, where text may be read in a type's own way.
+
+    Args:
+        answered: JSON data.
+        form: what the tool would get.
+        hides: whether text in it may stand for what is not shown.
+    """
+    if hides and is_stand_in(form):
+        return True
+    if isinstance(answered, dict) and isinstance(form, dict):
+        members, others = cast("dict[str, Any]", answered), cast("dict[str, Any]", form)
+        same = (_is_same(item, others[name], hides=hides) for name, item in members.items() if name in others)
+        return members.keys() == others.keys() and all(same)
+    if isinstance(answered, list) and isinstance(form, list):
+        pairs: list[tuple[Any, Any]] = list(zip(answered, form, strict=False))  # pyright: ignore[reportUnknownArgumentType]
+        is_long_enough = len(pairs) == len(answered) == len(form)  # pyright: ignore[reportUnknownArgumentType]
+        return is_long_enough and all(_is_same(item, made, hides=hides) for item, made in pairs)
+    if is_same_json(answered, form):
+        return True
+    return isinstance(answered, str) and number_of(answered) is None and _is_read_as(answered, form)
+
+
+def _is_read_as(text: str, form: Any) -> bool:
+    """Whether a type may have read a text so: "EUR 5" as 5, empty text as null, and no text as another one."""
+    if form is None:
+        return not text.strip()
+    if isinstance(form, bool):
+        return False
+    if isinstance(form, str) and number_of(form) is None:
+        return False
+    said = {Decimal(found) for found in _NUMBER.findall(text)}
+    return not said or said.issuperset(_numbers(form))
+
+
+def _numbers(form: Any) -> Iterator[Decimal]:
+    if isinstance(form, dict):
+        for item in cast("dict[str, Any]", form).values():
+            yield from _numbers(item)
+    elif isinstance(form, list):
+        for item in form:  # pyright: ignore[reportUnknownVariableType]
+            yield from _numbers(item)
+    elif (number := number_of(form)) is not None:
+        yield number
+
+
+def _serialized(definition: ToolDefinition, parameter: ToolParameter, answered: Any) -> Any:
+    """What a person answered, as its type writes it; None where it does not."""
+    try:
+        # An object of its own: writing an iterator out takes its items.
+        value = validated_parameter(parameter, answered, strict=definition.strict)
+        return parameter.adapter.dump_python(value, mode="json")
+    except Exception:  # noqa: BLE001 - types bring serializers of their own, which may raise anything
+        return None

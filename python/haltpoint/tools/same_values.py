@@ -1,0 +1,57 @@
+"""Whether two values of JSON data are the same, in whatever way they write a number or a time."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from haltpoint.timestamps import parse_time
+
+from .json_form import dump_json
+
+__all__ = ["is_same_json", "number_of"]
+
+
+def is_same_json(first: Any, second: Any) -> bool:
+    """Whether two values of JSON data are the same, in whatever way they write a number or a time.
+
+    True and 1 are not the same, and neither are 5 and "five"; 1.5 and "1.50" are, and so are two ways to write a time.
+    """
+    one, other = _object(first), _object(second)
+    if one is not None and other is not None:
+        return one.keys() == other.keys() and all(is_same_json(item, other[name]) for name, item in one.items())
+    items, others = _list(first), _list(second)
+    if items is not None and others is not None:
+        return len(items) == len(others) and all(map(is_same_json, items, others))
+    if type(first) is type(second) and first == second:
+        return True
+    if isinstance(first, str) and isinstance(second, str):
+        return _is_same_time(first, second)
+    number = number_of(first)
+    return number is not None and number == number_of(second)
+
+
+def number_of(value: Any) -> Decimal | None:
+    """Return the number that a value is, as JSON or as text; None where it is none, or no finite one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(value if isinstance(value, str) else dump_json(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def _is_same_time(first: str, second: str) -> bool:
+    try:
+        return parse_time(first) == parse_time(second)
+    except ValueError:
+        return False
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
