@@ -80,8 +80,9 @@ def test_importing_the_package_loads_next_to_nothing() -> None:
     ours = {name for name in loaded_by("import haltpoint") if name.split(".")[0] == "haltpoint"}
     assert ours == {
         "haltpoint",
-        "haltpoint.exceptions",
+        "haltpoint._concurrency",
         "haltpoint._concurrency.fork_guard",
+        "haltpoint.exceptions",
         "haltpoint.warning_categories",
     }
     assert loaded_by("import haltpoint").isdisjoint({"asyncio", "inspect", "pydantic", "pydantic_core", "sqlite3"})
