@@ -1,18 +1,12 @@
 //! A store that any number of threads share: group commit, heartbeats and notifications around a blocking [`Store`].
 
-mod cost;
-mod fault_points;
-mod file;
 mod heartbeat;
 mod hosted;
-mod inline;
 mod mailbox;
-mod reader;
-mod registry;
-mod spin;
+mod signal;
+mod submission;
 mod subscribers;
 mod worker;
-mod writer;
 
 use std::fmt;
 use std::path::Path;
@@ -21,17 +15,22 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::clock::Clock;
+use super::fault_points::FaultPlan;
 use super::holder::Holder;
-use super::sqlite::{Clock, SqliteOptions};
+use super::memory::InlineStore;
+use super::sqlite::{self, OpenFile, SqliteOptions};
 use super::{Committed, Operation, Store, StoreError, StoredRun};
 use crate::journal::AuditKey;
 use crate::{Text, Timestamp};
-pub use fault_points::{FaultPlan, fault_points};
-use file::OpenFile;
+pub(super) use heartbeat::Heartbeat;
 pub use hosted::HostedStore;
-use inline::InlineStore;
-pub(crate) use spin::Signal;
+pub(super) use mailbox::{Receiver, Sender, Urgency, Waited};
+pub(super) use signal::LONGEST_SPIN;
+pub(crate) use signal::Signal;
+pub(super) use submission::{Batch, Done, Submission, is_by_outsider};
 pub use subscribers::{Subscriber, Subscribers, Subscription};
+pub(super) use worker::Worker;
 
 /// Takes an operation's outcome: called exactly once, on whichever thread has it. It must not block.
 pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
@@ -40,7 +39,7 @@ pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
 pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn Store, StoreError>) + Send>;
 
 /// What completes the sentence that a database was opened before a fork, and ...
-const FORK_ADVICE: &str = "cannot be used in the child: start children with the spawn or forkserver method, or open \
+pub(super) const FORK_ADVICE: &str = "cannot be used in the child: start children with the spawn or forkserver method, or open \
     the database after the fork only";
 
 /// For how long a run in memory is held; nobody else could take it.
@@ -91,7 +90,7 @@ impl StoreHandle {
     /// durability, lease or audit key, or when it was open in the process that this one was forked from.
     pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let lease = options.lease;
-        let file = registry::open(path, options)?;
+        let file = sqlite::open_shared(path, options)?;
         let (holder, fault_plan) = (file.holder().clone(), file.fault_plan().clone());
         let clock = Arc::clone(file.clock());
         Ok(Self::new(holder, lease, clock, fault_plan, Backend::File(file)))
@@ -283,7 +282,7 @@ impl Drop for Opening {
     }
 }
 
-fn new_holder() -> Holder {
+pub(super) fn new_holder() -> Holder {
     Holder::this_process(Uuid::now_v7().to_string().into())
 }
 
@@ -299,6 +298,6 @@ fn answer<T>(sender: &mpsc::SyncSender<T>, value: T) {
 }
 
 /// A panic in one thread says nothing about the value that it had locked: each lock here guards single assignments.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

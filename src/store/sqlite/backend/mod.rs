@@ -1,26 +1,32 @@
 //! A database file that is open in this process: its two threads, and who uses it.
 
+mod cost;
+mod reader;
+mod registry;
+mod spin;
+mod writer;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::fault_points::FaultPlan;
-use super::heartbeat::Heartbeat;
-use super::mailbox::Urgency;
-use super::reader::{PendingRead, Reader, Request};
-use super::subscribers::{Subscriber, Subscribers, Subscription};
-use super::worker::Worker;
-use super::writer::{SharedWriter, Submission, Writer};
-use super::{Completion, ReadJob, new_holder};
+use super::{Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::Text;
 use crate::journal::AuditKey;
+use crate::store::clock::Clock;
+use crate::store::fault_points::FaultPlan;
+use crate::store::handle::{
+    Completion, Heartbeat, ReadJob, Submission, Subscriber, Subscribers, Subscription, Urgency, Worker, new_holder,
+};
 use crate::store::holder::Holder;
-use crate::store::sqlite::{Clock, Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{Operation, Store, StoreError};
+use reader::{PendingRead, Reader, Request};
+pub(in crate::store) use registry::open;
+use writer::{SharedWriter, Writer};
 
 /// One file, shared by all openings of it in this process.
-pub(super) struct OpenFile {
+pub(in crate::store) struct OpenFile {
     identity: FileIdentity,
     durability: Durability,
     lease: Duration,
@@ -37,7 +43,11 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     /// Opens the file for one opening. No thread starts yet.
-    pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(
+        path: PathBuf,
+        identity: FileIdentity,
+        options: SqliteOptions,
+    ) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
         store.take_over_log()?;
         let (_, cursor) = store.outsiders_after(None)?;
@@ -76,41 +86,41 @@ impl OpenFile {
         })
     }
 
-    pub(super) fn identity(&self) -> FileIdentity {
+    pub(in crate::store) fn identity(&self) -> FileIdentity {
         self.identity
     }
 
-    pub(super) fn durability(&self) -> Durability {
+    pub(in crate::store) fn durability(&self) -> Durability {
         self.durability
     }
 
-    pub(super) fn lease(&self) -> Duration {
+    pub(in crate::store) fn lease(&self) -> Duration {
         self.lease
     }
 
-    pub(super) fn audit_key(&self) -> Option<&AuditKey> {
+    pub(in crate::store) fn audit_key(&self) -> Option<&AuditKey> {
         self.audit_key.as_ref()
     }
 
-    pub(super) fn fault_plan(&self) -> &FaultPlan {
+    pub(in crate::store) fn fault_plan(&self) -> &FaultPlan {
         &self.fault_plan
     }
 
-    pub(super) fn clock(&self) -> &Clock {
+    pub(in crate::store) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    pub(super) fn holder(&self) -> &Holder {
+    pub(in crate::store) fn holder(&self) -> &Holder {
         &self.holder
     }
 
     /// Whether any opening still uses the file.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::store) fn is_open(&self) -> bool {
         self.openings.load(Ordering::Acquire) > 0
     }
 
     /// Counts one more opening, unless the last one has just gone.
-    pub(super) fn join(&self) -> bool {
+    pub(in crate::store) fn join(&self) -> bool {
         let more = |openings| if openings == 0 { None } else { Some(openings + 1) };
         self.openings
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
@@ -118,7 +128,7 @@ impl OpenFile {
     }
 
     /// Counts one opening less; with the last one, writes what waits and closes the file.
-    pub(super) fn leave(&self) {
+    pub(in crate::store) fn leave(&self) {
         if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
             if self.writing.stop() {
                 self.writer.close();
@@ -127,19 +137,19 @@ impl OpenFile {
         }
     }
 
-    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
+    pub(in crate::store) fn submit(&self, operation: Operation, completion: Completion) {
         let submission = Submission::new(operation, completion);
         if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
             self.send(submission, Urgency::Now);
         }
     }
 
-    pub(super) fn submit_deferred(&self, operation: Operation, completion: Completion) {
+    pub(in crate::store) fn submit_deferred(&self, operation: Operation, completion: Completion) {
         self.send(Submission::new(operation, completion), Urgency::Soon);
     }
 
     /// Whether it pays to spin until what was submitted is on disk.
-    pub(super) fn are_commits_near(&self) -> bool {
+    pub(in crate::store) fn are_commits_near(&self) -> bool {
         self.writer.are_commits_near()
     }
 
@@ -149,14 +159,14 @@ impl OpenFile {
         }
     }
 
-    pub(super) fn read(&self, job: ReadJob) {
+    pub(in crate::store) fn read(&self, job: ReadJob) {
         let read = Request::Read(PendingRead::new(job));
         if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
             job.run(Err(error));
         }
     }
 
-    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+    pub(in crate::store) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         let (subscription, is_first) = self.subscribers.add_noting_first(run_id, subscriber);
         if is_first {
             ask(&self.reader, Request::LookOut);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::file::OpenFile;
-use super::{FORK_ADVICE, lock};
+use super::OpenFile;
+use crate::store::StoreError;
+use crate::store::handle::{FORK_ADVICE, lock};
 use crate::store::rules::unusable;
-use crate::store::sqlite::{FileIdentity, SqliteOptions, locate};
-use crate::store::{StoreError, fork_guard};
+use crate::store::sqlite::{FileIdentity, SqliteOptions, fork_guard, locate};
 
 static OPEN: Mutex<BTreeMap<FileIdentity, Registered>> = Mutex::new(BTreeMap::new());
 
@@ -18,7 +18,7 @@ struct Registered {
 }
 
 /// Opens the file, or joins those who have it open already.
-pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>, StoreError> {
+pub(in crate::store) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>, StoreError> {
     if fork_guard::is_cut_off() {
         return Err(cut_off());
     }

@@ -5,12 +5,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::subscribers::{Subscriber, Subscribers, Subscription};
-use super::writer::is_by_outsider;
-use super::{Completion, ReadJob, lock};
+use super::MemoryStore;
 use crate::journal::{AuditKey, JournalEnd, Record};
+use crate::store::handle::{Completion, ReadJob, Subscriber, Subscribers, Subscription, is_by_outsider, lock};
 use crate::store::holder::Holder;
-use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
@@ -20,7 +18,7 @@ use crate::{Text, Timestamp};
 
 /// Journals in memory, with their subscribers.
 #[derive(Default)]
-pub(super) struct InlineStore {
+pub(in crate::store) struct InlineStore {
     store: SharedMemory,
     subscribers: Arc<Subscribers>,
     notices: Mutex<Notices>,
@@ -35,7 +33,7 @@ struct Notices {
 }
 
 impl InlineStore {
-    pub(super) fn new(key: Option<AuditKey>) -> Self {
+    pub(in crate::store) fn new(key: Option<AuditKey>) -> Self {
         let store = MemoryStore::default().with_audit_key(key);
         Self {
             store: SharedMemory(Arc::new(Mutex::new(store))),
@@ -43,7 +41,7 @@ impl InlineStore {
         }
     }
 
-    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
+    pub(in crate::store) fn submit(&self, operation: Operation, completion: Completion) {
         let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
         completion(outcome.unwrap_or(Err(StoreError::Closed)));
         if is_by_outsider(&operation) {
@@ -51,11 +49,11 @@ impl InlineStore {
         }
     }
 
-    pub(super) fn read(&self, job: ReadJob) {
+    pub(in crate::store) fn read(&self, job: ReadJob) {
         job(Ok(&mut self.store.clone()));
     }
 
-    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+    pub(in crate::store) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         self.subscribers.add(run_id, subscriber)
     }
 
