@@ -3,6 +3,7 @@
 //! [`Store`] is blocking and its unit is a batch; [`handle::StoreHandle`] gives it threads, group commit and
 //! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
+pub mod backend;
 mod clock;
 pub(crate) mod damage;
 mod error;

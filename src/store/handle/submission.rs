@@ -1,6 +1,6 @@
 //! Operations on their way to whoever carries them out, each with what is called with its outcome.
 
-use super::Completion;
+use crate::store::backend::Completion;
 use crate::store::{Append, Author, Committed, Operation, StoreError};
 
 /// An operation on its way.

@@ -1,13 +1,17 @@
-//! The store in memory for any number of threads: everything happens inside the call, and no lock is held while
+//! The backend in memory, for any number of threads: everything happens inside the call, and no lock is held while
 //! somebody else's code runs.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::MemoryStore;
 use crate::journal::{AuditKey, JournalEnd, Record};
-use crate::store::handle::{Completion, ReadJob, Subscriber, Subscribers, Subscription, is_by_outsider, lock};
+use crate::store::backend::{Backend, Completion, ReadJob};
+use crate::store::clock::system_clock;
+use crate::store::handle::{StoreHandle, Subscriber, Subscribers, Subscription, is_by_outsider, lock, new_holder};
 use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
@@ -16,12 +20,35 @@ use crate::store::{
 };
 use crate::{Text, Timestamp};
 
+/// For how long a run in memory is held; nobody else could take it.
+const LEASE: Duration = Duration::from_secs(30);
+
+impl StoreHandle {
+    /// A store that lives and dies with this process.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::in_memory_with_key(None)
+    }
+
+    /// A store that lives and dies with this process, with a key for its hash chains.
+    #[must_use]
+    pub fn in_memory_with_key(key: Option<AuditKey>) -> Self {
+        Self::new(Arc::new(MemoryBackend::new(MemoryStore::default().with_audit_key(key))))
+    }
+}
+
 /// Journals in memory, with their subscribers.
-#[derive(Default)]
-pub(in crate::store) struct InlineStore {
+pub struct MemoryBackend {
+    holder: Holder,
     store: SharedMemory,
     subscribers: Arc<Subscribers>,
     notices: Mutex<Notices>,
+}
+
+impl fmt::Debug for MemoryBackend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("MemoryBackend").finish_non_exhaustive()
+    }
 }
 
 /// Records on their way to subscribers, in order, whichever threads commit.
@@ -32,29 +59,16 @@ struct Notices {
     under_way: bool,
 }
 
-impl InlineStore {
-    pub(in crate::store) fn new(key: Option<AuditKey>) -> Self {
-        let store = MemoryStore::default().with_audit_key(key);
+impl MemoryBackend {
+    /// Shares that store among threads.
+    #[must_use]
+    pub fn new(store: MemoryStore) -> Self {
         Self {
+            holder: new_holder(),
             store: SharedMemory(Arc::new(Mutex::new(store))),
-            ..Self::default()
+            subscribers: Arc::default(),
+            notices: Mutex::default(),
         }
-    }
-
-    pub(in crate::store) fn submit(&self, operation: Operation, completion: Completion) {
-        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
-        completion(outcome.unwrap_or(Err(StoreError::Closed)));
-        if is_by_outsider(&operation) {
-            self.notify();
-        }
-    }
-
-    pub(in crate::store) fn read(&self, job: ReadJob) {
-        job(Ok(&mut self.store.clone()));
-    }
-
-    pub(in crate::store) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
-        self.subscribers.add(run_id, subscriber)
     }
 
     /// One thread at a time delivers, so that the order is kept; the others leave their records to it.
@@ -82,6 +96,38 @@ impl InlineStore {
         notices.under_way = next.is_some();
         next
     }
+}
+
+impl Backend for MemoryBackend {
+    fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    fn lease(&self) -> Duration {
+        LEASE
+    }
+
+    fn now(&self) -> Timestamp {
+        system_clock()
+    }
+
+    fn submit(&self, operation: Operation, completion: Completion) {
+        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
+        completion(outcome.unwrap_or(Err(StoreError::Closed)));
+        if is_by_outsider(&operation) {
+            self.notify();
+        }
+    }
+
+    fn read(&self, job: ReadJob) {
+        job(Ok(&mut self.store.clone()));
+    }
+
+    fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+        self.subscribers.add(run_id, subscriber)
+    }
+
+    fn close(&self) {}
 }
 
 /// A memory store that is locked for each call only, so that a read job may submit.

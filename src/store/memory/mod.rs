@@ -19,7 +19,7 @@ use super::{
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
-pub(super) use backend::InlineStore;
+pub use backend::MemoryBackend;
 use run::MemoryRun;
 
 /// Journals in memory.

@@ -36,7 +36,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-pub(super) use backend::{OpenFile, open as open_shared};
 use file::locate;
 use guard::FileIdentity;
 pub use options::{Durability, SqliteOptions};

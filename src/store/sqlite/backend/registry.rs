@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::OpenFile;
 use crate::store::StoreError;
+use crate::store::backend::Backend;
 use crate::store::handle::{FORK_ADVICE, lock};
 use crate::store::rules::unusable;
 use crate::store::sqlite::{FileIdentity, SqliteOptions, fork_guard, locate};
@@ -18,7 +19,7 @@ struct Registered {
 }
 
 /// Opens the file, or joins those who have it open already.
-pub(in crate::store) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>, StoreError> {
+pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>, StoreError> {
     if fork_guard::is_cut_off() {
         return Err(cut_off());
     }
@@ -32,10 +33,10 @@ pub(in crate::store) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<
         Some(file) => file,
         None => register(OpenFile::open(located, identity, options)?),
     };
-    if (file.durability(), file.lease(), file.audit_key()) == (durability, lease, audit_key.as_ref()) {
+    if file.has_options(durability, lease, audit_key.as_ref()) {
         return Ok(file);
     }
-    file.leave();
+    file.close();
     Err(unusable(format!(
         "the database {} is open in this process with another durability, lease or audit key; open it with the same one, or close it first",
         path.display()
@@ -76,17 +77,17 @@ fn register(opened: OpenFile) -> Arc<OpenFile> {
     let mut open = lock(&OPEN);
     open.retain(|_, other| other.process != process || other.file.upgrade().is_some_and(|file| file.is_open()));
     let present = open
-        .get(&opened.identity())
+        .get(&opened.identity)
         .and_then(|other| other.file.upgrade())
         .filter(|file| file.join());
     if let Some(present) = present {
         drop(open);
-        opened.leave();
+        opened.close();
         return present;
     }
     let opened = Arc::new(opened);
     open.insert(
-        opened.identity(),
+        opened.identity,
         Registered {
             process,
             file: Arc::downgrade(&opened),
