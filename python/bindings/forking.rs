@@ -1,6 +1,6 @@
 //! What a process does before and after it forks, and what it must have done long before.
 
-use haltpoint_engine::store::fork_guard;
+use haltpoint_engine::store::sqlite::fork_guard;
 use pyo3::prelude::*;
 
 use crate::inputs::PyModelReplied;

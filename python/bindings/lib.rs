@@ -60,6 +60,6 @@ mod _engine {
     /// The names of the places at which a test can let this process die.
     #[pyfunction]
     fn fault_points() -> Vec<String> {
-        haltpoint_engine::store::handle::fault_points()
+        haltpoint_engine::store::fault_points::fault_points()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haltpoint_engine::journal::AuditKey;
-use haltpoint_engine::store::handle::FaultPlan;
+use haltpoint_engine::store::fault_points::FaultPlan;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -3,10 +3,12 @@
 //! [`Store`] is blocking and its unit is a batch; [`handle::StoreHandle`] gives it threads, group commit and
 //! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
+pub mod backend;
+mod clock;
 pub(crate) mod damage;
 mod error;
+pub mod fault_points;
 mod filter;
-pub mod fork_guard;
 pub mod handle;
 pub mod holder;
 mod late_cancel;
@@ -17,6 +19,7 @@ mod row;
 mod rules;
 pub mod sqlite;
 
+pub use clock::Clock;
 pub use error::StoreError;
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,

@@ -3,14 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use haltpoint_engine::journal::Record;
-use haltpoint_engine::store::handle::{Completion, HostedStore, ReadJob, Subscriber, Subscribers, Subscription};
+use haltpoint_engine::store::backend::{Backend, Completion, ReadJob};
+use haltpoint_engine::store::handle::{Subscriber, Subscribers, Subscription};
+use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Author, Committed, Operation, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::disk::Disk;
 use crate::journal::record;
+use crate::process::LEASE;
 
 type Outcome = Result<Committed, StoreError>;
 
@@ -26,7 +30,7 @@ pub(crate) enum Fate {
 /// The queues of one process.
 pub(crate) struct SimulatedBackend {
     disk: Arc<Mutex<Disk>>,
-    host: Text,
+    holder: Holder,
     clock: AtomicI64,
     queues: Mutex<Queues>,
     subscribers: Arc<Subscribers>,
@@ -54,7 +58,7 @@ impl Queues {
 }
 
 impl SimulatedBackend {
-    pub(crate) fn new(disk: Arc<Mutex<Disk>>, host: Text) -> Self {
+    pub(crate) fn new(disk: Arc<Mutex<Disk>>, holder: Holder) -> Self {
         let cursor = disk.lock().unwrap().store.outsiders_after(None).unwrap().1;
         let queues = Queues {
             cursor,
@@ -62,7 +66,7 @@ impl SimulatedBackend {
         };
         Self {
             disk,
-            host,
+            holder,
             clock: AtomicI64::default(),
             queues: Mutex::new(queues),
             subscribers: Arc::default(),
@@ -107,13 +111,13 @@ impl SimulatedBackend {
         let count = most.min(queues.writes.len());
         let (operations, completions): (Vec<_>, Vec<_>) = queues.writes.drain(..count).unzip();
         let outcomes = match fate {
-            Fate::Written => self.disk.lock().unwrap().commit(&operations, &self.host),
+            Fate::Written => self.disk.lock().unwrap().commit(&operations, &self.holder.host),
             Fate::Refused => {
                 queues.owe_releases(&operations);
                 vec![Err(trouble()); count]
             }
             Fate::Unheard => {
-                self.disk.lock().unwrap().commit(&operations, &self.host);
+                self.disk.lock().unwrap().commit(&operations, &self.holder.host);
                 vec![Err(trouble()); count]
             }
         };
@@ -189,7 +193,15 @@ fn trouble() -> StoreError {
     }
 }
 
-impl HostedStore for SimulatedBackend {
+impl Backend for SimulatedBackend {
+    fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    fn lease(&self) -> Duration {
+        LEASE
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp(self.clock.load(Ordering::Relaxed))
     }

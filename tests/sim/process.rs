@@ -45,8 +45,8 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(holder: Holder, disk: Arc<Mutex<Disk>>, witness: Witness) -> Self {
-        let backend = Arc::new(SimulatedBackend::new(Arc::clone(&disk), holder.host.clone()));
-        let handle = StoreHandle::hosted(Arc::clone(&backend) as _, holder.clone(), LEASE);
+        let backend = Arc::new(SimulatedBackend::new(Arc::clone(&disk), holder.clone()));
+        let handle = StoreHandle::new(Arc::clone(&backend) as _);
         Self {
             condition: Condition::Running,
             holder,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::Text;
+use crate::store::clock::Clock;
 use crate::store::holder::Holder;
-use crate::store::sqlite::Clock;
 use crate::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
 
 /// How many heartbeats are sent before a lease would expire.
@@ -15,7 +15,7 @@ const BEATS_PER_LEASE: u32 = 3;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The leases that were granted through one handle, and when they must be renewed.
-pub(super) struct Heartbeat {
+pub(in crate::store) struct Heartbeat {
     holder: Holder,
     lease: Duration,
     clock: Clock,
@@ -26,7 +26,7 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(holder: Holder, lease: Duration, clock: Clock) -> Self {
+    pub(in crate::store) fn new(holder: Holder, lease: Duration, clock: Clock) -> Self {
         Self {
             holder,
             lease,
@@ -38,13 +38,13 @@ impl Heartbeat {
     }
 
     /// How long nothing needs to be done; `None` while nothing is held.
-    pub(super) fn time_left(&self) -> Option<Duration> {
+    pub(in crate::store) fn time_left(&self) -> Option<Duration> {
         (!self.held.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
     }
 
     /// Renews the leases when it is time to, and gives those back that could not be before. A store that cannot be written now is
     /// asked again soon.
-    pub(super) fn beat_if_due(&mut self, store: &mut dyn Store) {
+    pub(in crate::store) fn beat_if_due(&mut self, store: &mut dyn Store) {
         if self.time_left() != Some(Duration::ZERO) {
             return;
         }
@@ -62,17 +62,17 @@ impl Heartbeat {
     }
 
     /// Renews the leases at the next opportunity.
-    pub(super) fn hasten(&mut self) {
+    pub(in crate::store) fn hasten(&mut self) {
         self.due = Instant::now();
     }
 
     /// Whether exactly one run is held, and nothing is owed.
-    pub(super) fn is_about_one_run(&self) -> bool {
+    pub(in crate::store) fn is_about_one_run(&self) -> bool {
         self.held.len() == 1 && self.owed.is_empty()
     }
 
     /// Learns from an operation's outcome which leases are held.
-    pub(super) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
+    pub(in crate::store) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
         match (operation, outcome) {
             (Operation::Create(new), Ok(_)) if !new.is_queued() => self.hold(&new.run_id, 1),
             (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
@@ -109,12 +109,12 @@ impl Heartbeat {
     }
 
     /// What still has to be given back: it belongs before whatever is written next.
-    pub(super) fn take_owed(&mut self) -> Vec<Operation> {
+    pub(in crate::store) fn take_owed(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.owed)
     }
 
     /// What gives all leases back.
-    pub(super) fn releases(&self) -> Vec<Operation> {
+    pub(in crate::store) fn releases(&self) -> Vec<Operation> {
         let release = |(run_id, &epoch): (&Text, &u64)| Operation::Release {
             run_id: run_id.clone(),
             epoch,

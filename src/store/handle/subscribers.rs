@@ -36,7 +36,11 @@ impl Subscribers {
     }
 
     /// As [`Subscribers::add`]; `true`: it is the only one, so that nobody looked out for anything until now.
-    pub(super) fn add_noting_first(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> (Subscription, bool) {
+    pub(in crate::store) fn add_noting_first(
+        self: &Arc<Self>,
+        run_id: Text,
+        subscriber: Subscriber,
+    ) -> (Subscription, bool) {
         let mut state = lock(&self.state);
         let is_first = state.by_run.is_empty();
         state.last_id += 1;
@@ -51,7 +55,7 @@ impl Subscribers {
         (subscription, is_first)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         lock(&self.state).by_run.is_empty()
     }
 

@@ -1,5 +1,6 @@
 //! The store in memory: lives and dies with its process, and is the oracle that others are compared with.
 
+mod backend;
 mod filters;
 mod run;
 mod write;
@@ -18,6 +19,7 @@ use super::{
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
+pub use backend::MemoryBackend;
 use run::MemoryRun;
 
 /// Journals in memory.

@@ -1,10 +1,12 @@
 //! The store on SQLite: one file, any number of processes.
 
+mod backend;
 mod due;
 mod entry_id;
 mod fault;
 mod file;
 mod first_page;
+pub mod fork_guard;
 mod guard;
 mod kept_file;
 mod lease;
@@ -34,11 +36,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-pub(super) use file::locate;
-pub(super) use guard::FileIdentity;
-pub use options::{Clock, Durability, SqliteOptions};
+use file::locate;
+use guard::FileIdentity;
+pub use options::{Durability, SqliteOptions};
 
-use super::fork_guard::{self, Inside};
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OutboxClaim, OutboxRow,
@@ -48,6 +49,7 @@ use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
 use fault::Fault;
+use fork_guard::Inside;
 use guard::Guard;
 use kept_file::KeptFile;
 use lock_wait::LockWait;

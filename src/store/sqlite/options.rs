@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::Timestamp;
 use crate::journal::AuditKey;
-use crate::store::handle::FaultPlan;
+use crate::store::clock::{Clock, system_clock};
+use crate::store::fault_points::FaultPlan;
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,9 +27,6 @@ impl Durability {
         }
     }
 }
-
-/// A clock: microseconds since the Unix epoch.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How a database on SQLite is opened.
 #[derive(Clone)]
@@ -76,9 +73,4 @@ impl fmt::Debug for SqliteOptions {
             .field("fault_plan", &self.fault_plan)
             .finish_non_exhaustive()
     }
-}
-
-fn system_clock() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }

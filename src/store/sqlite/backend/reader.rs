@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::ReadJob;
-use super::mailbox::{Receiver, Waited};
-use super::subscribers::Subscribers;
+use crate::store::backend::ReadJob;
+use crate::store::handle::{Receiver, Subscribers, Waited};
 use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{ExternalRecord, Store, StoreError};
 

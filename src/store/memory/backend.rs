@@ -1,16 +1,18 @@
-//! The store in memory for any number of threads: everything happens inside the call, and no lock is held while
+//! The backend in memory, for any number of threads: everything happens inside the call, and no lock is held while
 //! somebody else's code runs.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::subscribers::{Subscriber, Subscribers, Subscription};
-use super::writer::is_by_outsider;
-use super::{Completion, ReadJob, lock};
+use super::MemoryStore;
 use crate::journal::{AuditKey, JournalEnd, Record};
+use crate::store::backend::{Backend, Completion, ReadJob};
+use crate::store::clock::system_clock;
+use crate::store::handle::{StoreHandle, Subscriber, Subscribers, Subscription, is_by_outsider, lock, new_holder};
 use crate::store::holder::Holder;
-use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
@@ -18,12 +20,35 @@ use crate::store::{
 };
 use crate::{Text, Timestamp};
 
+/// For how long a run in memory is held; nobody else could take it.
+const LEASE: Duration = Duration::from_secs(30);
+
+impl StoreHandle {
+    /// A store that lives and dies with this process.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::in_memory_with_key(None)
+    }
+
+    /// A store that lives and dies with this process, with a key for its hash chains.
+    #[must_use]
+    pub fn in_memory_with_key(key: Option<AuditKey>) -> Self {
+        Self::new(Arc::new(MemoryBackend::new(MemoryStore::default().with_audit_key(key))))
+    }
+}
+
 /// Journals in memory, with their subscribers.
-#[derive(Default)]
-pub(super) struct InlineStore {
+pub struct MemoryBackend {
+    holder: Holder,
     store: SharedMemory,
     subscribers: Arc<Subscribers>,
     notices: Mutex<Notices>,
+}
+
+impl fmt::Debug for MemoryBackend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("MemoryBackend").finish_non_exhaustive()
+    }
 }
 
 /// Records on their way to subscribers, in order, whichever threads commit.
@@ -34,29 +59,16 @@ struct Notices {
     under_way: bool,
 }
 
-impl InlineStore {
-    pub(super) fn new(key: Option<AuditKey>) -> Self {
-        let store = MemoryStore::default().with_audit_key(key);
+impl MemoryBackend {
+    /// Shares that store among threads.
+    #[must_use]
+    pub fn new(store: MemoryStore) -> Self {
         Self {
+            holder: new_holder(),
             store: SharedMemory(Arc::new(Mutex::new(store))),
-            ..Self::default()
+            subscribers: Arc::default(),
+            notices: Mutex::default(),
         }
-    }
-
-    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
-        completion(outcome.unwrap_or(Err(StoreError::Closed)));
-        if is_by_outsider(&operation) {
-            self.notify();
-        }
-    }
-
-    pub(super) fn read(&self, job: ReadJob) {
-        job(Ok(&mut self.store.clone()));
-    }
-
-    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
-        self.subscribers.add(run_id, subscriber)
     }
 
     /// One thread at a time delivers, so that the order is kept; the others leave their records to it.
@@ -84,6 +96,38 @@ impl InlineStore {
         notices.under_way = next.is_some();
         next
     }
+}
+
+impl Backend for MemoryBackend {
+    fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    fn lease(&self) -> Duration {
+        LEASE
+    }
+
+    fn now(&self) -> Timestamp {
+        system_clock()
+    }
+
+    fn submit(&self, operation: Operation, completion: Completion) {
+        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
+        completion(outcome.unwrap_or(Err(StoreError::Closed)));
+        if is_by_outsider(&operation) {
+            self.notify();
+        }
+    }
+
+    fn read(&self, job: ReadJob) {
+        job(Ok(&mut self.store.clone()));
+    }
+
+    fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+        self.subscribers.add(run_id, subscriber)
+    }
+
+    fn close(&self) {}
 }
 
 /// A memory store that is locked for each call only, so that a read job may submit.

@@ -80,14 +80,18 @@ impl FaultPlan {
         }
     }
 
-    pub(super) fn pass_before_commit(&self, operations: &[Operation]) {
+    pub(in crate::store) fn pass_before_commit(&self, operations: &[Operation]) {
         if self.armed.is_some() {
             self.pass_each(BEFORE_COMMIT, operations.iter().flat_map(kinds_in));
         }
     }
 
     /// On disk, and nobody has been told.
-    pub(super) fn pass_after_commit(&self, operations: &[Operation], outcomes: &[Result<Committed, StoreError>]) {
+    pub(in crate::store) fn pass_after_commit(
+        &self,
+        operations: &[Operation],
+        outcomes: &[Result<Committed, StoreError>],
+    ) {
         if self.armed.is_some() {
             self.pass_each(AFTER_COMMIT, operations.iter().zip(outcomes).flat_map(kinds_written));
         }

@@ -1,26 +1,43 @@
-//! A database file that is open in this process: its two threads, and who uses it.
+//! The backend on SQLite: a database file that is open in this process, with its two threads, and who uses it.
 
-use std::path::PathBuf;
+mod cost;
+mod reader;
+mod registry;
+mod spin;
+mod writer;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::fault_points::FaultPlan;
-use super::heartbeat::Heartbeat;
-use super::mailbox::Urgency;
-use super::reader::{PendingRead, Reader, Request};
-use super::subscribers::{Subscriber, Subscribers, Subscription};
-use super::worker::Worker;
-use super::writer::{SharedWriter, Submission, Writer};
-use super::{Completion, ReadJob, new_holder};
-use crate::Text;
+use super::{Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::journal::AuditKey;
+use crate::store::backend::{Backend, Completion, ReadJob};
+use crate::store::clock::Clock;
+use crate::store::fault_points::FaultPlan;
+use crate::store::handle::{
+    Heartbeat, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Worker, new_holder,
+};
 use crate::store::holder::Holder;
-use crate::store::sqlite::{Clock, Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{Operation, Store, StoreError};
+use crate::{Text, Timestamp};
+use reader::{PendingRead, Reader, Request};
+use writer::{SharedWriter, Writer};
+
+impl StoreHandle {
+    /// Opens a database file, or creates it. Openings of one file in one process share its threads and its holder.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the file cannot be opened, when it is open in this process already with another
+    /// durability, lease or audit key, or when it was open in the process that this one was forked from.
+    pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        Ok(Self::new(registry::open(path, options)?))
+    }
+}
 
 /// One file, shared by all openings of it in this process.
-pub(super) struct OpenFile {
+struct OpenFile {
     identity: FileIdentity,
     durability: Durability,
     lease: Duration,
@@ -37,7 +54,7 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     /// Opens the file for one opening. No thread starts yet.
-    pub(super) fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
+    fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
         store.take_over_log()?;
         let (_, cursor) = store.outsiders_after(None)?;
@@ -76,71 +93,22 @@ impl OpenFile {
         })
     }
 
-    pub(super) fn identity(&self) -> FileIdentity {
-        self.identity
-    }
-
-    pub(super) fn durability(&self) -> Durability {
-        self.durability
-    }
-
-    pub(super) fn lease(&self) -> Duration {
-        self.lease
-    }
-
-    pub(super) fn audit_key(&self) -> Option<&AuditKey> {
-        self.audit_key.as_ref()
-    }
-
-    pub(super) fn fault_plan(&self) -> &FaultPlan {
-        &self.fault_plan
-    }
-
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    pub(super) fn holder(&self) -> &Holder {
-        &self.holder
+    /// Whether it was opened in the same way.
+    fn has_options(&self, durability: Durability, lease: Duration, audit_key: Option<&AuditKey>) -> bool {
+        (self.durability, self.lease, self.audit_key.as_ref()) == (durability, lease, audit_key)
     }
 
     /// Whether any opening still uses the file.
-    pub(super) fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.openings.load(Ordering::Acquire) > 0
     }
 
     /// Counts one more opening, unless the last one has just gone.
-    pub(super) fn join(&self) -> bool {
+    fn join(&self) -> bool {
         let more = |openings| if openings == 0 { None } else { Some(openings + 1) };
         self.openings
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .is_ok()
-    }
-
-    /// Counts one opening less; with the last one, writes what waits and closes the file.
-    pub(super) fn leave(&self) {
-        if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if self.writing.stop() {
-                self.writer.close();
-            }
-            self.reader.stop();
-        }
-    }
-
-    pub(super) fn submit(&self, operation: Operation, completion: Completion) {
-        let submission = Submission::new(operation, completion);
-        if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
-            self.send(submission, Urgency::Now);
-        }
-    }
-
-    pub(super) fn submit_deferred(&self, operation: Operation, completion: Completion) {
-        self.send(Submission::new(operation, completion), Urgency::Soon);
-    }
-
-    /// Whether it pays to spin until what was submitted is on disk.
-    pub(super) fn are_commits_near(&self) -> bool {
-        self.writer.are_commits_near()
     }
 
     fn send(&self, submission: Submission, urgency: Urgency) {
@@ -148,20 +116,64 @@ impl OpenFile {
             submission.fail(error);
         }
     }
+}
 
-    pub(super) fn read(&self, job: ReadJob) {
+impl Backend for OpenFile {
+    fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Where it takes microseconds only, it is carried out here and now; else the writing thread does it.
+    fn submit(&self, operation: Operation, completion: Completion) {
+        let submission = Submission::new(operation, completion);
+        if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
+            self.send(submission, Urgency::Now);
+        }
+    }
+
+    fn submit_deferred(&self, operation: Operation, completion: Completion) {
+        self.send(Submission::new(operation, completion), Urgency::Soon);
+    }
+
+    fn are_commits_near(&self) -> bool {
+        self.writer.are_commits_near()
+    }
+
+    fn read(&self, job: ReadJob) {
         let read = Request::Read(PendingRead::new(job));
         if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
             job.run(Err(error));
         }
     }
 
-    pub(super) fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
+    fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         let (subscription, is_first) = self.subscribers.add_noting_first(run_id, subscriber);
         if is_first {
             ask(&self.reader, Request::LookOut);
         }
         subscription
+    }
+
+    fn pass_fault_point(&self, point: &str) {
+        self.fault_plan.pass(point);
+    }
+
+    /// One opening less; with the last one, what waits is written and the file is closed.
+    fn close(&self) {
+        if self.openings.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if self.writing.stop() {
+                self.writer.close();
+            }
+            self.reader.stop();
+        }
     }
 }
 

@@ -4,72 +4,17 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::cost::is_light;
-use super::fault_points::FaultPlan;
-use super::heartbeat::Heartbeat;
-use super::mailbox::{Receiver, Sender, Waited};
-use super::spin::{Rhythm, Signal, has_several_cores};
-use super::worker::Worker;
-use super::{Completion, lock};
+use super::spin::{Rhythm, has_several_cores};
+use crate::store::fault_points::FaultPlan;
+use crate::store::handle::{
+    Batch, Done, Heartbeat, Receiver, Sender, Signal, Submission, Waited, Worker, is_by_outsider, lock,
+};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Append, Author, Committed, Operation, Store, StoreError};
+use crate::store::{Committed, Store, StoreError};
 
 /// For how long an operation that nobody waits for may wait for company. A sequential run's tool outcome so shares the wait for
 /// the disk with the model's next reply, where that comes at once; where it takes longer, the outcome is on disk long before it.
 const PATIENCE: Duration = Duration::from_millis(2);
-
-/// An operation on its way.
-pub(super) struct Submission {
-    operation: Operation,
-    completion: Pending,
-}
-
-/// A completion that is called once in any case: one that gets lost hears that the store was closed.
-struct Pending(Option<Completion>);
-
-impl Submission {
-    pub(super) fn new(operation: Operation, completion: Completion) -> Self {
-        Self {
-            operation,
-            completion: Pending(Some(completion)),
-        }
-    }
-
-    fn into_parts(self) -> (Operation, Pending) {
-        (self.operation, self.completion)
-    }
-
-    /// Whether it takes microseconds only to encode and hash it.
-    fn is_light(&self) -> bool {
-        is_light(&self.operation)
-    }
-
-    /// Ends the submission with an error.
-    pub(super) fn fail(self, error: StoreError) {
-        self.completion.finish(Err(error));
-    }
-}
-
-impl From<(Operation, Pending)> for Submission {
-    fn from((operation, completion): (Operation, Pending)) -> Self {
-        Self { operation, completion }
-    }
-}
-
-impl Pending {
-    fn finish(mut self, outcome: Result<Committed, StoreError>) {
-        if let Some(completion) = self.0.take() {
-            completion(outcome);
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(completion) = self.0.take() {
-            completion(Err(StoreError::Closed));
-        }
-    }
-}
 
 /// Who writes to a file: its thread; and, where that takes microseconds only, whoever submits.
 pub(super) struct SharedWriter {
@@ -128,7 +73,7 @@ impl SharedWriter {
     /// Commits a submission, and what waits before it, here and now, if that takes microseconds only: it waits for no disk and no other
     /// process, it is small, and there is no other run whose submissions could share the transaction. Hands it back otherwise.
     pub(super) fn commit_at_once(&self, submission: Submission, worker: &Worker<Submission>) -> Option<Submission> {
-        if !self.may_commit_at_once || !submission.is_light() {
+        if !self.may_commit_at_once || !is_light(submission.operation()) {
             return Some(submission);
         }
         let Ok(mut guard) = self.writer.try_lock() else {
@@ -137,7 +82,7 @@ impl SharedWriter {
         let Some(writer) = guard.as_mut().filter(|writer| writer.heartbeat.is_about_one_run()) else {
             return Some(submission);
         };
-        let waiting = worker.with_sender(|sender| sender.take_back(Submission::is_light));
+        let waiting = worker.with_sender(|sender| sender.take_back(|waiting| is_light(waiting.operation())));
         let Some(mut batch) = waiting.flatten() else {
             return Some(submission);
         };
@@ -173,20 +118,6 @@ pub(super) struct Writer {
     pub(super) fault_plan: FaultPlan,
     /// Called after outsiders' entries were committed.
     pub(super) wake_reader: Box<dyn Fn() + Send>,
-}
-
-/// Operations with what is called with their outcomes.
-type Batch = (Vec<Operation>, Vec<Pending>);
-
-/// Submissions and what came of them.
-struct Done(Vec<(Pending, Result<Committed, StoreError>)>);
-
-impl Done {
-    fn tell(self) {
-        for (completion, outcome) in self.0 {
-            completion.finish(outcome);
-        }
-    }
 }
 
 impl Writer {
@@ -231,7 +162,7 @@ impl Writer {
         {
             (self.wake_reader)();
         }
-        Done(std::iter::zip(completions, outcomes).collect())
+        Done::new(completions, outcomes)
     }
 
     fn finish(mut self) {
@@ -241,15 +172,4 @@ impl Writer {
             let _ = self.store.commit(&releases);
         }
     }
-}
-
-/// Whether the operation puts something into a journal that its driver does not know.
-pub(super) fn is_by_outsider(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Append(Append {
-            author: Author::External,
-            ..
-        })
-    )
 }

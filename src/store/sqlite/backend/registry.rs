@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::file::OpenFile;
-use super::{FORK_ADVICE, lock};
+use super::OpenFile;
+use crate::store::StoreError;
+use crate::store::backend::Backend;
+use crate::store::handle::{FORK_ADVICE, lock};
 use crate::store::rules::unusable;
-use crate::store::sqlite::{FileIdentity, SqliteOptions, locate};
-use crate::store::{StoreError, fork_guard};
+use crate::store::sqlite::{FileIdentity, SqliteOptions, fork_guard, locate};
 
 static OPEN: Mutex<BTreeMap<FileIdentity, Registered>> = Mutex::new(BTreeMap::new());
 
@@ -32,10 +33,10 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Arc<OpenFile>,
         Some(file) => file,
         None => register(OpenFile::open(located, identity, options)?),
     };
-    if (file.durability(), file.lease(), file.audit_key()) == (durability, lease, audit_key.as_ref()) {
+    if file.has_options(durability, lease, audit_key.as_ref()) {
         return Ok(file);
     }
-    file.leave();
+    file.close();
     Err(unusable(format!(
         "the database {} is open in this process with another durability, lease or audit key; open it with the same one, or close it first",
         path.display()
@@ -76,17 +77,17 @@ fn register(opened: OpenFile) -> Arc<OpenFile> {
     let mut open = lock(&OPEN);
     open.retain(|_, other| other.process != process || other.file.upgrade().is_some_and(|file| file.is_open()));
     let present = open
-        .get(&opened.identity())
+        .get(&opened.identity)
         .and_then(|other| other.file.upgrade())
         .filter(|file| file.join());
     if let Some(present) = present {
         drop(open);
-        opened.leave();
+        opened.close();
         return present;
     }
     let opened = Arc::new(opened);
     open.insert(
-        opened.identity(),
+        opened.identity,
         Registered {
             process,
             file: Arc::downgrade(&opened),

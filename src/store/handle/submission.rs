@@ -1,0 +1,87 @@
+//! Operations on their way to whoever carries them out, each with what is called with its outcome.
+
+use crate::store::backend::Completion;
+use crate::store::{Append, Author, Committed, Operation, StoreError};
+
+/// An operation on its way.
+pub(in crate::store) struct Submission {
+    operation: Operation,
+    completion: Pending,
+}
+
+/// A completion that is called once in any case: one that gets lost hears that the store was closed.
+pub(in crate::store) struct Pending(Option<Completion>);
+
+impl Submission {
+    pub(in crate::store) fn new(operation: Operation, completion: Completion) -> Self {
+        Self {
+            operation,
+            completion: Pending(Some(completion)),
+        }
+    }
+
+    pub(in crate::store) fn into_parts(self) -> (Operation, Pending) {
+        (self.operation, self.completion)
+    }
+
+    pub(in crate::store) fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// Ends the submission with an error.
+    pub(in crate::store) fn fail(self, error: StoreError) {
+        self.completion.finish(Err(error));
+    }
+}
+
+impl From<(Operation, Pending)> for Submission {
+    fn from((operation, completion): (Operation, Pending)) -> Self {
+        Self { operation, completion }
+    }
+}
+
+impl Pending {
+    fn finish(mut self, outcome: Result<Committed, StoreError>) {
+        if let Some(completion) = self.0.take() {
+            completion(outcome);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(completion) = self.0.take() {
+            completion(Err(StoreError::Closed));
+        }
+    }
+}
+
+/// Operations with what is called with their outcomes.
+pub(in crate::store) type Batch = (Vec<Operation>, Vec<Pending>);
+
+/// Submissions and what came of them.
+pub(in crate::store) struct Done(Vec<(Pending, Result<Committed, StoreError>)>);
+
+impl Done {
+    pub(in crate::store) fn new(completions: Vec<Pending>, outcomes: Vec<Result<Committed, StoreError>>) -> Self {
+        Self(std::iter::zip(completions, outcomes).collect())
+    }
+
+    /// Tells each submission its outcome.
+    pub(in crate::store) fn tell(self) {
+        for (completion, outcome) in self.0 {
+            completion.finish(outcome);
+        }
+    }
+}
+
+/// Whether the operation puts something into a journal that its driver does not know.
+pub(in crate::store) fn is_by_outsider(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Append(Append {
+            author: Author::External,
+            ..
+        })
+    )
+}
