@@ -38,7 +38,7 @@ impl MemoryStore {
         rules::judge_first(new)?;
         let mut run = MemoryRun::new(new, self.key.as_ref());
         let entries: Vec<&Entry> = new.entries.iter().collect();
-        let seq = run.extend(&entries, new.at, false)?;
+        let seq = run.extend(&entries, new.at, false, &self.salts)?;
         self.enlist(&new.holder, new.at, new.expires);
         self.places.insert(new.run_id.clone(), self.runs.len());
         self.index(&new.run_id, &entries);
@@ -49,6 +49,7 @@ impl MemoryStore {
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
         self.check_key(self.run(&append.run_id)?)?;
         let run = self.run(&append.run_id)?;
+        rules::check_not_erased(&run.row)?;
         rules::check_author(append, run.state())?;
         let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
         match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
@@ -59,12 +60,13 @@ impl MemoryStore {
 
     fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
         let outsider = append.author == Author::External;
-        let run = self.run_mut(&append.run_id)?;
+        let place = self.place(&append.run_id)?;
+        let run = &mut self.runs[place];
         let Verdict::Write { entries, at } = rules::judge(append, run.row.status, &run.requirements)? else {
             return Ok(Committed::AlreadyDecided);
         };
         let before = run.records.len();
-        let seq = run.extend(&entries, at, outsider)?;
+        let seq = run.extend(&entries, at, outsider, &self.salts)?;
         let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);
@@ -80,7 +82,7 @@ impl MemoryStore {
                 authentic: true,
             };
             let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
-            self.outsiders.extend(notices);
+            self.outsiders.extend(notices.into_iter().map(Some));
         }
         self.index(&append.run_id, &opened.iter().collect::<Vec<_>>());
         Ok(Committed::Appended { seq })
@@ -95,9 +97,10 @@ impl MemoryStore {
         known: Option<JournalEnd>,
     ) -> Result<Committed, StoreError> {
         let run = self.run(run_id)?;
+        rules::check_not_erased(&run.row)?;
         if run.row.status == RunStatus::Completed {
             return Ok(Committed::Lease(LeaseGrant::Completed {
-                run: Box::new(run.stored(known)),
+                run: Box::new(run.stored(known)?),
             }));
         }
         self.check_key(run)?;
@@ -115,13 +118,13 @@ impl MemoryStore {
         run.held_since = now;
         Ok(Committed::Lease(LeaseGrant::Granted {
             epoch: run.row.epoch,
-            run: Box::new(run.stored(known)),
+            run: Box::new(run.stored(known)?),
         }))
     }
 
-    fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
+    pub(super) fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
         let row = &run.row;
-        rules::chain_to_write(&row.run_id, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
+        rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
     }
 
     fn index(&mut self, run_id: &Text, entries: &[&Entry]) {

@@ -3,6 +3,7 @@
 mod backend;
 mod due;
 mod entry_id;
+mod erase;
 mod fault;
 mod file;
 mod first_page;
@@ -42,12 +43,13 @@ pub use options::{Durability, SqliteOptions};
 
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OutboxClaim, OutboxRow,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OutboxClaim, OutboxRow,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
+use crate::store::salts::Salts;
 use fault::Fault;
 use fork_guard::Inside;
 use guard::Guard;
@@ -62,6 +64,7 @@ pub struct SqliteStore {
     guard: Guard,
     liveness: Box<dyn Liveness>,
     key: Option<AuditKey>,
+    salts: Salts,
     lock_wait: LockWait,
     /// Where its owner empties the log; else SQLite does.
     log: Option<Log>,
@@ -122,6 +125,7 @@ impl SqliteStore {
             guard,
             liveness,
             key: options.audit_key.clone(),
+            salts: Salts::new(options.salts),
             lock_wait,
             log: None,
             closing: None,
@@ -209,6 +213,7 @@ impl SqliteStore {
         Surroundings {
             liveness: &*self.liveness,
             key: self.key.as_ref(),
+            salts: &self.salts,
         }
     }
 }
@@ -230,6 +235,7 @@ impl Drop for SqliteStore {
 struct Surroundings<'a> {
     liveness: &'a dyn Liveness,
     key: Option<&'a AuditKey>,
+    salts: &'a Salts,
 }
 
 /// Carries the operations out. One that is refused leaves the others untouched.
@@ -365,6 +371,26 @@ impl Store for SqliteStore {
 
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|connection| Ok(outbox::after(connection, place, limit)?))
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        self.write(|connection, surroundings| erase::erase(connection, erasure, surroundings))
+    }
+
+    fn finish_erasures(&mut self) -> Result<bool, StoreError> {
+        if !self.read(|connection| Ok(erase::is_unfinished(connection)?))? {
+            return Ok(true);
+        }
+        let emptied = {
+            let _inside = fork_guard::enter();
+            self.guard.check(&self.connection)?;
+            erase::empty_log(&self.connection)
+        };
+        let is_empty = emptied.map_err(|error| Fault::from(error).describe("empty the log of", &self.path))?;
+        if is_empty {
+            self.write(|connection, _| Ok(erase::note_finished(connection)?))?;
+        }
+        Ok(is_empty)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

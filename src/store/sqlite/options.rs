@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::AuditKey;
+use crate::store::SaltSource;
 use crate::store::clock::{Clock, system_clock};
 use crate::store::fault_points::FaultPlan;
 
@@ -43,6 +44,8 @@ pub struct SqliteOptions {
     pub clock: Clock,
     /// The key for the hash chains of new runs, and for checking and continuing those that were written with it.
     pub audit_key: Option<AuditKey>,
+    /// Where the salts of new entries come from.
+    pub salts: SaltSource,
     /// For tests: where this process dies.
     pub fault_plan: FaultPlan,
 }
@@ -56,6 +59,7 @@ impl Default for SqliteOptions {
             poll_interval: Duration::from_millis(50),
             clock: Arc::new(system_clock),
             audit_key: None,
+            salts: SaltSource::default(),
             fault_plan: FaultPlan::default(),
         }
     }
@@ -70,6 +74,7 @@ impl fmt::Debug for SqliteOptions {
             .field("lease", &self.lease)
             .field("poll_interval", &self.poll_interval)
             .field("audit_key", &self.audit_key)
+            .field("salts", &self.salts)
             .field("fault_plan", &self.fault_plan)
             .finish_non_exhaustive()
     }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::entry_id::{entry_id, ids_of};
 use super::fault::Fault;
 use super::read::find_run;
-use super::rows::{NumberedRun, record};
+use super::rows::{NumberedRun, outlined};
 use crate::journal;
+use crate::store::rules::check_not_erased;
 use crate::store::{CUT, StoredRun};
 
 /// Smaller payloads are read as they are.
@@ -23,7 +24,7 @@ const MEMBERS_KEPT: usize = 64;
 const LEVEL_OF_VALUES: usize = 4;
 
 const SELECT_OUTLINED: &str = "
-SELECT e.id, e.outsider, e.at, e.kind, iif(o.entry IS NULL, e.payload, o.payload), zeroblob(32)
+SELECT e.id, e.outsider, e.at, e.kind, iif(o.entry IS NULL, e.payload, o.payload)
 FROM entries e LEFT JOIN outlines o ON o.entry = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id";
 
 /// Keeps the outline of an entry, if it has one.
@@ -39,6 +40,7 @@ pub(super) fn note(connection: &Connection, id: i64, outline: Option<String>) ->
 /// The run with the outlines of its large entries; `None` for one without any.
 pub(super) fn run(connection: &Connection, run_id: &str) -> Result<Option<StoredRun>, Fault> {
     let NumberedRun { run, row, .. } = find_run(connection, run_id)?;
+    check_not_erased(&row)?;
     let ids = ids_of(run);
     let has_any: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outlines WHERE entry BETWEEN ?1 AND ?2)")?
@@ -50,7 +52,7 @@ pub(super) fn run(connection: &Connection, run_id: &str) -> Result<Option<Stored
     let mut rows = statement.query((entry_id(run, 1)?, ids.1))?;
     let mut records = Vec::new();
     while let Some(next) = rows.next()? {
-        records.push(record(run_id, next)?);
+        records.push(outlined(run_id, next)?);
     }
     Ok(Some(StoredRun { row, records }))
 }

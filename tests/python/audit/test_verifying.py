@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from support.documents import BLOCKS
 
 from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, paused_run
 
+_DOCUMENT = "docs/reference/journal-format.md"
+_FIRST_FORMAT = Path(__file__).parents[2] / "store" / "schemas" / "5.sql"
 
 @pytest.fixture(params=["sqlite", "memory"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> AnyDatabase:
@@ -76,7 +79,7 @@ def test_line_separators_in_texts_do_not_break_a_journal_apart(database: AnyData
 
 
 def _documented_program(tmp_path: Path) -> Path:
-    [program] = [block.text for block in BLOCKS if block.heading == "Checking an export elsewhere"]
+    [program] = [block.text for block in BLOCKS if block.document == _DOCUMENT and block.language == "python"]
     assert len(program.splitlines()) <= 20
     path = tmp_path / "check_export.py"
     path.write_text(program, encoding="utf-8")
@@ -127,3 +130,26 @@ def test_the_documented_program_needs_the_right_key(tmp_path: Path) -> None:
     database = InMemoryDatabase(audit_key=KEY)
     program, export = _documented_program(tmp_path), database.export(finished_run(database))
     assert _check_export(program, export, OTHER_KEY) == "entry 1 does not fit\n"
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "keyed"])
+def test_the_documented_program_checks_exports_of_the_first_format(tmp_path: Path, key: bytes | None) -> None:
+    path = tmp_path / "runs.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(_FIRST_FORMAT.read_text("utf-8"))
+    connection.close()
+    program, checked = _documented_program(tmp_path), 0
+    with SqliteDatabase(path, audit_key=key) as database:
+        for run in database.runs():
+            export = database.export(run.run_id)
+            about = json.loads(export.partition("\n")[0])
+            assert about["haltpoint_journal"] == 1
+            if about["keyed"] == (key is not None):
+                assert (
+                    _check_export(program, export, key or b"") == f"{about['entries']} entries, head {about['head']}\n"
+                )
+                assert (
+                    _check_export(program, export.replace('"at":1', '"at":2'), key or b"") == "entry 1 does not fit\n"
+                )
+                checked += 1
+    assert checked == (3 if key is None else 1)

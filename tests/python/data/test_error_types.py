@@ -15,6 +15,7 @@ from haltpoint import exceptions
 from haltpoint.exceptions import (
     ALL_ERRORS,
     DamagedRunWarning,
+    ErasedRunWarning,
     HaltpointError,
     NotificationWarning,
     RunNotCompletedWarning,
@@ -44,6 +45,8 @@ SAMPLES: dict[str, Any] = {
     "key_id": "0011223344556677",
     "given_key_id": "8899aabbccddeeff",
     "status": "PAUSED",
+    "features": ("of", "tomorrow"),
+    "journal_format": 1,
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -59,6 +62,8 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "TooManyThreadsError": RuntimeError,
     "StoreError": RuntimeError,
     "DamagedRunError": RuntimeError,
+    "UnsupportedJournalError": RuntimeError,
+    "RunErasedError": RuntimeError,
     "AuditKeyError": ValueError,
     "RunSetAsideError": RuntimeError,
     "RunTimeoutError": TimeoutError,
@@ -74,6 +79,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
 EVERYTHING: tuple[type[Exception], ...] = (
     *ALL_ERRORS,
     DamagedRunWarning,
+    ErasedRunWarning,
     NotificationWarning,
     RunNotCompletedWarning,
     UnsafeDatabaseAccessWarning,

@@ -11,7 +11,7 @@ import pytest
 from support.documents import BLOCKS, Block
 
 # It is given an export, which tests/python/audit/test_verifying.py makes.
-NEEDS_AN_ARGUMENT = ("docs/operations/audit.md", "Checking an export elsewhere")
+NEEDS_AN_ARGUMENT = ("docs/reference/journal-format.md", "An export")
 EXAMPLES = [
     block for block in BLOCKS if block.language == "python" and (block.document, block.heading) != NEEDS_AN_ARGUMENT
 ]
