@@ -239,7 +239,8 @@ impl PySession {
     fn conversation(&self, length: usize) -> PyResult<Conversation> {
         self.with_run(|session| {
             let messages = session.before().iter().chain(session.run().messages());
-            self.conversation.extend(messages.skip(self.conversation.len()).cloned());
+            self.conversation
+                .extend(messages.skip(self.conversation.len()).cloned());
             Conversation::new(Arc::clone(&self.conversation), length)
         })
     }

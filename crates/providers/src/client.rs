@@ -70,7 +70,7 @@ impl Client {
         on_outcome: impl FnOnce(Result<Reply, Failure>) + Send + 'static,
     ) -> Call {
         let delivery = Delivery::new(self.provider.prefix, Box::new(on_outcome));
-        let route = Route::find(service, self.provider, Environment::new(variable));
+        let route = Route::find(service, self.provider, Environment::new(variable), &request.settings);
         let exchange = Exchange {
             provider: self.provider,
             model: self.model.clone(),
@@ -129,14 +129,19 @@ struct Route {
 }
 
 impl Route {
-    fn find(service: &Service, provider: &'static Provider, environment: Environment<'_>) -> Result<Self, Failure> {
+    fn find(
+        service: &Service,
+        provider: &'static Provider,
+        environment: Environment<'_>,
+        settings: &Settings,
+    ) -> Result<Self, Failure> {
         let unfit = |message: String| Failure::final_error(provider.prefix, message);
         let key = provider.key(environment).map_err(unfit)?;
         let usual = provider.usual_address(environment);
         let address = provider.address(environment, &usual).map_err(unfit)?;
         Ok(Self {
             client: service.http_client(&address).clone(),
-            secrets: Secrets::new(key.as_deref(), &address, &usual),
+            secrets: Secrets::new(key.as_deref(), &address, &usual, &settings.extra_headers),
             address,
             // A server that asks for no key is sent a stand-in.
             key: key.unwrap_or_else(|| provider.prefix.to_owned()),
