@@ -1,25 +1,27 @@
-//! The conversation as the native provider client takes it: shared with the run, never copied per request.
+//! The conversation as the native provider client takes it: shared with the run, and written once.
 
 use std::sync::Arc;
 
 use haltpoint_engine::message::Message;
+use haltpoint_providers as providers;
 use pyo3::prelude::*;
 
 /// A conversation at one moment.
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct Conversation {
-    messages: Arc<[Message]>,
+    conversation: Arc<providers::Conversation>,
+    length: usize,
 }
 
 impl Conversation {
-    /// A conversation of these messages.
-    pub(crate) fn new(messages: Arc<[Message]>) -> Self {
-        Self { messages }
+    /// The first `length` messages of a conversation that may grow.
+    pub(crate) fn new(conversation: Arc<providers::Conversation>, length: usize) -> Self {
+        Self { conversation, length }
     }
 
-    /// The messages, oldest first.
-    pub(crate) fn messages(&self) -> Arc<[Message]> {
-        Arc::clone(&self.messages)
+    /// The messages that the request holds, and how many they are.
+    pub(crate) fn parts(&self) -> (Arc<providers::Conversation>, usize) {
+        (Arc::clone(&self.conversation), self.length)
     }
 }
 
@@ -31,12 +33,11 @@ impl Conversation {
     fn from_json(text: &str) -> PyResult<Self> {
         let messages: Vec<Message> = serde_json::from_str(text)
             .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("not a conversation: {error}")))?;
-        Ok(Self {
-            messages: messages.into(),
-        })
+        let length = messages.len();
+        Ok(Self::new(Arc::new(providers::Conversation::new(messages)), length))
     }
 
     fn __len__(&self) -> usize {
-        self.messages.len()
+        self.length
     }
 }

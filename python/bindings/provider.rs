@@ -48,8 +48,10 @@ impl ProviderClient {
         settings_json: Option<&str>,
     ) -> PyResult<ProviderCall> {
         let service = Service::of_this_process().map_err(service_error)?;
+        let (conversation, length) = conversation.parts();
         let request = ModelRequest {
-            messages: conversation.messages(),
+            conversation,
+            length,
             tools: read("tools", tools_json)?,
             settings: settings_json
                 .map(|text| read("settings", text))

@@ -31,6 +31,8 @@ pub(crate) struct PySession {
     run_id: Arc<str>,
     sender: CompletionSender,
     session: Mutex<Option<Session>>,
+    /// What was said so far, as the provider client takes it. Filled when it is asked for.
+    conversation: Arc<haltpoint_providers::Conversation>,
     /// Beside the lock, which is held for as long as a commit takes.
     wish: CancelFlag,
     /// Somebody wants to hear of each commit, also of one that changes nothing for the driver.
@@ -44,6 +46,7 @@ impl PySession {
             sender,
             wish: session.wish().clone(),
             session: Mutex::new(Some(session)),
+            conversation: Arc::default(),
             is_observed: AtomicBool::new(false),
         }
     }
@@ -232,17 +235,13 @@ impl PySession {
         PyList::new(py, tuples.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// The conversation for the native provider client, which shares its texts with the run.
-    fn conversation(&self) -> PyResult<Conversation> {
+    /// The first `length` messages for the native provider client, which shares their texts with the run and writes each once.
+    fn conversation(&self, length: usize) -> PyResult<Conversation> {
         self.with_run(|session| {
-            Conversation::new(
-                session
-                    .before()
-                    .iter()
-                    .chain(session.run().messages())
-                    .cloned()
-                    .collect(),
-            )
+            let messages = session.before().iter().chain(session.run().messages());
+            self.conversation
+                .extend(messages.skip(self.conversation.len()).cloned());
+            Conversation::new(Arc::clone(&self.conversation), length)
         })
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use haltpoint_engine::message::Message;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
 use crate::catalog::{self, Environment, Provider};
+use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::protocol::{Outgoing, ToolSpec};
 use crate::reply::{Delivery, Reply};
@@ -14,7 +14,7 @@ use crate::secrets::Secrets;
 use crate::sending::Request;
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::transcript::{Reader, Transcript};
+use crate::transcript::Reader;
 
 /// Why a model's name names no model. The message is for the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,7 @@ impl Client {
         on_outcome: impl FnOnce(Result<Reply, Failure>) + Send + 'static,
     ) -> Call {
         let delivery = Delivery::new(self.provider.prefix, Box::new(on_outcome));
-        let route = Route::find(service, self.provider, Environment::new(variable));
+        let route = Route::find(service, self.provider, Environment::new(variable), &request.settings);
         let exchange = Exchange {
             provider: self.provider,
             model: self.model.clone(),
@@ -93,8 +93,10 @@ impl Client {
 /// What a model is asked.
 #[derive(Clone, Default)]
 pub struct ModelRequest {
-    /// The conversation, oldest message first.
-    pub messages: Arc<[Message]>,
+    /// The conversation; it may grow while the request is under way.
+    pub conversation: Arc<Conversation>,
+    /// How many messages of it the request holds.
+    pub length: usize,
     /// The tools that the model may call.
     pub tools: Vec<ToolSpec>,
     /// How it is to answer.
@@ -127,14 +129,19 @@ struct Route {
 }
 
 impl Route {
-    fn find(service: &Service, provider: &'static Provider, environment: Environment<'_>) -> Result<Self, Failure> {
+    fn find(
+        service: &Service,
+        provider: &'static Provider,
+        environment: Environment<'_>,
+        settings: &Settings,
+    ) -> Result<Self, Failure> {
         let unfit = |message: String| Failure::final_error(provider.prefix, message);
         let key = provider.key(environment).map_err(unfit)?;
         let usual = provider.usual_address(environment);
         let address = provider.address(environment, &usual).map_err(unfit)?;
         Ok(Self {
             client: service.http_client(&address).clone(),
-            secrets: Secrets::new(key.as_deref(), &address, &usual),
+            secrets: Secrets::new(key.as_deref(), &address, &usual, &settings.extra_headers),
             address,
             // A server that asks for no key is sent a stand-in.
             key: key.unwrap_or_else(|| provider.prefix.to_owned()),
@@ -187,23 +194,31 @@ impl Exchange {
             model: &self.model,
             id_style: protocol.id_style(self.provider),
         };
-        let transcript = Transcript::new(&self.request.messages, &reader);
-        let outgoing = Outgoing {
-            provider: self.provider,
-            model: &self.model,
-            transcript: &transcript,
-            tools: &self.request.tools,
-            settings: &self.request.settings,
-        };
+        let written = self
+            .request
+            .conversation
+            .written(self.request.length, protocol, &reader, |written| {
+                let outgoing = Outgoing {
+                    provider: self.provider,
+                    model: &self.model,
+                    summary: written.summary(),
+                    tools: &self.request.tools,
+                    settings: &self.request.settings,
+                };
+                let reasons = self.request.settings.reasons() && protocol.may_reason(&outgoing);
+                Ok((protocol.body(&outgoing, written)?, reasons))
+            });
+        let (body, reasons) = written.flatten().map_err(|error: serde_json::Error| {
+            Failure::final_error(self.provider.prefix, format!("the request can't be written: {error}"))
+        })?;
         let url = format!("{}{}", route.address, protocol.path(&self.model));
-        let mut request = Request::new(self.provider.prefix, url, protocol.body(&outgoing));
+        let mut request = Request::new(self.provider.prefix, url, body);
         for (name, value) in protocol.headers(&route.key) {
             request.set_header(name, &value)?;
         }
         for (name, value) in &self.request.settings.extra_headers {
             request.set_header(name, value)?;
         }
-        let reasons = self.request.settings.reasons() && protocol.may_reason(&outgoing);
         Ok((request, reasons))
     }
 

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod client;
+mod conversation;
 mod failure;
 mod protocol;
 mod reply;
@@ -20,6 +21,7 @@ mod settings;
 mod transcript;
 
 pub use client::{Call, Client, ModelRequest, UnknownModel};
+pub use conversation::Conversation;
 pub use failure::Failure;
 pub use protocol::ToolSpec;
 pub use reply::{Reply, ReplyCall};

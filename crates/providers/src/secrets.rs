@@ -11,22 +11,36 @@ const MASK: &str = "***";
 const PIECE: usize = 8;
 /// Encoded forms have fewer different characters: a longer piece is needed to tell them from other text.
 const ENCODED_PIECE: usize = 16;
+/// What the name of a header holds whose value is a secret, however short it is.
+const TELLING: [&str; 7] = ["auth", "cookie", "credential", "key", "pass", "secret", "token"];
+/// Any other header's value of so many characters is taken for a secret, too: gateways name theirs as they like.
+const LONG_VALUE: usize = 16;
 /// Shorter words would mask ordinary text.
 const SHORTEST: usize = 4;
 
 /// The secrets of one request.
 #[derive(Default)]
 pub(crate) struct Secrets {
-    /// As it is sent, where it is long enough to be told from a placeholder such as "none".
-    key: Option<String>,
+    /// As they are sent, where they are long enough to be told from a placeholder such as "none".
+    keys: Vec<String>,
     needles: Vec<Needle>,
 }
 
 impl Secrets {
     /// The secrets of a request with a key to an address; `usual` is the provider's own address, which is public.
-    pub(crate) fn new(key: Option<&str>, address: &str, usual: &str) -> Self {
+    pub(crate) fn new<'a>(
+        key: Option<&'a str>,
+        address: &str,
+        usual: &str,
+        headers: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> Self {
+        let headers = headers.into_iter().filter(|(name, value)| is_secret(name, value));
+        let keys: Vec<&str> = key
+            .into_iter()
+            .chain(headers.map(|(_, value)| value.as_str()))
+            .collect();
         let mut needles = Vec::new();
-        if let Some(key) = key {
+        for key in &keys {
             needles.extend(Needle::new(key, PIECE));
             needles.extend(Needle::new(&percent_encoded(key), PIECE));
             needles.extend(
@@ -41,7 +55,11 @@ impl Secrets {
                 .filter_map(|part| Needle::new(part, PIECE)),
         );
         Self {
-            key: key.filter(|key| key.len() >= PIECE).map(str::to_owned),
+            keys: keys
+                .into_iter()
+                .filter(|key| key.len() >= PIECE)
+                .map(str::to_owned)
+                .collect(),
             needles,
         }
     }
@@ -59,14 +77,24 @@ impl Secrets {
 
     /// Masks the key in each text of an answer.
     pub(crate) fn mask(&self, value: &mut Value) {
-        let Some(key) = self.key.as_deref() else { return };
         match value {
-            Value::String(text) if text.contains(key) => *text = text.replace(key, MASK),
+            Value::String(text) => {
+                for key in self.keys.iter() {
+                    if text.contains(key.as_str()) {
+                        *text = text.replace(key.as_str(), MASK);
+                    }
+                }
+            }
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
             Value::Object(fields) => fields.values_mut().for_each(|field| self.mask(field)),
             _ => {}
         }
     }
+}
+
+fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    value.len() >= LONG_VALUE || TELLING.iter().any(|word| name.contains(word))
 }
 
 /// A letter or digit of a text, and the bytes that it takes there.

@@ -5,7 +5,7 @@
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::failure::{Failure, RetryHeaders, from_transport, provider_message};
 
@@ -19,11 +19,11 @@ pub(crate) struct Request {
     provider: &'static str,
     url: String,
     headers: HeaderMap,
-    body: Map<String, Value>,
+    body: Vec<u8>,
 }
 
 impl Request {
-    pub(crate) fn new(provider: &'static str, url: String, body: Map<String, Value>) -> Self {
+    pub(crate) fn new(provider: &'static str, url: String, body: Vec<u8>) -> Self {
         Self {
             provider,
             url,
@@ -51,13 +51,11 @@ impl Request {
     /// Sends the request; the JSON of the answer, of which no more than `limit` bytes are read.
     pub(crate) async fn send(self, client: &Client, limit: usize) -> Result<Value, Failure> {
         let provider = self.provider;
-        let text = serde_json::to_vec(&self.body)
-            .map_err(|error| Failure::final_error(provider, format!("the request can't be written: {error}")))?;
         let request = client
             .post(self.url)
             .header(CONTENT_TYPE, "application/json")
             .headers(self.headers)
-            .body(text);
+            .body(self.body);
         let response = request.send().await.map_err(|error| from_transport(provider, error))?;
         if response.status().is_success() {
             check_kind(provider, response.headers())?;

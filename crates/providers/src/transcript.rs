@@ -10,11 +10,6 @@ use serde_json::{Map, Value, json};
 const NO_RESULT: &str = "No result was recorded for this call.";
 const NAME_LIMIT: usize = 64;
 
-/// A conversation, ready to be written in a provider's protocol.
-pub(crate) struct Transcript<'a> {
-    pub(crate) turns: Vec<Turn<'a>>,
-}
-
 /// Something that somebody says.
 pub(crate) enum Turn<'a> {
     System(&'a str),
@@ -33,6 +28,12 @@ pub(crate) struct Assistant<'a> {
 }
 
 impl Assistant<'_> {
+    /// Whether the model was asked to reason for this message.
+    pub(crate) fn reasons(&self) -> bool {
+        let reasons = self.data.as_ref().and_then(|data| data.get("reasoning"));
+        reasons.and_then(Value::as_bool) == Some(true)
+    }
+
     /// The pieces that the provider sent, under `key`, if the calls among them are still those of the message.
     pub(crate) fn pieces(&self, key: &str, is_call: impl Fn(&Value) -> bool) -> Option<&[Value]> {
         let pieces = self.data.as_ref()?.get(key)?.as_array()?;
@@ -70,67 +71,21 @@ pub(crate) struct Reader<'a> {
     pub(crate) id_style: IdStyle,
 }
 
-impl<'a> Transcript<'a> {
-    /// Puts the messages in order for one reader.
-    pub(crate) fn new(messages: &'a [Message], reader: &Reader<'_>) -> Self {
-        let mut ids = WireIds {
-            style: reader.id_style,
-            taken: HashSet::new(),
-        };
-        let mut turns = Vec::with_capacity(messages.len());
-        for (index, message) in messages.iter().enumerate() {
-            let text = message.content.as_deref().unwrap_or_default();
-            match message.role {
-                Role::System if text.trim().is_empty() => {}
-                Role::System => turns.push(Turn::System(text)),
-                Role::User => turns.push(Turn::User(text)),
-                Role::Assistant => push_assistant(&mut turns, message, &messages[index + 1..], reader, &mut ids),
-                // Taken up with the assistant's turn that asked for it.
-                Role::Tool => {}
-            }
-        }
-        Self { turns }
-    }
-
-    /// The system messages as one text, for protocols that keep it apart from the conversation.
-    pub(crate) fn system_text(&self) -> Option<String> {
-        let texts: Vec<_> = self
-            .turns
-            .iter()
-            .filter_map(|turn| {
-                if let Turn::System(text) = turn {
-                    Some(*text)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        (!texts.is_empty()).then(|| texts.join("\n\n"))
-    }
-
-    /// The names of all tools that were called, each once.
-    pub(crate) fn called_tools(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for turn in &self.turns {
-            let Turn::Assistant(assistant) = turn else {
-                continue;
-            };
-            for call in &assistant.calls {
-                if !names.contains(&call.name.as_str()) {
-                    names.push(call.name.as_str());
-                }
-            }
-        }
-        names
-    }
-
-    /// The assistant's turn whose tool results end the conversation, when results end it.
-    pub(crate) fn open_loop(&self) -> Option<&Assistant<'a>> {
-        match self.turns.as_slice() {
-            [.., Turn::Assistant(assistant), Turn::Results(_)] => Some(assistant),
-            _ => None,
+/// Puts messages in order for one reader, behind those that `ids` has seen.
+pub(crate) fn turns_of<'a>(messages: &'a [Message], reader: &Reader<'_>, ids: &mut WireIds) -> Vec<Turn<'a>> {
+    let mut turns = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let text = message.content.as_deref().unwrap_or_default();
+        match message.role {
+            Role::System if text.trim().is_empty() => {}
+            Role::System => turns.push(Turn::System(text)),
+            Role::User => turns.push(Turn::User(text)),
+            Role::Assistant => push_assistant(&mut turns, message, &messages[index + 1..], reader, ids),
+            // Taken up with the assistant's turn that asked for it.
+            Role::Tool => {}
         }
     }
+    turns
 }
 
 fn push_assistant<'a>(
@@ -250,12 +205,19 @@ impl IdStyle {
 
 /// Gives each call of a conversation an id that the provider takes and that no other call has. Ids may come from
 /// another provider, or repeat from one run of a session to the next. The same conversation always gets the same ids.
-struct WireIds {
+pub(crate) struct WireIds {
     style: IdStyle,
     taken: HashSet<String>,
 }
 
 impl WireIds {
+    pub(crate) fn new(style: IdStyle) -> Self {
+        Self {
+            style,
+            taken: HashSet::new(),
+        }
+    }
+
     fn take(&mut self, id: &str) -> String {
         if self.style.takes(id) && self.taken.insert(id.to_owned()) {
             return id.to_owned();

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 if TYPE_CHECKING:
+    from haltpoint import _engine
     from haltpoint._engine import LongText
 
 __all__ = ["Message", "MessageLog", "MessageRecord", "MessageView", "Role", "ToolCall", "kind_word"]
@@ -168,6 +169,10 @@ class MessageView(Sequence[Message]):
         # A copy stands by itself: the log goes on with its run.
         return _view_of, (list(self),)
 
+    def native(self) -> _engine.Conversation | None:
+        """Return the same messages for the engine's own client; None where they are not a run's."""
+        return None if self._log.native is None else self._log.native(self._length)
+
     def count_replies(self, start: int = 0) -> int:
         """Return how many messages from index `start` on are the model's, without walking them."""
         first = range(self._length + 1)[min(start, self._length)]
@@ -175,11 +180,18 @@ class MessageView(Sequence[Message]):
 
 
 class MessageLog:
-    """The growing conversation of a run. Messages are only ever added."""
+    """The growing conversation of a run. Messages are only ever added.
 
-    __slots__ = ("_making", "_messages", "_records", "_replies")
+    Attributes:
+        native: gives the first so many messages to the engine's own client; None where it has none of them.
+    """
 
-    def __init__(self, messages: Iterable[Message] = ()) -> None:
+    __slots__ = ("_making", "_messages", "_records", "_replies", "native")
+
+    def __init__(
+        self, messages: Iterable[Message] = (), native: Callable[[int], _engine.Conversation] | None = None
+    ) -> None:
+        self.native = native
         self._messages: list[Message] = []
         # Of the latest messages: what they are made of when somebody looks.
         self._records: list[MessageRecord] = []

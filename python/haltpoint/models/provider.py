@@ -14,7 +14,7 @@ from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.exceptions import ForkedProcessError, ModelError
 from haltpoint.json_value import to_json_text
 from haltpoint.models.base import ModelReply, ModelRequest, ToolSpec, Usage
-from haltpoint.models.messages import Message, ToolCall
+from haltpoint.models.messages import Message, MessageView, ToolCall
 from haltpoint.models.settings import validate_settings
 
 __all__ = ["ProviderModel", "validate_settings"]
@@ -74,7 +74,7 @@ class ProviderModel:
     def _send(self, bridge: LoopBridge, request: ModelRequest) -> _engine.ProviderCall:
         try:
             validate_settings(request.settings)
-            conversation = _engine.Conversation.from_json(_messages_json(request.messages))
+            conversation = _conversation(request.messages)
             tools, settings = _tools_json(request.tools), _settings_json(request.settings)
             return self._client.request(bridge.completions, conversation, tools, settings)
         except (TypeError, ValueError) as error:
@@ -87,8 +87,12 @@ class ProviderModel:
         return f"ProviderModel({self.name!r})"
 
 
-def _messages_json(messages: Sequence[Message]) -> str:
-    return to_json_text([_message(message) for message in messages])
+def _conversation(messages: Sequence[Message]) -> _engine.Conversation:
+    """A run's own messages stay where they are; others are written as JSON."""
+    shared = messages.native() if isinstance(messages, MessageView) else None
+    if shared is not None:
+        return shared
+    return _engine.Conversation.from_json(to_json_text([_message(message) for message in messages]))
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class RunDriver:
         self._session = session
         self._bridge = bridge
         self._options = options
-        self._log = MessageLog()
+        self._log = MessageLog(native=session.conversation)
         self._request: asyncio.Task[None] | None = None
         self._calls: dict[str, RunningCall] = {}
         self._facts: RunFacts | None = None

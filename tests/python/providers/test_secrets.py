@@ -117,6 +117,23 @@ def test_a_key_in_an_answer_is_masked(provider_server: ProviderServer, key: str)
     assert json.dumps(key)[1:-1] not in repr(reply)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("X-Gateway-Token", "gw-7Hd"), ("X-Team", f"gw-{KEY}"), ("Cookie", "sid=Zm9vOmJhcg")]
+)
+def test_a_secret_in_a_header_of_the_users_own_is_masked(
+    provider_server: ProviderServer, name: str, value: str
+) -> None:
+    provider_server.script(Status(400, f"{name} is wrong: {value}"))
+    message = str(failure(CHAT, settings={"extra_headers": {name: value}}))
+    assert value not in message
+    assert "***" in message
+
+
+def test_a_plain_header_leaves_text_alone(provider_server: ProviderServer) -> None:
+    provider_server.script(Status(400, "team blue is not known"))
+    assert "team blue is not known" in str(failure(CHAT, settings={"extra_headers": {"X-Team": "blue"}}))
+
+
 def test_a_placeholder_for_a_key_leaves_text_alone(
     monkeypatch: pytest.MonkeyPatch, provider_server: ProviderServer
 ) -> None:

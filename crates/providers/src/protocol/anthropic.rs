@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::claude::Claude;
-use super::{Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
+use super::{Before, Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
 use crate::settings::{Names, Setting};
-use crate::transcript::{Assistant, CallResult};
+use crate::transcript::{Assistant, CallResult, Reader, Turn};
 
 const PIECES: &str = "content";
 
@@ -36,15 +36,7 @@ impl Protocol for Anthropic {
     // Whether thinking may be asked for. Models with a fixed budget refuse it in a tool loop whose first step was made
     // without: by another model, or before the setting was changed.
     fn may_reason(&self, outgoing: &Outgoing<'_>) -> bool {
-        let thought = |assistant: &Assistant<'_>| {
-            assistant
-                .data
-                .as_ref()
-                .and_then(|data| data.get("reasoning"))
-                .and_then(Value::as_bool)
-                == Some(true)
-        };
-        outgoing.transcript.open_loop().is_none_or(thought)
+        outgoing.summary.open_loop_reasons != Some(false)
     }
 
     fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
@@ -72,20 +64,19 @@ impl Protocol for Anthropic {
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".to_owned(), json!(outgoing.model));
-        if let Some(system) = outgoing.transcript.system_text() {
+        if let Some(system) = outgoing.summary.system_text() {
             body.insert("system".to_owned(), json!(system));
         }
-        body.insert(
-            "messages".to_owned(),
-            json!(alternating(
-                &outgoing.transcript.turns,
-                user_block,
-                assistant_blocks,
-                result_block
-            )),
-        );
         insert_tools(&mut body, outgoing);
         body
+    }
+
+    fn messages(&self, turn: &Turn<'_>, _before: &Before<'_>, _reader: &Reader<'_>) -> Vec<Value> {
+        alternating(turn, user_block, assistant_blocks, result_block)
+    }
+
+    fn list_of_a_role(&self) -> Option<&'static str> {
+        Some("content")
     }
 
     fn read(&self, body: &Value) -> Result<Reply, Fault> {
@@ -167,7 +158,7 @@ fn result_block(result: &CallResult<'_>) -> Value {
 
 /// A conversation with calls in it is refused without definitions of tools, even when none is offered any more.
 fn insert_tools(body: &mut Map<String, Value>, outgoing: &Outgoing<'_>) {
-    let called = outgoing.transcript.called_tools();
+    let called = outgoing.summary.called_tools();
     if !outgoing.tools.is_empty() {
         body.insert("tools".to_owned(), outgoing.tools.iter().map(tool).collect());
         if let Some(parallel) = outgoing.settings.parallel_tool_calls {

@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
+use super::{Before, Fault, Outgoing, Protocol, ToolSpec, alternating, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
 use crate::secrets::percent_encoded;
 use crate::settings::{Names, Setting};
-use crate::transcript::{Assistant, CallResult};
+use crate::transcript::{Assistant, CallResult, Reader, Turn};
 
 /// What may stand before the publisher in a model's name: where it runs.
 const REGIONS: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", "in", "global"];
@@ -50,25 +50,16 @@ impl Protocol for Bedrock {
     // `system`, `messages` and `toolConfig`.
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let mut body = Map::new();
-        if let Some(system) = outgoing.transcript.system_text() {
+        if let Some(system) = outgoing.summary.system_text() {
             body.insert("system".to_owned(), json!([{"text": system}]));
         }
-        body.insert(
-            "messages".to_owned(),
-            json!(alternating(
-                &outgoing.transcript.turns,
-                user_block,
-                assistant_blocks,
-                result_block
-            )),
-        );
         // A conversation with calls in it is refused without definitions of tools.
         let mentioned: Vec<_> = match outgoing.tools {
             [] => outgoing
-                .transcript
+                .summary
                 .called_tools()
-                .into_iter()
-                .map(ToolSpec::mentioned)
+                .iter()
+                .map(|name| ToolSpec::mentioned(name))
                 .collect(),
             _ => Vec::new(),
         };
@@ -77,6 +68,14 @@ impl Protocol for Bedrock {
             body.insert("toolConfig".to_owned(), json!({"tools": tools}));
         }
         body
+    }
+
+    fn messages(&self, turn: &Turn<'_>, _before: &Before<'_>, _reader: &Reader<'_>) -> Vec<Value> {
+        alternating(turn, user_block, assistant_blocks, result_block)
+    }
+
+    fn list_of_a_role(&self) -> Option<&'static str> {
+        Some("content")
     }
 
     fn read(&self, body: &Value) -> Result<Reply, Fault> {

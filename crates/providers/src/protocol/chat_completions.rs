@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::strict_schema::strict_schema;
-use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
+use super::{Before, Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
 use crate::catalog::Provider;
 use crate::reply::{Reply, ReplyCall};
 use crate::settings::{Effort, Names};
-use crate::transcript::{Assistant, Call, CallResult, IdStyle, Turn};
+use crate::transcript::{Assistant, Call, CallResult, IdStyle, Reader, Turn};
 
 /// What a message may carry of a model's reasoning, and gets back unchanged. `reasoning` is not among them: Groq and
 /// others send it, and refuse it.
@@ -79,7 +79,6 @@ impl Protocol for ChatCompletions {
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".to_owned(), json!(model_name(outgoing)));
-        body.insert("messages".to_owned(), json!(messages(outgoing)));
         if !outgoing.tools.is_empty() {
             let strict = outgoing.provider.prefix == "openai";
             body.insert(
@@ -91,6 +90,20 @@ impl Protocol for ChatCompletions {
             }
         }
         body
+    }
+
+    fn messages(&self, turn: &Turn<'_>, before: &Before<'_>, reader: &Reader<'_>) -> Vec<Value> {
+        match turn {
+            Turn::System(text) => vec![json!({"role": "system", "content": text})],
+            // Mistral refuses a user's message right after tool results.
+            Turn::User(text) if before.after_results && is_mistral(reader) => vec![
+                json!({"role": "assistant", "content": "Done."}),
+                json!({"role": "user", "content": text}),
+            ],
+            Turn::User(text) => vec![json!({"role": "user", "content": text})],
+            Turn::Assistant(assistant) => vec![assistant_message(assistant, wants_reasoning(reader))],
+            Turn::Results(results) => results.iter().map(result_message).collect(),
+        }
     }
 
     fn read(&self, body: &Value) -> Result<Reply, Fault> {
@@ -138,28 +151,14 @@ fn model_name<'a>(outgoing: &Outgoing<'a>) -> Cow<'a, str> {
     }
 }
 
-fn messages(outgoing: &Outgoing<'_>) -> Vec<Value> {
-    // Mistral, Ministral, Devstral and the rest, wherever they are served.
-    let mistral = outgoing.provider.prefix == "mistral" || outgoing.model.contains("stral");
-    let wants_reasoning = matches!(outgoing.provider.prefix, "deepseek" | "kimi" | "moonshot");
-    let mut messages = Vec::new();
-    let mut after_results = false;
-    for turn in &outgoing.transcript.turns {
-        match turn {
-            Turn::System(text) => messages.push(json!({"role": "system", "content": text})),
-            Turn::User(text) => {
-                if after_results && mistral {
-                    // Mistral refuses a user's message right after tool results.
-                    messages.push(json!({"role": "assistant", "content": "Done."}));
-                }
-                messages.push(json!({"role": "user", "content": text}));
-            }
-            Turn::Assistant(assistant) => messages.push(assistant_message(assistant, wants_reasoning)),
-            Turn::Results(results) => messages.extend(results.iter().map(result_message)),
-        }
-        after_results = matches!(turn, Turn::Results(_));
-    }
-    messages
+/// Mistral, Ministral, Devstral and the rest, wherever they are served.
+fn is_mistral(reader: &Reader<'_>) -> bool {
+    reader.provider == "mistral" || reader.model.contains("stral")
+}
+
+/// See [`assistant_message`].
+fn wants_reasoning(reader: &Reader<'_>) -> bool {
+    matches!(reader.provider, "deepseek" | "kimi" | "moonshot")
 }
 
 /// Models of DeepSeek and Moonshot that think refuse an assistant's message without reasoning, or with an empty one,

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
+use super::{Before, Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, new_call_id, text_at};
 use crate::reply::{Reply, ReplyCall};
 use crate::secrets::percent_encoded;
 use crate::settings::{Effort, Names, Setting};
-use crate::transcript::{Assistant, Call, CallResult, Turn};
+use crate::transcript::{Assistant, Call, CallResult, Reader, Turn};
 
 const PIECES: &str = "parts";
 /// What the provider documents for calls that were not made by the model that reads them.
@@ -55,18 +55,37 @@ impl Protocol for Gemini {
     // `systemInstruction`, `contents` and `tools`.
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let mut body = Map::new();
-        if let Some(system) = outgoing.transcript.system_text() {
+        if let Some(system) = outgoing.summary.system_text() {
             body.insert("systemInstruction".to_owned(), json!({"parts": [{"text": system}]}));
         }
-        body.insert(
-            "contents".to_owned(),
-            json!(contents(&outgoing.transcript.turns, checks_signatures(outgoing.model))),
-        );
         if !outgoing.tools.is_empty() {
             let tools: Vec<_> = outgoing.tools.iter().map(tool).collect();
             body.insert("tools".to_owned(), json!([{"functionDeclarations": tools}]));
         }
         body
+    }
+
+    fn messages_field(&self) -> &'static str {
+        "contents"
+    }
+
+    fn messages(&self, turn: &Turn<'_>, before: &Before<'_>, reader: &Reader<'_>) -> Vec<Value> {
+        let (role, parts) = match turn {
+            Turn::System(_) => return Vec::new(),
+            Turn::User(text) => (
+                "user",
+                vec![json!({"text": if text.is_empty() { "(no text)" } else { text }})],
+            ),
+            Turn::Assistant(assistant) => ("model", assistant_parts(assistant, checks_signatures(reader.model))),
+            Turn::Results(results) => {
+                // Ids are the provider's own or none: it matches by order then.
+                let with_ids = before.assistant.map(calls_with_ids).unwrap_or_default();
+                let numbered = results.iter().enumerate();
+                let parts = numbered.map(|(n, result)| result_part(result, with_ids.get(n) == Some(&true)));
+                ("user", parts.collect())
+            }
+        };
+        vec![json!({"role": role, "parts": parts})]
     }
 
     fn read(&self, body: &Value) -> Result<Reply, Fault> {
@@ -110,36 +129,6 @@ fn checks_signatures(model: &str) -> bool {
     !["gemini-1", "gemini-2", "gemma"]
         .iter()
         .any(|family| model.starts_with(family))
-}
-
-fn contents(turns: &[Turn<'_>], signed: bool) -> Vec<Value> {
-    let mut contents = Vec::new();
-    // Ids are the provider's own or none: it matches by order then.
-    let mut with_ids = Vec::new();
-    for turn in turns {
-        let (role, parts) = match turn {
-            Turn::System(_) => continue,
-            Turn::User(text) => (
-                "user",
-                vec![json!({"text": if text.is_empty() { "(no text)" } else { text }})],
-            ),
-            Turn::Assistant(assistant) => {
-                with_ids = calls_with_ids(assistant);
-                ("model", assistant_parts(assistant, signed))
-            }
-            Turn::Results(results) => {
-                let numbered = results.iter().enumerate();
-                (
-                    "user",
-                    numbered
-                        .map(|(n, result)| result_part(result, with_ids.get(n) == Some(&true)))
-                        .collect(),
-                )
-            }
-        };
-        contents.push(json!({"role": role, "parts": parts}));
-    }
-    contents
 }
 
 fn is_call(piece: &Value) -> bool {

@@ -15,10 +15,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Provider;
+use crate::conversation::{Summary, Written};
 use crate::failure::{Failure, provider_message};
 use crate::reply::Reply;
 use crate::settings::{Setting, Settings};
-use crate::transcript::{Assistant, CallResult, IdStyle, Transcript, Turn};
+use crate::transcript::{Assistant, CallResult, IdStyle, Reader, Turn};
 
 pub(crate) use anthropic::Anthropic;
 pub(crate) use bedrock::Bedrock;
@@ -59,8 +60,21 @@ pub(crate) trait Protocol: Sync {
     /// The part of the body that the settings make up. [`Settings::extra_body`] may replace it.
     fn options(&self, outgoing: &Outgoing<'_>) -> Map<String, Value>;
 
-    /// The part of the body that the model's name, the conversation and the tools make up. Nothing may replace it.
+    /// The part of the body that the model's name, the conversation as a whole and the tools make up. Nothing may replace it.
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value>;
+
+    /// The field of the body that holds the messages.
+    fn messages_field(&self) -> &'static str {
+        "messages"
+    }
+
+    /// What a turn adds to the messages. It depends on nothing but the turn and what is before it: it is written once.
+    fn messages(&self, turn: &Turn<'_>, before: &Before<'_>, reader: &Reader<'_>) -> Vec<Value>;
+
+    /// The list of a message that neighbours of one role share, where the roles take turns.
+    fn list_of_a_role(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Reads an answer that reports no error.
     fn read(&self, body: &Value) -> Result<Reply, Fault>;
@@ -68,11 +82,24 @@ pub(crate) trait Protocol: Sync {
 
 impl dyn Protocol {
     /// The request's body: the options, over them what the user wants in it beside, and the conversation over all.
-    pub(crate) fn body(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
-        let mut body = self.options(outgoing);
-        body.extend(outgoing.settings.extra_body.clone());
-        body.extend(self.conversation(outgoing));
-        body
+    pub(crate) fn body(&self, outgoing: &Outgoing<'_>, written: &Written) -> serde_json::Result<Vec<u8>> {
+        let mut fields = self.options(outgoing);
+        fields.extend(outgoing.settings.extra_body.clone());
+        fields.extend(self.conversation(outgoing));
+        let field = self.messages_field();
+        fields.shift_remove(field);
+        let mut body = serde_json::to_vec(&fields)?;
+        let (messages, end) = written.text();
+        body.reserve(messages.len() + field.len() + end.len() + 8);
+        body.pop();
+        if !fields.is_empty() {
+            body.push(b',');
+        }
+        serde_json::to_writer(&mut body, field)?;
+        for part in [b":[", messages, end, b"]}"] {
+            body.extend_from_slice(part);
+        }
+        Ok(body)
     }
 
     /// Reads an answer, which may report an error in place of a reply.
@@ -124,7 +151,7 @@ impl ToolSpec {
 pub(crate) struct Outgoing<'a> {
     pub(crate) provider: &'static Provider,
     pub(crate) model: &'a str,
-    pub(crate) transcript: &'a Transcript<'a>,
+    pub(crate) summary: &'a Summary,
     pub(crate) tools: &'a [ToolSpec],
     pub(crate) settings: &'a Settings,
 }
@@ -179,30 +206,28 @@ fn reported(error: &Value, body: &Value) -> Fault {
     }
 }
 
-/// The messages of a conversation whose roles take turns: what the user says after tool results belongs to the same message.
+/// What came before a turn.
+pub(crate) struct Before<'a> {
+    /// The turn before was the results of calls.
+    pub(crate) after_results: bool,
+    /// The model's last turn, where the turn is its results.
+    pub(crate) assistant: Option<&'a Assistant<'a>>,
+}
+
+/// The message of a turn whose protocol lets the roles take turns: what the user says after tool results belongs to the same message.
 fn alternating(
-    turns: &[Turn<'_>],
+    turn: &Turn<'_>,
     user_block: impl Fn(&str) -> Value,
     assistant_blocks: impl Fn(&Assistant<'_>) -> Vec<Value>,
     result_block: impl Fn(&CallResult<'_>) -> Value,
 ) -> Vec<Value> {
-    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
-    for turn in turns {
-        let (role, blocks) = match turn {
-            Turn::System(_) => continue,
-            Turn::User(text) => ("user", vec![user_block(text)]),
-            Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
-            Turn::Results(results) => ("user", results.iter().map(&result_block).collect()),
-        };
-        match messages.last_mut() {
-            Some((last, content)) if *last == role => content.extend(blocks),
-            _ => messages.push((role, blocks)),
-        }
-    }
-    messages
-        .into_iter()
-        .map(|(role, content)| json!({"role": role, "content": content}))
-        .collect()
+    let (role, blocks) = match turn {
+        Turn::System(_) => return Vec::new(),
+        Turn::User(text) => ("user", vec![user_block(text)]),
+        Turn::Assistant(assistant) => ("assistant", assistant_blocks(assistant)),
+        Turn::Results(results) => ("user", results.iter().map(result_block).collect()),
+    };
+    vec![json!({"role": role, "content": blocks})]
 }
 
 /// An id for a call that came without one.

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::strict_schema::strict_schema;
-use super::{Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, text_at};
+use super::{Before, Fault, Outgoing, Protocol, ToolSpec, count_at, list_at, text_at};
 use crate::reply::{Reply, ReplyCall};
 use crate::settings::{Names, Setting};
-use crate::transcript::{Assistant, CallResult, Turn};
+use crate::transcript::{Assistant, CallResult, Reader, Turn};
 
 const PIECES: &str = "items";
 
@@ -42,10 +42,9 @@ impl Protocol for Responses {
     fn conversation(&self, outgoing: &Outgoing<'_>) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".to_owned(), json!(outgoing.model));
-        if let Some(system) = outgoing.transcript.system_text() {
+        if let Some(system) = outgoing.summary.system_text() {
             body.insert("instructions".to_owned(), json!(system));
         }
-        body.insert("input".to_owned(), json!(input(&outgoing.transcript.turns)));
         if is_reasoning_model(outgoing.model) {
             body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
         }
@@ -56,6 +55,19 @@ impl Protocol for Responses {
             }
         }
         body
+    }
+
+    fn messages_field(&self) -> &'static str {
+        "input"
+    }
+
+    fn messages(&self, turn: &Turn<'_>, _before: &Before<'_>, _reader: &Reader<'_>) -> Vec<Value> {
+        match turn {
+            Turn::System(_) => Vec::new(),
+            Turn::User(text) => vec![json!({"type": "message", "role": "user", "content": text})],
+            Turn::Assistant(assistant) => assistant_items(assistant),
+            Turn::Results(results) => results.iter().map(result_item).collect(),
+        }
     }
 
     fn read(&self, body: &Value) -> Result<Reply, Fault> {
@@ -89,16 +101,6 @@ fn is_reasoning_model(model: &str) -> bool {
         .iter()
         .any(|family| model.starts_with(family));
     reasons && !model.contains("-chat")
-}
-
-fn input(turns: &[Turn<'_>]) -> Vec<Value> {
-    let items = turns.iter().flat_map(|turn| match turn {
-        Turn::System(_) => Vec::new(),
-        Turn::User(text) => vec![json!({"type": "message", "role": "user", "content": text})],
-        Turn::Assistant(assistant) => assistant_items(assistant),
-        Turn::Results(results) => results.iter().map(result_item).collect(),
-    });
-    items.collect()
 }
 
 fn assistant_items(assistant: &Assistant<'_>) -> Vec<Value> {
