@@ -9,7 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const HTTP2_PING: Duration = Duration::from_secs(20);
-const IDLE_CONNECTIONS: usize = 4;
+/// As many as runs may ask at once: a connection is dearer than a request. Each closes by itself when it stays idle.
+const IDLE_CONNECTIONS: usize = 128;
 
 /// Never shut down: its threads may be inside a request when the process ends.
 static SERVICE: OnceLock<Service> = OnceLock::new();

@@ -1,14 +1,15 @@
 //! What the tests of all protocols share: a conversation with every kind of message, and what a protocol makes of it.
 
-use haltpoint_engine::message::Message;
+use haltpoint_engine::message::{Message, Role};
 use serde_json::{Value, json};
 
 use super::{Outgoing, ToolSpec};
 use crate::catalog;
+use crate::conversation::{Conversation, Written};
 use crate::failure::Failure;
 use crate::reply::{Reply, ReplyCall};
 use crate::settings::Settings;
-use crate::transcript::{Reader, Transcript};
+use crate::transcript::Reader;
 
 /// Two calls: one with its result, and one whose arguments were not valid JSON, and which failed.
 pub(crate) fn conversation() -> Value {
@@ -50,14 +51,33 @@ pub(crate) fn body(model: &str, conversation: Value, tools: Value, settings: Val
         model,
         id_style: provider.protocol.id_style(provider),
     };
-    let outgoing = Outgoing {
-        provider,
-        model,
-        transcript: &Transcript::new(&messages, &reader),
-        tools: &tools,
-        settings: &settings,
+    let write = |conversation: &Conversation| {
+        let written = |written: &Written| {
+            let outgoing = Outgoing {
+                provider,
+                model,
+                summary: written.summary(),
+                tools: &tools,
+                settings: &settings,
+            };
+            provider.protocol.body(&outgoing, written).unwrap()
+        };
+        conversation
+            .written(conversation.len(), provider.protocol, &reader, written)
+            .unwrap()
     };
-    Value::Object(provider.protocol.body(&outgoing))
+    let whole = write(&Conversation::new(messages.clone()));
+    // A run asks again and again, with the results of the calls each time.
+    let growing = Conversation::default();
+    let mut last = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        growing.extend([message.clone()]);
+        if messages.get(index + 1).is_none_or(|next| next.role != Role::Tool) {
+            last = write(&growing);
+        }
+    }
+    assert!(messages.is_empty() || last == whole);
+    serde_json::from_slice(&whole).unwrap()
 }
 
 /// What an answer of "provider/model" is read as.

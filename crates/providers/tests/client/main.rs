@@ -11,11 +11,12 @@ mod aborting;
 mod exchanges;
 mod limits;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use haltpoint_engine::message::{Message, Role};
-use haltpoint_providers::{Call, Client, Failure, ModelRequest, Reply, Service, Settings};
+use haltpoint_providers::{Call, Client, Conversation, Failure, ModelRequest, Reply, Service, Settings};
 use serde_json::Value;
 
 /// How long a test waits for what must come.
@@ -59,7 +60,8 @@ fn ask(address: &str, settings: Settings) -> Asked {
 fn ask_with(model: &str, settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -> Asked {
     let (sender, outcomes) = channel();
     let request = ModelRequest {
-        messages: [Message::text(Role::User, "Hello?".into())].into(),
+        conversation: Arc::new(Conversation::new(vec![Message::text(Role::User, "Hello?".into())])),
+        length: 1,
         tools: Vec::new(),
         settings,
     };
