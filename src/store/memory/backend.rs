@@ -15,8 +15,8 @@ use crate::store::handle::{StoreHandle, Subscriber, Subscribers, Subscription, i
 use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
+    RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -217,6 +217,10 @@ impl Store for SharedMemory {
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         lock(&self.0).run_ids(after, limit)
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        lock(&self.0).erase(erasure)
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {
