@@ -5,7 +5,7 @@ use haltpoint_engine::journal::ShortAuditKey;
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::run::DecisionError;
 use haltpoint_engine::session::EngineError;
-use haltpoint_engine::store::StoreError;
+use haltpoint_engine::store::{StoreError, UnsupportedJournal};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
@@ -104,6 +104,16 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
         StoreError::Damaged { run_id, .. } => {
             attributes.set_item("run_id", &**run_id)?;
             "DamagedRunError"
+        }
+        StoreError::UnsupportedJournal { run_id, problem } => {
+            attributes.set_item("run_id", &**run_id)?;
+            match problem {
+                UnsupportedJournal::Features(features) => attributes.set_item("features", features)?,
+                UnsupportedJournal::EarlierFormat(format) | UnsupportedJournal::LaterFormat(format) => {
+                    attributes.set_item("journal_format", format)?;
+                }
+            }
+            "UnsupportedJournalError"
         }
         StoreError::Forked { .. } => "ForkedProcessError",
         StoreError::NotDue { .. } | StoreError::Unusable { .. } | StoreError::Closed => "StoreError",

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         UnfinishedRunError,
         UnresolvedRequirementsError,
         UnsafeDatabaseAccessWarning,
+        UnsupportedJournalError,
     )
     from haltpoint.models import (
         FunctionModel,
@@ -141,6 +142,7 @@ __all__ = [
     "Unknown",
     "UnresolvedRequirementsError",
     "UnsafeDatabaseAccessWarning",
+    "UnsupportedJournalError",
     "UserControlFlowTools",
     "UserInputField",
     "Verification",

@@ -56,6 +56,7 @@ __all__ = [
     "UnfinishedRunError",
     "UnresolvedRequirementsError",
     "UnsafeDatabaseAccessWarning",
+    "UnsupportedJournalError",
 ]
 
 
@@ -235,6 +236,31 @@ class DamagedRunError(StoreError):
     """
 
 
+class UnsupportedJournalError(StoreError):
+    """This release must not continue, decide or verify the run; the message says which release does.
+
+    The run's journal uses features or a format that came later; or its format is an earlier one, which can be read, verified and
+    exported, and is not written any more.
+
+    Attributes:
+        features: the features that the journal requires and this release does not know.
+        journal_format: the format of the journal, where this release can't read or write it; else None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        db_file: str | None = None,
+        features: Iterable[str] = (),
+        journal_format: int | None = None,
+    ) -> None:
+        super().__init__(message, run_id=run_id, db_file=db_file)
+        self.features: tuple[str, ...] = tuple(features)
+        self.journal_format = journal_format
+
+
 class AuditKeyError(HaltpointError, ValueError):
     """The run's hash chain is not keyed with the key that the database was opened with; or a key is too short.
 
@@ -402,6 +428,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     EventLoopError,
     StoreError,
     DamagedRunError,
+    UnsupportedJournalError,
     AuditKeyError,
     RunTimeoutError,
     ModelError,

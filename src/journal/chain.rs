@@ -4,77 +4,116 @@ use hmac::Mac;
 use sha2::digest::Update;
 use sha2::{Digest, Sha256};
 
-use super::AuditKey;
+use super::{AuditKey, Format, Seal};
 use crate::Timestamp;
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
 
-/// How the hashes of a run's rows are computed.
+/// What stands in the place of the length of a text that is not there.
+const ABSENT: u64 = u64::MAX;
+
+/// How the hashes of a run's rows are computed: as SHA-256, which whoever can write the rows can compute, too; or with a key as
+/// HMAC-SHA-256 of the same bytes, which only who has it can.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Chain {
-    /// SHA-256: whoever can write the rows can compute their hashes, too.
-    Plain,
-    /// HMAC-SHA-256 of the same bytes: only who has the key can.
-    Keyed(AuditKey),
+pub struct Chain {
+    format: Format,
+    key: Option<AuditKey>,
+}
+
+/// A row's content, as far as its hash covers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// Position in the run's journal.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whether somebody appended it who does not drive the run.
+    pub outsider: bool,
+    /// The entry's kind.
+    pub kind: &'a str,
+    /// What the entry says.
+    pub content: Content<'a>,
+}
+
+/// How a hash covers what an entry says.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// In the first format: as it is.
+    Payload(&'a str),
+    /// In the second format: by a commitment, and by what stays when the payload is erased.
+    Seal(&'a Seal<'a>),
 }
 
 impl Chain {
-    /// The chain of runs that are written with that key, or without one.
+    /// The chain of runs of that format that are written with that key, or without one.
     #[must_use]
-    pub fn with_key(key: Option<&AuditKey>) -> Self {
-        key.map_or(Self::Plain, |key| Self::Keyed(key.clone()))
+    pub fn new(format: Format, key: Option<&AuditKey>) -> Self {
+        Self {
+            format,
+            key: key.cloned(),
+        }
+    }
+
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether nobody without a key can compute its hashes.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.key.is_some()
     }
 
     /// The hash that stands before a run's first row.
     #[must_use]
     pub fn genesis(&self, run_id: &str) -> Hash {
-        match self {
-            Self::Plain => genesis_hash(run_id),
-            Self::Keyed(key) => genesis(key.mac(), run_id).finalize().into_bytes().into(),
+        match &self.key {
+            None => genesis(Sha256::new(), self.format, run_id).finalize().into(),
+            Some(key) => genesis(key.mac(), self.format, run_id).finalize().into_bytes().into(),
         }
     }
 
     /// The hash of the row that follows upon one with the hash `previous`.
     #[must_use]
-    pub fn next(&self, previous: &Hash, seq: u64, at: Timestamp, outsider: bool, kind: &str, payload: &str) -> Hash {
-        match self {
-            Self::Plain => chain_hash(previous, seq, at, outsider, kind, payload),
-            Self::Keyed(key) => row(key.mac(), previous, seq, at, outsider, kind, payload)
-                .finalize()
-                .into_bytes()
-                .into(),
+    pub fn next(&self, previous: &Hash, link: &Link<'_>) -> Hash {
+        match &self.key {
+            None => row(Sha256::new(), previous, link).finalize().into(),
+            Some(key) => row(key.mac(), previous, link).finalize().into_bytes().into(),
         }
     }
 }
 
-/// The hash that stands before the first row of a run whose chain is not keyed.
-#[must_use]
-pub fn genesis_hash(run_id: &str) -> Hash {
-    genesis(Sha256::new(), run_id).finalize().into()
-}
-
-/// The hash of a row in a chain that is not keyed.
-#[must_use]
-pub fn chain_hash(previous: &Hash, seq: u64, at: Timestamp, outsider: bool, kind: &str, payload: &str) -> Hash {
-    row(Sha256::new(), previous, seq, at, outsider, kind, payload)
-        .finalize()
-        .into()
-}
-
-fn genesis<D: Update>(digest: D, run_id: &str) -> D {
-    digest.chain(b"haltpoint journal 1\0").chain(run_id)
+fn genesis<D: Update>(digest: D, format: Format, run_id: &str) -> D {
+    digest.chain(format.genesis()).chain(run_id)
 }
 
 /// Each part goes in with its length, so that no two rows share an encoding.
-fn row<D: Update>(digest: D, previous: &Hash, seq: u64, at: Timestamp, outsider: bool, kind: &str, payload: &str) -> D {
-    digest
+fn row<D: Update>(digest: D, previous: &Hash, link: &Link<'_>) -> D {
+    let digest = digest
         .chain(previous)
-        .chain(seq.to_le_bytes())
-        .chain(at.0.to_le_bytes())
-        .chain([u8::from(outsider)])
-        .chain((kind.len() as u64).to_le_bytes())
-        .chain(kind)
-        .chain((payload.len() as u64).to_le_bytes())
-        .chain(payload)
+        .chain(link.seq.to_le_bytes())
+        .chain(link.at.0.to_le_bytes())
+        .chain([u8::from(link.outsider)]);
+    let digest = text(digest, Some(link.kind));
+    match link.content {
+        Content::Payload(payload) => text(digest, Some(payload)),
+        Content::Seal(seal) => {
+            let attribution = seal.attribution;
+            let texts = [
+                seal.requires,
+                attribution.action,
+                attribution.actor,
+                attribution.requirement_id,
+            ];
+            texts.into_iter().fold(digest.chain(seal.commitment), text)
+        }
+    }
+}
+
+fn text<D: Update>(digest: D, text: Option<&str>) -> D {
+    let length = text.map_or(ABSENT, |text| text.len() as u64);
+    digest.chain(length.to_le_bytes()).chain(text.unwrap_or_default())
 }

@@ -8,19 +8,25 @@ mod audit_key;
 mod chain;
 mod codec;
 mod entry;
+mod features;
+mod format;
 mod limits;
 mod remembered_approvals;
 mod replies;
 mod requirements;
 mod run_end;
 mod run_start;
+mod seal;
+mod stored_row;
 mod tool_calls;
 
 pub use approval_rules::{AskingRules, Expiry, OnExpiry, RuleAnswer};
 pub use audit_key::{AuditKey, SHORTEST_AUDIT_KEY, ShortAuditKey};
-pub use chain::{Chain, Hash, chain_hash, genesis_hash};
+pub use chain::{Chain, Content, Hash, Link};
 pub use codec::{CodecError, decode, encode};
 pub use entry::Entry;
+pub use features::{FEATURES, required_by, unknown_features};
+pub use format::{FORMAT, Format};
 pub(crate) use limits::check as check_limits;
 pub use limits::{LARGEST_VALUE, LONGEST_NAME, TooLong, cut_name, is_fit_name};
 pub use remembered_approvals::{ApprovalRevoked, Remembered, memory_key};
@@ -28,12 +34,11 @@ pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, Tool
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 pub use run_end::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};
 pub use run_start::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
+pub use seal::{Attribution, SALT_LENGTH, Salt, Seal, Sealing, commitment};
+pub use stored_row::{RowFault, StoredRow, check_requires};
 pub use tool_calls::{OutcomeSource, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
 use crate::Timestamp;
-
-/// The version of the journal format that this release writes, kept in each run's first entry.
-pub const FORMAT: u32 = 1;
 
 /// One stored row of a run's journal.
 #[derive(Clone, Debug, PartialEq)]

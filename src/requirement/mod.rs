@@ -250,6 +250,20 @@ impl Decision {
         )
     }
 
+    /// The name of its type, as it is stored: `confirm`, `reject`, ...
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Confirm(_) => "confirm",
+            Self::Reject { .. } => "reject",
+            Self::Input { .. } => "input",
+            Self::Result { .. } => "result",
+            Self::Retry => "retry",
+            Self::Supply { .. } => "supply",
+            Self::Skip { .. } => "skip",
+        }
+    }
+
     /// A short name for messages: `confirmed`, `rejected`, ...
     #[must_use]
     pub fn as_str(&self) -> &'static str {

@@ -96,9 +96,12 @@ fn confirmed(
     let stored = match store.load(&row.run_id) {
         Ok(stored) => stored,
         // What cannot be read answers nothing: a person is asked.
-        Err(StoreError::Damaged { .. } | StoreError::Unusable { .. } | StoreError::RunNotFound { .. }) => {
-            return Ok(None);
-        }
+        Err(
+            StoreError::Damaged { .. }
+            | StoreError::UnsupportedJournal { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::RunNotFound { .. },
+        ) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     // Nobody can vouch for a journal of another key, or of none.

@@ -1,7 +1,7 @@
 //! Looking over every run of a database, and who decided what about one.
 
 use crate::run::{self, AuditRecord};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::{EngineError, verify};
 
@@ -27,8 +27,13 @@ pub fn check(store: &mut dyn Store) -> Result<Vec<String>, EngineError> {
 }
 
 fn check_run(store: &mut dyn Store, run_id: &str) -> Result<Option<String>, EngineError> {
-    let found = verify(store, run_id, None)?;
-    Ok(found.first_bad.map(|mismatch| format!("run {run_id}: {mismatch}")))
+    match verify(store, run_id, None) {
+        Ok(found) => Ok(found.first_bad.map(|mismatch| format!("run {run_id}: {mismatch}"))),
+        Err(EngineError::Store(error @ StoreError::UnsupportedJournal { .. })) => {
+            Ok(Some(format!("run {run_id} was not checked: {error}")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Who decided what about a run, in the order in which it was written.

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::Text;
-use crate::journal::{FORMAT, encode, hexadecimal};
-use crate::store::raw::{RawContent, RawRun, chain_to_read};
+use crate::journal::{encode, hexadecimal};
+use crate::store::raw::{RawContent, RawRun, Reading};
 use crate::store::{RunRow, Store, StoreError};
 
 use super::EngineError;
-use super::verify::check_entries;
+use super::verify::{Flaw, check_entries};
 
 #[derive(Serialize)]
 struct ExportHead<'a> {
@@ -34,6 +34,16 @@ struct ExportLine<'a> {
     kind: &'a str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     outsider: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requires: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requirement_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
     entry: &'a RawValue,
     hash: String,
 }
@@ -44,29 +54,37 @@ struct ExportLine<'a> {
 /// What the store ran into, or a journal that does not fit together.
 pub fn export(store: &mut dyn Store, run_id: &str) -> Result<String, EngineError> {
     let raw = store.raw(run_id)?;
-    let text = raw.row.as_ref().map_err(Clone::clone).and_then(|row| lines(row, &raw));
-    text.map_err(|problem| {
-        let message = format!("the journal of run {run_id} cannot be exported: {problem}; restore it from a backup");
-        StoreError::Unusable { message }.into()
-    })
+    let row = raw.row.clone().map_err(|problem| not_exported(run_id, &problem))?;
+    lines(&row, &raw)
 }
 
-/// A run's entries behind place `after`, as the lines of [`export`]; the hashes are not checked.
+fn not_exported(run_id: &str, problem: &dyn std::fmt::Display) -> StoreError {
+    let message = format!("the journal of run {run_id} cannot be exported: {problem}; restore it from a backup");
+    StoreError::Unusable { message }
+}
+
+/// A run's entries behind place `after`, as the lines of [`export`] without what only a check of the hashes needs, which is not made.
 ///
 /// # Errors
 /// What the store ran into, or an entry that cannot be read.
 pub fn journal_after(store: &mut dyn Store, run_id: &str, after: u64) -> Result<String, EngineError> {
     let mut text = String::new();
     for record in store.records_after(run_id, after)? {
-        let content = RawContent {
-            driver_entries: 0,
-            outsider: i64::from(record.outsider),
-            at: record.at,
-            kind: record.entry.kind().to_owned(),
-            payload: encode(&record.entry).map_err(unwritable)?,
-            hash: record.hash.to_vec(),
+        let payload = encode(&record.entry).map_err(unwritable)?;
+        let line = ExportLine {
+            seq: record.seq,
+            at: record.at.0,
+            kind: record.entry.kind(),
+            outsider: record.outsider,
+            requires: None,
+            action: None,
+            actor: None,
+            requirement_id: None,
+            salt: None,
+            entry: serde_json::from_str(&payload).map_err(unwritable)?,
+            hash: hexadecimal(&record.hash),
         };
-        text.push_str(&line(record.seq, &content).map_err(unwritable)?);
+        text.push_str(&serde_json::to_string(&line).map_err(unwritable)?);
         text.push('\n');
     }
     Ok(text)
@@ -77,11 +95,14 @@ fn unwritable(error: impl std::fmt::Display) -> EngineError {
     StoreError::Unusable { message }.into()
 }
 
-fn lines(row: &RunRow, raw: &RawRun) -> Result<String, String> {
-    let chain = chain_to_read(row.audit_key_id.as_ref(), raw.key.as_ref());
-    let records = check_entries(&row.run_id, &raw.entries, chain.as_ref()).map_err(|error| error.to_string())?;
+fn lines(row: &RunRow, raw: &RawRun) -> Result<String, EngineError> {
+    let reading = Reading::of(row, raw.key.as_ref())?;
+    let records = check_entries(&row.run_id, &raw.entries, &reading).map_err(|flaw| match flaw {
+        Flaw::Mismatch(mismatch) => not_exported(&row.run_id, &mismatch),
+        Flaw::Unsupported(error) => error,
+    })?;
     let head = ExportHead {
-        haltpoint_journal: FORMAT,
+        haltpoint_journal: row.format,
         run_id: &row.run_id,
         status: row.status.as_str(),
         entries: records.len(),
@@ -91,24 +112,34 @@ fn lines(row: &RunRow, raw: &RawRun) -> Result<String, String> {
             .unwrap_or_default(),
         keyed: row.audit_key_id.is_some(),
         audit_key_id: row.audit_key_id.as_ref(),
-        verified: chain.is_some(),
+        verified: reading.chain.is_some(),
     };
-    let mut text = serde_json::to_string(&head).map_err(|error| error.to_string())?;
+    let mut text = serde_json::to_string(&head).map_err(unwritable)?;
     for entry in &raw.entries {
+        let content = entry
+            .content
+            .as_ref()
+            .map_err(|problem| not_exported(&row.run_id, problem))?;
         text.push('\n');
-        text.push_str(&line(entry.seq, entry.content.as_ref()?).map_err(|error| error.to_string())?);
+        text.push_str(&line(entry.seq, content).map_err(unwritable)?);
     }
     text.push('\n');
     Ok(text)
 }
 
 fn line(seq: u64, content: &RawContent) -> serde_json::Result<String> {
+    let requires = content.requires.as_deref().map(serde_json::from_str).transpose()?;
     serde_json::to_string(&ExportLine {
         seq,
         at: content.at.0,
         kind: &content.kind,
         outsider: content.outsider != 0,
-        entry: serde_json::from_str(&content.payload)?,
+        requires,
+        action: content.action.as_deref(),
+        actor: content.actor.as_deref(),
+        requirement_id: content.requirement_id.as_deref(),
+        salt: content.salt.as_deref().map(hexadecimal),
+        entry: serde_json::from_str(content.payload.as_deref().unwrap_or("null"))?,
         hash: hexadecimal(&content.hash),
     })
 }

@@ -24,7 +24,8 @@ const ENTRIES: usize = 4096;
 pub struct Part<T> {
     /// What can be read.
     pub items: Vec<T>,
-    /// The runs that cannot be, each once in a list, with what is wrong: [`StoreError::Damaged`].
+    /// The runs that cannot be, each once in a list, with what is wrong: [`StoreError::Damaged`] or
+    /// [`StoreError::UnsupportedJournal`].
     pub damaged: Vec<StoreError>,
 }
 
@@ -230,7 +231,7 @@ impl<I: Index> IndexedList<I> {
     ) -> Result<usize, EngineError> {
         let (run, entries) = match load(store, run_id, I::SHOWS_OUTLINES) {
             Ok(loaded) => loaded,
-            Err(EngineError::Store(error @ StoreError::Damaged { .. })) => {
+            Err(EngineError::Store(error @ (StoreError::Damaged { .. } | StoreError::UnsupportedJournal { .. }))) => {
                 self.damaged.insert(run_id.clone());
                 damaged.push(error);
                 return Ok(0);

@@ -5,10 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Text;
-use crate::journal::{AuditKey, Chain, Entry, Hash, Record, decode, hexadecimal};
+use crate::journal::{
+    Attribution, AuditKey, Chain, Entry, Format, Hash, Record, RowFault, StoredRow, decode, hexadecimal,
+};
 use crate::run::{ReplayError, Run};
-use crate::store::raw::{RawContent, RawEntry, RawRun, chain_to_read, index_of, open_among};
-use crate::store::{RunRow, RunStatus, Store};
+use crate::store::raw::{RawContent, RawEntry, RawRun, Reading, index_of, open_among};
+use crate::store::{RunRow, RunStatus, Store, StoreError, UnsupportedJournal};
 
 use super::EngineError;
 
@@ -70,7 +72,11 @@ impl fmt::Display for Mismatch {
 pub fn verify(store: &mut dyn Store, run_id: &str, head: Option<&Hash>) -> Result<Verification, EngineError> {
     let raw = store.raw(run_id)?;
     let key_id = raw.row.as_ref().ok().and_then(|row| row.audit_key_id.clone());
-    let first_bad = examine(run_id, &raw, head).err();
+    let first_bad = match examine(run_id, &raw, head) {
+        Ok(()) => None,
+        Err(Flaw::Mismatch(mismatch)) => Some(mismatch),
+        Err(Flaw::Unsupported(error)) => return Err(error.into()),
+    };
     Ok(Verification {
         run_id: run_id.into(),
         ok: first_bad.is_none(),
@@ -87,33 +93,56 @@ fn head_of(raw: &RawRun) -> Option<String> {
     Some(hexadecimal(&last.hash))
 }
 
-fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Mismatch> {
+/// Why nothing good can be said of a run.
+pub(super) enum Flaw {
+    Mismatch(Mismatch),
+    /// This release cannot tell.
+    Unsupported(StoreError),
+}
+
+impl From<Mismatch> for Flaw {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(mismatch)
+    }
+}
+
+fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Flaw> {
     let row = raw
         .row
         .as_ref()
         .map_err(|why| Mismatch::of_run(format!("the run's row cannot be read: {why}")))?;
-    let chain = chain_of(run_id, row, raw)?;
-    let records = check_entries(run_id, &raw.entries, chain.as_ref())?;
+    let reading = reading_of(run_id, row, raw)?;
+    let records = check_entries(run_id, &raw.entries, &reading)?;
     let run = Run::replay(&records).map_err(|error| unreadable(&error))?;
     check_row(row, &run, &records)?;
     check_index(raw, &run, &records)?;
     check_head(&records, head)?;
-    check_trust(row, raw.key.as_ref(), chain.as_ref(), &records, head)
+    Ok(check_trust(
+        row,
+        raw.key.as_ref(),
+        reading.chain.as_ref(),
+        &records,
+        head,
+    )?)
 }
 
-/// What the row says that the hashes were computed with. `None`: with a key that is not at hand.
-fn chain_of(run_id: &str, row: &RunRow, raw: &RawRun) -> Result<Option<Chain>, Mismatch> {
-    let said = chain_to_read(row.audit_key_id.as_ref(), raw.key.as_ref());
+/// How the row says that the journal is to be read.
+fn reading_of(run_id: &str, row: &RunRow, raw: &RawRun) -> Result<Reading, Flaw> {
+    let said = Reading::of(row, raw.key.as_ref()).map_err(Flaw::Unsupported)?;
     let Some(key) = &raw.key else { return Ok(said) };
-    let ours = Chain::Keyed(key.clone());
+    let ours = Reading {
+        chain: Some(Chain::new(said.format, Some(key))),
+        ..said.clone()
+    };
     let first = raw.entries.first();
-    let is_ours = first.is_some_and(|entry| check_entries(run_id, std::slice::from_ref(entry), Some(&ours)).is_ok());
-    if is_ours && said.as_ref() != Some(&ours) {
+    let is_ours = first.is_some_and(|entry| check_entries(run_id, std::slice::from_ref(entry), &ours).is_ok());
+    if is_ours && said.chain != ours.chain {
         return Err(Mismatch::of_run(format!(
             "the run's row says that its hash chain is {}, but it is keyed with the audit key {}",
             keying(row),
             key.id()
-        )));
+        ))
+        .into());
     }
     Ok(said)
 }
@@ -125,17 +154,15 @@ fn keying(row: &RunRow) -> String {
 }
 
 /// The records that the rows hold, each of which follows upon the one before. Without a chain the hashes are not checked.
-pub(super) fn check_entries(
-    run_id: &str,
-    entries: &[RawEntry],
-    chain: Option<&Chain>,
-) -> Result<Vec<Record>, Mismatch> {
+pub(super) fn check_entries(run_id: &str, entries: &[RawEntry], reading: &Reading) -> Result<Vec<Record>, Flaw> {
     if entries.is_empty() {
-        return Err(Mismatch::at(1, "it is missing"));
+        return Err(Mismatch::at(1, "it is missing").into());
     }
+    let genesis = |chain: &Chain| chain.genesis(run_id);
     let mut walk = Walk {
-        chain,
-        previous: chain.map_or(Hash::default(), |chain| chain.genesis(run_id)),
+        run_id,
+        reading,
+        previous: reading.chain.as_ref().map_or(Hash::default(), genesis),
         driver_entries: 0,
     };
     (1..)
@@ -145,28 +172,36 @@ pub(super) fn check_entries(
 }
 
 struct Walk<'a> {
-    chain: Option<&'a Chain>,
+    run_id: &'a str,
+    reading: &'a Reading,
     previous: Hash,
     driver_entries: i64,
 }
 
 impl Walk<'_> {
-    fn step(&mut self, place: u64, entry: &RawEntry) -> Result<Record, Mismatch> {
+    fn step(&mut self, place: u64, entry: &RawEntry) -> Result<Record, Flaw> {
         if entry.seq < place {
-            return Err(Mismatch::at(entry.seq, "no entry has its place there"));
+            return Err(Mismatch::at(entry.seq, "no entry has its place there").into());
         }
         if entry.seq > place {
-            return Err(Mismatch::at(place, "it is missing"));
+            return Err(Mismatch::at(place, "it is missing").into());
         }
         let read = entry
             .content
             .as_ref()
             .map_err(|why| format!("it cannot be read: {why}"));
-        read.and_then(|content| self.record(place, content))
-            .map_err(|reason| Mismatch::at(place, reason))
+        match read.and_then(|content| self.record(place, content)) {
+            Ok(Ok(record)) => Ok(record),
+            Ok(Err(features)) => Err(Flaw::Unsupported(StoreError::UnsupportedJournal {
+                run_id: self.run_id.into(),
+                problem: UnsupportedJournal::Features(features),
+            })),
+            Err(reason) => Err(Mismatch::at(place, reason).into()),
+        }
     }
 
-    fn record(&mut self, seq: u64, content: &RawContent) -> Result<Record, String> {
+    /// The record, or the features that are not known here.
+    fn record(&mut self, seq: u64, content: &RawContent) -> Result<Result<Record, Vec<String>>, String> {
         let outsider = match content.outsider {
             0 => false,
             1 => true,
@@ -178,26 +213,41 @@ impl Walk<'_> {
         };
         let hash = Hash::try_from(content.hash.as_slice())
             .map_err(|_| format!("its hash has {} bytes instead of 32", content.hash.len()))?;
-        self.check_hash(seq, outsider, content, &hash)?;
+        let row = content.stored(seq, outsider);
+        self.check_hash(&row, &hash).map_err(|fault| fault.to_string())?;
+        let payload = match row.check(self.reading.format) {
+            Ok(payload) => payload,
+            Err(RowFault::Features(features)) => return Ok(Err(features)),
+            Err(fault) => return Err(fault.to_string()),
+        };
         self.count(outsider, content)?;
-        let entry = decode(&content.kind, &content.payload).map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok(Record {
+        let entry = decode(&content.kind, payload).map_err(|error| format!("it cannot be read: {error}"))?;
+        self.check_attribution(content, &entry)?;
+        Ok(Ok(Record {
             seq,
             at: content.at,
             outsider,
             entry,
             hash,
-        })
+        }))
     }
 
-    fn check_hash(&mut self, seq: u64, outsider: bool, content: &RawContent, hash: &Hash) -> Result<(), String> {
-        let RawContent { at, kind, payload, .. } = content;
-        let follows = |chain: &Chain| chain.next(&self.previous, seq, *at, outsider, kind, payload) == *hash;
-        if !self.chain.is_none_or(follows) {
-            return Err("its hash is not that of its content and the entry before".to_owned());
+    fn check_hash(&mut self, row: &StoredRow<'_>, hash: &Hash) -> Result<(), RowFault> {
+        if let Some(chain) = &self.reading.chain
+            && row.hash(chain, &self.previous)? != *hash
+        {
+            return Err(RowFault::Hash);
         }
         self.previous = *hash;
         Ok(())
+    }
+
+    /// What stays when the payload is erased must say the same as the payload.
+    fn check_attribution(&self, content: &RawContent, entry: &Entry) -> Result<(), String> {
+        if self.reading.format == Format::First || content.attribution() == Attribution::of(entry) {
+            return Ok(());
+        }
+        Err("its columns action, actor and requirement_id do not say what its payload says".to_owned())
     }
 
     fn count(&mut self, outsider: bool, content: &RawContent) -> Result<(), String> {
@@ -233,6 +283,7 @@ fn check_row(row: &RunRow, run: &Run, records: &[Record]) -> Result<(), Mismatch
         ("status", row.status == run.status()),
         ("created_at", Some(row.created_at) == first),
         ("updated_at", Some(row.updated_at) == last_change(records)),
+        ("format", row.format == started.format),
     ];
     match facts.iter().find(|(_, fits)| !fits) {
         Some((column, _)) => Err(Mismatch::of_run(format!(
@@ -307,7 +358,7 @@ fn check_trust(
             keying(row),
             key.id()
         ))),
-        (Some(Chain::Plain), Some(_)) if !is_whole => Err(Mismatch::of_run(
+        (Some(chain), Some(_)) if !chain.is_keyed() && !is_whole => Err(Mismatch::of_run(
             "its hash chain is not keyed: whoever can write the file could have rewritten it; compare its last hash with one \
              that was kept elsewhere",
         )),

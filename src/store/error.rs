@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::journal::TooLong;
+use crate::journal::{FORMAT, TooLong};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -105,6 +105,14 @@ pub enum StoreError {
         /// The id of the key that the store was opened with.
         given: Option<Text>,
     },
+    /// The journal is of a format, or uses features, with which this release must not drive the run, decide about it or verify it.
+    #[error("the journal of run {run_id} {problem}")]
+    UnsupportedJournal {
+        /// The run.
+        run_id: Text,
+        /// What it is about the journal.
+        problem: UnsupportedJournal,
+    },
     /// A run of this id exists already.
     #[error("run {run_id} exists already")]
     RunExists {
@@ -134,6 +142,26 @@ pub enum StoreError {
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
+}
+
+/// What it is about a journal that this release must leave alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnsupportedJournal {
+    /// It uses features that came later.
+    #[error(
+        "requires the features {}, which this haltpoint does not know; upgrade haltpoint to continue, decide or verify this run",
+        .0.join(", ")
+    )]
+    Features(Vec<String>),
+    /// Its format came later.
+    #[error("has the format {0}, and this haltpoint knows formats up to {FORMAT}; upgrade haltpoint")]
+    LaterFormat(u32),
+    /// Its format is read, and no longer written.
+    #[error(
+        "has the format {0}, which this haltpoint reads and verifies but does not write; bring the run to its end with the release \
+         that began it, or start a new run"
+    )]
+    EarlierFormat(u32),
 }
 
 fn about_busy(run_id: &str, holder: &Holder, left: Option<Duration>) -> String {

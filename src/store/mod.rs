@@ -15,15 +15,17 @@ mod operation;
 pub mod raw;
 mod row;
 mod rules;
+mod salts;
 pub mod sqlite;
 
-pub use error::StoreError;
+pub use error::{StoreError, UnsupportedJournal};
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
 };
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
+pub use salts::SaltSource;
 
 use std::path::Path;
 

@@ -1,8 +1,10 @@
 //! Runs as they stand in a store, be they readable or not: what an examination starts from.
 
-use super::RunRow;
-use super::rules::is_final;
-use crate::journal::{AuditKey, Chain, Entry, RequirementDecided, RequirementOpened, Terms};
+use super::rules::{is_final, read_format};
+use super::{RunRow, StoreError};
+use crate::journal::{
+    Attribution, AuditKey, Chain, Entry, Format, RequirementDecided, RequirementOpened, StoredRow, Terms,
+};
 use crate::requirement::RememberScope;
 use crate::{Text, Timestamp};
 
@@ -45,9 +47,49 @@ pub struct RawContent {
     /// The entry's kind.
     pub kind: String,
     /// The entry's payload.
-    pub payload: String,
+    pub payload: Option<String>,
     /// The chain's hash.
     pub hash: Vec<u8>,
+    /// What the commitment is salted with.
+    pub salt: Option<Vec<u8>>,
+    /// The commitment to the payload.
+    pub commitment: Option<Vec<u8>>,
+    /// The features that reading the journal requires from this entry on, a JSON list.
+    pub requires: Option<String>,
+    /// What was done, where somebody decided.
+    pub action: Option<String>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// The requirement that it is about.
+    pub requirement_id: Option<String>,
+}
+
+impl RawContent {
+    /// The row at a place, of which somebody appended it who drives the run, or does not.
+    #[must_use]
+    pub fn stored(&self, seq: u64, outsider: bool) -> StoredRow<'_> {
+        StoredRow {
+            seq,
+            at: self.at,
+            outsider,
+            kind: &self.kind,
+            payload: self.payload.as_deref(),
+            salt: self.salt.as_deref(),
+            commitment: self.commitment.as_deref(),
+            requires: self.requires.as_deref(),
+            attribution: self.attribution(),
+        }
+    }
+
+    /// What it says of who did what.
+    #[must_use]
+    pub fn attribution(&self) -> Attribution<'_> {
+        Attribution {
+            action: self.action.as_deref(),
+            actor: self.actor.as_deref(),
+            requirement_id: self.requirement_id.as_deref(),
+        }
+    }
 }
 
 /// A row of the index over requirements.
@@ -160,11 +202,25 @@ fn named<'a>(rows: &'a mut [RawRequirement], requirement_id: &str) -> Option<&'a
     rows.iter_mut().find(|row| &*row.requirement_id == requirement_id)
 }
 
-/// What the hashes of a run are checked with. `None`: its chain is keyed, and its key is not at hand.
-pub(crate) fn chain_to_read(key_id: Option<&Text>, key: Option<&AuditKey>) -> Option<Chain> {
-    match (key_id, key) {
-        (None, _) => Some(Chain::Plain),
-        (Some(id), Some(key)) if id == key.id() => Some(Chain::Keyed(key.clone())),
-        (Some(_), _) => None,
+/// How the rows of a run are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    /// The format.
+    pub(crate) format: Format,
+    /// What the hashes are checked with. `None`: the chain is keyed, and its key is not at hand.
+    pub(crate) chain: Option<Chain>,
+}
+
+impl Reading {
+    /// # Errors
+    /// [`StoreError::UnsupportedJournal`] where the format came later.
+    pub(crate) fn of(row: &RunRow, key: Option<&AuditKey>) -> Result<Self, StoreError> {
+        let format = read_format(&row.run_id, row.format)?;
+        let chain = match (&row.audit_key_id, key) {
+            (None, _) => Some(Chain::new(format, None)),
+            (Some(id), Some(key)) if id == key.id() => Some(Chain::new(format, Some(key))),
+            (Some(_), _) => None,
+        };
+        Ok(Self { format, chain })
     }
 }

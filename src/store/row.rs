@@ -73,6 +73,8 @@ pub struct RunRow {
     pub epoch: u64,
     /// Who holds the lease.
     pub holder: Option<Holder>,
+    /// The format of its journal.
+    pub format: u32,
     /// The id of the audit key that the run's hash chain is keyed with; `None` for a chain that is not keyed.
     pub audit_key_id: Option<Text>,
 }

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use haltpoint_engine::Timestamp;
-use haltpoint_engine::journal::{FORMAT, Record, chain_hash, decode, encode, genesis_hash};
+use haltpoint_engine::journal::{Attribution, Chain, FORMAT, Format, Record, Sealing, StoredRow, decode, encode};
 use haltpoint_engine::run::Run;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::scenario::{Journal, RUN_ID};
+use crate::scenario::{Journal, RUN_ID, salt};
 use crate::stories::STORIES;
 
 /// One row of a golden journal. The payload stands there as it was stored, to the byte.
@@ -21,19 +21,58 @@ struct Row {
     at: i64,
     outsider: bool,
     kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requires: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requirement_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    commitment: Option<String>,
     payload: Box<RawValue>,
     hash: String,
 }
 
 impl Row {
     fn of(record: &Record) -> Self {
+        let payload = encode(&record.entry).unwrap();
+        let sealing = Sealing::new(&record.entry, &payload, salt(record.seq));
+        let attribution = Attribution::of(&record.entry);
         Self {
             seq: record.seq,
             at: record.at.0,
             outsider: record.outsider,
             kind: record.entry.kind().to_owned(),
-            payload: RawValue::from_string(encode(&record.entry).unwrap()).unwrap(),
+            requires: sealing.requires,
+            action: attribution.action.map(str::to_owned),
+            actor: attribution.actor.map(str::to_owned),
+            requirement_id: attribution.requirement_id.map(str::to_owned),
+            salt: Some(hex(&sealing.salt)),
+            commitment: Some(hex(&sealing.commitment)),
+            payload: RawValue::from_string(payload).unwrap(),
             hash: hex(&record.hash),
+        }
+    }
+
+    fn stored<'a>(&'a self, salt: Option<&'a [u8]>, commitment: Option<&'a [u8]>) -> StoredRow<'a> {
+        StoredRow {
+            seq: self.seq,
+            at: Timestamp(self.at),
+            outsider: self.outsider,
+            kind: &self.kind,
+            payload: Some(self.payload.get()),
+            salt,
+            commitment,
+            requires: self.requires.as_deref(),
+            attribution: Attribution {
+                action: self.action.as_deref(),
+                actor: self.actor.as_deref(),
+                requirement_id: self.requirement_id.as_deref(),
+            },
         }
     }
 }
@@ -43,6 +82,11 @@ fn hex(hash: &[u8]) -> String {
         write!(text, "{byte:02x}").unwrap();
         text
     })
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let byte = |place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 fn folder() -> PathBuf {
@@ -61,20 +105,29 @@ fn view_of(run: &Run) -> String {
     serde_json::to_string_pretty(&view).unwrap() + "\n"
 }
 
+/// The format that a golden journal is of: its folder says so.
+fn format_of(path: &Path) -> Format {
+    let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    Format::of(folder.strip_prefix('v').unwrap().parse().unwrap()).unwrap()
+}
+
 /// The records of a golden journal, with the hash chain checked over the very text that stands there.
 fn read(path: &Path) -> Vec<Record> {
-    let mut previous = genesis_hash(RUN_ID);
+    let chain = Chain::new(format_of(path), None);
+    let mut previous = chain.genesis(RUN_ID);
     let text = fs::read_to_string(path).unwrap();
     let record = |line: &str| {
         let row: Row = serde_json::from_str(line).unwrap();
-        let at = Timestamp(row.at);
-        previous = chain_hash(&previous, row.seq, at, row.outsider, &row.kind, row.payload.get());
+        let (salt, commitment) = (row.salt.as_deref().map(bytes), row.commitment.as_deref().map(bytes));
+        let stored = row.stored(salt.as_deref(), commitment.as_deref());
+        previous = stored.hash(&chain, &previous).unwrap();
         assert_eq!(hex(&previous), row.hash, "{} at {}", path.display(), row.seq);
+        let payload = stored.check(chain.format()).unwrap();
         Record {
             seq: row.seq,
-            at,
+            at: Timestamp(row.at),
             outsider: row.outsider,
-            entry: decode(&row.kind, row.payload.get()).unwrap(),
+            entry: decode(&row.kind, payload).unwrap(),
             hash: previous,
         }
     };

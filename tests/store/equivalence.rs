@@ -9,7 +9,7 @@ use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
     ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, RequirementFilter,
-    RequirementSet, RunFilter, RunStatus, Store,
+    RequirementSet, RunFilter, RunStatus, SaltSource, Store,
 };
 
 use crate::difference::first_difference;
@@ -245,10 +245,13 @@ fn play(seed: u64) -> usize {
         .then(|| AuditKey::new(b"the key of half of them").unwrap());
     let options = SqliteOptions {
         audit_key: key.clone(),
+        salts: SaltSource::Counting,
         ..SqliteOptions::default()
     };
     let mut sqlite = SqliteStore::open_with_liveness(&file.path(), &options, Box::new(deaths.clone())).unwrap();
-    let mut memory = MemoryStore::new(Box::new(deaths.clone())).with_audit_key(key);
+    let mut memory = MemoryStore::new(Box::new(deaths.clone()))
+        .with_audit_key(key)
+        .with_salts(SaltSource::Counting);
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut succeeded = 0;
     for step in 0..120 {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
-    ApprovalRevoked, CancelRequested, Entry, Remembered, RequirementDecided, RequirementExpired, RequirementOpened,
-    RunPaused, Terms, ToolFinished, ToolStarted, decode,
+    ApprovalRevoked, CancelRequested, Chain, Entry, Remembered, RequirementDecided, RequirementExpired,
+    RequirementOpened, RunPaused, Terms, ToolFinished, ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::holder::{Holder, Liveness};
@@ -105,7 +105,7 @@ pub(crate) fn create_in_session(run_id: &str, token: &str, session_id: Option<&s
 /// The first entry of a run that belongs to a session.
 fn run_started(run_id: &str, session_id: &str) -> Entry {
     let started = serde_json::json!({
-        "format": 1,
+        "format": 2,
         "run_id": run_id,
         "agent_name": "clerk",
         "session_id": session_id,
@@ -332,4 +332,16 @@ pub(crate) fn message<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> Str
 /// A connection beside the store, as another program might have.
 pub(crate) fn beside(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
+}
+
+/// Checks that each row of a run has the hash of that chain.
+pub(crate) fn check_hashes(store: &mut dyn Store, run_id: &str, chain: &Chain) {
+    let mut hash = chain.genesis(run_id);
+    for entry in store.raw(run_id).unwrap().entries {
+        let content = entry.content.unwrap();
+        let row = content.stored(entry.seq, content.outsider != 0);
+        hash = row.hash(chain, &hash).unwrap();
+        assert_eq!(content.hash, hash);
+        row.check(chain.format()).unwrap();
+    }
 }

@@ -10,7 +10,7 @@ from haltpoint.cli.output import json_text
 from haltpoint.presentation.escaping import visible
 
 if TYPE_CHECKING:
-    from haltpoint.exceptions import DamagedRunError
+    from haltpoint.exceptions import StoreError
 
 __all__ = ["DamagedRuns", "tell_on_standard_error"]
 
@@ -19,19 +19,19 @@ class DamagedRuns:
     """Collects what a list could not read, as the `on_damaged` of the database's lists."""
 
     def __init__(self) -> None:
-        self._errors: list[DamagedRunError] = []
+        self._errors: list[StoreError] = []
 
-    def __call__(self, error: DamagedRunError) -> None:
+    def __call__(self, error: StoreError) -> None:
         """Take in one."""
         self._errors.append(error)
 
-    def taken(self) -> list[DamagedRunError]:
+    def taken(self) -> list[StoreError]:
         """Return what was collected since the last time."""
         errors, self._errors = self._errors, []
         return errors
 
 
-def tell_on_standard_error(error: DamagedRunError, *, as_json: bool) -> None:
+def tell_on_standard_error(error: StoreError, *, as_json: bool) -> None:
     """Print what is wrong with a run: with `--json` a JSON document of `error`, `message` and `run_id`."""
     if as_json:
         told = {"error": type(error).__name__, "message": str(error), "run_id": error.run_id}

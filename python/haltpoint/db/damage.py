@@ -6,26 +6,27 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias
 
-from haltpoint.exceptions import DamagedRunError, DamagedRunWarning
+from haltpoint.exceptions import DamagedRunWarning, StoreError
 
 __all__ = ["OnDamaged", "pass_over", "raise_damage", "tell_of"]
 
-OnDamaged: TypeAlias = Callable[[DamagedRunError], object]
+# What it is called with: DamagedRunError or UnsupportedJournalError.
+OnDamaged: TypeAlias = Callable[[StoreError], object]
 
 # To whoever called the method of the database that called the function that calls `tell_of`.
 _CALLER = 4
 
 
-def pass_over(error: DamagedRunError) -> None:
+def pass_over(error: StoreError) -> None:
     """Say nothing: the runs that can't be read are told of elsewhere, or do not matter."""
 
 
-def raise_damage(error: DamagedRunError) -> NoReturn:
+def raise_damage(error: StoreError) -> NoReturn:
     """Raise the error: what was asked for is that run."""
     raise error
 
 
-def tell_of(damaged: Iterable[DamagedRunError], on_damaged: OnDamaged | None, caller: int = _CALLER) -> None:
+def tell_of(damaged: Iterable[StoreError], on_damaged: OnDamaged | None, caller: int = _CALLER) -> None:
     """Hand each error over, or give a warning for it where there is nobody to hand it to.
 
     Args:

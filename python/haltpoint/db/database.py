@@ -152,7 +152,8 @@ class Database(ApprovalMemory):
             before: only runs older than the one of this id: the last one of the page before.
             on_damaged: called for each run whose row can't be read, with a DamagedRunError; by default a
                 DamagedRunWarning tells of it. A run whose journal can't be read is in the list, and raises a
-                DamagedRunError once more is asked of it than the list knows: its ids, names, status and times.
+                DamagedRunError or an UnsupportedJournalError once more is asked of it than the list knows: its ids,
+                names, status and times.
 
         Raises:
             RunNotFoundError: the database has no run with the id `before`.
@@ -217,8 +218,9 @@ class Database(ApprovalMemory):
             id_prefix: only requirements whose id begins so.
             limit: how many at most; None for all.
             before: only requirements older than the one of this id: the last one of the page before.
-            on_damaged: called for each run whose requirements can't be read, with a DamagedRunError; by default a
-                DamagedRunWarning tells of it. What other runs wait for is returned all the same.
+            on_damaged: called for each run whose requirements can't be read, with a DamagedRunError or an
+                UnsupportedJournalError; by default a DamagedRunWarning tells of it. What other runs wait for is
+                returned all the same.
 
         Raises:
             DamagedRunError: the run of `run_id` can't be read.

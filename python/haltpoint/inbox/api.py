@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from haltpoint.db.damage import OnDamaged
     from haltpoint.db.database import Database
     from haltpoint.db.inbox import RequirementSet
-    from haltpoint.exceptions import DamagedRunError
+    from haltpoint.exceptions import StoreError
 
 __all__ = ["api_routes", "problem_response"]
 
@@ -170,7 +170,7 @@ class _Page(NamedTuple, Generic[_Item]):
 
     def read(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
         """Return the page with what lies before and behind it: `total`, and in `next` where the next one begins."""
-        damaged: list[DamagedRunError] = []
+        damaged: list[StoreError] = []
         limit: int = conditions["limit"]
         found = self.select(**{**conditions, "limit": limit + 1}, on_damaged=damaged.append)
         items = [self.record(item) for item in found[:limit]]

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.inbox import count_requirements, list_requirements, run_summary
-from haltpoint.exceptions import DamagedRunError, HaltpointError
+from haltpoint.exceptions import DamagedRunError, HaltpointError, StoreError, UnsupportedJournalError
 from haltpoint.inbox.context import Site, site_of
 from haltpoint.inbox.error_pages import refusal_of
 from haltpoint.inbox.posted_decisions import form_routes
@@ -63,7 +63,7 @@ def _page(answer: Callable[[Site, Request], Awaitable[Response]]) -> Callable[[R
 async def _inbox(site: Site, request: Request) -> Response:
     kind = _one_of(request, "kind", _KINDS)
     before = request.query_params.get("before")
-    damaged: list[DamagedRunError] = []
+    damaged: list[StoreError] = []
     found = await in_thread(lambda: _previews(site.database, kind, "open", _PAGE + 1, before, damaged.append))
     total = await site.database.count_requirements_async(kind=kind)
     runs = await in_thread(lambda: _runs_of(site.database, found[:_PAGE]))
@@ -91,13 +91,13 @@ def _readable_run(database: Database, run_id: str | None) -> dict[str, Any] | No
     """A run's summary, or None where it was damaged just now: what else waits is shown all the same."""
     try:
         return run_summary(database, run_id or "")
-    except DamagedRunError:
+    except (DamagedRunError, UnsupportedJournalError):
         return None
 
 
 async def _history(site: Site, request: Request) -> Response:
     before = request.query_params.get("before")
-    damaged: list[DamagedRunError] = []
+    damaged: list[StoreError] = []
     found, total = await in_thread(lambda: _decided(site.database, before, damaged.append))
     values = {"requirements": found[:_HISTORY_PAGE], "total": total, "damaged": damaged}
     return await rendered(request, "history.html", {**values, "older": _older(found, _HISTORY_PAGE), "before": before})
@@ -112,7 +112,7 @@ def _decided(database: Database, before: str | None, on_damaged: OnDamaged) -> t
 async def _runs(site: Site, request: Request) -> Response:
     status = _one_of(request, "status", [status.value for status in RunStatus])
     before = request.query_params.get("before")
-    damaged: list[DamagedRunError] = []
+    damaged: list[StoreError] = []
     found = await in_thread(lambda: _run_rows(site.database, status, before, damaged.append))
     total = await site.database.count_runs_async(status=status)
     older = found[_PAGE - 1]["run_id"] if len(found) > _PAGE else None

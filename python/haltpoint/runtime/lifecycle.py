@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["continue_run", "first_entry", "recalled", "start_run"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 _log = logger("runs")
 _STILL_PAUSED = "still waits for a decision"

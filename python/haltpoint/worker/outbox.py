@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from haltpoint import _engine
 from haltpoint.exception_text import exception_text
-from haltpoint.exceptions import DamagedRunError, HaltpointError, RunNotFoundError, StoreError
+from haltpoint.exceptions import DamagedRunError, HaltpointError, RunNotFoundError, StoreError, UnsupportedJournalError
 from haltpoint.run.events import EventReader, RunEvent
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Outbox:
         """Whether it is this run that can't be read, and not the database as a whole or for a moment."""
         try:
             self._database.run(run_id)
-        except DamagedRunError:
+        except (DamagedRunError, UnsupportedJournalError):
             return True
         except HaltpointError:
             return False

@@ -11,6 +11,7 @@ use std::path::Path;
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
+use super::salts::{SaltSource, Salts};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
     RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
@@ -32,6 +33,7 @@ pub struct MemoryStore {
     commits: i64,
     liveness: Box<dyn Liveness>,
     key: Option<AuditKey>,
+    salts: Salts,
 }
 
 impl fmt::Debug for MemoryStore {
@@ -62,6 +64,7 @@ impl MemoryStore {
             commits: 0,
             liveness,
             key: None,
+            salts: Salts::new(SaltSource::default()),
         }
     }
 
@@ -69,6 +72,13 @@ impl MemoryStore {
     #[must_use]
     pub fn with_audit_key(self, key: Option<AuditKey>) -> Self {
         Self { key, ..self }
+    }
+
+    /// The store with another source of salts, for the entries that it is going to get.
+    #[must_use]
+    pub fn with_salts(self, source: SaltSource) -> Self {
+        let salts = Salts::new(source);
+        Self { salts, ..self }
     }
 
     fn lease(&self, run: &MemoryRun) -> Option<Lease> {
@@ -81,18 +91,18 @@ impl MemoryStore {
         })
     }
 
+    fn place(&self, run_id: &str) -> Result<usize, StoreError> {
+        let place = self.places.get(run_id).copied();
+        place.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })
+    }
+
     fn run(&self, run_id: &str) -> Result<&MemoryRun, StoreError> {
-        match self.places.get(run_id) {
-            Some(&place) => Ok(&self.runs[place]),
-            None => Err(StoreError::RunNotFound { run_id: run_id.into() }),
-        }
+        Ok(&self.runs[self.place(run_id)?])
     }
 
     fn run_mut(&mut self, run_id: &str) -> Result<&mut MemoryRun, StoreError> {
-        match self.places.get(run_id) {
-            Some(&place) => Ok(&mut self.runs[place]),
-            None => Err(StoreError::RunNotFound { run_id: run_id.into() }),
-        }
+        let place = self.place(run_id)?;
+        Ok(&mut self.runs[place])
     }
 }
 

@@ -1,9 +1,10 @@
 //! A run in memory.
 
-use crate::journal::{AuditKey, Chain, Entry, JournalEnd, Record};
+use crate::journal::{Attribution, AuditKey, Chain, Content, Entry, FORMAT, JournalEnd, Link, Record, Salt, Sealing};
 use crate::requirement::RememberScope;
 use crate::store::raw::{RawContent, RawEntry};
 use crate::store::rules::{self, RequirementState, Requirements, RunState};
+use crate::store::salts::Salts;
 use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
@@ -13,6 +14,8 @@ pub(super) struct MemoryRun {
     pub(super) held_since: Timestamp,
     pub(super) chain: Chain,
     pub(super) records: Vec<Record>,
+    /// The salts of the records.
+    salts: Vec<Salt>,
     pub(super) driver_entries: u64,
     pub(super) requirements: Requirements,
 }
@@ -29,13 +32,15 @@ impl MemoryRun {
             updated_at: new.at,
             epoch: 1,
             holder: (!new.is_queued()).then(|| new.holder.clone()),
+            format: FORMAT,
             audit_key_id: key.map(|key| key.id().clone()),
         };
         Self {
             row,
             held_since: new.at,
-            chain: Chain::with_key(key),
+            chain: rules::chain_to_begin(key),
             records: Vec::new(),
+            salts: Vec::new(),
             driver_entries: 0,
             requirements: Requirements::default(),
         }
@@ -84,20 +89,37 @@ impl MemoryRun {
     }
 
     /// Appends the entries, and returns the place of the last.
-    pub(super) fn extend(&mut self, entries: &[&Entry], at: Timestamp, outsider: bool) -> Result<u64, StoreError> {
-        let payloads = entries
+    pub(super) fn extend(
+        &mut self,
+        entries: &[&Entry],
+        at: Timestamp,
+        outsider: bool,
+        salts: &Salts,
+    ) -> Result<u64, StoreError> {
+        let sealings = entries
             .iter()
-            .map(|entry| rules::encode(entry))
-            .collect::<Result<Vec<_>, _>>()?;
-        for (entry, payload) in entries.iter().zip(payloads) {
+            .map(|entry| {
+                let payload = rules::encode(entry)?;
+                Ok(Sealing::new(entry, &payload, salts.next()?))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        for (entry, sealing) in entries.iter().zip(sealings) {
             let genesis = || self.chain.genesis(&self.row.run_id);
             let previous = self.records.last().map_or_else(genesis, |record| record.hash);
-            let seq = self.records.len() as u64 + 1;
-            let hash = self.chain.next(&previous, seq, at, outsider, entry.kind(), &payload);
+            let seal = sealing.seal(entry);
+            let link = Link {
+                seq: self.records.len() as u64 + 1,
+                at,
+                outsider,
+                kind: entry.kind(),
+                content: Content::Seal(&seal),
+            };
+            let hash = self.chain.next(&previous, &link);
             self.requirements.note(entry, at);
             self.driver_entries += u64::from(!outsider);
+            self.salts.push(sealing.salt);
             self.records.push(Record {
-                seq,
+                seq: link.seq,
                 at,
                 outsider,
                 entry: (*entry).clone(),
@@ -109,23 +131,14 @@ impl MemoryRun {
 
     pub(super) fn raw_entries(&self) -> Result<Vec<RawEntry>, StoreError> {
         let mut driver_entries = 0;
-        let raw = |record: &Record| {
+        let raw = |(record, salt): (&Record, &Salt)| {
             driver_entries += i64::from(!record.outsider);
-            let content = RawContent {
-                driver_entries,
-                outsider: i64::from(record.outsider),
-                at: record.at,
-                kind: record.entry.kind().to_owned(),
-                payload: rules::encode(&record.entry)?,
-                hash: record.hash.to_vec(),
-            };
-            let content = Ok(content);
             Ok(RawEntry {
                 seq: record.seq,
-                content,
+                content: Ok(raw_content(record, *salt, driver_entries)?),
             })
         };
-        self.records.iter().map(raw).collect()
+        self.records.iter().zip(&self.salts).map(raw).collect()
     }
 
     /// Where the approval of a requirement is remembered, and which calls it answers: those of this key.
@@ -137,4 +150,24 @@ impl MemoryRun {
             _ => None,
         }
     }
+}
+
+fn raw_content(record: &Record, salt: Salt, driver_entries: i64) -> Result<RawContent, StoreError> {
+    let payload = rules::encode(&record.entry)?;
+    let attribution = Attribution::of(&record.entry);
+    let sealing = Sealing::new(&record.entry, &payload, salt);
+    Ok(RawContent {
+        driver_entries,
+        outsider: i64::from(record.outsider),
+        at: record.at,
+        kind: record.entry.kind().to_owned(),
+        commitment: Some(sealing.commitment.to_vec()),
+        salt: Some(salt.to_vec()),
+        payload: Some(payload),
+        hash: record.hash.to_vec(),
+        requires: sealing.requires,
+        action: attribution.action.map(str::to_owned),
+        actor: attribution.actor.map(str::to_owned),
+        requirement_id: attribution.requirement_id.map(str::to_owned),
+    })
 }

@@ -38,7 +38,7 @@ impl MemoryStore {
         rules::judge_first(new)?;
         let mut run = MemoryRun::new(new, self.key.as_ref());
         let entries: Vec<&Entry> = new.entries.iter().collect();
-        let seq = run.extend(&entries, new.at, false)?;
+        let seq = run.extend(&entries, new.at, false, &self.salts)?;
         self.enlist(&new.holder, new.at, new.expires);
         self.places.insert(new.run_id.clone(), self.runs.len());
         self.index(&new.run_id, &entries);
@@ -59,12 +59,13 @@ impl MemoryStore {
 
     fn write(&mut self, append: &Append) -> Result<Committed, StoreError> {
         let outsider = append.author == Author::External;
-        let run = self.run_mut(&append.run_id)?;
+        let place = self.place(&append.run_id)?;
+        let run = &mut self.runs[place];
         let Verdict::Write { entries, at } = rules::judge(append, run.row.status, &run.requirements)? else {
             return Ok(Committed::AlreadyDecided);
         };
         let before = run.records.len();
-        let seq = run.extend(&entries, at, outsider)?;
+        let seq = run.extend(&entries, at, outsider, &self.salts)?;
         let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);
@@ -121,7 +122,7 @@ impl MemoryStore {
 
     fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
         let row = &run.row;
-        rules::chain_to_write(&row.run_id, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
+        rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
     }
 
     fn index(&mut self, run_id: &Text, entries: &[&Entry]) {

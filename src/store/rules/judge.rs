@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{ApprovalRevoked, Entry, RequirementDecided, RequirementExpired, RequirementOpened};
+use crate::journal::{ApprovalRevoked, Entry, FORMAT, RequirementDecided, RequirementExpired, RequirementOpened};
 use crate::store::{Append, Author, NewRun, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
@@ -94,6 +94,14 @@ fn spoken_of(entry: &Entry) -> Option<&Text> {
 
 /// As [`judge`], for the entries that a run begins with.
 pub(in crate::store) fn judge_first(new: &NewRun) -> Result<(), StoreError> {
+    if let Some(Entry::RunStarted(started)) = new.entries.first()
+        && started.format != FORMAT
+    {
+        return Err(unusable(format!(
+            "run {} is to begin with the journal format {}, and {FORMAT} is written; nothing was written",
+            new.run_id, started.format
+        )));
+    }
     let precedents = Requirements::default();
     let (run_id, status) = (&new.run_id, RunStatus::Running);
     let mut judge = Judge {

@@ -8,11 +8,12 @@ pub(super) use requirement::{RequirementState, Requirements, is_final};
 
 use std::time::Duration;
 
-use crate::journal::{self, AuditKey, Chain, Entry};
+use crate::journal::{self, AuditKey, Chain, Entry, FORMAT, Format, RowFault};
 use crate::{Text, Timestamp};
 
+use super::damage::damaged;
 use super::holder::{Expiry, Holder, Liveness, may_be_taken, now_for};
-use super::{Append, Author, NewRun, RunStatus, StoreError};
+use super::{Append, Author, NewRun, RunStatus, StoreError, UnsupportedJournal};
 
 /// What an append must know of the run it goes to.
 #[derive(Clone, Copy, Debug)]
@@ -143,11 +144,47 @@ fn busy(run_id: &Text, lease: Lease, asking: &Holder, now: Timestamp, liveness: 
     }
 }
 
-/// What a run's next hashes are computed with. Who has a key writes to keyed runs only: any other could be a forgery.
-pub(super) fn chain_to_write(run_id: &str, key_id: Option<&Text>, key: Option<&AuditKey>) -> Result<Chain, StoreError> {
+/// The format of a run that is to be read.
+pub(super) fn read_format(run_id: &str, format: u32) -> Result<Format, StoreError> {
+    Format::of(format).ok_or_else(|| unsupported(run_id, UnsupportedJournal::LaterFormat(format)))
+}
+
+fn unsupported(run_id: &str, problem: UnsupportedJournal) -> StoreError {
+    let run_id = run_id.into();
+    StoreError::UnsupportedJournal { run_id, problem }
+}
+
+/// Why a row of a run cannot be used. `place` is where it should stand.
+pub(super) fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
+    match fault {
+        RowFault::Features(features) => unsupported(run_id, UnsupportedJournal::Features(features)),
+        _ => {
+            let problem = format!("the journal of run {run_id} does not fit together at entry {place}");
+            damaged(run_id, &problem)
+        }
+    }
+}
+
+/// The chain that new runs are written with.
+pub(super) fn chain_to_begin(key: Option<&AuditKey>) -> Chain {
+    Chain::new(Format::Second, key)
+}
+
+/// What a run's next hashes are computed with. Nothing is written to runs of an earlier format. Who has a key writes to keyed runs only:
+/// any other could be a forgery.
+pub(super) fn chain_to_write(
+    run_id: &str,
+    format: u32,
+    key_id: Option<&Text>,
+    key: Option<&AuditKey>,
+) -> Result<Chain, StoreError> {
+    read_format(run_id, format)?;
+    if format != FORMAT {
+        return Err(unsupported(run_id, UnsupportedJournal::EarlierFormat(format)));
+    }
     let given = key.map(AuditKey::id);
     if key_id == given {
-        return Ok(Chain::with_key(key));
+        return Ok(chain_to_begin(key));
     }
     Err(StoreError::AuditKey {
         run_id: run_id.into(),

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::fault::Fault;
 use super::rows::{NumberedRun, SELECT_RUNS, numbered_run};
 use crate::Text;
+use crate::journal::FORMAT;
 use crate::store::holder::Liveness;
 use crate::store::rules::Lease;
 use crate::store::{DueFilter, RunRow};
@@ -29,7 +30,7 @@ fn due_of(
     liveness: &dyn Liveness,
     found: &mut Vec<RunRow>,
 ) -> Result<(), Fault> {
-    let sql = format!("{SELECT_RUNS} WHERE r.agent_name = ?1 AND {IS_DUE} ORDER BY r.run");
+    let sql = format!("{SELECT_RUNS} WHERE r.agent_name = ?1 AND {IS_DUE} AND r.format = {FORMAT} ORDER BY r.run");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![agent_name])?;
     let end = found.len() + limit;

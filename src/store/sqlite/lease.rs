@@ -39,7 +39,12 @@ pub(super) fn acquire(
         let run = Box::new(stored_run(connection, run_id, surroundings.key, known)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
-    chain_to_write(run_id, found.row.audit_key_id.as_ref(), surroundings.key)?;
+    chain_to_write(
+        run_id,
+        found.row.format,
+        found.row.audit_key_id.as_ref(),
+        surroundings.key,
+    )?;
     if let Some(lease) = &mut found.lease
         && lease.cut_down(surroundings.liveness, now, expires)
     {

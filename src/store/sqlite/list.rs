@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, ToSql};
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
 use crate::Text;
-use crate::journal::AuditKey;
+use crate::journal::{AuditKey, FORMAT};
 use crate::requirement::RequirementKind;
 use crate::store::{
     OverdueFilter, RequirementFilter, RequirementRow, RequirementSet, RunFilter, RunRow, RunStatus, StoreError,
@@ -253,6 +253,7 @@ fn overdue_conditions<'a>(filter: &'a OverdueFilter, key_id: &'a Option<&Text>) 
     let mut conditions = Conditions::default();
     conditions.add("q.expires_at <= ?", Some(&filter.now.0));
     conditions.add("r.audit_key_id IS ?", Some(key_id));
+    conditions.add("r.format = ?", Some(&FORMAT));
     conditions.add("r.run_id = ?", filter.run_id.as_ref());
     conditions.clauses.push(match filter.run_id {
         None => WAITS,

@@ -47,6 +47,7 @@ use super::{
 use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
+use crate::store::salts::Salts;
 use fault::Fault;
 use guard::Guard;
 use kept_file::KeptFile;
@@ -60,6 +61,7 @@ pub struct SqliteStore {
     guard: Guard,
     liveness: Box<dyn Liveness>,
     key: Option<AuditKey>,
+    salts: Salts,
     lock_wait: LockWait,
     /// Where its owner empties the log; else SQLite does.
     log: Option<Log>,
@@ -120,6 +122,7 @@ impl SqliteStore {
             guard,
             liveness,
             key: options.audit_key.clone(),
+            salts: Salts::new(options.salts),
             lock_wait,
             log: None,
             closing: None,
@@ -207,6 +210,7 @@ impl SqliteStore {
         Surroundings {
             liveness: &*self.liveness,
             key: self.key.as_ref(),
+            salts: &self.salts,
         }
     }
 }
@@ -228,6 +232,7 @@ impl Drop for SqliteStore {
 struct Surroundings<'a> {
     liveness: &'a dyn Liveness,
     key: Option<&'a AuditKey>,
+    salts: &'a Salts,
 }
 
 /// Carries the operations out. One that is refused leaves the others untouched.

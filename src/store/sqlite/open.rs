@@ -54,10 +54,12 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
     Header::read(&mut connection)?.standing(path)?;
     use_write_ahead_log(&connection, options.busy_timeout)?;
     set(&connection, "synchronous", options.durability.synchronous())?;
-    set(&connection, "foreign_keys", 1)?;
     set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;
+    // A table that is made anew is for a moment one that others refer to and that is not there.
+    set(&connection, "foreign_keys", 0)?;
     // The tables go through the log, too, which takes fewer waits for the disk; and the log is begun here, not in the first run's commit.
     migrate(&mut connection, path)?;
+    set(&connection, "foreign_keys", 1)?;
     // SQLite makes the log's file when it first reads in this mode; from here on the file is expected to be there.
     Header::read(&mut connection)?.standing(path)?;
     Ok(connection)

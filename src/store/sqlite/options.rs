@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Timestamp;
 use crate::journal::AuditKey;
+use crate::store::SaltSource;
 use crate::store::handle::FaultPlan;
 
 /// When a commit counts as done.
@@ -46,6 +47,8 @@ pub struct SqliteOptions {
     pub clock: Clock,
     /// The key for the hash chains of new runs, and for checking and continuing those that were written with it.
     pub audit_key: Option<AuditKey>,
+    /// Where the salts of new entries come from.
+    pub salts: SaltSource,
     /// For tests: where this process dies.
     pub fault_plan: FaultPlan,
 }
@@ -59,6 +62,7 @@ impl Default for SqliteOptions {
             poll_interval: Duration::from_millis(50),
             clock: Arc::new(system_clock),
             audit_key: None,
+            salts: SaltSource::default(),
             fault_plan: FaultPlan::default(),
         }
     }
@@ -73,6 +77,7 @@ impl fmt::Debug for SqliteOptions {
             .field("lease", &self.lease)
             .field("poll_interval", &self.poll_interval)
             .field("audit_key", &self.audit_key)
+            .field("salts", &self.salts)
             .field("fault_plan", &self.fault_plan)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::entry_id::{entry_id, ids_of};
 use super::fault::Fault;
 use super::read::find_run;
-use super::rows::{NumberedRun, record};
+use super::rows::{NumberedRun, outlined};
 use crate::journal;
 use crate::store::{CUT, StoredRun};
 
@@ -23,7 +23,7 @@ const MEMBERS_KEPT: usize = 64;
 const LEVEL_OF_VALUES: usize = 4;
 
 const SELECT_OUTLINED: &str = "
-SELECT e.id, e.outsider, e.at, e.kind, iif(o.entry IS NULL, e.payload, o.payload), zeroblob(32)
+SELECT e.id, e.outsider, e.at, e.kind, iif(o.entry IS NULL, e.payload, o.payload)
 FROM entries e LEFT JOIN outlines o ON o.entry = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id";
 
 /// Keeps the outline of an entry, if it has one.
@@ -50,7 +50,7 @@ pub(super) fn run(connection: &Connection, run_id: &str) -> Result<Option<Stored
     let mut rows = statement.query((entry_id(run, 1)?, ids.1))?;
     let mut records = Vec::new();
     while let Some(next) = rows.next()? {
-        records.push(record(run_id, next)?);
+        records.push(outlined(run_id, next)?);
     }
     Ok(Some(StoredRun { row, records }))
 }

@@ -39,7 +39,8 @@ fn why(fault: &Fault) -> String {
 
 fn entries(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RawEntry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, driver_entries, outsider, at, kind, payload, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        "SELECT id, driver_entries, outsider, at, kind, payload, hash, salt, commitment, requires, action, actor, requirement_id \
+         FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
     let rows = statement.query_map(ids_of(run), |row| {
         Ok(RawEntry {
@@ -58,6 +59,12 @@ fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
         kind: row.get(4)?,
         payload: row.get(5)?,
         hash: row.get(6)?,
+        salt: row.get(7)?,
+        commitment: row.get(8)?,
+        requires: row.get(9)?,
+        action: row.get(10)?,
+        actor: row.get(11)?,
+        requirement_id: row.get(12)?,
     })
 }
 

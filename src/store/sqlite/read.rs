@@ -1,16 +1,17 @@
 //! What is read from the database.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::entry_id::{entry_id, ids_of, seq};
 use super::fault::Fault;
 use super::rows::{
-    NumberedRun, SELECT_CANCELS, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record,
-    numbered_run, record,
+    NumberedRun, OUTSIDE, SELECT_CANCELS, SELECT_JOURNAL, SELECT_OUTSIDERS, SELECT_RUNS, is_authentic, next_record,
+    numbered_run, optional_text, record,
 };
 use crate::Text;
-use crate::journal::{AuditKey, Chain, Hash, JournalEnd, Record};
-use crate::store::raw::chain_to_read;
+use crate::journal::{AuditKey, Chain, Hash, JournalEnd, Record, check_requires};
+use crate::store::raw::Reading;
+use crate::store::rules::{misfit, read_format};
 use crate::store::{ExternalRecord, RunStatus, StoreError, StoredRun};
 
 /// The end of a run's journal.
@@ -45,17 +46,22 @@ pub(super) fn find_run(connection: &Connection, run_id: &str) -> Result<Numbered
 /// Where the journal of run number `run` ends.
 pub(super) fn tail(connection: &Connection, run: i64, run_id: &str, chain: &Chain) -> Result<Tail, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, driver_entries, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+        "SELECT id, driver_entries, hash, requires FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
     )?;
-    let tail = statement.query_row(ids_of(run), |row| {
-        let driver_entries = row.get::<_, i64>(1)?.unsigned_abs();
-        Ok(Tail {
-            seq: seq(row.get(0)?),
-            driver_entries,
-            hash: row.get(2)?,
-        })
-    });
-    Ok(tail.optional()?.unwrap_or_else(|| Tail::genesis(run_id, chain)))
+    let mut rows = statement.query(ids_of(run))?;
+    let Some(row) = rows.next()? else {
+        return Ok(Tail::genesis(run_id, chain));
+    };
+    let tail = Tail {
+        seq: seq(row.get(0)?),
+        driver_entries: row.get::<_, i64>(1)?.unsigned_abs(),
+        hash: row.get(2)?,
+    };
+    // Whoever drives a run appends without reading it anew: what a later release wrote last is noticed here.
+    if let Some(requires) = optional_text(row, 3)? {
+        check_requires(requires).map_err(|fault| misfit(run_id, tail.seq, fault))?;
+    }
+    Ok(tail)
 }
 
 /// The run with its journal behind what is known of it, whose hashes are checked, as far as the key for them is at hand.
@@ -66,12 +72,13 @@ pub(super) fn stored_run(
     known: Option<JournalEnd>,
 ) -> Result<StoredRun, Fault> {
     let found = find_run(connection, run_id)?;
-    let chain = chain_to_read(found.row.audit_key_id.as_ref(), key);
+    let reading = Reading::of(&found.row, key)?;
+    let genesis = |chain: &Chain| chain.genesis(run_id);
     let genesis = JournalEnd {
         seq: 0,
-        hash: chain.as_ref().map_or(Hash::default(), |chain| chain.genesis(run_id)),
+        hash: reading.chain.as_ref().map_or(Hash::default(), genesis),
     };
-    let records = journal(connection, &found, chain.as_ref(), known.unwrap_or(genesis))?;
+    let records = journal(connection, &found, &reading, known.unwrap_or(genesis))?;
     Ok(StoredRun {
         row: found.row,
         records,
@@ -81,7 +88,7 @@ pub(super) fn stored_run(
 fn journal(
     connection: &Connection,
     NumberedRun { run, row, .. }: &NumberedRun,
-    chain: Option<&Chain>,
+    reading: &Reading,
     JournalEnd { seq, mut hash }: JournalEnd,
 ) -> Result<Vec<Record>, Fault> {
     let (_, last) = ids_of(*run);
@@ -90,7 +97,7 @@ fn journal(
     let mut records = Vec::new();
     for place in seq + 1.. {
         let Some(next) = rows.next()? else { break };
-        let record = next_record(&row.run_id, next, place, chain, &hash)?;
+        let record = next_record(&row.run_id, next, place, reading, &hash)?;
         hash = record.hash;
         records.push(record);
     }
@@ -99,13 +106,14 @@ fn journal(
 
 /// The run's records behind a place in its journal.
 pub(super) fn records_after(connection: &Connection, run_id: &str, after: u64) -> Result<Vec<Record>, Fault> {
-    let run = find_run(connection, run_id)?.run;
+    let NumberedRun { run, row, .. } = find_run(connection, run_id)?;
+    let format = read_format(run_id, row.format)?;
     let (_, last) = ids_of(run);
     let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;
     let mut rows = statement.query((entry_id(run, after + 1)?, last))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(record(run_id, row)?);
+        records.push(record(run_id, row, format)?);
     }
     Ok(records)
 }
@@ -146,11 +154,12 @@ pub(super) fn outsiders_after(
     let mut rows = statement.query([cursor])?;
     let (mut found, mut cursor) = (Vec::new(), cursor);
     while let Some(row) = rows.next()? {
-        let run_id: Text = row.get(6)?;
-        cursor = row.get(7)?;
-        let record = match record(&run_id, row) {
-            // Whoever drives that run finds out by reading it; the others are to hear of theirs.
-            Err(Fault::Refused(StoreError::Damaged { .. })) => continue,
+        let (run_id, format) = (row.get::<_, Text>(OUTSIDE)?, row.get(OUTSIDE + 4)?);
+        cursor = row.get(OUTSIDE + 1)?;
+        let found_record = read_format(&run_id, format).map_err(Fault::from);
+        let record = match found_record.and_then(|format| record(&run_id, row, format)) {
+            // Whoever drives that run finds out by reading it, or by appending to it; the others are to hear of theirs.
+            Err(Fault::Refused(StoreError::Damaged { .. } | StoreError::UnsupportedJournal { .. })) => continue,
             found => found?,
         };
         found.push(ExternalRecord {

@@ -46,9 +46,10 @@ pub(super) fn note_revoked(
 
 const SELECT: &str = "SELECT q.requirement_id, r.run_id";
 
+// Those of earlier formats answer nothing: nobody could revoke them.
 const STANDING: &str = "
 FROM remembered m JOIN requirements q ON q.place = m.requirement JOIN runs r ON r.run = m.run
-WHERE m.revoked IS NULL";
+WHERE m.revoked IS NULL AND r.format = 2";
 
 /// One that is for its own run only answers nothing once that is completed.
 const CAN_ANSWER: &str = "(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')";

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -137,4 +137,39 @@ CREATE TABLE outlines (
     entry INTEGER PRIMARY KEY REFERENCES entries,
     payload TEXT NOT NULL
 ) STRICT;
+";
+
+// The second format of journals. The payload may go: it stands last, so that what is read for each append is found without it, and
+// the hash covers the commitment in its place. Who did what stands in columns of its own, which stay.
+const SIXTH: &str = "
+ALTER TABLE runs ADD COLUMN format INTEGER NOT NULL DEFAULT 1;
+
+DROP VIEW journal;
+DROP TRIGGER entry_to_outbox;
+CREATE TABLE new_entries (
+    id INTEGER PRIMARY KEY,
+    driver_entries INTEGER NOT NULL,
+    outsider INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    requires TEXT,
+    action TEXT,
+    actor TEXT,
+    requirement_id TEXT,
+    salt BLOB,
+    commitment BLOB,
+    payload TEXT
+) STRICT;
+INSERT INTO new_entries (id, driver_entries, outsider, at, kind, hash, payload)
+SELECT id, driver_entries, outsider, at, kind, hash, payload FROM entries ORDER BY id;
+DROP TABLE entries;
+ALTER TABLE new_entries RENAME TO entries;
+CREATE TRIGGER entry_to_outbox AFTER INSERT ON entries WHEN EXISTS (SELECT 1 FROM subscriptions)
+BEGIN INSERT INTO outbox (entry) VALUES (NEW.id); END;
+
+CREATE VIEW journal AS
+SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider, entries.kind, entries.payload,
+       entries.action, entries.actor, entries.requirement_id, entries.requires
+FROM entries JOIN runs ON runs.run = entries.id >> 32;
 ";

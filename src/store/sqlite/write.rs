@@ -8,9 +8,10 @@ use super::fault::Fault;
 use super::outline;
 use super::read::{Tail, is_cancelled_after, tail};
 use super::{Surroundings, lease, requirements};
-use crate::journal::{AuditKey, Chain, Entry};
+use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, Sealing};
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
+use crate::store::salts::Salts;
 use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
@@ -22,7 +23,7 @@ pub(super) fn carry_out(
 ) -> Result<Committed, Fault> {
     match operation {
         Operation::Create(new) => create(connection, new, surroundings),
-        Operation::Append(append) => self::append(connection, append, surroundings.key),
+        Operation::Append(append) => self::append(connection, append, surroundings),
         Operation::Acquire {
             run_id,
             holder,
@@ -69,9 +70,10 @@ fn create(connection: &Connection, new: &NewRun, surroundings: Surroundings<'_>)
     let journal = Journal {
         connection,
         run,
-        chain: Chain::with_key(key),
+        chain: rules::chain_to_begin(key),
         at: new.at,
         outsider: false,
+        salts: surroundings.salts,
     };
     let beginning = Tail::genesis(&new.run_id, &journal.chain);
     Ok(Committed::Appended {
@@ -99,28 +101,29 @@ fn insert_run(
     connection
         .prepare_cached(
             "INSERT INTO runs (run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
-             held_since, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9) RETURNING run",
+             held_since, format, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10) RETURNING run",
         )?
         .query_row(
             params![
-                run_id, agent_name, session_id, user_id, status, at.0, holder, held_since, key_id
+                run_id, agent_name, session_id, user_id, status, at.0, holder, held_since, FORMAT, key_id
             ],
             |row| row.get(0),
         )
 }
 
-fn append(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> Result<Committed, Fault> {
+fn append(connection: &Connection, append: &Append, surroundings: Surroundings<'_>) -> Result<Committed, Fault> {
+    let (key, salts) = (surroundings.key, surroundings.salts);
     let found = find(connection, &append.run_id, key)?;
     rules::check_author(append, found.state)?;
     let outsiders = found.tail.seq.saturating_sub(found.tail.driver_entries);
     let is_cancelled = |after| is_cancelled_after(connection, found.run, after, key);
     match late_cancel::instead_of(append, outsiders, is_cancelled)? {
-        Some(instead) => write(connection, &instead, found).map(Committed::into_cancelled),
-        None => write(connection, append, found),
+        Some(instead) => write(connection, &instead, found, salts).map(Committed::into_cancelled),
+        None => write(connection, append, found, salts),
     }
 }
 
-fn write(connection: &Connection, append: &Append, found: Found) -> Result<Committed, Fault> {
+fn write(connection: &Connection, append: &Append, found: Found, salts: &Salts) -> Result<Committed, Fault> {
     let Found {
         run,
         state,
@@ -140,6 +143,7 @@ fn write(connection: &Connection, append: &Append, found: Found) -> Result<Commi
         chain,
         at,
         outsider: append.author == Author::External,
+        salts,
     };
     let seq = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {
@@ -158,7 +162,9 @@ struct Found {
 
 fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<Found, Fault> {
     let found = connection
-        .prepare_cached("SELECT run, status, epoch, holder IS NOT NULL, audit_key_id FROM runs WHERE run_id = ?1")?
+        .prepare_cached(
+            "SELECT run, status, epoch, holder IS NOT NULL, audit_key_id, format FROM runs WHERE run_id = ?1",
+        )?
         .query_row([run_id], |row| {
             Ok((
                 row.get::<_, i64>(0)?,
@@ -166,11 +172,13 @@ fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result
                 row.get::<_, i64>(2)?,
                 row.get::<_, bool>(3)?,
                 row.get::<_, Option<Text>>(4)?,
+                row.get::<_, u32>(5)?,
             ))
         })
         .optional()?;
-    let (run, status, epoch, held, key_id) = found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
-    let chain = rules::chain_to_write(run_id, key_id.as_ref(), key)?;
+    let (run, status, epoch, held, key_id, format) =
+        found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
+    let chain = rules::chain_to_write(run_id, format, key_id.as_ref(), key)?;
     let tail = tail(connection, run, run_id, &chain)?;
     let status = super::rows::status(run_id, &status)?;
     let state = RunState {
@@ -211,43 +219,62 @@ struct Journal<'a> {
     chain: Chain,
     at: Timestamp,
     outsider: bool,
+    salts: &'a Salts,
 }
 
 impl Journal<'_> {
     /// Appends the rows, and returns the place of the last.
     fn extend(&self, mut tail: Tail, rows: Vec<EncodedEntry<'_>>) -> Result<u64, Fault> {
         for row in rows {
+            let sealing = Sealing::new(row.entry, &row.payload, self.salts.next()?);
+            let seal = sealing.seal(row.entry);
             tail.seq += 1;
             tail.driver_entries += u64::from(!self.outsider);
-            tail.hash = self.chain.next(
-                &tail.hash,
-                tail.seq,
-                self.at,
-                self.outsider,
-                row.entry.kind(),
-                &row.payload,
-            );
+            tail.hash = self.chain.next(&tail.hash, &self.link(&tail, row.entry, &seal));
             let (id, entry) = (entry_id(self.run, tail.seq)?, row.entry);
             let outline = outline::of(entry.kind(), &row.payload);
-            self.insert(id, &tail, row)?;
+            self.insert(id, &tail, row, &sealing.salt, &seal)?;
             outline::note(self.connection, id, outline)?;
             requirements::note(self.connection, self.run, id, entry)?;
         }
         Ok(tail.seq)
     }
 
-    fn insert(&self, id: i64, tail: &Tail, row: EncodedEntry<'_>) -> rusqlite::Result<()> {
+    fn link<'b>(&self, tail: &Tail, entry: &'b Entry, seal: &'b Seal<'b>) -> Link<'b> {
+        Link {
+            seq: tail.seq,
+            at: self.at,
+            outsider: self.outsider,
+            kind: entry.kind(),
+            content: Content::Seal(seal),
+        }
+    }
+
+    fn insert(
+        &self,
+        id: i64,
+        tail: &Tail,
+        row: EncodedEntry<'_>,
+        salt: &Salt,
+        seal: &Seal<'_>,
+    ) -> rusqlite::Result<()> {
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO entries (id, driver_entries, outsider, at, kind, payload, hash) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, requires, action, actor, requirement_id, salt, \
+             commitment, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         insert.raw_bind_parameter(1, id)?;
         insert.raw_bind_parameter(2, tail.driver_entries.cast_signed())?;
         insert.raw_bind_parameter(3, self.outsider)?;
         insert.raw_bind_parameter(4, self.at.0)?;
         insert.raw_bind_parameter(5, row.entry.kind())?;
-        insert.raw_bind_parameter(6, &row.payload)?;
-        insert.raw_bind_parameter(7, tail.hash)?;
+        insert.raw_bind_parameter(6, tail.hash)?;
+        insert.raw_bind_parameter(7, seal.requires)?;
+        insert.raw_bind_parameter(8, seal.attribution.action)?;
+        insert.raw_bind_parameter(9, seal.attribution.actor)?;
+        insert.raw_bind_parameter(10, seal.attribution.requirement_id)?;
+        insert.raw_bind_parameter(11, salt)?;
+        insert.raw_bind_parameter(12, seal.commitment)?;
+        insert.raw_bind_parameter(13, &row.payload)?;
         // SQLite has a copy by now and is about to make another: a result of megabytes need not stand in memory once more.
         drop(row);
         insert.raw_execute()?;

@@ -1,7 +1,7 @@
 //! A journal as a store keeps it: numbered, chained, appended to in batches that are on disk as a whole or not at all.
 
 use haltpoint_engine::Timestamp;
-use haltpoint_engine::journal::{Entry, Hash, Record, chain_hash, encode, genesis_hash};
+use haltpoint_engine::journal::{Chain, Content, Entry, Format, Hash, Link, Record, Salt, Sealing, encode};
 
 /// The rows of one run.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +25,15 @@ impl Journal {
 
     fn next_record(&self, entry: Entry, outsider: bool, at: Timestamp) -> Record {
         let seq = self.records.len() as u64 + 1;
-        let payload = encode(&entry).unwrap();
-        let hash = chain_hash(&self.last_hash(&entry), seq, at, outsider, entry.kind(), &payload);
+        let sealing = Sealing::new(&entry, &encode(&entry).unwrap(), salt(seq));
+        let link = Link {
+            seq,
+            at,
+            outsider,
+            kind: entry.kind(),
+            content: Content::Seal(&sealing.seal(&entry)),
+        };
+        let hash = chain().next(&self.last_hash(&entry), &link);
         Record {
             seq,
             at,
@@ -39,7 +46,7 @@ impl Journal {
     fn last_hash(&self, entry: &Entry) -> Hash {
         match (self.records.last(), entry) {
             (Some(last), _) => last.hash,
-            (None, Entry::RunStarted(started)) => genesis_hash(&started.run_id),
+            (None, Entry::RunStarted(started)) => chain().genesis(&started.run_id),
             (None, _) => panic!("a journal begins with run_started"),
         }
     }
@@ -56,4 +63,13 @@ impl Journal {
             batch_ends: self.batch_ends[..batches].to_vec(),
         })
     }
+}
+
+fn chain() -> Chain {
+    Chain::new(Format::Second, None)
+}
+
+/// The salt of the entry at a place: the same whenever a story is told.
+pub(crate) fn salt(seq: u64) -> Salt {
+    u128::from(seq).to_be_bytes()
 }

@@ -17,7 +17,7 @@ pub(crate) use decisions::{
     result, retried, skipped, skipped_because, supplied,
 };
 pub(crate) use expectations::{again, interrupt, reconcile, request_model, start};
-pub(crate) use journal::Journal;
+pub(crate) use journal::{Journal, salt};
 pub(crate) use plans::{
     Declared, as_json, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, external, plain, refused,
     says_and_calls, text, unknown,

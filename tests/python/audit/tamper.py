@@ -20,7 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("id", "driver_entries", "outsider", "at", "kind", "payload", "hash")
+COLUMNS = (
+    *("id", "driver_entries", "outsider", "at", "kind", "payload", "hash"),
+    *("salt", "commitment", "requires", "action", "actor", "requirement_id"),
+)
 
 
 @contextmanager
@@ -50,6 +53,8 @@ def flipped(column: str, value: Any) -> tuple[str, Any]:
     """The SQL for a value with one bit of one byte changed, and its parameter."""
     if column == "id":
         return "?", value ^ (1 << 8)
+    if value is None:
+        return "?", "[]" if column == "requires" else "x"
     if isinstance(value, int):
         return "?", value ^ (1 << 2)
     data = bytearray(value if isinstance(value, bytes) else value.encode())
@@ -71,26 +76,34 @@ def approve(connection: sqlite3.Connection, requirement_id: str) -> None:
     found = connection.execute("SELECT run FROM requirements WHERE requirement_id = ?", [requirement_id])
     last = f"SELECT max(id) FROM entries WHERE id >> 32 = {found.fetchone()[0]}"
     connection.execute(
-        "INSERT INTO entries SELECT id + 1, driver_entries, 1, at, 'requirement_decided', ?, zeroblob(32) "
+        "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, action, actor, requirement_id, salt, commitment, payload) "
+        "SELECT id + 1, driver_entries, 1, at, 'requirement_decided', zeroblob(32), 'confirm', 'eve', ?, ?, ?, ? "
         f"FROM entries WHERE id = ({last})",
-        [payload],
+        [requirement_id, bytes(16), hashlib.sha256(bytes(16) + payload.encode()).digest(), payload],
     )
     connection.execute(f"INSERT INTO outsiders (entry) {last}")
     connection.execute(f"UPDATE requirements SET decided = ({last}) WHERE requirement_id = ?", [requirement_id])
 
 
-def _sized(text: bytes) -> bytes:
-    return struct.pack("<Q", len(text)) + text
+def _sized(text: str | None) -> bytes:
+    if text is None:
+        return b"\xff" * 8
+    return struct.pack("<Q", len(text.encode())) + text.encode()
 
 
 def forge(connection: sqlite3.Connection) -> None:
+    """Compute all hashes anew, and the commitments that they cover."""
     for run, run_id in connection.execute("SELECT run, run_id FROM runs").fetchall():
-        last = hashlib.sha256(b"haltpoint journal 1\0" + run_id.encode()).digest()
-        query = f"SELECT id, at, outsider, kind, payload FROM entries WHERE id >> 32 = {run} ORDER BY id"
-        for number, at, outsider, kind, payload in connection.execute(query).fetchall():
+        last = hashlib.sha256(b"haltpoint journal 2\0" + run_id.encode()).digest()
+        query = (
+            "SELECT id, at, outsider, kind, payload, salt, requires, action, actor, requirement_id FROM entries "
+            f"WHERE id >> 32 = {run} ORDER BY id"
+        )
+        for number, at, outsider, kind, payload, salt, *texts in connection.execute(query).fetchall():
+            commitment = hashlib.sha256(salt + payload.encode()).digest()
             numbers = struct.pack("<Qq?", number & 0xFFFFFFFF, at, outsider)
-            last = hashlib.sha256(last + numbers + _sized(kind.encode()) + _sized(payload.encode())).digest()
-            connection.execute("UPDATE entries SET hash = ? WHERE id = ?", [last, number])
+            last = hashlib.sha256(last + numbers + _sized(kind) + commitment + b"".join(map(_sized, texts))).digest()
+            connection.execute("UPDATE entries SET hash = ?, commitment = ? WHERE id = ?", [last, commitment, number])
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ _CHANGES = {
     "runs.holder": _Change("UPDATE runs SET holder = (SELECT holder FROM holders)", _UNSAID),
     "runs.held_since": _Change("UPDATE runs SET held_since = 1", _UNSAID),
     "runs.audit_key_id": _Change("UPDATE runs SET audit_key_id = '0011223344556677'"),
+    "runs.format": _Change("UPDATE runs SET format = 1"),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
     "holders.holder": _Change("UPDATE holders SET holder = holder + 7", _UNSAID),
     "holders.token": _Change("UPDATE holders SET token = 'another'", _UNSAID),

@@ -14,6 +14,7 @@ from .evidence import KEY, agent_on, finished_run, paused_run, tamper
 from .tamper import COLUMNS
 
 _ENTRIES = 10
+_EVE_FOR_ANN = "UPDATE entries SET payload = replace(payload, 'ann', 'eve'), actor = replace(actor, 'ann', 'eve')"
 
 
 def _made(path: Path, key: bytes | None) -> str:
@@ -55,6 +56,11 @@ def test_one_changed_bit_in_any_column_of_any_row_names_that_row(path: Path, tmp
     ("change", "seq", "reason"),
     [
         ("payload = CAST(x'7bff7d' AS TEXT)", 2, "cannot be read"),
+        ("payload = '{}'", 2, "its payload and salt are not those that its commitment was made of"),
+        ("payload = NULL", 2, "its payload is missing, and no entry says that it was erased"),
+        ("salt = NULL", 2, "its column salt holds what no entry of this format has there"),
+        ("commitment = x'00'", 2, "its column commitment holds what no entry of this format has there"),
+        ("actor = 'eve'", 2, "its hash is not that of its content"),
         ("kind = 'unheard_of'", 2, "its hash is not that of its content"),
         ("hash = x'00'", 2, "its hash has 1 bytes instead of 32"),
         ("outsider = 2", 2, "only 0 and 1 have a meaning"),
@@ -150,7 +156,9 @@ def test_a_run_under_another_id_is_found(path: Path) -> None:
 
 
 def test_a_forger_without_a_key_fools_a_plain_chain_and_no_keyed_one(path: Path, tmp_path: Path) -> None:
-    edit = "UPDATE entries SET payload = replace(payload, 'ann', 'eve') WHERE kind = 'requirement_decided'"
+    edit = (
+        "UPDATE entries SET payload = replace(payload, 'ann', 'eve'), actor = 'eve' WHERE kind = 'requirement_decided'"
+    )
     plain, keyed = tmp_path / "plain.db", tmp_path / "keyed.db"
     plain_run, keyed_run = _made(plain, None), _made(keyed, KEY)
     tamper("forge", plain, edit)
@@ -167,7 +175,7 @@ def test_a_forger_who_makes_a_keyed_run_plain_is_found_by_the_key(path: Path) ->
         "forge",
         path,
         "UPDATE runs SET audit_key_id = NULL",
-        "UPDATE entries SET payload = replace(payload, 'ann', 'eve')",
+        _EVE_FOR_ANN,
     )
     with SqliteDatabase(path, audit_key=KEY) as database:
         found = database.verify(run_id)
@@ -180,7 +188,7 @@ def test_only_a_head_that_was_kept_elsewhere_finds_a_rewritten_plain_chain(path:
     run_id = _made(path, None)
     head = _verify(path, run_id).head
     assert _verify(path, run_id, head=head).ok
-    tamper("forge", path, "UPDATE entries SET payload = replace(payload, 'ann', 'eve')")
+    tamper("forge", path, _EVE_FOR_ANN)
     assert _verify(path, run_id).ok
     assert "no entry has the hash that was kept" in _reason(_verify(path, run_id, head=head))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from haltpoint import InMemoryDatabase, ModelReply, RunNotFoundError, ScriptedMo
 from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, paused_run
 
 _DOCUMENT = Path(__file__).parents[3] / "docs" / "durability.md"
+_FIRST_FORMAT = Path(__file__).parents[2] / "store" / "schemas" / "5.sql"
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -129,3 +131,22 @@ def test_the_documented_program_needs_the_right_key(tmp_path: Path) -> None:
     database = InMemoryDatabase(audit_key=KEY)
     program, export = _documented_program(tmp_path), database.export(finished_run(database))
     assert _check_export(program, export, OTHER_KEY) == "entry 1 does not fit\n"
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "keyed"])
+def test_the_documented_program_checks_exports_of_the_first_format(tmp_path: Path, key: bytes | None) -> None:
+    path = tmp_path / "runs.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(_FIRST_FORMAT.read_text("utf-8"))
+    connection.close()
+    program, checked = _documented_program(tmp_path), 0
+    with SqliteDatabase(path, audit_key=key) as database:
+        for run in database.runs():
+            export = database.export(run.run_id)
+            about = json.loads(export.partition("\n")[0])
+            assert about["haltpoint_journal"] == 1
+            if about["keyed"] == (key is not None):
+                assert _check_export(program, export, key or b"") == f"{about['entries']} entries, head {about['head']}\n"
+                assert _check_export(program, export.replace('"at":1', '"at":2'), key or b"") == "entry 1 does not fit\n"
+                checked += 1
+    assert checked == (3 if key is None else 1)

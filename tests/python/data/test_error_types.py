@@ -44,6 +44,8 @@ SAMPLES: dict[str, Any] = {
     "key_id": "0011223344556677",
     "given_key_id": "8899aabbccddeeff",
     "status": "PAUSED",
+    "features": ("of", "tomorrow"),
+    "journal_format": 1,
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -59,6 +61,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "TooManyThreadsError": RuntimeError,
     "StoreError": RuntimeError,
     "DamagedRunError": RuntimeError,
+    "UnsupportedJournalError": RuntimeError,
     "AuditKeyError": ValueError,
     "RunSetAsideError": RuntimeError,
     "RunTimeoutError": TimeoutError,

@@ -92,7 +92,7 @@ def test_an_export_holds_the_whole_journal_and_its_last_hash(database: SqliteDat
     run_id = _paused(database)
     head, *entries = (json.loads(line) for line in database.export(run_id).splitlines())
     assert head == {
-        "haltpoint_journal": 1,
+        "haltpoint_journal": 2,
         "run_id": run_id,
         "status": "PAUSED",
         "entries": len(entries),

@@ -1,0 +1,67 @@
+//! What reading a journal requires: an entry names the features that it uses, and a reader that lacks one leaves the run alone.
+
+use super::{Entry, PlannedCall};
+
+/// Several people must confirm a call.
+const APPROVALS: &str = "approvals";
+/// Waiting for an answer ends.
+const EXPIRY: &str = "expiry";
+/// An approval answers later calls, too, or a call may not be answered by one.
+const REMEMBERED_APPROVALS: &str = "remembered_approvals";
+/// A person changes the arguments of a call.
+const TOOL_ARGS: &str = "tool_args";
+
+/// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
+/// approved, or with arguments that nobody approved.
+pub const FEATURES: &[&str] = &[APPROVALS, EXPIRY, REMEMBERED_APPROVALS, TOOL_ARGS];
+
+/// The features that an entry uses, as they are stored: a JSON list of names in alphabetical order without blanks; `None` where it
+/// uses none.
+#[must_use]
+pub fn required_by(entry: &Entry) -> Option<String> {
+    match entry {
+        Entry::ModelReplied(reply) => list(|feature| reply.calls.iter().any(|call| plan_uses(call, feature))),
+        Entry::RequirementOpened(opened) => list(|feature| match feature {
+            APPROVALS => opened.terms.approvals > 1,
+            EXPIRY => opened.terms.expires_at.is_some(),
+            _ => false,
+        }),
+        Entry::RequirementDecided(decided) => list(|feature| match feature {
+            REMEMBERED_APPROVALS => decided.memory_key.is_some() || decided.remembered.is_some(),
+            TOOL_ARGS => decided.decision.changed_args().is_some(),
+            _ => false,
+        }),
+        Entry::RequirementExpired(_) => list(|feature| feature == EXPIRY),
+        Entry::ApprovalRevoked(_) => list(|feature| feature == REMEMBERED_APPROVALS),
+        _ => None,
+    }
+}
+
+fn plan_uses(call: &PlannedCall, feature: &str) -> bool {
+    let rules = &call.rules;
+    match feature {
+        APPROVALS => rules.approvals > 1,
+        EXPIRY => rules.expiry.is_some(),
+        REMEMBERED_APPROVALS => rules.always_ask || rules.remembered.is_some(),
+        _ => false,
+    }
+}
+
+fn list(uses: impl Fn(&str) -> bool) -> Option<String> {
+    let used: Vec<_> = FEATURES
+        .iter()
+        .filter(|feature| uses(feature))
+        .map(|feature| format!("\"{feature}\""))
+        .collect();
+    (!used.is_empty()).then(|| format!("[{}]", used.join(",")))
+}
+
+/// The features in a stored list that this release does not know.
+///
+/// # Errors
+/// When it is not a JSON list of texts.
+pub fn unknown_features(requires: &str) -> Result<Vec<String>, serde_json::Error> {
+    let mut features: Vec<String> = serde_json::from_str(requires)?;
+    features.retain(|feature| !FEATURES.contains(&&**feature));
+    Ok(features)
+}
