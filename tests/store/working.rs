@@ -100,22 +100,6 @@ fn an_index_finds_work_among_any_number_of_paused_runs() {
     assert!(plan.contains("USING INDEX runs_for_workers (agent_name=?)"), "{plan}");
 }
 
-#[test]
-fn a_file_of_the_first_schema_is_brought_up_with_what_its_runs_wait_for() {
-    let file = TestFile::new();
-    execute_all(&mut file.store(), vec![create("open", "a"), create("ready", "a")]);
-    for run in ["open", "ready"] {
-        let paused = stop(run, 1, 2, RunStatus::Paused);
-        execute_all(&mut file.store(), vec![drive(run, 1, 1, vec![opened("q")]), paused]);
-    }
-    execute_all(&mut file.store(), vec![say("ready", confirmed("q"))]);
-    let older = "DROP TRIGGER requirement_opens; DROP TRIGGER requirement_closes; DROP TRIGGER entry_to_outbox; \
-        DROP INDEX runs_for_workers; DROP TABLE outbox; DROP TABLE subscriptions; DROP TABLE remembered; DROP TABLE outlines; \
-        ALTER TABLE runs DROP COLUMN open_requirements; PRAGMA user_version = 2;";
-    beside(&file.path()).execute_batch(older).unwrap();
-    assert_eq!(due(&mut file.store(), &filter(9)), ["ready".into()]);
-}
-
 fn claim(name: &str, claimant: &str, now: i64, until: i64) -> OutboxClaim {
     OutboxClaim {
         name: name.into(),

@@ -450,7 +450,7 @@ class Database(ApprovalMemory):
 
         The first has `head`, the last entry's hash: kept elsewhere, it shows later whether the journal was changed, see
         `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs
-        its key. docs/durability.md says how to check them with a program of one's own.
+        its key. docs/journal-format.md says how to check them with a program of one's own.
 
         Raises:
             RunNotFoundError: there is no such run.

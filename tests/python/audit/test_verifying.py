@@ -16,7 +16,7 @@ from haltpoint import InMemoryDatabase, ModelReply, RunNotFoundError, ScriptedMo
 
 from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, paused_run
 
-_DOCUMENT = Path(__file__).parents[3] / "docs" / "durability.md"
+_DOCUMENT = Path(__file__).parents[3] / "docs" / "journal-format.md"
 _FIRST_FORMAT = Path(__file__).parents[2] / "store" / "schemas" / "5.sql"
 
 
