@@ -7,8 +7,8 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
-use haltpoint_engine::store::ExternalRecord;
 use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::{Erasure, ExternalRecord};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -26,6 +26,15 @@ use crate::watch::{OutsiderNotice, Watch};
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct RecalledMemory {
     memory: Memory,
+}
+
+#[pymethods]
+impl RecalledMemory {
+    /// Runs of the session that are left out because they were erased.
+    #[getter]
+    fn erased(&self) -> Vec<String> {
+        self.memory.erased.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl RecalledMemory {
@@ -201,6 +210,30 @@ impl PyDatabase {
     fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let written = py.detach(|| self.store.read_blocking(move |store| store.backup(&path)));
         written.map_err(|error| exception(py, &error.into()))
+    }
+
+    /// Erases what a run said, waiting for the disk; with `force` one that can be continued is cancelled first. False: that was done
+    /// before.
+    fn erase(
+        &self,
+        py: Python<'_>,
+        run_id: String,
+        by: Option<String>,
+        reason: Option<String>,
+        force: bool,
+    ) -> PyResult<bool> {
+        let erasure = Erasure {
+            run_id: run_id.into(),
+            by: by.map(Into::into),
+            reason: reason.map(Into::into),
+            at: self.store.now(),
+        };
+        wait_detached(py, |then| session::erase(&self.store, erasure, force, then))
+    }
+
+    /// Removes what is left of erased payloads outside of the database itself. False: somebody reads from the log.
+    fn finish_erasures(&self, py: Python<'_>) -> PyResult<bool> {
+        self.read_now(py, session::finish_erasures)
     }
 
     /// What is wrong with the file and with each run's journal; empty when all is well.

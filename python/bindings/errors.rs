@@ -115,6 +115,18 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             }
             "UnsupportedJournalError"
         }
+        StoreError::RunErased { run_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "RunErasedError"
+        }
+        StoreError::NotStopped { run_id, .. } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "UnfinishedRunError"
+        }
+        StoreError::Undelivered { run_id } => {
+            attributes.set_item("run_id", &**run_id)?;
+            "StoreError"
+        }
         StoreError::Forked { .. } => "ForkedProcessError",
         StoreError::NotDue { .. } | StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
     };

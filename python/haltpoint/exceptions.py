@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from haltpoint.warning_categories import (
     DamagedRunWarning,
+    ErasedRunWarning,
     NotificationWarning,
     RunNotCompletedWarning,
     UnsafeDatabaseAccessWarning,
@@ -27,6 +28,7 @@ __all__ = [
     "AuditKeyError",
     "DamagedRunError",
     "DamagedRunWarning",
+    "ErasedRunWarning",
     "EventLoopError",
     "ForkedProcessError",
     "HaltpointError",
@@ -41,6 +43,7 @@ __all__ = [
     "RequirementExpiredError",
     "RequirementNotFoundError",
     "RunBusyError",
+    "RunErasedError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
     "RunSetAsideError",
@@ -80,7 +83,7 @@ class RunNotFoundError(HaltpointError, ValueError):
 
 
 class UnfinishedRunError(HaltpointError, ValueError):
-    """A task was to start anew while its run is not finished: that run wants to be continued."""
+    """A task was to start anew, or a run to be erased, while the run is not finished: it can still be continued."""
 
 
 class UnresolvedRequirementsError(HaltpointError, ValueError):
@@ -239,8 +242,8 @@ class DamagedRunError(StoreError):
 class UnsupportedJournalError(StoreError):
     """This release must not continue, decide or verify the run; the message says which release does.
 
-    The run's journal uses features or a format that came later; or its format is an earlier one, which can be read, verified and
-    exported, and is not written any more.
+    The run's journal uses features or a format that came later; or its format is an earlier one, which can be read,
+    verified and exported, and is not written any more.
 
     Attributes:
         features: the features that the journal requires and this release does not know.
@@ -259,6 +262,10 @@ class UnsupportedJournalError(StoreError):
         super().__init__(message, run_id=run_id, db_file=db_file)
         self.features: tuple[str, ...] = tuple(features)
         self.journal_format = journal_format
+
+
+class RunErasedError(StoreError):
+    """What the run said was erased. It can be listed and verified, and nothing else."""
 
 
 class AuditKeyError(HaltpointError, ValueError):
@@ -429,6 +436,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     StoreError,
     DamagedRunError,
     UnsupportedJournalError,
+    RunErasedError,
     AuditKeyError,
     RunTimeoutError,
     ModelError,

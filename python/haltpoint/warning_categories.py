@@ -51,6 +51,23 @@ class DamagedRunWarning(UserWarning):
         return describe(self)
 
 
+class ErasedRunWarning(UserWarning):
+    """A session left out what an earlier run of it said, since that was erased.
+
+    Attributes:
+        run_id: the erased run.
+    """
+
+    __module__ = PUBLIC_MODULE
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+
 class NotificationWarning(UserWarning):
     """A function that is told what happens to runs failed. The run goes on.
 

@@ -81,6 +81,15 @@ kinds! {
     RunCancelled => "run_cancelled",
     RunFailed => "run_failed",
     RunCompleted => "run_completed",
+    PayloadsErased => "payloads_erased",
+}
+
+impl Entry {
+    /// The kinds of what happens to runs: all but the one that says that the others were erased.
+    pub fn kinds_of_runs() -> impl Iterator<Item = &'static str> {
+        let erasure = "payloads_erased";
+        Self::KINDS.iter().copied().filter(move |kind| *kind != erasure)
+    }
 }
 
 /// From so many bytes on a text is written into memory of about its size; growing step by step would take up to twice as much.

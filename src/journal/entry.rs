@@ -3,7 +3,7 @@
 use super::remembered_approvals::ApprovalRevoked;
 use super::replies::{AnswerRefused, ModelReplied};
 use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
-use super::run_end::{CancelRequested, RunCancelled, RunCompleted, RunFailed, RunPaused};
+use super::run_end::{CancelRequested, PayloadsErased, RunCancelled, RunCompleted, RunFailed, RunPaused};
 use super::run_start::{RunContinued, RunQueued, RunStarted};
 use super::tool_calls::{ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
@@ -47,4 +47,6 @@ pub enum Entry {
     RunFailed(RunFailed),
     /// The run has its answer.
     RunCompleted(RunCompleted),
+    /// What the entries before it say was erased; their hashes stay.
+    PayloadsErased(PayloadsErased),
 }

@@ -4,6 +4,8 @@ use super::{Entry, PlannedCall};
 
 /// Several people must confirm a call.
 const APPROVALS: &str = "approvals";
+/// What entries say was erased.
+const ERASURE: &str = "erasure";
 /// Waiting for an answer ends.
 const EXPIRY: &str = "expiry";
 /// An approval answers later calls, too, or a call may not be answered by one.
@@ -13,7 +15,7 @@ const TOOL_ARGS: &str = "tool_args";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
 /// approved, or with arguments that nobody approved.
-pub const FEATURES: &[&str] = &[APPROVALS, EXPIRY, REMEMBERED_APPROVALS, TOOL_ARGS];
+pub const FEATURES: &[&str] = &[APPROVALS, ERASURE, EXPIRY, REMEMBERED_APPROVALS, TOOL_ARGS];
 
 /// The features that an entry uses, as they are stored: a JSON list of names in alphabetical order without blanks; `None` where it
 /// uses none.
@@ -32,6 +34,7 @@ pub fn required_by(entry: &Entry) -> Option<String> {
             _ => false,
         }),
         Entry::RequirementExpired(_) => list(|feature| feature == EXPIRY),
+        Entry::PayloadsErased(_) => list(|feature| feature == ERASURE),
         Entry::ApprovalRevoked(_) => list(|feature| feature == REMEMBERED_APPROVALS),
         _ => None,
     }

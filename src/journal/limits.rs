@@ -79,6 +79,10 @@ pub(crate) fn check(entry: &Entry, size: usize) -> Result<(), TooLong> {
             check_who(cancel.by.as_ref())?;
             check_size("the request to cancel", size, LARGEST_VALUE)
         }
+        Entry::PayloadsErased(erased) => {
+            check_who(erased.by.as_ref())?;
+            check_size("the erasure", size, LARGEST_VALUE)
+        }
         _ => check_size("the entry", size, LARGEST_ENTRY),
     }
 }

@@ -32,7 +32,9 @@ pub use limits::{LARGEST_VALUE, LONGEST_NAME, TooLong, cut_name, is_fit_name};
 pub use remembered_approvals::{ApprovalRevoked, Remembered, memory_key};
 pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
-pub use run_end::{CancelRequested, Failure, FailureKind, RunCancelled, RunCompleted, RunFailed, RunPaused};
+pub use run_end::{
+    CancelRequested, Failure, FailureKind, PayloadsErased, RunCancelled, RunCompleted, RunFailed, RunPaused,
+};
 pub use run_start::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
 pub use seal::{Attribution, SALT_LENGTH, Salt, Seal, Sealing, commitment};
 pub use stored_row::{RowFault, StoredRow, check_requires};

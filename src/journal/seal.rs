@@ -20,7 +20,7 @@ pub fn commitment(salt: &Salt, payload: &str) -> Hash {
 /// Who did what, and about which requirement. Entries that nobody decides have none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attribution<'a> {
-    /// What was done: the type of the decision, or `expire`, `revoke`, `cancel`.
+    /// What was done: the type of the decision, or `expire`, `revoke`, `cancel`, `erase`.
     pub action: Option<&'a str>,
     /// Who, as far as they said.
     pub actor: Option<&'a str>,
@@ -51,6 +51,11 @@ impl<'a> Attribution<'a> {
             Entry::CancelRequested(cancel) => Self {
                 action: Some("cancel"),
                 actor: cancel.by.as_deref(),
+                requirement_id: None,
+            },
+            Entry::PayloadsErased(erased) => Self {
+                action: Some("erase"),
+                actor: erased.by.as_deref(),
                 requirement_id: None,
             },
             _ => Self::default(),

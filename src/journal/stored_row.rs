@@ -124,7 +124,8 @@ impl<'a> StoredRow<'a> {
     fn check_second(&self) -> Result<&'a str, RowFault> {
         self.requires.map_or(Ok(()), check_requires)?;
         let Some(payload) = self.payload else {
-            return Err(RowFault::Missing);
+            // With its payload goes its salt.
+            return Err(self.salt.map_or(RowFault::Missing, |_| RowFault::Column("salt")));
         };
         let salt = self.salt.filter(|salt| salt.len() == SALT_LENGTH);
         let salt = salt

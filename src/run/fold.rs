@@ -165,6 +165,8 @@ impl Run {
             Entry::RequirementDecided(decided) => self.fold_decided(decided, at)?,
             Entry::RequirementExpired(expired) => self.named(&expired.requirement_id)?.expire(at)?,
             Entry::ApprovalRevoked(revoked) => self.fold_revoked(revoked, at)?,
+            // What came before could not be folded: a run that was erased is never replayed.
+            Entry::PayloadsErased(_) => return Err(Misfit::Contradiction("its payloads are there".to_owned())),
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
             Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),

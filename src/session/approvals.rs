@@ -99,6 +99,7 @@ fn confirmed(
         Err(
             StoreError::Damaged { .. }
             | StoreError::UnsupportedJournal { .. }
+            | StoreError::RunErased { .. }
             | StoreError::Unusable { .. }
             | StoreError::RunNotFound { .. },
         ) => return Ok(None),

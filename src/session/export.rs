@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::Text;
-use crate::journal::{encode, hexadecimal};
+use crate::journal::{RowFault, encode, hexadecimal};
 use crate::store::raw::{RawContent, RawRun, Reading};
 use crate::store::{RunRow, Store, StoreError};
 
 use super::EngineError;
-use super::verify::{Flaw, check_entries};
+use super::verify::{Flaw, check_rows};
 
 #[derive(Serialize)]
 struct ExportHead<'a> {
@@ -96,8 +96,12 @@ fn unwritable(error: impl std::fmt::Display) -> EngineError {
 }
 
 fn lines(row: &RunRow, raw: &RawRun) -> Result<String, EngineError> {
+    if row.is_erased {
+        let run_id = row.run_id.clone();
+        return Err(StoreError::RunErased { run_id }.into());
+    }
     let reading = Reading::of(row, raw.key.as_ref())?;
-    let records = check_entries(&row.run_id, &raw.entries, &reading).map_err(|flaw| match flaw {
+    let rows = check_rows(&row.run_id, &raw.entries, &reading).map_err(|flaw| match flaw {
         Flaw::Mismatch(mismatch) => not_exported(&row.run_id, &mismatch),
         Flaw::Unsupported(error) => error,
     })?;
@@ -105,11 +109,8 @@ fn lines(row: &RunRow, raw: &RawRun) -> Result<String, EngineError> {
         haltpoint_journal: row.format,
         run_id: &row.run_id,
         status: row.status.as_str(),
-        entries: records.len(),
-        head: records
-            .last()
-            .map(|record| hexadecimal(&record.hash))
-            .unwrap_or_default(),
+        entries: rows.len(),
+        head: rows.last().map(|row| hexadecimal(&row.hash)).unwrap_or_default(),
         keyed: row.audit_key_id.is_some(),
         audit_key_id: row.audit_key_id.as_ref(),
         verified: reading.chain.is_some(),
@@ -121,13 +122,15 @@ fn lines(row: &RunRow, raw: &RawRun) -> Result<String, EngineError> {
             .as_ref()
             .map_err(|problem| not_exported(&row.run_id, problem))?;
         text.push('\n');
-        text.push_str(&line(entry.seq, content).map_err(unwritable)?);
+        let payload = content.payload.as_deref();
+        let payload = payload.ok_or_else(|| not_exported(&row.run_id, &RowFault::Missing))?;
+        text.push_str(&line(entry.seq, content, payload).map_err(unwritable)?);
     }
     text.push('\n');
     Ok(text)
 }
 
-fn line(seq: u64, content: &RawContent) -> serde_json::Result<String> {
+fn line(seq: u64, content: &RawContent, payload: &str) -> serde_json::Result<String> {
     let requires = content.requires.as_deref().map(serde_json::from_str).transpose()?;
     serde_json::to_string(&ExportLine {
         seq,
@@ -139,7 +142,7 @@ fn line(seq: u64, content: &RawContent) -> serde_json::Result<String> {
         actor: content.actor.as_deref(),
         requirement_id: content.requirement_id.as_deref(),
         salt: content.salt.as_deref().map(hexadecimal),
-        entry: serde_json::from_str(content.payload.as_deref().unwrap_or("null"))?,
+        entry: serde_json::from_str(payload)?,
         hash: hexadecimal(&content.hash),
     })
 }

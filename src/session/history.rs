@@ -6,7 +6,7 @@ use crate::Text;
 use crate::journal::RunStarted;
 use crate::message::{Message, Role};
 use crate::run::Run;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::EngineError;
 
@@ -15,21 +15,32 @@ use super::EngineError;
 pub struct Memory {
     /// The runs, oldest first.
     pub runs: Vec<Text>,
+    /// Others, which are left out because they were erased.
+    pub erased: Vec<Text>,
     messages: Vec<Message>,
 }
 
 impl Memory {
-    /// Loads the messages of these runs. A run that is gone is left out.
+    /// Loads the messages of these runs. A run that is gone or erased is left out.
     ///
     /// # Errors
     /// What the store ran into, or a journal that cannot be read.
     pub fn load(store: &mut dyn Store, runs: Vec<Text>) -> Result<Self, EngineError> {
-        let mut messages = Vec::new();
-        for run_id in &runs {
-            let stored = store.load(run_id)?;
-            messages.extend_from_slice(Run::replay(&stored.records)?.messages());
+        let mut memory = Self::default();
+        for run_id in runs {
+            match store.load(&run_id) {
+                Ok(stored) => {
+                    memory
+                        .messages
+                        .extend_from_slice(Run::replay(&stored.records)?.messages());
+                    memory.runs.push(run_id);
+                }
+                Err(StoreError::RunErased { .. }) => memory.erased.push(run_id),
+                Err(StoreError::RunNotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(Self { runs, messages })
+        Ok(memory)
     }
 
     /// Instructions first, then what is remembered.

@@ -231,7 +231,11 @@ impl<I: Index> IndexedList<I> {
     ) -> Result<usize, EngineError> {
         let (run, entries) = match load(store, run_id, I::SHOWS_OUTLINES) {
             Ok(loaded) => loaded,
-            Err(EngineError::Store(error @ (StoreError::Damaged { .. } | StoreError::UnsupportedJournal { .. }))) => {
+            Err(EngineError::Store(
+                error @ (StoreError::Damaged { .. }
+                | StoreError::UnsupportedJournal { .. }
+                | StoreError::RunErased { .. }),
+            )) => {
                 self.damaged.insert(run_id.clone());
                 damaged.push(error);
                 return Ok(0);

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::Text;
 use crate::journal::{
     Attribution, AuditKey, Chain, Entry, Format, Hash, Record, RowFault, StoredRow, decode, hexadecimal,
 };
 use crate::run::{ReplayError, Run};
 use crate::store::raw::{RawContent, RawEntry, RawRun, Reading, index_of, open_among};
 use crate::store::{RunRow, RunStatus, Store, StoreError, UnsupportedJournal};
+use crate::{Text, Timestamp};
 
 use super::EngineError;
 
@@ -112,18 +112,52 @@ fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Flaw> 
         .as_ref()
         .map_err(|why| Mismatch::of_run(format!("the run's row cannot be read: {why}")))?;
     let reading = reading_of(run_id, row, raw)?;
-    let records = check_entries(run_id, &raw.entries, &reading)?;
+    let rows = check_rows(run_id, &raw.entries, &reading)?;
+    match last_erasure(&rows) {
+        Some(place) => check_erased(row, raw, &rows, place)?,
+        None => check_whole(row, raw, &rows)?,
+    }
+    check_head(&rows, head)?;
+    Ok(check_trust(row, raw.key.as_ref(), reading.chain.as_ref(), &rows, head)?)
+}
+
+/// Everything that was written is there.
+fn check_whole(row: &RunRow, raw: &RawRun, rows: &[CheckedRow]) -> Result<(), Mismatch> {
+    let records = records(rows)?;
+    if row.is_erased {
+        return Err(Mismatch::of_run("the run's row has another erased than its journal"));
+    }
     let run = Run::replay(&records).map_err(|error| unreadable(&error))?;
-    check_row(row, &run, &records)?;
-    check_index(raw, &run, &records)?;
-    check_head(&records, head)?;
-    Ok(check_trust(
-        row,
-        raw.key.as_ref(),
-        reading.chain.as_ref(),
-        &records,
-        head,
-    )?)
+    check_row(row, &run, rows)?;
+    check_index(raw, &run, &records)
+}
+
+/// The place of the last entry that says that what came before was erased.
+fn last_erasure(rows: &[CheckedRow]) -> Option<u64> {
+    let is_erasure = |row: &&CheckedRow| matches!(row.entry, Some(Entry::PayloadsErased(_)));
+    rows.iter().rev().find(is_erasure).map(|row| row.seq)
+}
+
+/// What was erased is gone from everywhere, and nothing else is. Of the run's row the journal says by now no more than what is compared.
+fn check_erased(row: &RunRow, raw: &RawRun, rows: &[CheckedRow], erased: u64) -> Result<(), Mismatch> {
+    if let Some(missing) = rows.iter().find(|row| row.entry.is_none() && row.seq > erased) {
+        return Err(Mismatch::at(missing.seq, RowFault::Missing.to_string()));
+    }
+    check_facts(&[
+        ("erased", row.is_erased),
+        (
+            "status",
+            Some(row.status) == rows.iter().rev().find_map(CheckedRow::status),
+        ),
+        ("created_at", Some(row.created_at) == rows.first().map(|row| row.at)),
+        ("updated_at", Some(row.updated_at) == last_change(rows)),
+    ])?;
+    match raw.requirements.is_empty() && raw.open_requirements == 0 {
+        true => Ok(()),
+        false => Err(Mismatch::of_run(
+            "the index of requirements does not say what the journal says",
+        )),
+    }
 }
 
 /// How the row says that the journal is to be read.
@@ -135,7 +169,7 @@ fn reading_of(run_id: &str, row: &RunRow, raw: &RawRun) -> Result<Reading, Flaw>
         ..said.clone()
     };
     let first = raw.entries.first();
-    let is_ours = first.is_some_and(|entry| check_entries(run_id, std::slice::from_ref(entry), &ours).is_ok());
+    let is_ours = first.is_some_and(|entry| check_rows(run_id, std::slice::from_ref(entry), &ours).is_ok());
     if is_ours && said.chain != ours.chain {
         return Err(Mismatch::of_run(format!(
             "the run's row says that its hash chain is {}, but it is keyed with the audit key {}",
@@ -153,8 +187,49 @@ fn keying(row: &RunRow) -> String {
         .map_or_else(|| "not keyed".to_owned(), |id| format!("keyed with the audit key {id}"))
 }
 
-/// The records that the rows hold, each of which follows upon the one before. Without a chain the hashes are not checked.
-pub(super) fn check_entries(run_id: &str, entries: &[RawEntry], reading: &Reading) -> Result<Vec<Record>, Flaw> {
+/// A row that follows upon the one before.
+pub(super) struct CheckedRow {
+    seq: u64,
+    at: Timestamp,
+    outsider: bool,
+    kind: String,
+    pub(super) hash: Hash,
+    /// `None`: its payload is gone.
+    entry: Option<Entry>,
+}
+
+impl CheckedRow {
+    /// The status that it leaves the run with, where it changes it.
+    fn status(&self) -> Option<RunStatus> {
+        match &*self.kind {
+            "run_started" | "run_continued" => Some(RunStatus::Running),
+            "run_queued" => Some(RunStatus::Queued),
+            "run_paused" => Some(RunStatus::Paused),
+            "run_cancelled" => Some(RunStatus::Cancelled),
+            "run_failed" => Some(RunStatus::Error),
+            "run_completed" => Some(RunStatus::Completed),
+            _ => None,
+        }
+    }
+}
+
+/// The records of rows none of whose payloads may be missing.
+fn records(rows: &[CheckedRow]) -> Result<Vec<Record>, Mismatch> {
+    let record = |row: &CheckedRow| {
+        let missing = || Mismatch::at(row.seq, RowFault::Missing.to_string());
+        Ok(Record {
+            seq: row.seq,
+            at: row.at,
+            outsider: row.outsider,
+            entry: row.entry.clone().ok_or_else(missing)?,
+            hash: row.hash,
+        })
+    };
+    rows.iter().map(record).collect()
+}
+
+/// The rows, each of which follows upon the one before. Without a chain the hashes are not checked.
+pub(super) fn check_rows(run_id: &str, entries: &[RawEntry], reading: &Reading) -> Result<Vec<CheckedRow>, Flaw> {
     if entries.is_empty() {
         return Err(Mismatch::at(1, "it is missing").into());
     }
@@ -179,7 +254,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn step(&mut self, place: u64, entry: &RawEntry) -> Result<Record, Flaw> {
+    fn step(&mut self, place: u64, entry: &RawEntry) -> Result<CheckedRow, Flaw> {
         if entry.seq < place {
             return Err(Mismatch::at(entry.seq, "no entry has its place there").into());
         }
@@ -191,7 +266,7 @@ impl Walk<'_> {
             .as_ref()
             .map_err(|why| format!("it cannot be read: {why}"));
         match read.and_then(|content| self.record(place, content)) {
-            Ok(Ok(record)) => Ok(record),
+            Ok(Ok(row)) => Ok(row),
             Ok(Err(features)) => Err(Flaw::Unsupported(StoreError::UnsupportedJournal {
                 run_id: self.run_id.into(),
                 problem: UnsupportedJournal::Features(features),
@@ -200,8 +275,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The record, or the features that are not known here.
-    fn record(&mut self, seq: u64, content: &RawContent) -> Result<Result<Record, Vec<String>>, String> {
+    /// The row, or the features that are not known here.
+    fn record(&mut self, seq: u64, content: &RawContent) -> Result<Result<CheckedRow, Vec<String>>, String> {
         let outsider = match content.outsider {
             0 => false,
             1 => true,
@@ -215,21 +290,28 @@ impl Walk<'_> {
             .map_err(|_| format!("its hash has {} bytes instead of 32", content.hash.len()))?;
         let row = content.stored(seq, outsider);
         self.check_hash(&row, &hash).map_err(|fault| fault.to_string())?;
-        let payload = match row.check(self.reading.format) {
-            Ok(payload) => payload,
+        let entry = match row.check(self.reading.format) {
+            Ok(payload) => Some(self.entry(content, payload)?),
+            // Whether that was erased shows further on.
+            Err(RowFault::Missing) => None,
             Err(RowFault::Features(features)) => return Ok(Err(features)),
             Err(fault) => return Err(fault.to_string()),
         };
         self.count(outsider, content)?;
-        let entry = decode(&content.kind, payload).map_err(|error| format!("it cannot be read: {error}"))?;
-        self.check_attribution(content, &entry)?;
-        Ok(Ok(Record {
+        Ok(Ok(CheckedRow {
             seq,
             at: content.at,
             outsider,
-            entry,
+            kind: content.kind.clone(),
             hash,
+            entry,
         }))
+    }
+
+    fn entry(&self, content: &RawContent, payload: &str) -> Result<Entry, String> {
+        let entry = decode(&content.kind, payload).map_err(|error| format!("it cannot be read: {error}"))?;
+        self.check_attribution(content, &entry)?;
+        Ok(entry)
     }
 
     fn check_hash(&mut self, row: &StoredRow<'_>, hash: &Hash) -> Result<(), RowFault> {
@@ -272,9 +354,9 @@ fn unreadable(error: &ReplayError) -> Mismatch {
 }
 
 /// What stands in the run's row for finding it must be what its journal says.
-fn check_row(row: &RunRow, run: &Run, records: &[Record]) -> Result<(), Mismatch> {
+fn check_row(row: &RunRow, run: &Run, rows: &[CheckedRow]) -> Result<(), Mismatch> {
     let started = run.started();
-    let first = records.first().map(|record| record.at);
+    let first = rows.first().map(|row| row.at);
     let facts = [
         ("run_id", row.run_id == started.run_id),
         ("agent_name", row.agent_name == started.agent_name),
@@ -282,9 +364,13 @@ fn check_row(row: &RunRow, run: &Run, records: &[Record]) -> Result<(), Mismatch
         ("user_id", row.user_id == started.user_id),
         ("status", row.status == run.status()),
         ("created_at", Some(row.created_at) == first),
-        ("updated_at", Some(row.updated_at) == last_change(records)),
+        ("updated_at", Some(row.updated_at) == last_change(rows)),
         ("format", row.format == started.format),
     ];
+    check_facts(&facts)
+}
+
+fn check_facts(facts: &[(&str, bool)]) -> Result<(), Mismatch> {
     match facts.iter().find(|(_, fits)| !fits) {
         Some((column, _)) => Err(Mismatch::of_run(format!(
             "the run's row has another {column} than its journal"
@@ -294,20 +380,8 @@ fn check_row(row: &RunRow, run: &Run, records: &[Record]) -> Result<(), Mismatch
 }
 
 /// When the run's status changed for the last time.
-fn last_change(records: &[Record]) -> Option<crate::Timestamp> {
-    let changes = |record: &&Record| {
-        matches!(
-            record.entry,
-            Entry::RunStarted(_)
-                | Entry::RunQueued(_)
-                | Entry::RunContinued(_)
-                | Entry::RunPaused(_)
-                | Entry::RunCancelled(_)
-                | Entry::RunFailed(_)
-                | Entry::RunCompleted(_)
-        )
-    };
-    records.iter().rev().find(changes).map(|record| record.at)
+fn last_change(rows: &[CheckedRow]) -> Option<Timestamp> {
+    rows.iter().rev().find(|row| row.status().is_some()).map(|row| row.at)
 }
 
 fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismatch> {
@@ -329,9 +403,9 @@ fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismat
     Ok(())
 }
 
-fn check_head(records: &[Record], head: Option<&Hash>) -> Result<(), Mismatch> {
+fn check_head(rows: &[CheckedRow], head: Option<&Hash>) -> Result<(), Mismatch> {
     match head {
-        Some(head) if !records.iter().any(|record| record.hash == *head) => Err(Mismatch::of_run(
+        Some(head) if !rows.iter().any(|row| row.hash == *head) => Err(Mismatch::of_run(
             "no entry has the hash that was kept as its head: entries were removed from its end, or all were rewritten",
         )),
         _ => Ok(()),
@@ -343,11 +417,11 @@ fn check_trust(
     row: &RunRow,
     key: Option<&AuditKey>,
     chain: Option<&Chain>,
-    records: &[Record],
+    rows: &[CheckedRow],
     head: Option<&Hash>,
 ) -> Result<(), Mismatch> {
     // Who kept the last hash elsewhere needs no key: nobody can find another journal with that hash.
-    let is_whole = head.is_some() && head == records.last().map(|record| &record.hash);
+    let is_whole = head.is_some() && head == rows.last().map(|row| &row.hash);
     match (chain, key) {
         (None, None) => Err(Mismatch::of_run(format!(
             "its hash chain is {}, which was not given: its hashes were not checked",

@@ -6,6 +6,7 @@ use crate::journal::{FORMAT, TooLong};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
+use super::RunStatus;
 use super::holder::Holder;
 
 /// Why a store could not do what it was asked.
@@ -112,6 +113,32 @@ pub enum StoreError {
         run_id: Text,
         /// What it is about the journal.
         problem: UnsupportedJournal,
+    },
+    /// What the run said was erased.
+    #[error(
+        "run {run_id} was erased: what it said is gone, and only that it was, and who decided when, stands in its journal"
+    )]
+    RunErased {
+        /// The run.
+        run_id: Text,
+    },
+    /// The run can still be continued.
+    #[error("run {run_id} is {status}, and can be continued; {advice}", status = status.as_str())]
+    NotStopped {
+        /// The run.
+        run_id: Text,
+        /// Its status.
+        status: RunStatus,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Subscribers have not got all that the run's journal has for them.
+    #[error(
+        "run {run_id} has events that are not delivered to its webhooks yet; try again when their worker has delivered them"
+    )]
+    Undelivered {
+        /// The run.
+        run_id: Text,
     },
     /// A run of this id exists already.
     #[error("run {run_id} exists already")]

@@ -23,7 +23,7 @@ pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
 };
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
-pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
+pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
 pub use salts::SaltSource;
 
@@ -33,6 +33,8 @@ use crate::Timestamp;
 use crate::journal::{JournalEnd, Record};
 use holder::Holder;
 use raw::RawRun;
+
+const NO_ERASING: &str = "this database cannot erase runs; nothing was erased";
 
 const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite database for webhooks";
 
@@ -204,6 +206,24 @@ pub trait Store: Send {
     /// As for [`Store::claim_outbox`].
     fn outbox_after(&mut self, _place: i64, _limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         Err(rules::unusable(NO_OUTBOX.to_owned()))
+    }
+
+    /// Erases what a run said: its payloads and salts, and every copy of them. Its hashes, and who decided what, stay. `false`: that was
+    /// done before. Copies in a log may last until [`Store::finish_erasures`].
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFound`]; [`StoreError::NotStopped`] of a run that can be continued; [`StoreError::Undelivered`]; that the run's
+    /// audit key is not at hand, or its journal is of a format whose hashes need the payloads; or what the store ran into.
+    fn erase(&mut self, _erasure: &Erasure) -> Result<bool, StoreError> {
+        Err(rules::unusable(NO_ERASING.to_owned()))
+    }
+
+    /// Removes what is left of erased payloads outside of the database itself. `false`: something keeps it from being removed now.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn finish_erasures(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.

@@ -1,6 +1,6 @@
 //! What a store is asked to write, and what it answers.
 
-use crate::journal::{Entry, JournalEnd};
+use crate::journal::{Entry, JournalEnd, PayloadsErased};
 use crate::{Text, Timestamp};
 
 use super::holder::Holder;
@@ -80,6 +80,29 @@ pub struct Append {
     pub entries: Vec<Entry>,
     /// With it, the driver stops.
     pub finish: Option<Finish>,
+}
+
+/// What a run said is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// The run.
+    pub run_id: Text,
+    /// Who erases it, as far as they say.
+    pub by: Option<Text>,
+    /// Why, in words.
+    pub reason: Option<Text>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Erasure {
+    /// The entry that says so.
+    pub(super) fn entry(&self) -> Entry {
+        Entry::PayloadsErased(PayloadsErased {
+            by: self.by.clone(),
+            reason: self.reason.clone(),
+        })
+    }
 }
 
 /// Who appends.

@@ -75,6 +75,8 @@ pub struct RunRow {
     pub holder: Option<Holder>,
     /// The format of its journal.
     pub format: u32,
+    /// Whether what it said was erased: of its journal stand hashes, times, and who decided what.
+    pub is_erased: bool,
     /// The id of the audit key that the run's hash chain is keyed with; `None` for a chain that is not keyed.
     pub audit_key_id: Option<Text>,
 }

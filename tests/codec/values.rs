@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use haltpoint_engine::journal::{
     AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
-    ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PlannedCall, Remembered, RequirementDecided,
+    ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered, RequirementDecided,
     RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued,
     RunFailed, RunPaused, RunQueued, RunStarted, ShownArguments, Terms, ToolFacts, ToolFinished, ToolInterrupted,
     ToolReconciled, ToolStarted, Usage,
@@ -375,6 +375,7 @@ fn about_runs() -> impl Strategy<Value = Entry> {
         any::<bool>().prop_map(|dropped_request| Entry::RunCancelled(RunCancelled { dropped_request })),
         run_failed().prop_map(Entry::RunFailed),
         option::of(json()).prop_map(|output| Entry::RunCompleted(RunCompleted { output })),
+        (some_text(), some_text()).prop_map(|(by, reason)| Entry::PayloadsErased(PayloadsErased { by, reason })),
     ]
 }
 

@@ -61,6 +61,7 @@ fn one_of_each_kind() -> Vec<Entry> {
             r#"{"failure": {"kind": "model", "message": "m", "status_code": 529}, "duration_us": 4}"#,
         ),
         ("run_completed", r#"{"output": "done"}"#),
+        ("payloads_erased", r#"{"by": "ada", "reason": "asked for"}"#),
     ];
     let mut kinds: Vec<_> = entries.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();

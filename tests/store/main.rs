@@ -15,6 +15,7 @@ mod contract;
 #[path = "../shared/difference.rs"]
 mod difference;
 mod equivalence;
+mod erasing;
 mod files;
 mod handle;
 mod holders;

@@ -13,6 +13,7 @@ from haltpoint.exceptions import (
     RequirementExpiredError,
     RequirementNotFoundError,
     RunBusyError,
+    RunErasedError,
     RunNotFoundError,
     ToolResultError,
 )
@@ -37,7 +38,7 @@ MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged, or output can't be written",
     ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
-    ExitCode.NOT_FOUND: "not found: no such database file, run or requirement",
+    ExitCode.NOT_FOUND: "not found: no such database file, run or requirement, or the run was erased",
     ExitCode.CONFLICT: "conflict: the requirement was decided otherwise before, the decision is too late, or it does "
     "not match what was shown",
     ExitCode.NOTHING_TO_DO: "nothing to do: nothing is open, nothing is under way, or somebody else is at it",
@@ -48,6 +49,7 @@ MEANINGS = {
 # The first that fits counts.
 _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
     (RunNotFoundError, ExitCode.NOT_FOUND),
+    (RunErasedError, ExitCode.NOT_FOUND),
     (RequirementNotFoundError, ExitCode.NOT_FOUND),
     (RequirementConflictError, ExitCode.CONFLICT),
     (RequirementExpiredError, ExitCode.CONFLICT),

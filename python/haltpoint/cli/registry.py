@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "check": f"{_HERE}.check",
         "backup": f"{_HERE}.backup",
+        "erase": f"{_HERE}.erase",
         "completion": f"{_HERE}.completion",
     },
 }

@@ -6,9 +6,18 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias
 
-from haltpoint.exceptions import DamagedRunWarning, StoreError
+from haltpoint.exceptions import (
+    DamagedRunError,
+    DamagedRunWarning,
+    RunErasedError,
+    StoreError,
+    UnsupportedJournalError,
+)
 
-__all__ = ["OnDamaged", "pass_over", "raise_damage", "tell_of"]
+__all__ = ["UNREADABLE", "OnDamaged", "pass_over", "raise_damage", "tell_of"]
+
+# What says that one run can't be read, and nothing of the others.
+UNREADABLE = (DamagedRunError, UnsupportedJournalError, RunErasedError)
 
 # What it is called with: DamagedRunError or UnsupportedJournalError.
 OnDamaged: TypeAlias = Callable[[StoreError], object]

@@ -11,6 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.closing import Closing
+from haltpoint.db.erasing import erase_runs
 from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import (
     RequirementSet,
@@ -406,6 +407,60 @@ class Database(ApprovalMemory):
             StoreError: the file exists or can't be written, or the database is one in memory.
         """
         self.native.backup(os.fspath(path))
+
+    def erase(
+        self,
+        *,
+        run_id: str | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        force: bool = False,
+    ) -> list[str]:
+        """Erase what runs said, and keep that they were: all payloads with their salts, and every copy of them.
+
+        Hashes, times, and who decided what stay, so that the journal can still be verified, also with a head that was
+        kept before. An entry says by whom and why it was erased. It returns when no copy is left in the file or its
+        log. Remembered approvals of the runs end, and sessions leave the runs out.
+
+        Args:
+            run_id: this run.
+            user_id: all runs of this user.
+            session_id: all runs of this session.
+            by: who erases, which the journal keeps: a name as for decisions.
+            reason: why, which the journal keeps.
+            force: cancel what can be continued, and erase it.
+
+        Returns:
+            The runs that were erased by this call.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            UnfinishedRunError: a run can be continued, or it is being driven; of several runs none was erased then.
+            AuditKeyError: a run was written with another key.
+            UnsupportedJournalError: a run is of the first format, whose hashes need the payloads: prune it.
+            InvalidResolutionError: `by` is not a name.
+            ValueError: not one of `run_id`, `user_id` and `session_id` is given.
+            StoreError: a webhook has not got all events of a run yet; something keeps copies from being removed now; or
+                the database can't be written.
+        """
+        return erase_runs(self, run_id, user_id, session_id, by, reason, force=force)
+
+    async def erase_async(
+        self,
+        *,
+        run_id: str | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        force: bool = False,
+    ) -> list[str]:
+        """Do what `erase` does without holding up the event loop."""
+        return await in_thread(
+            lambda: self.erase(run_id=run_id, user_id=user_id, session_id=session_id, by=by, reason=reason, force=force)
+        )
 
     def verify(self, run_id: str, head: str | None = None) -> Verification:
         """Examine each row of a run, and name the first that does not fit. Whatever was done to them is no error here.

@@ -13,6 +13,7 @@ from haltpoint.exceptions import (
     RequirementConflictError,
     RequirementNotFoundError,
     RunBusyError,
+    RunErasedError,
     RunNotFoundError,
     ToolResultError,
 )
@@ -25,6 +26,7 @@ __all__ = ["RefusedError", "refusal_of"]
 # The first that fits counts.
 _STATUSES: tuple[tuple[type[HaltpointError], int], ...] = (
     (RunNotFoundError, 404),
+    (RunErasedError, 410),
     (RequirementNotFoundError, 404),
     (RequirementConflictError, 409),
     (InvalidResolutionError, 422),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from starlette.routing import Route
 
 from haltpoint._concurrency.threads import in_thread
+from haltpoint.db.damage import UNREADABLE
 from haltpoint.db.inbox import count_requirements, list_requirements, run_summary
-from haltpoint.exceptions import DamagedRunError, HaltpointError, StoreError, UnsupportedJournalError
+from haltpoint.exceptions import HaltpointError, StoreError
 from haltpoint.inbox.context import Site, site_of
 from haltpoint.inbox.error_pages import refusal_of
 from haltpoint.inbox.posted_decisions import form_routes
@@ -91,7 +92,7 @@ def _readable_run(database: Database, run_id: str | None) -> dict[str, Any] | No
     """A run's summary, or None where it was damaged just now: what else waits is shown all the same."""
     try:
         return run_summary(database, run_id or "")
-    except (DamagedRunError, UnsupportedJournalError):
+    except UNREADABLE:
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,13 @@ from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._concurrency.time_limit import GRACE, TimeLimitPassedError
 from haltpoint._engine import Snapshot, WorkQueue, new_run_id
 from haltpoint.exception_text import message_of
-from haltpoint.exceptions import HaltpointError, RequirementConflictError, RunNotFoundError, RunTimeoutError
+from haltpoint.exceptions import (
+    ErasedRunWarning,
+    HaltpointError,
+    RequirementConflictError,
+    RunNotFoundError,
+    RunTimeoutError,
+)
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.resolution.commit import commit_drafts, concerning, unresolved_error, waiter_for
@@ -90,6 +97,9 @@ async def recalled(call: Call) -> RecalledMemory | None:
     memory: RecalledMemory = await bridge.wait(
         call.database.native.recall(bridge.completions, call.identity.session_id)
     )
+    for run_id in memory.erased:
+        message = f"session {call.identity.session_id} goes on without what run {run_id} said, which was erased"
+        warnings.warn(ErasedRunWarning(message, run_id=run_id), stacklevel=2)
     return memory
 
 

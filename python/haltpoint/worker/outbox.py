@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from haltpoint import _engine
+from haltpoint.db.damage import UNREADABLE
 from haltpoint.exception_text import exception_text
-from haltpoint.exceptions import DamagedRunError, HaltpointError, RunNotFoundError, StoreError, UnsupportedJournalError
+from haltpoint.exceptions import HaltpointError, RunNotFoundError, StoreError
 from haltpoint.run.events import EventReader, RunEvent
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Outbox:
         """Whether it is this run that can't be read, and not the database as a whole or for a moment."""
         try:
             self._database.run(run_id)
-        except (DamagedRunError, UnsupportedJournalError):
+        except UNREADABLE:
             return True
         except HaltpointError:
             return False

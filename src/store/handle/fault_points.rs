@@ -31,7 +31,7 @@ const AFTER_COMMIT: &str = "after_commit";
 /// The names of all fault points.
 #[must_use]
 pub fn fault_points() -> Vec<String> {
-    let kinds = || Entry::KINDS.iter().chain([&LEASE]);
+    let kinds = || Entry::kinds_of_runs().chain([LEASE]);
     let commits = [BEFORE_COMMIT, AFTER_COMMIT]
         .into_iter()
         .flat_map(|moment| kinds().map(move |kind| format!("{moment}:{kind}")));

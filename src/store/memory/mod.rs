@@ -13,8 +13,8 @@ use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::salts::{SaltSource, Salts};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
+    RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
@@ -26,7 +26,8 @@ pub struct MemoryStore {
     runs: Vec<MemoryRun>,
     places: HashMap<Text, usize>,
     expiries: HashMap<Text, Expiry>,
-    outsiders: Vec<ExternalRecord>,
+    /// `None` where they were erased.
+    outsiders: Vec<Option<ExternalRecord>>,
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
     /// How many batches were carried out.
@@ -113,15 +114,17 @@ impl Store for MemoryStore {
     }
 
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
-        Ok(self.run(run_id)?.stored(None))
+        self.run(run_id)?.stored(None)
     }
 
     fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
-        Ok(self.run(run_id)?.stored(Some(known)))
+        self.run(run_id)?.stored(Some(known))
     }
 
     fn records_after(&mut self, run_id: &str, after: u64) -> Result<Vec<Record>, StoreError> {
-        let records = self.run(run_id)?.records.iter();
+        let run = self.run(run_id)?;
+        rules::check_not_erased(&run.row)?;
+        let records = run.records.iter();
         Ok(records.filter(|record| record.seq > after).cloned().collect())
     }
 
@@ -155,7 +158,8 @@ impl Store for MemoryStore {
     fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
         let end = self.outsiders.len();
         let start = cursor.map_or(end, |cursor| usize::try_from(cursor).unwrap_or_default().min(end));
-        Ok((self.outsiders[start..].to_vec(), i64::try_from(end).unwrap_or(i64::MAX)))
+        let found = self.outsiders[start..].iter().flatten().cloned();
+        Ok((found.collect(), i64::try_from(end).unwrap_or(i64::MAX)))
     }
 
     fn data_version(&mut self) -> Result<i64, StoreError> {
@@ -226,6 +230,24 @@ impl Store for MemoryStore {
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
         let rows = self.overdue_requirements(filter).into_iter();
         Ok(rows.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        let place = self.place(&erasure.run_id)?;
+        self.check_key(&self.runs[place])?;
+        let run = &mut self.runs[place];
+        if run.row.is_erased {
+            return Ok(false);
+        }
+        rules::check_erasable(&run.row)?;
+        run.erase(&erasure.entry(), erasure.at, &self.salts)?;
+        let is_meant = |run_id: &Text| *run_id == erasure.run_id;
+        self.requirements.retain(|(row, _)| !is_meant(&row.run_id));
+        for notice in &mut self.outsiders {
+            notice.take_if(|notice| is_meant(&notice.run_id));
+        }
+        self.commits += 1;
+        Ok(true)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -16,6 +16,8 @@ pub(super) struct MemoryRun {
     pub(super) records: Vec<Record>,
     /// The salts of the records.
     salts: Vec<Salt>,
+    /// What is left of the records where they were erased.
+    left: Vec<RawEntry>,
     pub(super) driver_entries: u64,
     pub(super) requirements: Requirements,
 }
@@ -33,6 +35,7 @@ impl MemoryRun {
             epoch: 1,
             holder: (!new.is_queued()).then(|| new.holder.clone()),
             format: FORMAT,
+            is_erased: false,
             audit_key_id: key.map(|key| key.id().clone()),
         };
         Self {
@@ -41,6 +44,7 @@ impl MemoryRun {
             chain: rules::chain_to_begin(key),
             records: Vec::new(),
             salts: Vec::new(),
+            left: Vec::new(),
             driver_entries: 0,
             requirements: Requirements::default(),
         }
@@ -79,13 +83,14 @@ impl MemoryRun {
     }
 
     /// The run with its journal behind what is known of it.
-    pub(super) fn stored(&self, known: Option<JournalEnd>) -> StoredRun {
+    pub(super) fn stored(&self, known: Option<JournalEnd>) -> Result<StoredRun, StoreError> {
+        rules::check_not_erased(&self.row)?;
         let known = known.map_or(0, |known| known.seq);
         let records = self.records.iter().filter(|record| record.seq > known);
-        StoredRun {
+        Ok(StoredRun {
             row: self.row.clone(),
             records: records.cloned().collect(),
-        }
+        })
     }
 
     /// Appends the entries, and returns the place of the last.
@@ -129,7 +134,26 @@ impl MemoryRun {
         Ok(self.records.len() as u64)
     }
 
+    /// Erases what the entries say, and notes that.
+    pub(super) fn erase(&mut self, erased: &Entry, at: Timestamp, salts: &Salts) -> Result<(), StoreError> {
+        self.extend(&[erased], at, true, salts)?;
+        let mut left = self.raw_entries()?;
+        let last = left.len() - 1;
+        for content in left[..last].iter_mut().filter_map(|entry| entry.content.as_mut().ok()) {
+            (content.payload, content.salt) = (None, None);
+        }
+        self.left = left;
+        self.row.is_erased = true;
+        self.requirements = Requirements::default();
+        self.records.clear();
+        self.salts.clear();
+        Ok(())
+    }
+
     pub(super) fn raw_entries(&self) -> Result<Vec<RawEntry>, StoreError> {
+        if self.row.is_erased {
+            return Ok(self.left.clone());
+        }
         let mut driver_entries = 0;
         let raw = |(record, salt): (&Record, &Salt)| {
             driver_entries += i64::from(!record.outsider);

@@ -49,6 +49,7 @@ impl MemoryStore {
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
         self.check_key(self.run(&append.run_id)?)?;
         let run = self.run(&append.run_id)?;
+        rules::check_not_erased(&run.row)?;
         rules::check_author(append, run.state())?;
         let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
         match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
@@ -81,7 +82,7 @@ impl MemoryStore {
                 authentic: true,
             };
             let notices: Vec<_> = run.records[before..].iter().map(notice).collect();
-            self.outsiders.extend(notices);
+            self.outsiders.extend(notices.into_iter().map(Some));
         }
         self.index(&append.run_id, &opened.iter().collect::<Vec<_>>());
         Ok(Committed::Appended { seq })
@@ -96,9 +97,10 @@ impl MemoryStore {
         known: Option<JournalEnd>,
     ) -> Result<Committed, StoreError> {
         let run = self.run(run_id)?;
+        rules::check_not_erased(&run.row)?;
         if run.row.status == RunStatus::Completed {
             return Ok(Committed::Lease(LeaseGrant::Completed {
-                run: Box::new(run.stored(known)),
+                run: Box::new(run.stored(known)?),
             }));
         }
         self.check_key(run)?;
@@ -116,11 +118,11 @@ impl MemoryStore {
         run.held_since = now;
         Ok(Committed::Lease(LeaseGrant::Granted {
             epoch: run.row.epoch,
-            run: Box::new(run.stored(known)),
+            run: Box::new(run.stored(known)?),
         }))
     }
 
-    fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
+    pub(super) fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {
         let row = &run.row;
         rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
     }

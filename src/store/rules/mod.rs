@@ -13,7 +13,7 @@ use crate::{Text, Timestamp};
 
 use super::damage::damaged;
 use super::holder::{Expiry, Holder, Liveness, may_be_taken, now_for};
-use super::{Append, Author, NewRun, RunStatus, StoreError, UnsupportedJournal};
+use super::{Append, Author, NewRun, RunRow, RunStatus, StoreError, UnsupportedJournal};
 
 /// What an append must know of the run it goes to.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +162,30 @@ pub(super) fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
             let problem = format!("the journal of run {run_id} does not fit together at entry {place}");
             damaged(run_id, &problem)
         }
+    }
+}
+
+/// Refuses a run that cannot be erased now: one that can be continued.
+pub(super) fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
+    let advice = match row.status {
+        RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => return Ok(()),
+        RunStatus::Running => "erase it when its driver has stopped it",
+        RunStatus::Queued | RunStatus::Paused => "cancel it first, or say that it is to be cancelled and erased",
+    };
+    Err(StoreError::NotStopped {
+        run_id: row.run_id.clone(),
+        status: row.status,
+        advice,
+    })
+}
+
+/// Refuses a run of which nothing is left to read.
+pub(super) fn check_not_erased(row: &RunRow) -> Result<(), StoreError> {
+    match row.is_erased {
+        true => Err(StoreError::RunErased {
+            run_id: row.run_id.clone(),
+        }),
+        false => Ok(()),
     }
 }
 

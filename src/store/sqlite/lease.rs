@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::read::{find_run, stored_run};
 use crate::journal::JournalEnd;
 use crate::store::holder::{Expiry, Holder, Liveness, now_for};
-use crate::store::rules::{Lease, chain_to_write, check_lease};
+use crate::store::rules::{Lease, chain_to_write, check_lease, check_not_erased};
 use crate::store::{Committed, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
@@ -39,6 +39,7 @@ pub(super) fn acquire(
         let run = Box::new(stored_run(connection, run_id, surroundings.key, known)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
+    check_not_erased(&found.row)?;
     chain_to_write(
         run_id,
         found.row.format,

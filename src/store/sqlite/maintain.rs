@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::erase;
 use super::fault::Fault;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
@@ -55,6 +56,7 @@ pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     problems.extend(dangling(connection)?);
     problems.extend(ownerless(connection)?);
     problems.extend(unnoticed(connection)?);
+    problems.extend(erase::unfinished(connection)?);
     Ok(problems)
 }
 

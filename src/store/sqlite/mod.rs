@@ -2,6 +2,7 @@
 
 mod due;
 mod entry_id;
+mod erase;
 mod fault;
 mod file;
 mod first_page;
@@ -41,7 +42,7 @@ pub use options::{Clock, Durability, SqliteOptions};
 use super::fork_guard::{self, Inside};
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OutboxClaim, OutboxRow,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OutboxClaim, OutboxRow,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::Timestamp;
@@ -368,6 +369,26 @@ impl Store for SqliteStore {
 
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|connection| Ok(outbox::after(connection, place, limit)?))
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        self.write(|connection, surroundings| erase::erase(connection, erasure, surroundings))
+    }
+
+    fn finish_erasures(&mut self) -> Result<bool, StoreError> {
+        if !self.read(|connection| Ok(erase::is_unfinished(connection)?))? {
+            return Ok(true);
+        }
+        let emptied = {
+            let _inside = fork_guard::enter();
+            self.guard.check(&self.connection)?;
+            erase::empty_log(&self.connection)
+        };
+        let is_empty = emptied.map_err(|error| Fault::from(error).describe("empty the log of", &self.path))?;
+        if is_empty {
+            self.write(|connection, _| Ok(erase::note_finished(connection)?))?;
+        }
+        Ok(is_empty)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::read::find_run;
 use super::rows::{NumberedRun, outlined};
 use crate::journal;
+use crate::store::rules::check_not_erased;
 use crate::store::{CUT, StoredRun};
 
 /// Smaller payloads are read as they are.
@@ -39,6 +40,7 @@ pub(super) fn note(connection: &Connection, id: i64, outline: Option<String>) ->
 /// The run with the outlines of its large entries; `None` for one without any.
 pub(super) fn run(connection: &Connection, run_id: &str) -> Result<Option<StoredRun>, Fault> {
     let NumberedRun { run, row, .. } = find_run(connection, run_id)?;
+    check_not_erased(&row)?;
     let ids = ids_of(run);
     let has_any: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outlines WHERE entry BETWEEN ?1 AND ?2)")?

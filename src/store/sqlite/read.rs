@@ -11,7 +11,7 @@ use super::rows::{
 use crate::Text;
 use crate::journal::{AuditKey, Chain, Hash, JournalEnd, Record, check_requires};
 use crate::store::raw::Reading;
-use crate::store::rules::{misfit, read_format};
+use crate::store::rules::{check_not_erased, misfit, read_format};
 use crate::store::{ExternalRecord, RunStatus, StoreError, StoredRun};
 
 /// The end of a run's journal.
@@ -72,6 +72,7 @@ pub(super) fn stored_run(
     known: Option<JournalEnd>,
 ) -> Result<StoredRun, Fault> {
     let found = find_run(connection, run_id)?;
+    check_not_erased(&found.row)?;
     let reading = Reading::of(&found.row, key)?;
     let genesis = |chain: &Chain| chain.genesis(run_id);
     let genesis = JournalEnd {
@@ -107,6 +108,7 @@ fn journal(
 /// The run's records behind a place in its journal.
 pub(super) fn records_after(connection: &Connection, run_id: &str, after: u64) -> Result<Vec<Record>, Fault> {
     let NumberedRun { run, row, .. } = find_run(connection, run_id)?;
+    check_not_erased(&row)?;
     let format = read_format(run_id, row.format)?;
     let (_, last) = ids_of(run);
     let mut statement = connection.prepare_cached(SELECT_JOURNAL)?;

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -172,4 +172,13 @@ CREATE VIEW journal AS
 SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider, entries.kind, entries.payload,
        entries.action, entries.actor, entries.requirement_id, entries.requires
 FROM entries JOIN runs ON runs.run = entries.id >> 32;
+";
+
+// Runs whose payloads were erased; and those of which copies may still stand in the log.
+const SEVENTH: &str = "
+ALTER TABLE runs ADD COLUMN erased INTEGER;
+
+CREATE TABLE unfinished_erasures (
+    run INTEGER PRIMARY KEY
+) STRICT;
 ";

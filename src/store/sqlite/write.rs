@@ -163,7 +163,7 @@ struct Found {
 fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<Found, Fault> {
     let found = connection
         .prepare_cached(
-            "SELECT run, status, epoch, holder IS NOT NULL, audit_key_id, format FROM runs WHERE run_id = ?1",
+            "SELECT run, status, epoch, holder IS NOT NULL, audit_key_id, format, erased IS NOT NULL FROM runs WHERE run_id = ?1",
         )?
         .query_row([run_id], |row| {
             Ok((
@@ -173,11 +173,15 @@ fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result
                 row.get::<_, bool>(3)?,
                 row.get::<_, Option<Text>>(4)?,
                 row.get::<_, u32>(5)?,
+                row.get::<_, bool>(6)?,
             ))
         })
         .optional()?;
-    let (run, status, epoch, held, key_id, format) =
+    let (run, status, epoch, held, key_id, format, is_erased) =
         found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
+    if is_erased {
+        return Err(StoreError::RunErased { run_id: run_id.into() }.into());
+    }
     let chain = rules::chain_to_write(run_id, format, key_id.as_ref(), key)?;
     let tail = tail(connection, run, run_id, &chain)?;
     let status = super::rows::status(run_id, &status)?;
@@ -213,7 +217,7 @@ fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<EncodedEnt
 }
 
 /// Where and how entries are appended.
-struct Journal<'a> {
+pub(super) struct Journal<'a> {
     connection: &'a Connection,
     run: i64,
     chain: Chain,
@@ -222,7 +226,24 @@ struct Journal<'a> {
     salts: &'a Salts,
 }
 
-impl Journal<'_> {
+impl<'a> Journal<'a> {
+    /// Where somebody appends who does not drive the run.
+    pub(super) fn outside(connection: &'a Connection, run: i64, chain: Chain, at: Timestamp, salts: &'a Salts) -> Self {
+        Self {
+            connection,
+            run,
+            chain,
+            at,
+            outsider: true,
+            salts,
+        }
+    }
+
+    /// Appends an entry, and returns its place.
+    pub(super) fn extend_by(&self, tail: Tail, entry: &Entry) -> Result<u64, Fault> {
+        self.extend(tail, encode(std::iter::once(entry))?)
+    }
+
     /// Appends the rows, and returns the place of the last.
     fn extend(&self, mut tail: Tail, rows: Vec<EncodedEntry<'_>>) -> Result<u64, Fault> {
         for row in rows {

@@ -76,7 +76,8 @@ def approve(connection: sqlite3.Connection, requirement_id: str) -> None:
     found = connection.execute("SELECT run FROM requirements WHERE requirement_id = ?", [requirement_id])
     last = f"SELECT max(id) FROM entries WHERE id >> 32 = {found.fetchone()[0]}"
     connection.execute(
-        "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, action, actor, requirement_id, salt, commitment, payload) "
+        "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, action, actor, requirement_id, salt, "
+        "commitment, payload) "
         "SELECT id + 1, driver_entries, 1, at, 'requirement_decided', zeroblob(32), 'confirm', 'eve', ?, ?, ?, ? "
         f"FROM entries WHERE id = ({last})",
         [requirement_id, bytes(16), hashlib.sha256(bytes(16) + payload.encode()).digest(), payload],

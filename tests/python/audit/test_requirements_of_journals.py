@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from haltpoint import Agent, InMemoryDatabase, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, UnsupportedJournalError, tool
+from haltpoint import (
+    Agent,
+    InMemoryDatabase,
+    ModelReply,
+    ScriptedModel,
+    SqliteDatabase,
+    ToolCall,
+    UnsupportedJournalError,
+    tool,
+)
 
 from .evidence import KEY, AnyDatabase, agent_on, finished_run, paused_run, tamper
 

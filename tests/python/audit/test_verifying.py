@@ -146,7 +146,11 @@ def test_the_documented_program_checks_exports_of_the_first_format(tmp_path: Pat
             about = json.loads(export.partition("\n")[0])
             assert about["haltpoint_journal"] == 1
             if about["keyed"] == (key is not None):
-                assert _check_export(program, export, key or b"") == f"{about['entries']} entries, head {about['head']}\n"
-                assert _check_export(program, export.replace('"at":1', '"at":2'), key or b"") == "entry 1 does not fit\n"
+                assert (
+                    _check_export(program, export, key or b"") == f"{about['entries']} entries, head {about['head']}\n"
+                )
+                assert (
+                    _check_export(program, export.replace('"at":1', '"at":2'), key or b"") == "entry 1 does not fit\n"
+                )
                 checked += 1
     assert checked == (3 if key is None else 1)

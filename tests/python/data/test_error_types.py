@@ -15,6 +15,7 @@ from haltpoint import exceptions
 from haltpoint.exceptions import (
     ALL_ERRORS,
     DamagedRunWarning,
+    ErasedRunWarning,
     HaltpointError,
     NotificationWarning,
     RunNotCompletedWarning,
@@ -62,6 +63,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "StoreError": RuntimeError,
     "DamagedRunError": RuntimeError,
     "UnsupportedJournalError": RuntimeError,
+    "RunErasedError": RuntimeError,
     "AuditKeyError": ValueError,
     "RunSetAsideError": RuntimeError,
     "RunTimeoutError": TimeoutError,
@@ -77,6 +79,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
 EVERYTHING: tuple[type[Exception], ...] = (
     *ALL_ERRORS,
     DamagedRunWarning,
+    ErasedRunWarning,
     NotificationWarning,
     RunNotCompletedWarning,
     UnsafeDatabaseAccessWarning,
