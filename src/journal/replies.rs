@@ -55,7 +55,7 @@ pub struct PlannedCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asks: Option<RequirementKind>,
     /// For user input: the fields as they are shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub fields: Option<Fields>,
     /// The answers are the result (`get_user_input`), instead of arguments for the tool.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -13,8 +13,8 @@ use crate::store::holder::Holder;
 use crate::store::memory::MemoryStore;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, ExternalRecord, Operation, OverdueFilter, RequirementFilter,
-    RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
+    RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -169,6 +169,10 @@ impl Store for SharedMemory {
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).overdue(filter)
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        lock(&self.0).erase(erasure)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
