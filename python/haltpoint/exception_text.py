@@ -1,27 +1,61 @@
 """Text of exceptions that other people's code raised, for models, journals and people.
 
-Such an exception may be anything: its own text may fail, or hold what no journal can keep. What is here raises nothing.
+Such an exception may be anything: its own text may fail, or hold what no journal can keep, and it may have any number
+of causes. What is here raises nothing, and reads no more of them than helps.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeGuard, cast
 
-__all__ = ["exception_text", "message_of", "storable", "traceback_text"]
+__all__ = ["ErrorTexts", "exception_text", "message_of", "storable", "texts_of", "traceback_text"]
 
 # A group may hold thousands of exceptions: more of them than this help neither a model nor a person.
 _MOST_LINES = 10
 
+# How many exceptions are looked at for the innermost ones.
+_MOST_READ = 10_000
+
+# How many exceptions of a chain have their tracebacks shown.
+_MOST_TRACEBACKS = 40
+
+_SEPARATORS = {
+    "__cause__": "\nThe above exception was the direct cause of the following exception:\n\n",
+    "__context__": "\nDuring handling of the above exception, another exception occurred:\n\n",
+}
+
+
+class ErrorTexts(NamedTuple):
+    """What is shown of an exception.
+
+    Attributes:
+        summary: what `exception_text` returns.
+        traceback: what `traceback_text` returns.
+    """
+
+    summary: str
+    traceback: str
+
+
+def texts_of(error: BaseException) -> ErrorTexts:
+    """Return all that is shown of an exception. Call it where the code ran that raised it: its own text takes time."""
+    return ErrorTexts(exception_text(error), traceback_text(error))
+
 
 def exception_text(error: BaseException) -> str:
-    """Return the exception's type and message, its notes, and the innermost causes of it: no paths, no traceback."""
+    """Return the exception's type and message, its notes, and the innermost causes of it: no paths, no traceback.
+
+    Of more causes than help, it says how many were left out.
+    """
     lines = [_headline(error), *_notes(error)]
-    causes = [cause for cause in _innermost_causes(error, set()) if cause is not error]
+    innermost, is_whole = _innermost_causes(error)
+    causes = [cause for cause in innermost if cause is not error]
     for cause in causes[:_MOST_LINES]:
         lines.extend([f"Caused by {_headline(cause)}", *_notes(cause)])
-    if len(causes) > _MOST_LINES:
+    if not is_whole:
+        lines.append(f"and by more: only {_MOST_READ} exceptions of its causes were read")
+    elif len(causes) > _MOST_LINES:
         lines.append(f"and by {len(causes) - _MOST_LINES} more")
     return "\n".join(lines)
 
@@ -31,15 +65,18 @@ def message_of(error: BaseException) -> str:
     try:
         return storable(str(error))
     except BaseException as failure:  # noqa: BLE001 - the text of somebody's exception may fail with anything
-        return f"its message can't be read, since __str__ raised {type(failure).__name__}"
+        return f"its message can't be read, since __str__ raised {_name(failure)}"
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback, with all causes, for people who debug."""
+    """Return the traceback, with the causes, for people who debug; of a long chain, those at both ends."""
     try:
-        return storable("".join(traceback.format_exception(error))).rstrip()
+        return storable(_whole_traceback(error)).rstrip()
     except BaseException:  # noqa: BLE001 - see above: then without the texts
-        frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
+        try:
+            frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
+        except BaseException:  # noqa: BLE001 - the attribute may be anything, too
+            frames = ""
         return storable(f"Traceback (most recent call last):\n{frames}{_headline(error)}")
 
 
@@ -50,34 +87,124 @@ def storable(text: str) -> str:
 
 def _headline(error: BaseException) -> str:
     message = message_of(error)
-    name = storable(type(error).__name__)
+    name = _name(error)
     return f"{name}: {message}" if message else name
+
+
+def _name(error: BaseException) -> str:
+    # Not as an attribute of the class, whose own class may have another idea of it.
+    return storable(type.__dict__["__name__"].__get__(type(error)))
 
 
 def _notes(error: BaseException) -> list[str]:
     notes = _attribute(error, "__notes__")
-    if not isinstance(notes, (list, tuple)):
+    if not issubclass(type(notes), (list, tuple)):
         return []
-    return [storable(note) for note in cast("list[object]", notes)[:_MOST_LINES] if isinstance(note, str)]
+    try:
+        return [storable(note) for note in cast("list[object]", notes)[:_MOST_LINES] if isinstance(note, str)]
+    except BaseException:  # noqa: BLE001 - see above: it may be a list of somebody's own
+        return []
 
 
-def _innermost_causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    """The exceptions at the ends of the chains: the exception itself where nothing caused it."""
-    if id(error) in seen:
-        return
-    seen.add(id(error))
-    causes = [cause for cause in _causes(error) if id(cause) not in seen]
-    if not causes or len(seen) > 100 * _MOST_LINES:
-        yield error
-    for cause in causes:
-        yield from _innermost_causes(cause, seen)
+def _innermost_causes(error: BaseException) -> tuple[list[BaseException], bool]:
+    """The exceptions at the ends of the chains, and whether all were read: itself where nothing caused it."""
+    found: list[BaseException] = []
+    # Kept, so that no other one gets the id of one that was read.
+    seen: dict[int, BaseException] = {}
+    pending = [error]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        if len(seen) == _MOST_READ:
+            return found, False
+        seen[id(current)] = current
+        causes = [cause for cause in _causes(current) if id(cause) not in seen]
+        if not causes:
+            found.append(current)
+        pending.extend(reversed(causes))
+    return found, True
 
 
 def _causes(error: BaseException) -> list[BaseException]:
     # Groups are known by what they hold: before Python 3.11 they come from a library.
     members = _attribute(error, "exceptions")
-    found = list(cast("tuple[object, ...]", members)) if isinstance(members, (tuple, list)) else []
-    return [cause for cause in (*found, _attribute(error, "__cause__")) if isinstance(cause, BaseException)]
+    found: list[object] = []
+    if issubclass(type(members), (tuple, list)):
+        try:
+            found.extend(members)
+        except BaseException:  # noqa: BLE001 - see above
+            found.clear()
+    return [cause for cause in (*found, _attribute(error, "__cause__")) if _is_exception(cause)]
+
+
+def _is_exception(found: object) -> TypeGuard[BaseException]:
+    # Not by `isinstance`, which also asks the object for its class.
+    return issubclass(type(found), BaseException)
+
+
+def _whole_traceback(error: BaseException) -> str:
+    if _is_small(error):
+        return "".join(traceback.format_exception(error))
+    # Not by Python's own means, which look at all causes of each one, and at all members of groups.
+    chain, half = _chain(error), _MOST_TRACEBACKS // 2
+    if len(chain) <= _MOST_TRACEBACKS:
+        return _tracebacks(chain)
+    left_out = f"... {len(chain) - 2 * half} exceptions that lead from one to the other are left out ...\n\n"
+    return f"{_tracebacks(chain[-half:])}\n{left_out}{_tracebacks(chain[:half])}"
+
+
+def _is_small(error: BaseException) -> bool:
+    """Whether the exception has few causes and members of groups."""
+    seen: dict[int, BaseException] = {}
+    pending = [error]
+    while pending and len(seen) <= _MOST_TRACEBACKS:
+        current = pending.pop()
+        if id(current) not in seen:
+            seen[id(current)] = current
+            context = _attribute(current, "__context__")
+            pending.extend(_causes(current))
+            pending.extend([context] if _is_exception(context) else [])
+    return len(seen) <= _MOST_TRACEBACKS
+
+
+def _tracebacks(chain: list[_Link]) -> str:
+    """The tracebacks of exceptions each of which led to the one before, much as Python prints them."""
+    parts: list[str] = []
+    for link in reversed(chain):
+        trace = _attribute(link.error, "__traceback__")
+        if trace is not None:
+            parts.extend(["Traceback (most recent call last):\n", *traceback.format_tb(trace)])
+        parts.extend(f"{line}\n" for line in (_headline(link.error), *_notes(link.error)))
+        if link is not chain[0]:
+            parts.append(_SEPARATORS[link.led_by])
+    return "".join(parts)
+
+
+class _Link(NamedTuple):
+    error: BaseException
+    # Which attribute of the one before it is; nothing for the first.
+    led_by: str
+
+
+def _chain(error: BaseException) -> list[_Link]:
+    """What Python would print one after the other, from the exception itself to the first of all."""
+    chain, seen = [_Link(error, "")], {id(error)}
+    while len(chain) < _MOST_READ:
+        found = _led_by(chain[-1].error)
+        if found is None or id(found.error) in seen:
+            break
+        chain.append(found)
+        seen.add(id(found.error))
+    return chain
+
+
+def _led_by(error: BaseException) -> _Link | None:
+    cause = _attribute(error, "__cause__")
+    if _is_exception(cause):
+        return _Link(cause, "__cause__")
+    context = None if _attribute(error, "__suppress_context__") else _attribute(error, "__context__")
+    return _Link(context, "__context__") if _is_exception(context) else None
 
 
 def _attribute(error: BaseException, name: str) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
+from types import TracebackType
 
-from haltpoint.exception_text import exception_text, traceback_text
+from haltpoint.exception_text import ErrorTexts, texts_of
 
 __all__ = ["log_failure", "logger"]
 
@@ -17,19 +19,31 @@ def logger(name: str) -> logging.Logger:
     return _root.getChild(name)
 
 
-def log_failure(log: logging.Logger, what: str, error: BaseException, *, level: int = logging.WARNING) -> None:
+def log_failure(log: logging.Logger, what: str, error: BaseException, texts: ErrorTexts | None = None) -> None:
     """Log what other people's code raised, with its traceback.
 
     Args:
         log: where.
         what: which code, for which run; the exception's text is added.
         error: the exception.
-        level: how grave it is.
+        texts: what is shown of it, where that has been read already.
     """
-    if not log.isEnabledFor(level):
+    if not log.isEnabledFor(logging.WARNING):
         return
-    about = (type(error), error, getattr(error, "__traceback__", None))
-    record = log.makeRecord(log.name, level, __file__, 0, "%s: %s", (what, exception_text(error)), about)
+    summary, trace = texts or texts_of(error)
+    about = (type(error), error, _traceback(error))
+    record = log.makeRecord(log.name, logging.WARNING, __file__, 0, "%s: %s", (what, summary), about)
     # Written here, since handlers do not expect that an exception's own text fails.
-    record.exc_text = traceback_text(error)
-    log.handle(record)
+    record.exc_text = trace
+    try:
+        log.handle(record)
+    except Exception as failure:  # noqa: BLE001 - a handler that reads the exception for itself may fail as it does
+        if logging.raiseExceptions:
+            print(f"a handler of {log.name} failed with {type(failure).__name__}", file=sys.stderr)  # noqa: T201
+
+
+def _traceback(error: BaseException) -> TracebackType | None:
+    try:
+        return error.__traceback__
+    except BaseException:  # noqa: BLE001 - attributes of users' exceptions may raise anything
+        return None

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haltpoint._concurrency.event_loops import running_loop
+from haltpoint._concurrency.exception_kinds import is_kind
 from haltpoint._concurrency.threads import PlainCall, hand_to_thread
 from haltpoint.exceptions import ForkedProcessError
 
@@ -100,7 +101,7 @@ class CallingThread:
             outcome = call.outcome()
             if outcome is not None:
                 result, error = outcome
-                if isinstance(error, KeyboardInterrupt):
+                if is_kind(error, KeyboardInterrupt):
                     raise error
                 call.tell(result, error)
         self._calls.popleft()

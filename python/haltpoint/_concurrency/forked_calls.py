@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from haltpoint._concurrency.exception_kinds import is_kind
+
 __all__ = ["end_if_forked", "generation"]
 
 # How many forks lie between the first process and this one: what tells this process from the one that it was forked
@@ -53,7 +55,7 @@ def _end(error: BaseException | None) -> NoReturn:
 def _status(error: BaseException | None) -> int:
     if error is None:
         return 0
-    if not isinstance(error, SystemExit):
+    if not is_kind(error, SystemExit):
         sys.excepthook(type(error), error, error.__traceback__)
         return 1
     if error.code is None or isinstance(error.code, int):

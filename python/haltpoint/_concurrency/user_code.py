@@ -7,15 +7,22 @@ CancelledError that the code raises for its own cancellation.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from haltpoint._concurrency import forked_calls
+from haltpoint._concurrency.async_functions import is_async
 from haltpoint._concurrency.callbacks import call_back
 from haltpoint._concurrency.calling_thread import CallInterruptedError
+from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
+from haltpoint._concurrency.threads import in_thread
+from haltpoint.exception_text import ErrorTexts, texts_of
 
-__all__ = ["Answer", "answer_of", "is_taken_apart", "this_task"]
+__all__ = ["Answer", "answer_of", "is_taken_apart", "read_where_it_ran", "this_task"]
+
+_Result = TypeVar("_Result")
 
 
 class Answer(NamedTuple):
@@ -24,47 +31,74 @@ class Answer(NamedTuple):
     Attributes:
         value: what it returned.
         error: what it raised, if it did.
+        texts: what is shown of that.
     """
 
     value: Any = None
     error: BaseException | None = None
+    texts: ErrorTexts = ErrorTexts("", "")
 
 
-async def answer_of(function: Callable[[], Any]) -> Answer:
+async def answer_of(function: Callable[[], Any], read: Callable[[Any], Any] | None = None) -> Answer:
     """Call back a function, plain or async, in a task of its own.
+
+    Args:
+        function: what to call.
+        read: takes what it returns, which may be any object, and returns what is meant. What it raises counts as raised
+            by the function.
 
     Raises:
         asyncio.CancelledError: the calling task was cancelled, not the function by itself.
-        KeyboardInterrupt: the function raised it: the program is to stop.
+        KeyboardInterrupt: the function raised it, alone or in a group: the program is to stop.
     """
-    task = asyncio.ensure_future(_caught(function))
+    task = asyncio.ensure_future(_caught(function, read))
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
         task.cancel()
         raise
-    answer = Answer(error=asyncio.CancelledError("it cancelled itself")) if task.cancelled() else task.result()
-    if isinstance(answer.error, CallInterruptedError):
+    answer = _cancelled_itself() if task.cancelled() else task.result()
+    if is_kind(answer.error, CallInterruptedError):
         raise KeyboardInterrupt from answer.error
-    if isinstance(answer.error, KeyboardInterrupt):
-        raise answer.error
+    interrupt = interrupt_in(answer.error)
+    if interrupt is not None:
+        raise interrupt
     return answer
 
 
-async def _caught(function: Callable[[], Any]) -> Answer:
+async def read_where_it_ran(function: Callable[..., Any], read: Callable[[], _Result]) -> _Result:
+    """Read what a function returned or raised, which calls code of its own: beside the event loop for a plain function.
+
+    Args:
+        function: the function.
+        read: reads it.
+    """
+    return read() if is_async(function) else await in_thread(read)
+
+
+async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None) -> Answer:
     task = this_task()
     process = forked_calls.generation
     try:
         value = await call_back(function)
         end_if_forked(process)
+        if read is not None:
+            value = await read_where_it_ran(function, functools.partial(read, value))
         return Answer(value)
     except BaseException as error:
         end_if_forked(process, error)
-        if isinstance(error, asyncio.CancelledError):
+        if is_kind(error, asyncio.CancelledError):
             raise
         if is_taken_apart(error, task):
             raise
-        return Answer(error=error)
+        if is_kind(error, (KeyboardInterrupt, CallInterruptedError)):
+            return Answer(error=error)
+        return Answer(error=error, texts=await read_where_it_ran(function, functools.partial(texts_of, error)))
+
+
+def _cancelled_itself() -> Answer:
+    error = asyncio.CancelledError("it cancelled itself")
+    return Answer(error=error, texts=texts_of(error))
 
 
 def this_task() -> asyncio.Task[Any] | None:
@@ -82,4 +116,4 @@ def is_taken_apart(error: BaseException, task: asyncio.Task[Any] | None) -> bool
         error: what was caught.
         task: the task that the coroutine ran in.
     """
-    return isinstance(error, GeneratorExit) and this_task() is not task
+    return is_kind(error, GeneratorExit) and this_task() is not task

@@ -17,6 +17,7 @@ from haltpoint._concurrency.callbacks import call_back
 from haltpoint._concurrency.foreign_checks import NO_LIMIT, checked_apart
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.loop_bridge import LoopBridge
+from haltpoint._concurrency.user_code import read_where_it_ran
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import (
     HaltpointError,
@@ -36,6 +37,7 @@ from haltpoint.run.requirement_validation import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
+from haltpoint.run.tools.tools import text_of
 from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:
@@ -79,10 +81,12 @@ class Handlers:
 
     async def _resolve(self, requirement: RunRequirement) -> None:
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
-            result = await call_back(self.external_tool_executor, requirement)
+            executor = self.external_tool_executor
+            result = await call_back(executor, requirement)
             if not requirement.is_resolved:
                 # A function that returns nothing has done its work all the same: asking again would do it twice.
-                requirement.set_external_execution_result(result)
+                text = await read_where_it_ran(executor, functools.partial(text_of, result))
+                requirement.set_external_execution_result(text)
         if self.hitl_handler is not None and not requirement.is_resolved:
             await call_back(self.hitl_handler, requirement)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint._concurrency.user_code import Answer, answer_of
-from haltpoint.exception_text import exception_text
+from haltpoint.exception_text import texts_of
 from haltpoint.logs import log_failure, logger
 from haltpoint.tools.callables import model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
@@ -50,19 +50,30 @@ async def ask_rule(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
         return None
     answer = await _answer(definition.confirmation_rule, definition, arguments)
     if answer.error is not None:
-        log_failure(_log, f"requires_confirmation of {definition.name} failed, and a person is asked", answer.error)
-        return RuleAnswer(ask=True, failure=exception_text(answer.error))
+        what = f"requires_confirmation of {definition.name} failed, and a person is asked"
+        log_failure(_log, what, answer.error, answer.texts)
+        return RuleAnswer(ask=True, failure=answer.texts.summary)
     if isinstance(answer.value, bool):
         return RuleAnswer(answer.value)
     return RuleAnswer(ask=True, failure=f"it returned {type(answer.value).__name__}, not True or False")
 
 
 async def _answer(rule: Callable[..., Any], definition: ToolDefinition, arguments: Mapping[str, Any]) -> Answer:
+    bound = await _bound(functools.partial(_given, rule, definition, arguments), definition)
+    return bound if bound.error is not None else await answer_of(functools.partial(rule, **bound.value))
+
+
+async def _bound(bind: Callable[[], dict[str, Any]], definition: ToolDefinition) -> Answer:
+    if definition.calls_foreign_code:
+        return await answer_of(bind)
     try:
-        given = rule_arguments(rule, _as_the_tool_gets_them(definition, arguments))
-    except Exception as error:  # noqa: BLE001 - types bring validators of their own, which may raise anything
-        return Answer(error=error)
-    return await answer_of(functools.partial(rule, **given))
+        return Answer(bind())
+    except Exception as error:  # noqa: BLE001 - a default may be an object that fails with anything when it is read
+        return Answer(error=error, texts=texts_of(error))
+
+
+def _given(rule: Callable[..., Any], definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return rule_arguments(rule, _as_the_tool_gets_them(definition, arguments))
 
 
 def _as_the_tool_gets_them(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -489,7 +489,7 @@ class RunDriver:
         if self._is_over(call):
             return
         if self._options.trace is not None:
-            told = "" if outcome.error is None else f":\n{traceback_text(outcome.error)}"
+            told = "" if outcome.traceback is None else f":\n{outcome.traceback}"
             self._options.trace(f"{call.context.tool_name} {'failed' if outcome.is_error else 'returned'}{told}")
         self._feed(self._take_outcome, call, outcome)
 

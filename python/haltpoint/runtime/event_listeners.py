@@ -13,7 +13,6 @@ from haltpoint._concurrency.lasting_wait import outlast
 from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.time_limit import TimeLimitPassedError
 from haltpoint._concurrency.user_code import answer_of
-from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import HaltpointError, NotificationWarning
 from haltpoint.logs import log_failure, logger
 from haltpoint.run.base import RunStatus
@@ -65,8 +64,8 @@ NOBODY = Listeners()
 async def _told(name: str, function: Callable[[Any], Any], fact: Any, run_id: str) -> None:
     answer = await answer_of(functools.partial(function, fact))
     if answer.error is not None:
-        log_failure(_log, f"{name} failed for run {run_id}, which goes on", answer.error)
-        _warn(f"{name} failed for run {run_id}, which goes on: {exception_text(answer.error)}", run_id)
+        log_failure(_log, f"{name} failed for run {run_id}, which goes on", answer.error, answer.texts)
+        _warn(f"{name} failed for run {run_id}, which goes on: {answer.texts.summary}", run_id)
 
 
 def _warn(message: str, run_id: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haltpoint._concurrency import forked_calls
+from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.user_code import is_taken_apart
 from haltpoint.exception_text import exception_text
@@ -95,9 +96,12 @@ async def _meaning(
     is_awaited: Callable[[asyncio.Task[Any] | None], bool],
 ) -> BaseException:
     """Return what a model's exception means to the run: the exception itself, or the ModelError that it is."""
-    if isinstance(error, (ModelError, ForkedProcessError, KeyboardInterrupt)) or is_taken_apart(error, task):
+    interrupt = interrupt_in(error)
+    if interrupt is not None:
+        return interrupt
+    if is_kind(error, (ModelError, ForkedProcessError)) or is_taken_apart(error, task):
         return error
-    if isinstance(error, asyncio.CancelledError):
+    if is_kind(error, asyncio.CancelledError):
         # Who cancels all that runs on the loop cancels the run with it: let it say so first.
         await asyncio.sleep(0)
         if not is_awaited(task):
@@ -125,7 +129,7 @@ def retry_delay(attempt: int, retry_after: float | None) -> float:
 
 def _wrapped(error: BaseException, name: str) -> ModelError:
     # An error of haltpoint in a model comes from a run within it: asking again would not mend it.
-    is_retryable = not isinstance(error, HaltpointError)
+    is_retryable = not is_kind(error, HaltpointError)
     failure = ModelError(f"model {name!r} raised {exception_text(error)}", retryable=is_retryable)
     failure.__cause__ = error
     return failure

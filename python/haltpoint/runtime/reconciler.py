@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from haltpoint._concurrency.user_code import answer_of
-from haltpoint.exception_text import exception_text, storable
+from haltpoint.exception_text import storable
 from haltpoint.logs import log_failure, logger
 from haltpoint.tools.reconcile import InDoubtCall, NotStarted, Unknown
 from haltpoint.tools.results import render_result
@@ -41,15 +41,13 @@ async def reconcile(definition: ToolDefinition, effect: ReconcileTool, run_id: s
         attempt=effect.attempt,
         started_at=datetime.fromtimestamp(effect.started_at_us / 1e6, timezone.utc),
     )
-    answer = await answer_of(functools.partial(definition.reconcile, call))
-    error = answer.error
-    if error is None:
-        try:
-            return _understood(answer.value)
-        except Exception as failure:  # noqa: BLE001 - what the function returned may fail with anything when it is read
-            error = failure
-    log_failure(_log, f"reconcile of {definition.name} failed for run {run_id}, and a person is asked", error)
-    return Unknown(f"reconcile raised {exception_text(error)}")
+    answer = await answer_of(functools.partial(definition.reconcile, call), _understood)
+    if answer.error is None:
+        understood: str | NotStarted | Unknown = answer.value
+        return understood
+    what = f"reconcile of {definition.name} failed for run {run_id}, and a person is asked"
+    log_failure(_log, what, answer.error, answer.texts)
+    return Unknown(f"reconcile raised {answer.texts.summary}")
 
 
 def _understood(answer: object) -> str | NotStarted | Unknown:

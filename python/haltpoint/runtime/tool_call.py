@@ -10,10 +10,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from haltpoint._concurrency import forked_calls
+from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.user_code import is_taken_apart
-from haltpoint.exception_text import exception_text, message_of
+from haltpoint.exception_text import message_of, texts_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.logs import log_failure, logger
 from haltpoint.tools.context import ToolCallContext, enter_tool_call, leave_tool_call
@@ -44,11 +45,13 @@ class ToolOutcome(NamedTuple):
         content: the text that the model gets.
         is_error: the tool raised, timed out, or returned what has no form as text.
         error: what the tool raised, if it did.
+        traceback: the text of that, for people who debug.
     """
 
     content: str
     is_error: bool = False
     error: BaseException | None = None
+    traceback: str | None = None
 
 
 async def run_tool(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
@@ -68,7 +71,7 @@ async def run_tool(definition: ToolDefinition, arguments: Arguments, context: To
     """
     outcome = await _attempt(definition, arguments, context)
     for retry in range(definition.max_retries):
-        if not outcome.is_error or isinstance(outcome.error, ToolArgumentsError) or context.cancelled:
+        if not outcome.is_error or is_kind(outcome.error, ToolArgumentsError) or context.cancelled:
             break
         await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
         context = context.next_attempt()
@@ -106,7 +109,7 @@ async def _called(definition: ToolDefinition, arguments: Arguments, context: Too
         return ToolOutcome(render_result(value))
     except BaseException as error:
         end_if_forked(process, error)
-        if isinstance(error, asyncio.CancelledError):
+        if is_kind(error, asyncio.CancelledError):
             raise
         if is_taken_apart(error, task):
             raise
@@ -132,13 +135,14 @@ def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallCon
 
 
 def _failed(definition: ToolDefinition, context: ToolCallContext, error: BaseException) -> ToolOutcome:
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-    log_failure(_log, f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})", error)
-    if isinstance(error, (ToolArgumentsError, ToolResultError)):
-        # Written for the model.
-        return ToolOutcome(message_of(error), is_error=True, error=error)
-    return ToolOutcome(exception_text(error), is_error=True, error=error)
+    interrupt = interrupt_in(error)
+    if interrupt is not None:
+        raise interrupt
+    texts = texts_of(error)
+    log_failure(_log, f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})", error, texts)
+    # Some are written for the model.
+    content = message_of(error) if is_kind(error, (ToolArgumentsError, ToolResultError)) else texts.summary
+    return ToolOutcome(content, is_error=True, error=error, traceback=texts.traceback)
 
 
 class _TimeoutPassedError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exception_text import exception_text
 
@@ -42,9 +43,10 @@ def validated(adapter: Adapter, value: object, *, strict: bool = False, is_secre
     """
     try:
         return adapter.validate_json(dump_json(value), strict=strict or None)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        interrupt = interrupt_in(error)
+        if interrupt is not None:
+            raise interrupt from interrupt.__cause__
         raise refusal_of(error, value, is_secret=is_secret) from error
 
 
@@ -78,7 +80,7 @@ def is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
     # Loaded by whatever raises it, and slow to load.
     with no_fork:
         from pydantic_core import ValidationError
-    return isinstance(error, ValidationError)
+    return is_kind(error, ValidationError)
 
 
 def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:

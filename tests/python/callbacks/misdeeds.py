@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from haltpoint import Agent, ScriptedModel, SqliteDatabase, cancel_run
 
-__all__ = ["DOES_NOT_RAISE", "MISDEEDS", "Code", "GroupOfAll"]
+__all__ = [
+    "DOES_NOT_RAISE",
+    "INTERRUPTS",
+    "MISDEEDS",
+    "Code",
+    "GroupOfAll",
+    "GroupOfInterrupt",
+    "UnreadableError",
+    "chain_of",
+    "groups_in_groups",
+]
 
 
 class NoTextError(Exception):
@@ -30,6 +41,50 @@ class ExitsWhenReadError(Exception):
 
 class Abort(BaseException):
     """No Exception."""
+
+
+class UnreadableError(BaseException):
+    """Nothing of it can be read, not even its class."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise LookupError(name)
+
+    def __str__(self) -> str:
+        raise SystemExit(9)
+
+
+class GroupOfInterrupt(BaseException):
+    """What a group looks like on every Python that holds more than exceptions."""
+
+    def __init__(self) -> None:
+        super().__init__("two failed")
+        self.exceptions = (ConnectionError("db-7 refused"), KeyboardInterrupt())
+
+
+class _Group(Exception):
+    def __init__(self, member: BaseException) -> None:
+        super().__init__("1 sub-exception")
+        self.exceptions = (member,)
+
+
+def chain_of(length: int) -> BaseException:
+    """An exception with that many causes, each the cause of the one before."""
+    error: BaseException = OSError("disk gone")
+    for number in range(length):
+        outer = ConnectionError(f"try {number}")
+        outer.__cause__ = error
+        error = outer
+    return error
+
+
+def groups_in_groups(depth: int) -> BaseException:
+    """A group that holds a group, and so on."""
+    error: BaseException = OSError("disk gone")
+    # Python's own, where it has them.
+    kind: Any = getattr(builtins, "ExceptionGroup", None)
+    for _ in range(depth):
+        error = _Group(error) if kind is None else kind("g", [error])
+    return error
 
 
 class GroupOfAll(Exception):
@@ -77,12 +132,17 @@ MISDEEDS: dict[str, Callable[[Code], None]] = {
     "an iteration's stop": _raises(StopIteration),
     "a group": _raises(GroupOfAll),
     "no exception": _raises(Abort),
+    "a long chain": _raises(lambda: chain_of(1500)),
+    "groups in groups": _raises(lambda: groups_in_groups(3000)),
+    "an unreadable one": _raises(UnreadableError),
+    "a group with an interrupt": _raises(GroupOfInterrupt),
     "recursion": _recursion,
     "reenters": _reenters,
     "continues its own run": _continues_its_own_run,
     "cancels its own run": _cancels_its_own_run,
     "closes the database": _closes_the_database,
 }
+INTERRUPTS = frozenset({"an interrupt", "a group with an interrupt"})
 DOES_NOT_RAISE = frozenset({"reenters", "cancels its own run", "closes the database"})
 
 

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,14 @@ from haltpoint.exception_text import exception_text, message_of, traceback_text
 from support.replies import results_in, wants
 from support.running import asynchronous
 
-from .misdeeds import ExitsWhenReadError, GroupOfAll, NoTextError
+from .misdeeds import (
+    ExitsWhenReadError,
+    GroupOfAll,
+    NoTextError,
+    UnreadableError,
+    chain_of,
+    groups_in_groups,
+)
 
 
 class Cycle(Exception):
@@ -119,6 +128,78 @@ def test_of_many_causes_the_first_are_read() -> None:
     text = exception_text(Nested(*[ValueError(number) for number in range(1000)]))
     assert text.count("Caused by") == 10
     assert text.endswith("and by 990 more")
+
+
+def test_the_innermost_cause_of_a_long_chain_is_read() -> None:
+    error = chain_of(5000)
+    assert exception_text(error) == "ConnectionError: try 4999\nCaused by OSError: disk gone"
+    text = traceback_text(error)
+    assert text.startswith("OSError: disk gone\n\nThe above exception was the direct cause")
+    assert "... 4961 exceptions that lead from one to the other are left out ..." in text
+    assert text.endswith("ConnectionError: try 4999")
+    assert text.count("ConnectionError: try") == 39
+
+
+def test_what_is_not_read_is_said() -> None:
+    text = exception_text(chain_of(20_000))
+    assert text == "ConnectionError: try 19999\nand by more: only 10000 exceptions of its causes were read"
+
+
+def test_a_short_chain_is_shown_as_python_shows_it() -> None:
+    error = chain_of(30)
+    assert traceback_text(error) == "".join(traceback.format_exception(error)).rstrip()
+
+
+class LyingError(Exception):
+    """Its class is whatever it says."""
+
+    @property
+    def __class__(self) -> Any:
+        raise LookupError("class")
+
+    @__class__.setter
+    def __class__(self, value: object) -> None:
+        raise AssertionError
+
+
+class _Nameless(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise LookupError("name")
+
+
+def nameless() -> BaseException:
+    """An exception whose class has no name."""
+    return _Nameless("NamelessError", (Exception,), {})()
+
+
+@pytest.mark.parametrize("make", [LyingError, nameless, UnreadableError, lambda: groups_in_groups(5000)])
+def test_nothing_is_raised_by_reading_an_exception(make: Callable[[], BaseException]) -> None:
+    error = make()
+    name = type.__dict__["__name__"].__get__(type(error))
+    for text in (exception_text(error), traceback_text(error)):
+        assert name in text
+    assert isinstance(message_of(error), str)
+
+
+def test_a_handler_of_logging_that_fails_harms_no_run(db: SqliteDatabase, capsys: pytest.CaptureFixture[str]) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RecursionError
+
+    @tool
+    async def fail() -> str:
+        """Fail."""
+        raise ValueError("odd")
+
+    failing = Failing()
+    logging.getLogger("haltpoint").addHandler(failing)
+    try:
+        output = Agent(ScriptedModel([wants("fail"), "so be it"]), db=db, tools=[fail]).do("Fail.", return_output=True)
+    finally:
+        logging.getLogger("haltpoint").removeHandler(failing)
+    assert output.is_complete
+    assert capsys.readouterr().err == "a handler of haltpoint.tools failed with RecursionError\n"
 
 
 @pytest.mark.parametrize("error", [NoTextError(), ExitsWhenReadError(), Hostile("h"), ValueError("\ud800"), Cycle()])

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from haltpoint._concurrency.exception_kinds import interrupt_in
 from haltpoint.tools.json_form import NotJsonError, dump_exact, parse_exact
 from haltpoint.tools.lazy_values import checked_throughout
 from haltpoint.tools.plain_form import json_names, plain_form
@@ -33,9 +34,10 @@ def read_answer(response_format: Any, text: str) -> Any:
     """
     try:
         return checked_throughout(response_format.model_validate_json(text), response_format)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        interrupt = interrupt_in(error)
+        if interrupt is not None:
+            raise interrupt from interrupt.__cause__
         raise refusal_of(error, text) from error
 
 
