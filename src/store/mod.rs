@@ -9,6 +9,7 @@ mod filter;
 pub mod fork_guard;
 pub mod handle;
 pub mod holder;
+mod id;
 mod late_cancel;
 pub mod memory;
 mod operation;
@@ -21,6 +22,7 @@ pub use error::StoreError;
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
 };
+pub use id::new_id;
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, LeaseGrant, NewRun, Operation};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};

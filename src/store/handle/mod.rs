@@ -19,11 +19,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::holder::Holder;
 use super::sqlite::{Clock, SqliteOptions};
-use super::{Committed, Operation, Store, StoreError, StoredRun};
+use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::journal::AuditKey;
 use crate::{Text, Timestamp};
 pub use fault_points::{FaultPlan, fault_points};
@@ -284,7 +282,7 @@ impl Drop for Opening {
 }
 
 fn new_holder() -> Holder {
-    Holder::this_process(Uuid::now_v7().to_string().into())
+    Holder::this_process(new_id().into())
 }
 
 fn wait<T>(start: impl FnOnce(mpsc::SyncSender<Result<T, StoreError>>)) -> Result<T, StoreError> {
