@@ -65,6 +65,7 @@ pub fn journal_after(store: &mut dyn Store, run_id: &str, after: u64) -> Result<
             kind: record.entry.kind().to_owned(),
             payload: encode(&record.entry).map_err(unwritable)?,
             hash: record.hash.to_vec(),
+            outline: None,
         };
         text.push_str(&line(record.seq, &content).map_err(unwritable)?);
         text.push('\n');

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::Text;
 use crate::journal::{AuditKey, Chain, Entry, Hash, Record, decode, hexadecimal};
 use crate::run::{ReplayError, Run};
+use crate::store::outline;
 use crate::store::raw::{RawContent, RawEntry, RawRun, chain_to_read, index_of, open_among};
 use crate::store::{RunRow, RunStatus, Store};
 
@@ -96,6 +97,7 @@ fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Mismat
     let records = check_entries(run_id, &raw.entries, chain.as_ref())?;
     let run = Run::replay(&records).map_err(|error| unreadable(&error))?;
     check_row(row, &run, &records)?;
+    check_outlines(&raw.entries)?;
     check_index(raw, &run, &records)?;
     check_head(&records, head)?;
     check_trust(row, raw.key.as_ref(), chain.as_ref(), &records, head)
@@ -259,6 +261,28 @@ fn last_change(records: &[Record]) -> Option<crate::Timestamp> {
     records.iter().rev().find(changes).map(|record| record.at)
 }
 
+/// What lists show of large entries must be what follows from them. An entry that has none is shown itself.
+fn check_outlines(entries: &[RawEntry]) -> Result<(), Mismatch> {
+    for entry in entries {
+        let Ok(RawContent {
+            kind, payload, outline, ..
+        }) = &entry.content
+        else {
+            continue;
+        };
+        if outline
+            .as_ref()
+            .is_some_and(|outline| !outline::is_of(outline, kind, payload))
+        {
+            return Err(Mismatch::at(
+                entry.seq,
+                "its outline, which lists show in its place, is not that of its content",
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismatch> {
     let expected = index_of(records.iter().map(|record| &record.entry));
     let fits = raw.requirements.iter().map(Result::as_ref).eq(expected.iter().map(Ok));
@@ -267,8 +291,9 @@ fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismat
             "the index of requirements does not say what the journal says",
         ));
     }
-    // Of runs that are over nobody counts them: an older release began to count when they were.
-    if run.status() != RunStatus::Completed && raw.open_requirements != open_among(&expected) {
+    // Of runs that were over by then, an older release did not count them.
+    let is_uncounted = run.status() == RunStatus::Completed && raw.open_requirements == 0;
+    if !is_uncounted && raw.open_requirements != open_among(&expected) {
         return Err(Mismatch::of_run(format!(
             "the run's row counts {} open requirements, where its journal has {}",
             raw.open_requirements,

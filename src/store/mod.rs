@@ -13,6 +13,7 @@ mod id;
 mod late_cancel;
 pub mod memory;
 mod operation;
+pub(crate) mod outline;
 pub mod raw;
 mod row;
 mod rules;

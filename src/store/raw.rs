@@ -48,6 +48,8 @@ pub struct RawContent {
     pub payload: String,
     /// The chain's hash.
     pub hash: Vec<u8>,
+    /// What lists show in place of a large payload.
+    pub outline: Option<String>,
 }
 
 /// A row of the index over requirements.

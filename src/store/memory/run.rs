@@ -118,6 +118,7 @@ impl MemoryRun {
                 kind: record.entry.kind().to_owned(),
                 payload: rules::encode(&record.entry)?,
                 hash: record.hash.to_vec(),
+                outline: None,
             };
             let content = Ok(content);
             Ok(RawEntry {

@@ -39,7 +39,8 @@ fn why(fault: &Fault) -> String {
 
 fn entries(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RawEntry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, driver_entries, outsider, at, kind, payload, hash FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        "SELECT e.id, e.driver_entries, e.outsider, e.at, e.kind, e.payload, e.hash, o.payload \
+         FROM entries e LEFT JOIN outlines o ON o.entry = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
     )?;
     let rows = statement.query_map(ids_of(run), |row| {
         Ok(RawEntry {
@@ -58,6 +59,7 @@ fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
         kind: row.get(4)?,
         payload: row.get(5)?,
         hash: row.get(6)?,
+        outline: row.get(7)?,
     })
 }
 
