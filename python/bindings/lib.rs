@@ -54,7 +54,7 @@ mod _engine {
     /// A new run's id: a UUIDv7, so that ids sort by time.
     #[pyfunction]
     fn new_run_id() -> String {
-        uuid::Uuid::now_v7().to_string()
+        haltpoint_engine::store::new_id()
     }
 
     /// The names of the places at which a test can let this process die.

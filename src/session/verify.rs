@@ -8,6 +8,7 @@ use crate::journal::{
     Attribution, AuditKey, Chain, Entry, Format, Hash, Record, RowFault, StoredRow, decode, hexadecimal,
 };
 use crate::run::{ReplayError, Run};
+use crate::store::outline;
 use crate::store::raw::{RawContent, RawEntry, RawRun, Reading, index_of, open_among};
 use crate::store::{RunRow, RunStatus, Store, StoreError, UnsupportedJournal};
 use crate::{Text, Timestamp};
@@ -129,6 +130,7 @@ fn check_whole(row: &RunRow, raw: &RawRun, rows: &[CheckedRow]) -> Result<(), Mi
     }
     let run = Run::replay(&records).map_err(|error| unreadable(&error))?;
     check_row(row, &run, rows)?;
+    check_outlines(&raw.entries)?;
     check_index(raw, &run, &records)
 }
 
@@ -384,6 +386,28 @@ fn last_change(rows: &[CheckedRow]) -> Option<Timestamp> {
     rows.iter().rev().find(|row| row.status().is_some()).map(|row| row.at)
 }
 
+/// What lists show of large entries must be what follows from them. An entry that has none is shown itself.
+fn check_outlines(entries: &[RawEntry]) -> Result<(), Mismatch> {
+    for entry in entries {
+        let Ok(RawContent {
+            kind,
+            payload: Some(payload),
+            outline: Some(outline),
+            ..
+        }) = &entry.content
+        else {
+            continue;
+        };
+        if !outline::is_of(outline, kind, payload) {
+            return Err(Mismatch::at(
+                entry.seq,
+                "its outline, which lists show in its place, is not that of its content",
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismatch> {
     let expected = index_of(records.iter().map(|record| &record.entry));
     let fits = raw.requirements.iter().map(Result::as_ref).eq(expected.iter().map(Ok));
@@ -392,8 +416,9 @@ fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismat
             "the index of requirements does not say what the journal says",
         ));
     }
-    // Of runs that are over nobody counts them: an older release began to count when they were.
-    if run.status() != RunStatus::Completed && raw.open_requirements != open_among(&expected) {
+    // Of runs that were over by then, an older release did not count them.
+    let is_uncounted = run.status() == RunStatus::Completed && raw.open_requirements == 0;
+    if !is_uncounted && raw.open_requirements != open_among(&expected) {
         return Err(Mismatch::of_run(format!(
             "the run's row counts {} open requirements, where its journal has {}",
             raw.open_requirements,

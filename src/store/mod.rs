@@ -11,9 +11,11 @@ pub mod fault_points;
 mod filter;
 pub mod handle;
 pub mod holder;
+mod id;
 mod late_cancel;
 pub mod memory;
 mod operation;
+pub(crate) mod outline;
 pub mod raw;
 mod row;
 mod rules;
@@ -25,6 +27,7 @@ pub use error::{StoreError, UnsupportedJournal};
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
 };
+pub use id::new_id;
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};

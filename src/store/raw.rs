@@ -62,6 +62,8 @@ pub struct RawContent {
     pub actor: Option<String>,
     /// The requirement that it is about.
     pub requirement_id: Option<String>,
+    /// What lists show in place of a large payload.
+    pub outline: Option<String>,
 }
 
 impl RawContent {

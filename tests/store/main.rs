@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_keys;
+mod checking;
 mod clocks;
 mod commit_at_once;
 mod contention;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use haltpoint_engine::store::Store;
 use haltpoint_engine::store::sqlite::SqliteStore;
+use haltpoint_engine::store::{Committed, Store, StoreError};
 
 use crate::support::{TestFile, beside, create, drive, execute, execute_all, message, tool_finished};
 
@@ -147,4 +147,97 @@ fn a_file_that_a_newer_release_has_migrated_takes_no_more_writes() {
         .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))
         .unwrap();
     assert_eq!(entries, 26);
+}
+
+/// The next entry of a store that is under way.
+fn go_on(store: &mut SqliteStore) -> Result<Committed, StoreError> {
+    execute(store, drive("r", 1, 26, vec![tool_finished("c", "x")]))
+}
+
+#[test]
+fn memory_about_the_log_that_goes_away_takes_no_more_writes() {
+    for command in [
+        "rm \"$1-shm\"",
+        "cp \"$1-shm\" \"$1-copy\" && mv \"$1-copy\" \"$1-shm\"",
+    ] {
+        let file = TestFile::new();
+        let mut store = store_under_way(&file);
+        shell(command, &file.path());
+        let text = message(go_on(&mut store));
+        assert!(
+            text.contains("-shm was deleted, moved or replaced"),
+            "{command}: {text}"
+        );
+        assert!(
+            message(store.load("r").map(|_| Committed::Released)).contains("-shm"),
+            "{command}"
+        );
+        assert_closing_writes_nothing(store, &file.path());
+    }
+}
+
+#[test]
+fn a_log_that_is_written_over_behind_its_header_takes_no_more_writes() {
+    for command in [
+        // The first frame's header.
+        "dd if=/dev/zero of=\"$1-wal\" bs=1 seek=32 count=24 conv=notrunc 2>/dev/null",
+        // Of the last frame: its header, a part of its page, its last byte.
+        "dd if=/dev/zero of=\"$1-wal\" bs=1 seek=$(($(stat -c %s \"$1-wal\") - 4120)) count=24 conv=notrunc 2>/dev/null",
+        "yes | dd of=\"$1-wal\" bs=1 seek=$(($(stat -c %s \"$1-wal\") - 2000)) count=1000 conv=notrunc 2>/dev/null",
+        "truncate -s -1 \"$1-wal\"",
+    ] {
+        let file = TestFile::new();
+        let mut store = file.store();
+        execute_all(&mut store, vec![create("r", "a")]);
+        fill(&mut store, 1, 25);
+        shell(command, &file.path());
+        let text = message(go_on(&mut store));
+        assert!(
+            text.contains("was overwritten or cut off in place"),
+            "{command}: {text}"
+        );
+        assert_closing_writes_nothing(store, &file.path());
+    }
+}
+
+#[test]
+fn an_older_state_of_all_its_files_is_noticed() {
+    for restore in [
+        "for f in \"\" -wal -shm; do cp \"$1.old$f\" \"$1$f\"; done",
+        "for f in \"\" -wal -shm; do dd if=\"$1.old$f\" of=\"$1$f\" conv=notrunc 2>/dev/null; done",
+    ] {
+        let file = TestFile::new();
+        let mut store = store_under_way(&file);
+        shell(
+            "for f in \"\" -wal -shm; do cp \"$1$f\" \"$1.old$f\"; done",
+            &file.path(),
+        );
+        fill(&mut store, 26, 1);
+        shell(restore, &file.path());
+        // The older state takes the same entry once more.
+        let text = message(go_on(&mut store));
+        assert!(
+            text.contains("was overwritten or cut off in place"),
+            "{restore}: {text}"
+        );
+    }
+}
+
+#[test]
+fn an_older_state_from_before_the_log_was_started_over_is_noticed() {
+    let file = TestFile::new();
+    let mut store = store_under_way(&file);
+    shell(
+        "for f in \"\" -wal -shm; do cp \"$1$f\" \"$1.old$f\"; done",
+        &file.path(),
+    );
+    fill(&mut store, 26, 1);
+    checkpoint(&file.path(), "RESTART");
+    fill(&mut store, 27, 1);
+    shell(
+        "for f in -wal -shm; do dd if=\"$1.old$f\" of=\"$1$f\" conv=notrunc 2>/dev/null; done",
+        &file.path(),
+    );
+    let text = message(go_on(&mut store));
+    assert!(text.contains("was overwritten or cut off in place"), "{text}");
 }

@@ -12,11 +12,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use uuid::Uuid;
-
 use super::backend::{Backend, Completion, ReadJob};
 use super::holder::Holder;
-use super::{Committed, Operation, Store, StoreError, StoredRun};
+use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::{Text, Timestamp};
 pub(super) use heartbeat::Heartbeat;
 pub(super) use mailbox::{Receiver, Sender, Urgency, Waited};
@@ -207,7 +205,7 @@ impl Drop for Opening {
 }
 
 pub(super) fn new_holder() -> Holder {
-    Holder::this_process(Uuid::now_v7().to_string().into())
+    Holder::this_process(new_id().into())
 }
 
 fn wait<T>(start: impl FnOnce(mpsc::SyncSender<Result<T, StoreError>>)) -> Result<T, StoreError> {

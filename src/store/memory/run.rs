@@ -193,5 +193,6 @@ fn raw_content(record: &Record, salt: Salt, driver_entries: i64) -> Result<RawCo
         action: attribution.action.map(str::to_owned),
         actor: attribution.actor.map(str::to_owned),
         requirement_id: attribution.requirement_id.map(str::to_owned),
+        outline: None,
     })
 }

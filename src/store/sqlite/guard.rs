@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use super::file::sibling;
 use super::first_page::FirstPage;
 use super::kept_file::KeptFile;
+use super::log::Log;
 use super::log_content::LogContent;
+use crate::Text;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
@@ -52,56 +54,65 @@ impl From<&Metadata> for FileIdentity {
     }
 }
 
-/// Watches the database file and its write-ahead log.
+/// Watches the database file, its write-ahead log, and the file of the memory that all processes share about the log.
 #[derive(Debug)]
 pub(super) struct Guard {
     database: Watched,
     log: Watched,
+    shared_memory: Watched,
     first_page: FirstPage,
     log_content: LogContent,
+    /// The last entry that was committed here: its run and its place in it.
+    last_entry: Option<(Text, u64)>,
     /// Why nothing is written any more: what has been overwritten once does not get well by further writing.
     broken: Option<StoreError>,
 }
 
 impl Guard {
     /// Remembers the files as they are now, while SQLite has them open. `kept` is the database, opened before.
-    pub(super) fn new(path: &Path, kept: KeptFile) -> Result<Self, StoreError> {
+    pub(super) fn new(path: &Path, kept: KeptFile, connection: &Connection) -> Result<Self, StoreError> {
         let (database, metadata) = Watched::new(path.to_owned())?;
         let (log, _) = Watched::new(sibling(path, "-wal"))?;
-        let log_content = LogContent::new(KeptFile::open(&log.path));
+        let (shared_memory, _) = Watched::new(sibling(path, "-shm"))?;
+        let log_content = LogContent::new(KeptFile::open(&log.path), connection);
         Ok(Self {
             database,
             log,
+            shared_memory,
             first_page: FirstPage::new(kept, &metadata),
             log_content,
+            last_entry: None,
             broken: None,
         })
     }
 
-    /// Refuses when one of the files was deleted or replaced, or changed by something else than SQLite. To be asked before a commit.
-    pub(super) fn check(&mut self, connection: &Connection) -> Result<(), StoreError> {
+    /// Remembers the last entry that was committed.
+    pub(super) fn remember(&mut self, run_id: &Text, seq: u64) {
+        self.last_entry = Some((run_id.clone(), seq));
+    }
+
+    /// Refuses when one of the files was deleted or replaced, or changed by something else than SQLite. `log` says what was committed here.
+    pub(super) fn check(&mut self, connection: &Connection, log: &Log) -> Result<(), StoreError> {
+        self.check_shared_memory()?;
+        self.check_written(connection, log)
+    }
+
+    /// As [`Guard::check`], after a commit.
+    pub(super) fn check_written(&mut self, connection: &Connection, log: &Log) -> Result<(), StoreError> {
         let metadata = self.database.check()?;
-        let log_length = self.log.check()?.len();
+        self.log.check()?;
         let is_ours = self.first_page.is_ours(&metadata, connection);
         self.require(is_ours, |guard| &guard.database)?;
-        let is_long_enough = self.log_content.is_long_enough(log_length, connection);
-        self.require(is_long_enough, |guard| &guard.log)
+        let last_entry = self.last_entry.as_ref();
+        let is_kept = || last_entry.is_none_or(|(run_id, seq)| is_kept(connection, run_id, *seq));
+        let is_ours = self.log_content.is_ours(log.take_written(), connection, is_kept);
+        self.require(is_ours, |guard| &guard.log)
     }
 
-    /// As [`Guard::check`], for a commit that is made.
-    pub(super) fn check_written(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        self.check(connection)?;
-        let begins_well = self.log_content.begins_well(connection);
-        self.require(begins_well, |guard| &guard.log)
-    }
-
-    /// The least that has to be known before a commit: the commit itself would hide that something was cut off.
-    pub(super) fn check_length(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let Some(log_length) = self.log_content.current_length() else {
-            return Ok(());
-        };
-        let is_long_enough = self.log_content.is_long_enough(log_length, connection);
-        self.require(is_long_enough, |guard| &guard.log)
+    /// What has to be known at the last moment before a commit: without this file, another process may by now write to the same places of
+    /// the log.
+    pub(super) fn check_shared_memory(&self) -> Result<(), StoreError> {
+        self.shared_memory.check().map(drop)
     }
 
     fn require(&mut self, is_well: bool, watched: impl FnOnce(&Self) -> &Watched) -> Result<(), StoreError> {
@@ -110,6 +121,16 @@ impl Guard {
         }
         self.broken.clone().map_or(Ok(()), Err)
     }
+}
+
+/// Whether the database has an entry. Where that cannot be found out now, it counts as kept.
+fn is_kept(connection: &Connection, run_id: &str, seq: u64) -> bool {
+    let statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM entries WHERE id = (SELECT run << 32 | ?2 FROM runs WHERE run_id = ?1))",
+    );
+    let found = statement
+        .and_then(|mut statement| statement.query_row(rusqlite::params![run_id, seq.cast_signed()], |row| row.get(0)));
+    found.unwrap_or(true)
 }
 
 /// A file that must stay where it is.
@@ -157,9 +178,13 @@ fn overwritten(path: &Path) -> StoreError {
 }
 
 fn gone(path: &Path, reason: &str) -> StoreError {
+    let is_shared_memory = path.as_os_str().as_encoded_bytes().ends_with(b"-shm");
+    let advice = match is_shared_memory {
+        true => "End all processes that use the database, and open it again",
+        false => "Put it back and open the database again",
+    };
     unusable(format!(
-        "the database file {} was deleted, moved or replaced while it was open ({reason}); nothing more is written. \
-         Put it back and open the database again",
+        "the database file {} was deleted, moved or replaced while it was open ({reason}); nothing more is written. {advice}",
         path.display()
     ))
 }

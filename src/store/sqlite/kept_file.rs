@@ -34,15 +34,20 @@ impl KeptFile {
         Self { file }
     }
 
+    /// Whether it could be opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Reads at a place; `None` where there is less to read, or nothing can be.
     pub(super) fn read<const LENGTH: usize>(&self, place: u64) -> Option<[u8; LENGTH]> {
         let mut bytes = [0; LENGTH];
-        read_at(self.file.as_deref()?, &mut bytes, place).then_some(bytes)
+        self.read_into(place, &mut bytes).then_some(bytes)
     }
 
-    /// How long the file is.
-    pub(super) fn length(&self) -> Option<u64> {
-        self.file.as_deref()?.metadata().ok().map(|metadata| metadata.len())
+    /// Fills all of `bytes` with what stands at a place, and says whether there was as much.
+    pub(super) fn read_into(&self, place: u64, bytes: &mut [u8]) -> bool {
+        self.file.as_deref().is_some_and(|file| read_at(file, bytes, place))
     }
 }
 

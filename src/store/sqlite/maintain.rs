@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::erase;
 use super::fault::Fault;
+use super::schema;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
@@ -57,6 +58,8 @@ pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     problems.extend(ownerless(connection)?);
     problems.extend(unnoticed(connection)?);
     problems.extend(erase::unfinished(connection)?);
+    problems.extend(wrongly_noticed(connection)?);
+    problems.extend(schema::differences(connection)?);
     Ok(problems)
 }
 
@@ -108,6 +111,25 @@ fn unnoticed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let (run, seq) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
         Ok(format!(
             "entry {seq} of run number {run} was removed from the list by which other processes notice it"
+        ))
+    })?;
+    lines.collect()
+}
+
+/// What other processes would notice without an outsider's having written it, or more than once.
+fn wrongly_noticed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT o.entry >> 32, o.entry & 4294967295, count(*) FROM outsiders o LEFT JOIN entries e ON e.id = o.entry \
+         GROUP BY o.entry HAVING count(*) > 1 OR coalesce(max(e.outsider), 0) = 0 LIMIT ?1",
+    )?;
+    let lines = statement.query_map([MOST_PROBLEMS], |row| {
+        let (run, seq) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+        let how = match row.get::<_, i64>(2)? {
+            1 => "although no outsider appended it".to_owned(),
+            times => format!("{times} times"),
+        };
+        Ok(format!(
+            "entry {seq} of run number {run} is in the list by which other processes notice it {how}"
         ))
     })?;
     lines.collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::fault::Fault;
 use super::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
@@ -51,6 +51,7 @@ impl Header {
         }
         match usize::try_from(self.version) {
             Ok(VERSION) => Ok(Standing::Current),
+            Ok(0) if self.tables > 0 => Err(unfit(path, 0)),
             Ok(version) if version < VERSION => Ok(Standing::Behind(version)),
             _ => Err(newer(path, self.version)),
         }
@@ -60,6 +61,15 @@ impl Header {
 fn foreign(path: &Path) -> StoreError {
     unusable(format!(
         "{} is the database of another application; it was left as it is. Give another path",
+        path.display()
+    ))
+}
+
+fn unfit(path: &Path, version: usize) -> StoreError {
+    unusable(format!(
+        "the database {} says that it has schema {version}, and its tables are others: the number or the tables were changed by something \
+         else than haltpoint; it was left as it is. Restore it from a backup; if nothing but `PRAGMA user_version` was changed, set it back \
+         (this release writes {VERSION})",
         path.display()
     ))
 }
@@ -83,6 +93,14 @@ pub(super) fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), F
     }
 }
 
+/// A step that finds other tables than those that it leads on from.
+fn about_step(error: rusqlite::Error, path: &Path, version: usize) -> Fault {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::Unknown) => unfit(path, version).into(),
+        _ => error.into(),
+    }
+}
+
 /// Creates or upgrades the tables. Two processes that do so at once wait for each other.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     if Header::read(connection)?.standing(path)? == Standing::Current {
@@ -91,7 +109,9 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fa
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if let Standing::Behind(version) = Header::read_inside(&transaction)?.standing(path)? {
         for step in &MIGRATIONS[version..] {
-            transaction.execute_batch(step)?;
+            transaction
+                .execute_batch(step)
+                .map_err(|error| about_step(error, path, version))?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", i64::try_from(VERSION).unwrap_or_default())?;

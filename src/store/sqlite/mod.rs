@@ -46,10 +46,10 @@ use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OutboxClaim, OutboxRow,
     OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
-use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
 use crate::store::salts::Salts;
+use crate::{Text, Timestamp};
 use fault::Fault;
 use fork_guard::Inside;
 use guard::Guard;
@@ -66,8 +66,7 @@ pub struct SqliteStore {
     key: Option<AuditKey>,
     salts: Salts,
     lock_wait: LockWait,
-    /// Where its owner empties the log; else SQLite does.
-    log: Option<Log>,
+    log: Log,
     /// The last field to be dropped: closing the connection is done inside of SQLite, too.
     closing: Option<Inside>,
 }
@@ -116,9 +115,10 @@ impl SqliteStore {
     fn connect(path: PathBuf, options: &SqliteOptions, liveness: Box<dyn Liveness>) -> Result<Self, StoreError> {
         let kept = KeptFile::open(&path);
         let mut connection = open::open(&path, options)?;
-        let guard = Guard::new(&path, kept)?;
-        let lock_wait = LockWait::install(&mut connection, options.busy_timeout)
-            .map_err(|error| Fault::from(error).describe("open", &path))?;
+        let cannot_open = |error| Fault::from(error).describe("open", &path);
+        let log = Log::watch(&mut connection).map_err(cannot_open)?;
+        let guard = Guard::new(&path, kept, &connection)?;
+        let lock_wait = LockWait::install(&mut connection, options.busy_timeout).map_err(cannot_open)?;
         Ok(Self {
             connection,
             path,
@@ -127,49 +127,47 @@ impl SqliteStore {
             key: options.audit_key.clone(),
             salts: Salts::new(options.salts),
             lock_wait,
-            log: None,
+            log,
             closing: None,
         })
     }
 
     /// From now on the log is emptied by [`SqliteStore::tidy_up`] only, so that no commit waits for it.
     pub(super) fn take_over_log(&mut self) -> Result<(), StoreError> {
-        let taken = Log::take_over(&mut self.connection);
-        self.log = Some(taken.map_err(|error| Fault::from(error).describe("open", &self.path))?);
+        self.log.take_over();
         Ok(())
     }
 
     /// Whether the log is long enough to be emptied.
     pub(super) fn is_untidy(&mut self) -> bool {
-        self.log.as_mut().is_some_and(Log::is_due)
+        self.log.is_due()
     }
 
     /// Empties the log into the database, and waits for the disk.
     pub(super) fn tidy_up(&mut self) -> Result<(), StoreError> {
-        let Some(log) = &mut self.log else { return Ok(()) };
         let _inside = fork_guard::enter();
-        self.guard.check(&self.connection)?;
-        log.empty(&self.connection)
+        self.check_files()?;
+        self.log
+            .empty(&self.connection)
             .map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
 
     /// As [`Store::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
     pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
         let _inside = fork_guard::enter_at_once()?;
-        if let Err(error) = self.guard.check_length(&self.connection) {
-            return Some(to_each(batch, Err(error)));
-        }
         let surroundings = self.surroundings();
         let carry_out = |connection: &Connection| {
             migrate::refuse_newer(connection, &self.path)?;
-            carry_out(connection, batch, surroundings)
+            let outcomes = carry_out(connection, batch, surroundings)?;
+            self.guard.check_shared_memory()?;
+            Ok(outcomes)
         };
         let written = self
             .lock_wait
             .without(|| transaction::write(&self.connection, carry_out));
         match written {
             Err(fault) if fault.is_busy() => None,
-            written => Some(to_each(batch, self.checked(written))),
+            written => Some(to_each(batch, self.checked_batch(batch, written))),
         }
     }
 
@@ -178,20 +176,47 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check(&self.connection)?;
-        let surroundings = self.surroundings();
-        let written = transaction::write(&self.connection, |connection| {
-            migrate::refuse_newer(connection, &self.path)?;
-            action(connection, surroundings)
-        });
+        let written = self.write_unchecked(action)?;
         self.checked(written)
+    }
+
+    fn write_unchecked<T>(
+        &mut self,
+        action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
+    ) -> Result<Result<T, Fault>, StoreError> {
+        self.check_files()?;
+        let surroundings = self.surroundings();
+        Ok(transaction::write(&self.connection, |connection| {
+            migrate::refuse_newer(connection, &self.path)?;
+            let done = action(connection, surroundings)?;
+            self.guard.check_shared_memory()?;
+            Ok(done)
+        }))
     }
 
     /// Checked before anybody is told: a file that went away meanwhile took the commit with it.
     fn checked<T>(&mut self, written: Result<T, Fault>) -> Result<T, StoreError> {
-        let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
-        self.guard.check_written(&self.connection)?;
-        Ok(written)
+        // Before SQLite's word on what it met in them.
+        self.guard.check_written(&self.connection, &self.log)?;
+        written.map_err(|fault| fault.describe("write to", &self.path))
+    }
+
+    /// As [`SqliteStore::checked`]; from now on the last entry that was written is expected to be there.
+    fn checked_batch(
+        &mut self,
+        batch: &[Operation],
+        written: Result<Vec<Result<Committed, StoreError>>, Fault>,
+    ) -> Result<Vec<Result<Committed, StoreError>>, StoreError> {
+        let outcomes = written.iter().flatten();
+        let entries = std::iter::zip(batch, outcomes).filter_map(|(operation, outcome)| last_entry(operation, outcome));
+        if let Some((run_id, seq)) = entries.last() {
+            self.guard.remember(run_id, seq);
+        }
+        self.checked(written)
+    }
+
+    fn check_files(&mut self) -> Result<(), StoreError> {
+        self.guard.check(&self.connection, &self.log)
     }
 
     fn read<T>(&mut self, action: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
@@ -203,7 +228,7 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check(&self.connection)?;
+        self.check_files()?;
         let surroundings = self.surroundings();
         let found = transaction::read(&self.connection, |connection| action(connection, surroundings));
         found.map_err(|fault| fault.describe("read", &self.path))
@@ -221,7 +246,7 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.closing = Some(fork_guard::enter());
-        if self.guard.check(&self.connection).is_err() {
+        if self.check_files().is_err() {
             // SQLite would write the log into a file that is not the one it belongs to.
             let _ = self
                 .connection
@@ -252,6 +277,19 @@ fn carry_out(
     batch.iter().map(outcome).collect()
 }
 
+/// The last entry that an operation has appended.
+fn last_entry<'a>(operation: &'a Operation, outcome: &Result<Committed, StoreError>) -> Option<(&'a Text, u64)> {
+    let run_id = match operation {
+        Operation::Create(new) => &new.run_id,
+        Operation::Append(append) => &append.run_id,
+        Operation::Acquire { .. } | Operation::Release { .. } => return None,
+    };
+    match outcome {
+        Ok(Committed::Appended { seq } | Committed::Cancelled { seq }) => Some((run_id, *seq)),
+        _ => None,
+    }
+}
+
 /// What fails as a whole fails for each operation.
 fn to_each(
     batch: &[Operation],
@@ -262,7 +300,9 @@ fn to_each(
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        let committed = self.write(|connection, surroundings| carry_out(connection, batch, surroundings));
+        let _inside = fork_guard::enter();
+        let written = self.write_unchecked(|connection, surroundings| carry_out(connection, batch, surroundings));
+        let committed = written.and_then(|written| self.checked_batch(batch, written));
         to_each(batch, committed)
     }
 
@@ -316,7 +356,7 @@ impl Store for SqliteStore {
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
         let _inside = fork_guard::enter();
-        self.guard.check(&self.connection)?;
+        self.check_files()?;
         let written = maintain::backup(&self.connection, target);
         written.map_err(|fault| fault.describe("copy", &self.path))
     }
@@ -383,7 +423,7 @@ impl Store for SqliteStore {
         }
         let emptied = {
             let _inside = fork_guard::enter();
-            self.guard.check(&self.connection)?;
+            self.guard.check(&self.connection, &self.log)?;
             erase::empty_log(&self.connection)
         };
         let is_empty = emptied.map_err(|error| Fault::from(error).describe("empty the log of", &self.path))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -24,6 +24,7 @@ const STATEMENTS_KEPT: usize = 48;
 /// Opens the file at `path`, which exists.
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     refuse_old_sqlite()?;
+    refuse_early_clock()?;
     refuse_foreign(path)?;
     connect(path, options).map_err(|fault| fault.describe("open", path))
 }
@@ -36,6 +37,16 @@ fn refuse_old_sqlite() -> Result<(), StoreError> {
     Err(unusable(format!(
         "SQLite {version} can lose commits; build haltpoint with SQLite 3.51.3 or newer"
     )))
+}
+
+/// Ids and times count from 1970.
+fn refuse_early_clock() -> Result<(), StoreError> {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(unusable(
+            "the clock of this machine shows a time before 1970; set it, then open the database again".to_owned(),
+        )),
+    }
 }
 
 fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {

@@ -39,8 +39,9 @@ fn why(fault: &Fault) -> String {
 
 fn entries(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RawEntry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, driver_entries, outsider, at, kind, payload, hash, salt, commitment, requires, action, actor, requirement_id \
-         FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        "SELECT e.id, e.driver_entries, e.outsider, e.at, e.kind, e.payload, e.hash, e.salt, e.commitment, e.requires, e.action, \
+         e.actor, e.requirement_id, o.payload \
+         FROM entries e LEFT JOIN outlines o ON o.entry = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id",
     )?;
     let rows = statement.query_map(ids_of(run), |row| {
         Ok(RawEntry {
@@ -65,6 +66,7 @@ fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
         action: row.get(10)?,
         actor: row.get(11)?,
         requirement_id: row.get(12)?,
+        outline: row.get(13)?,
     })
 }
 

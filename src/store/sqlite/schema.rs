@@ -1,4 +1,8 @@
-//! The tables, as the list of steps that lead to them.
+//! The tables, as the list of steps that lead to them, and what differs from them in a file.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
 
 /// Marks a SQLite file as a database of haltpoint: the letters `halt`.
 pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
@@ -182,3 +186,31 @@ CREATE TABLE unfinished_erasures (
     run INTEGER PRIMARY KEY
 ) STRICT;
 ";
+/// Kind and name of what a schema consists of, with the statement that made it.
+type Parts = BTreeMap<(String, String), Option<String>>;
+
+/// How the tables, indexes, views and triggers of a file differ from those that this release makes. What somebody has added is left out,
+/// except for triggers: they change what is written.
+pub(super) fn differences(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let made = Connection::open_in_memory()?;
+    for step in MIGRATIONS {
+        made.execute_batch(step)?;
+    }
+    let (expected, found) = (parts(&made)?, parts(connection)?);
+    let unfit = expected.iter().filter_map(|(part, statement)| match found.get(part) {
+        None => Some(format!("the {} {} is missing", part.0, part.1)),
+        Some(other) if other != statement => Some(format!("the {} {} was changed", part.0, part.1)),
+        Some(_) => None,
+    });
+    let added = found
+        .keys()
+        .filter(|part| part.0 == "trigger" && !expected.contains_key(part));
+    let added = added.map(|(_, name)| format!("the trigger {name} was added"));
+    Ok(unfit.chain(added).collect())
+}
+
+fn parts(connection: &Connection) -> rusqlite::Result<Parts> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema")?;
+    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    rows.collect()
+}

@@ -1,5 +1,5 @@
 //! What is written to the database. Each operation checks first and writes then: a refused one leaves no trace, except that a lease
-//! which seemed to last too long is cut down.
+//! which seemed to last too long is cut down, and that one of a holder whom nobody can see is watched.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -253,7 +253,7 @@ impl<'a> Journal<'a> {
             tail.driver_entries += u64::from(!self.outsider);
             tail.hash = self.chain.next(&tail.hash, &self.link(&tail, row.entry, &seal));
             let (id, entry) = (entry_id(self.run, tail.seq)?, row.entry);
-            let outline = outline::of(entry.kind(), &row.payload);
+            let outline = crate::store::outline::of(entry.kind(), &row.payload);
             self.insert(id, &tail, row, &sealing.salt, &seal)?;
             outline::note(self.connection, id, outline)?;
             requirements::note(self.connection, self.run, id, entry)?;

@@ -77,8 +77,8 @@ _CHANGES = {
     "subscriptions.claimed_until": _Change(
         "INSERT INTO subscriptions VALUES ('s', 0, 'eve', 9223372036854775807)", _UNSAID
     ),
-    "outlines.entry": _Change("INSERT INTO outlines SELECT min(id), '{}' FROM entries", _UNSAID),
-    "outlines.payload": _Change("INSERT INTO outlines SELECT max(id), payload FROM entries", _UNSAID),
+    "outlines.entry": _Change("INSERT INTO outlines SELECT min(id), '{}' FROM entries"),
+    "outlines.payload": _Change("INSERT INTO outlines SELECT max(id), payload FROM entries"),
     "outbox.place": _Change("INSERT INTO outbox (place, entry) SELECT 99, max(id) FROM entries", _UNSAID),
     "outbox.entry": _Change("INSERT INTO outbox (entry) SELECT min(id) FROM entries", _UNSAID),
 }

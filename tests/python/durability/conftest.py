@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("what was killed")
         for line in table.lines():
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def skewed_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that puts the wall clock of processes off, where it is loaded before others."""
+    built = tmp_path_factory.mktemp("skew") / "skewed_clock.so"
+    source = Path(__file__).with_name("skewed_clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", built, source], check=True)
+    # Other users' processes load it, too.
+    for directory in (built.parent, built.parent.parent, built.parent.parent.parent):
+        directory.chmod(0o755)
+    return built

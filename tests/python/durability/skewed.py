@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from haltpoint import Agent, HaltpointError, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
+from haltpoint import Agent, HaltpointError, ModelReply, ScriptedModel, SqliteDatabase, StoreError, ToolCall, tool
 
 
 @tool(requires_confirmation=True, expires_after=60)
@@ -47,4 +47,8 @@ def main(path: str, act: str, *more: str) -> None:
         _say(f"verified {database.verify(run_id).ok}")
 
 
-main(*sys.argv[1:])
+try:
+    main(*sys.argv[1:])
+except StoreError as _error:
+    _say(type(_error).__name__)
+    _say("before 1970" if "before 1970" in str(_error) else str(_error))

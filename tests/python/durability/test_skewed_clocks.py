@@ -10,19 +10,11 @@ from pathlib import Path
 import pytest
 
 _PROGRAM = Path(__file__).with_name("skewed.py")
-_SOURCE = Path(__file__).with_name("skewed_clock.c")
 _PATIENCE = 60.0
 _HOUR = 3600
 _SOUND = "verified True"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the wall clock is put in front of the C library's")
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    built = tmp_path_factory.mktemp("skew") / "skewed_clock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", built, _SOURCE], check=True)
-    return built
 
 
 class Clockmaker:
@@ -42,8 +34,8 @@ class Clockmaker:
 
 
 @pytest.fixture
-def processes(library: Path, tmp_path: Path) -> Clockmaker:
-    return Clockmaker(library, tmp_path / "runs.db")
+def processes(skewed_clock: Path, tmp_path: Path) -> Clockmaker:
+    return Clockmaker(skewed_clock, tmp_path / "runs.db")
 
 
 def test_a_decision_from_a_clock_behind_counts(processes: Clockmaker) -> None:
@@ -75,3 +67,7 @@ def test_a_run_is_taken_up_by_clocks_ahead_and_behind(processes: Clockmaker) -> 
     assert processes.run(0, "continue") == ["None", _SOUND]
     processes.run(-_HOUR, "decide", "2")
     assert processes.run(_HOUR, "continue") == ["END", _SOUND]
+
+
+def test_a_clock_before_1970_is_refused_with_advice(processes: Clockmaker) -> None:
+    assert processes.run(-60 * 365 * 24 * _HOUR, "ask") == ["StoreError", "before 1970"]
