@@ -65,6 +65,8 @@ _CHANGES = {
     "runs.audit_key_id": _Change("UPDATE runs SET audit_key_id = '0011223344556677'"),
     "runs.format": _Change("UPDATE runs SET format = 1"),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
+    "runs.erased": _Change("UPDATE runs SET erased = 1"),
+    "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
     "holders.holder": _Change("UPDATE holders SET holder = holder + 7", _UNSAID),
     "holders.token": _Change("UPDATE holders SET token = 'another'", _UNSAID),
     "holders.host": _Change("UPDATE holders SET host = 'another'", _UNSAID),
