@@ -188,11 +188,9 @@ impl Disk {
         if self.lives.is_alive(from).is_none() {
             self.witness.count(Happening::UnseenHolders);
         }
-        self.witness.expect(
-            has_lapsed || !self.lives.shares_clock(from),
-            Promise::LivingKeepTheirRuns,
-            || format!("{run_id} is taken from {from}, who lives and said so a moment ago"),
-        );
+        self.witness.expect(has_lapsed, Promise::LivingKeepTheirRuns, || {
+            format!("{run_id} is taken from {from}, who lives and said so a moment ago")
+        });
     }
 
     fn note_lease(&mut self, run_id: &Text, holder: &Holder, epoch: u64, records: &[Record]) {

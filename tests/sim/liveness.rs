@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::Text;
-use haltpoint_engine::store::holder::{Holder, Liveness};
+use haltpoint_engine::store::holder::{Holder, Liveness, Watch};
 
 use crate::sabotage::Sabotage;
 
@@ -27,6 +27,7 @@ struct State {
     passed: i64,
     believes_wall_clocks: bool,
     takes_unseen_for_dead: bool,
+    does_not_watch: bool,
 }
 
 impl Lives {
@@ -34,6 +35,7 @@ impl Lives {
         Self(Arc::new(Mutex::new(State {
             believes_wall_clocks: sabotage == Sabotage::WallClocksOnly,
             takes_unseen_for_dead: sabotage == Sabotage::UnseenIsDead,
+            does_not_watch: sabotage == Sabotage::NobodyWatches,
             ..State::default()
         })))
     }
@@ -72,11 +74,6 @@ impl Lives {
     pub(crate) fn passed(&self) -> i64 {
         self.0.lock().unwrap().passed
     }
-
-    /// Whether whoever asks shares a clock with the holder that nobody can set.
-    pub(crate) fn shares_clock(&self, holder: &Holder) -> bool {
-        self.0.lock().unwrap().shares_host(holder)
-    }
 }
 
 impl State {
@@ -100,5 +97,14 @@ impl Liveness for Lives {
     fn shared_clock(&self, holder: &Holder) -> Option<i64> {
         let state = self.0.lock().unwrap();
         (state.shares_host(holder) && !state.believes_wall_clocks).then_some(state.passed)
+    }
+
+    fn own_clock(&self, _: &Holder) -> Option<Watch> {
+        let state = self.0.lock().unwrap();
+        let is_shut_off = state.does_not_watch || state.believes_wall_clocks;
+        (!is_shut_off).then_some(Watch {
+            clock: 1,
+            time: state.passed,
+        })
     }
 }

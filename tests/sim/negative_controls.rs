@@ -84,6 +84,11 @@ fn where_unseen_is_dead_a_living_holder_loses_its_run() {
 }
 
 #[test]
+fn where_nobody_watches_for_a_sign_of_life_an_unseen_holder_loses_its_run() {
+    is_found_out(Sabotage::NobodyWatches, &[Promise::LivingKeepTheirRuns]);
+}
+
+#[test]
 fn by_the_clock_of_whoever_decides_a_time_that_is_over_is_given_back() {
     is_found_out(Sabotage::ForgottenTimes, &[Promise::TimeIsNotGivenBack]);
 }

@@ -26,6 +26,8 @@ pub(crate) enum Sabotage {
     WallClocksOnly,
     /// A process that cannot be looked up is taken for dead.
     UnseenIsDead,
+    /// A lease of a process that cannot be looked up ends by the wall clock of whoever asks, with nobody watching for a sign of life.
+    NobodyWatches,
     /// The store does not know when drivers wrote their entries, so that a decision is judged by the clock of whoever decides.
     ForgottenTimes,
     /// Decisions are judged by the rows beside the journal.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use haltpoint_engine::Timestamp;
 use haltpoint_engine::journal::{Entry, Terms};
-use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, Now};
+use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, Now, Watch};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
@@ -208,6 +208,108 @@ fn a_refusal_says_of_a_holder_that_cannot_be_seen_until_when_it_has_the_run() {
             "{refused}"
         );
     });
+}
+
+/// Nobody can be seen, and nobody shares a clock with a holder; each has one of their own that nobody sets.
+#[derive(Clone, Default)]
+struct Blind(Clocks);
+
+impl Liveness for Blind {
+    fn is_alive(&self, _: &Holder) -> Option<bool> {
+        None
+    }
+
+    fn own_clock(&self, _: &Holder) -> Option<Watch> {
+        let time = self.0.0.load(Ordering::Relaxed);
+        Some(Watch { clock: 7, time })
+    }
+}
+
+fn on_each_blind_store(test: impl Fn(&mut dyn Store, &Clocks)) {
+    let blind = Blind::default();
+    test(&mut MemoryStore::new(Box::new(blind.clone())), &blind.0);
+    let (file, blind) = (TestFile::new(), Blind::default());
+    test(&mut blind_store(&file, &blind), &blind.0);
+}
+
+fn blind_store(file: &TestFile, blind: &Blind) -> SqliteStore {
+    SqliteStore::open_with_liveness(&file.path(), &SqliteOptions::default(), Box::new(blind.clone())).unwrap()
+}
+
+fn count_due(store: &mut dyn Store, now: i64) -> usize {
+    let filter = DueFilter {
+        agent_names: vec!["clerk".into()],
+        now: at(now),
+        limit: 9,
+        ..DueFilter::default()
+    };
+    store.due(&filter).unwrap().len()
+}
+
+#[test]
+fn of_a_holder_that_cannot_be_seen_a_whole_lease_of_silence_is_watched() {
+    on_each_blind_store(|store, clocks| {
+        execute_all(store, vec![create("r", "a")]);
+        let left = time_left(execute(store, acquire("r", "b", HOUR)));
+        assert_eq!(left, Some(Duration::from_micros(LEASE.unsigned_abs())));
+        clocks.pass(LEASE - 1);
+        let left = time_left(execute(store, acquire("r", "c", 24 * HOUR)));
+        assert_eq!(left, Some(Duration::from_micros(1)));
+        clocks.pass(1);
+        assert_eq!(granted(execute(store, acquire("r", "c", HOUR))).0, 2);
+    });
+}
+
+#[test]
+fn a_sign_of_life_begins_the_watch_anew() {
+    on_each_blind_store(|store, clocks| {
+        execute_all(store, vec![create("r", "a")]);
+        for now in [0, 1, 2] {
+            assert!(time_left(execute(store, acquire("r", "b", HOUR))).is_some());
+            clocks.pass(LEASE - 1);
+            assert!(time_left(execute(store, acquire("r", "b", HOUR))).is_some());
+            store.heartbeat(&holder("a"), at(now), at(now + LEASE)).unwrap();
+            clocks.pass(LEASE);
+        }
+    });
+}
+
+#[test]
+fn a_wall_clock_behind_keeps_no_lease_of_a_holder_that_cannot_be_seen() {
+    on_each_blind_store(|store, clocks| {
+        execute_all(store, vec![create_at("r", holder("a"), HOUR)]);
+        assert!(time_left(execute(store, acquire("r", "b", 0))).is_some());
+        clocks.pass(LEASE);
+        assert_eq!(granted(execute(store, acquire("r", "b", LEASE))).0, 2);
+    });
+}
+
+#[test]
+fn workers_begin_the_watch_and_come_again_when_it_is_over() {
+    on_each_blind_store(|store, clocks| {
+        execute_all(store, vec![create("r", "a")]);
+        assert_eq!(count_due(store, LEASE - 1), 0);
+        assert_eq!(count_due(store, LEASE), 1);
+        assert!(time_left(execute(store, acquire("r", "b", LEASE))).is_some());
+        assert_eq!(count_due(store, HOUR), 0);
+        clocks.pass(LEASE);
+        assert_eq!(count_due(store, HOUR), 1);
+    });
+}
+
+#[test]
+fn a_process_that_comes_later_need_not_begin_the_watch_anew_and_a_machine_that_was_restarted_does() {
+    let (file, blind) = (TestFile::new(), Blind::default());
+    blind.0.pass(HOUR);
+    execute_all(&mut blind_store(&file, &blind), vec![create("r", "a")]);
+    assert!(time_left(execute(&mut blind_store(&file, &blind), acquire("r", "b", HOUR))).is_some());
+    let restarted = Blind::default();
+    assert!(time_left(execute(&mut blind_store(&file, &restarted), acquire("r", "c", HOUR))).is_some());
+    restarted.0.pass(LEASE);
+    assert_eq!(
+        granted(execute(&mut blind_store(&file, &restarted), acquire("r", "d", HOUR))).0,
+        2
+    );
 }
 
 const MINUTE: i64 = 60_000_000;

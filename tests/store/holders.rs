@@ -156,3 +156,20 @@ fn a_holder_has_one_row_however_many_runs_it_holds_and_none_when_it_is_long_gone
     );
     assert_eq!(holders().unwrap(), 2, "a is forgotten, b still holds t, c is new");
 }
+
+#[test]
+fn only_of_a_holder_of_another_boot_the_wall_clock_is_enough() {
+    let liveness = ProcessLiveness::new();
+    let this = Holder::this_process("t".into());
+    let of = |host: &str| Holder {
+        host: host.into(),
+        ..this.clone()
+    };
+    for unsure in [&*this.host, "elsewhere", "unknown pidns=7", "elsewhere boot=unknown"] {
+        let clocks = [liveness.own_clock(&of(unsure)), liveness.own_clock(&of(unsure))].map(Option::unwrap);
+        assert_eq!(clocks[0].clock, clocks[1].clock, "{unsure}");
+        assert!(clocks[0].time <= clocks[1].time, "{unsure}");
+    }
+    let is_known = this.host.contains("boot=");
+    assert_eq!(liveness.own_clock(&of("elsewhere boot=another")).is_none(), is_known);
+}

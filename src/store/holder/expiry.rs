@@ -11,6 +11,17 @@ pub struct Expiry {
     pub steady: Option<i64>,
     /// How long the lease is from one sign of life on, in microseconds; `None` where an older release wrote it.
     pub length: Option<i64>,
+    /// Since when somebody who cannot see the holder has waited for a sign of life. Each sign of life ends the watch.
+    pub watch: Option<Watch>,
+}
+
+/// The time on a clock that nobody can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Which clock: what two of one number show can be compared.
+    pub clock: u64,
+    /// What it shows, in microseconds.
+    pub time: i64,
 }
 
 /// What time it is for somebody who looks at a lease.
@@ -22,6 +33,16 @@ pub struct Now {
     pub steady: Option<i64>,
 }
 
+impl Watch {
+    fn parse(text: &str) -> Option<Self> {
+        let (time, clock) = text.split_once('@')?;
+        Some(Self {
+            clock: u64::from_str_radix(clock, 16).ok()?,
+            time: time.parse().ok()?,
+        })
+    }
+}
+
 impl Expiry {
     /// Of a lease that its holder takes or renews now, until `wall`.
     #[must_use]
@@ -31,6 +52,7 @@ impl Expiry {
             wall,
             steady: now.steady.map(|now| now.saturating_add(length)),
             length: Some(length),
+            watch: None,
         }
     }
 
@@ -76,8 +98,39 @@ impl Expiry {
         (self.left(now) > length).then(|| {
             let renewed = Self::renewed(now, now.wall.plus_micros(length));
             let steady = self.steady.map(|until| renewed.steady.unwrap_or(until));
-            Self { steady, ..renewed }
+            let watch = self.watch;
+            Self {
+                steady,
+                watch,
+                ..renewed
+            }
         })
+    }
+
+    /// The expiry with a watch that begins now, where none has begun by this clock. `usual` is the length of a lease that does not say its
+    /// own.
+    #[must_use]
+    pub fn watched(self, now: Watch, usual: i64) -> Option<Self> {
+        (!self.is_watched(now)).then(|| Self {
+            watch: Some(now),
+            length: self.length.or(Some(usual)),
+            ..self
+        })
+    }
+
+    fn is_watched(&self, now: Watch) -> bool {
+        // A clock that shows less than before has begun anew: the machine has.
+        self.watch
+            .is_some_and(|watch| watch.clock == now.clock && watch.time <= now.time)
+    }
+
+    /// How many microseconds it has to be watched yet before the holder has given no sign of life for a whole lease.
+    #[must_use]
+    pub fn left_to_watch(&self, now: Watch) -> i64 {
+        match (self.watch, self.length) {
+            (Some(watch), Some(length)) if self.is_watched(now) => watch.time.saturating_add(length) - now.time,
+            (_, length) => length.unwrap_or(i64::MAX).max(1),
+        }
     }
 
     /// What is stored of it beside the wall clock's time: behind the holder's place, in one text.
@@ -87,6 +140,9 @@ impl Expiry {
             if let Some(value) = value {
                 text.push_str(&format!(" {name}={value}"));
             }
+        }
+        if let Some(Watch { clock, time }) = self.watch {
+            text.push_str(&format!(" watched={time}@{clock:x}"));
         }
         text
     }
@@ -98,6 +154,7 @@ impl Expiry {
             match word.split_once('=') {
                 Some(("lease", value)) => expiry.length = value.parse().ok(),
                 Some(("until", value)) => expiry.steady = value.parse().ok(),
+                Some(("watched", value)) => expiry.watch = Watch::parse(value),
                 _ => return true,
             }
             false

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::{Text, Timestamp};
-pub use expiry::{Expiry, Now};
+pub use expiry::{Expiry, Now, Watch};
 use place::Place;
 
 /// A process that may drive runs.
@@ -55,6 +55,12 @@ pub trait Liveness: Send + Sync {
     /// The time in microseconds on a clock that nobody can set, and that shows this process and the holder the same; `None` where there
     /// is no such clock. It stands still while the machine is suspended, as the holder does.
     fn shared_clock(&self, _holder: &Holder) -> Option<i64> {
+        None
+    }
+
+    /// The time on this process's own clock that nobody can set, where nothing but a whole lease without a sign of life shows that the
+    /// holder is gone: it may live, and one of the two wall clocks may be wrong. `None`: the wall clock is enough.
+    fn own_clock(&self, _holder: &Holder) -> Option<Watch> {
         None
     }
 }
@@ -105,12 +111,37 @@ impl Liveness for ProcessLiveness {
         let is_shared = Place::parse(&holder.host).shares_time(&self.here());
         is_shared.then(process::steady_clock)?
     }
+
+    fn own_clock(&self, holder: &Holder) -> Option<Watch> {
+        let here = self.here();
+        // What has shared memory runs on one kernel: a holder of another boot ended with it.
+        let is_over = Place::parse(&holder.host).is_of_another_boot(&here);
+        (!is_over).then(|| Watch {
+            clock: here.clock(),
+            time: process::own_clock(),
+        })
+    }
 }
 
 /// Whether a lease of that holder may be taken over now.
 #[must_use]
 pub fn may_be_taken(liveness: &dyn Liveness, holder: &Holder, expiry: Expiry, now: Timestamp) -> bool {
-    expiry.left(now_for(liveness, holder, now)) <= 0 || liveness.is_alive(holder) == Some(false)
+    left(liveness, holder, expiry, now) <= 0 || liveness.is_alive(holder) == Some(false)
+}
+
+/// How many microseconds are left of a lease of that holder, as far as its expiry says.
+#[must_use]
+pub fn left(liveness: &dyn Liveness, holder: &Holder, expiry: Expiry, now: Timestamp) -> i64 {
+    let left = expiry.left(now_for(liveness, holder, now));
+    let to_watch = clock_to_watch_by(liveness, holder, expiry).map(|now| expiry.left_to_watch(now));
+    left.max(to_watch.unwrap_or(left))
+}
+
+/// The clock by which the holder's silence counts, where no clock that both share says when the lease ends.
+#[must_use]
+pub fn clock_to_watch_by(liveness: &dyn Liveness, holder: &Holder, expiry: Expiry) -> Option<Watch> {
+    let is_shared = expiry.steady.is_some() && liveness.shared_clock(holder).is_some();
+    if is_shared { None } else { liveness.own_clock(holder) }
 }
 
 /// What time it is for somebody who looks at a lease of that holder.

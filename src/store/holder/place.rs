@@ -40,6 +40,27 @@ impl Place {
         self.boot.is_some() && self.pid_namespace.is_some() && self.time_namespace.is_some()
     }
 
+    /// Whether the two are known to have run at different times, or on different machines.
+    pub(super) fn is_of_another_boot(&self, other: &Self) -> bool {
+        self.boot.is_some() && other.boot.is_some() && self.boot != other.boot
+    }
+
+    /// Names the clock that counts from the boot here: places of one number have the same, as far as they are known.
+    pub(super) fn clock(&self) -> u64 {
+        let parts = [
+            Some(&self.machine).filter(|_| self.boot.is_none()),
+            self.boot.as_ref(),
+            self.time_namespace.as_ref(),
+        ];
+        // FNV-1a: the number stands in files, so that it must not change from one release to the next.
+        let bytes = parts
+            .into_iter()
+            .flat_map(|part| part.map_or("", String::as_str).bytes().chain([0]));
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
     /// Whether a process id means the same process in both.
     pub(super) fn shares_process_ids(&self, other: &Self) -> bool {
         is_shared(&self.boot, &other.boot) && is_shared(&self.pid_namespace, &other.pid_namespace)

@@ -1,5 +1,22 @@
 //! What the operating system says about processes, and how much of that is proof.
 
+/// Microseconds of a clock that nobody can set, wherever it counts from.
+#[cfg(unix)]
+pub(super) fn own_clock() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    time.tv_sec
+        .saturating_mul(1_000_000)
+        .saturating_add(time.tv_nsec / 1_000)
+}
+
+/// Microseconds of a clock that nobody can set: from when it was first asked for in this process.
+#[cfg(not(unix))]
+pub(super) fn own_clock() -> i64 {
+    static BEGINNING: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let passed = BEGINNING.get_or_init(std::time::Instant::now).elapsed();
+    i64::try_from(passed.as_micros()).unwrap_or(i64::MAX)
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{here, is_gone, own_start_time, start_time, steady_clock};
 #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use crate::journal::{self, AuditKey, Chain, Entry, FORMAT, Format, RowFault};
 use crate::{Text, Timestamp};
 
 use super::damage::damaged;
-use super::holder::{Expiry, Holder, Liveness, may_be_taken, now_for};
+use super::holder::{Expiry, Holder, Liveness, clock_to_watch_by, left, may_be_taken, now_for};
 use super::{Append, Author, NewRun, RunRow, RunStatus, StoreError, UnsupportedJournal};
 
 /// What an append must know of the run it goes to.
@@ -99,15 +99,28 @@ impl Lease {
     pub(super) fn is_worth_trying(&self, liveness: &dyn Liveness, now: Timestamp) -> bool {
         may_be_taken(liveness, &self.holder, self.expiry, now)
             || self.expiry.is_clearly_too_long(now_for(liveness, &self.holder, now))
+            || self.is_to_be_watched(liveness, now)
     }
 
-    /// Makes it end with a whole lease from now on, where it would last longer, and says whether it did. `expires` is when one that is
-    /// taken now ends.
+    /// Whether the wall clock says that it is over, and nobody has begun to watch for a sign of life.
+    fn is_to_be_watched(&self, liveness: &dyn Liveness, now: Timestamp) -> bool {
+        let is_over = self.expiry.left(now_for(liveness, &self.holder, now)) <= 0;
+        let clock = clock_to_watch_by(liveness, &self.holder, self.expiry).filter(|_| is_over);
+        clock.is_some_and(|clock| self.expiry.watched(clock, 0).is_some())
+    }
+
+    /// Makes it end with a whole lease from now on, where it would last longer, and begins to watch for a sign of life, where nothing else
+    /// shows that the holder is gone. Says whether it did. `expires` is when one that is taken now ends.
     pub(super) fn cut_down(&mut self, liveness: &dyn Liveness, now: Timestamp, expires: Timestamp) -> bool {
         let usual = expires.0.saturating_sub(now.0);
-        let capped = self.expiry.capped(now_for(liveness, &self.holder, now), usual);
-        self.expiry = capped.unwrap_or(self.expiry);
-        capped.is_some()
+        let before = self.expiry;
+        let capped = before.capped(now_for(liveness, &self.holder, now), usual);
+        let clock = clock_to_watch_by(liveness, &self.holder, before);
+        self.expiry = capped.unwrap_or(before);
+        if let Some(watched) = clock.and_then(|clock| self.expiry.watched(clock, usual)) {
+            self.expiry = watched;
+        }
+        self.expiry != before
     }
 }
 
@@ -132,15 +145,15 @@ pub(super) fn check_lease(
 fn busy(run_id: &Text, lease: Lease, asking: &Holder, now: Timestamp, liveness: &dyn Liveness) -> StoreError {
     let Lease { holder, expiry, since } = lease;
     let is_seen = holder.token == asking.token || liveness.is_alive(&holder) == Some(true);
-    let left = (!is_seen).then(|| {
-        let micros = expiry.left(now_for(liveness, &holder, now));
+    let time_left = (!is_seen).then(|| {
+        let micros = left(liveness, &holder, expiry, now).max(0);
         Duration::from_micros(micros.unsigned_abs())
     });
     StoreError::Busy {
         run_id: run_id.clone(),
         holder: Box::new(holder),
         since,
-        left,
+        left: time_left,
     }
 }
 

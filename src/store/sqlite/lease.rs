@@ -115,7 +115,7 @@ pub(super) fn prolong(connection: &Connection, holder: &Holder, expiry: Expiry) 
         .optional()
 }
 
-/// Writes down when a lease ends that was cut down, so that the next one who asks need not begin to wait anew.
+/// Writes down when a lease ends that was cut down, or since when it is watched, so that the next one who asks need not begin to wait anew.
 fn set_expiry(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     let (Holder { token, host, .. }, expiry) = (&lease.holder, lease.expiry);
     connection

@@ -25,12 +25,17 @@ _BLIND = "unshare --mount sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh"
 
 @dataclass(frozen=True)
 class Views:
-    """What is put before the commands of the driver and of the other one, and how each goes about it."""
+    """What is put before the commands of the driver and of the other one, and how each goes about it.
+
+    Attributes:
+        ahead: how many seconds the wall clock of the other one shows too much.
+    """
 
     driver: str = ""
     other: str = ""
     drives: str = "plainly"
     continues: str = "plainly"
+    ahead: int = 0
 
 
 VIEWS = {
@@ -51,6 +56,9 @@ VIEWS = {
     ),
     "no files about processes": Views("", _BLIND),
     "no files about processes for the driver": Views(_BLIND, ""),
+    "no files about processes, and a wall clock ahead": Views("", _BLIND, ahead=86_400),
+    "no files about processes for the driver, and a wall clock ahead": Views(_BLIND, "", ahead=60),
+    "two time namespaces, and a wall clock ahead": Views("", "unshare --time --boottime 100000 --fork", ahead=86_400),
     "no file descriptors left": Views(continues="exhausted"),
     "a driver whose first thread has ended": Views(drives="headless"),
 }
@@ -86,7 +94,7 @@ def _inside(pid: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is ever looked up")
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
-def test_a_driver_that_cannot_be_seen_keeps_its_run(shared: Path, views: Views) -> None:
+def test_a_driver_that_cannot_be_seen_keeps_its_run(shared: Path, views: Views, skewed_clock: Path) -> None:
     for prefix in filter(None, (views.driver, views.other)):
         _skip_unless_possible(prefix)
     db_file = shared / "runs.db"
@@ -98,6 +106,8 @@ def test_a_driver_that_cannot_be_seen_keeps_its_run(shared: Path, views: Views) 
         for file in shared.glob("runs.db*"):
             file.chmod(0o666)
         other = views.other.format(inside=_inside(driver.pid))
+        if views.ahead:
+            other += f" env LD_PRELOAD={skewed_clock} SKEW_SECONDS={views.ahead}"
         trying = _command(other, "continue", views.continues, db_file)
         tried = subprocess.run(trying, check=False, input="\n", capture_output=True, text=True, timeout=_PATIENCE)
         told, _ = driver.communicate("\n", timeout=_PATIENCE)
