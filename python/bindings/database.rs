@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{Erasure, ExternalRecord};
+use haltpoint_engine::store::{Erasure, ExternalRecord, RunStatus};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -234,6 +235,28 @@ impl PyDatabase {
     /// Removes what is left of erased payloads outside of the database itself. False: somebody reads from the log.
     fn finish_erasures(&self, py: Python<'_>) -> PyResult<bool> {
         self.read_now(py, session::finish_erasures)
+    }
+
+    /// Removes a part of the runs of these statuses that nothing happened to for so many seconds; or only counts them. Returns how many,
+    /// and behind which place the next part begins, if there is one.
+    fn prune(
+        &self,
+        py: Python<'_>,
+        statuses: Vec<String>,
+        older_than: f64,
+        after: i64,
+        is_dry: bool,
+    ) -> PyResult<(u64, Option<i64>)> {
+        let unknown = |name: &String| PyValueError::new_err(format!("no status is called {name:?}"));
+        let statuses = statuses
+            .iter()
+            .map(|name| RunStatus::parse(name).ok_or_else(|| unknown(name)))
+            .collect::<PyResult<Vec<_>>>()?;
+        let age = Duration::try_from_secs_f64(older_than).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let before = self.store.now().plus_micros(-age);
+        let part = self.read_now(py, move |store| session::prune(store, statuses, before, after, is_dry))?;
+        Ok((part.runs, part.next))
     }
 
     /// What is wrong with the file and with each run's journal; empty when all is well.

@@ -13,6 +13,7 @@ mod finish;
 mod history;
 mod inbox;
 mod lists;
+mod prune;
 mod step;
 mod verify;
 mod workers;
@@ -29,6 +30,7 @@ pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};
 pub use lists::{
     Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
 };
+pub use prune::prune;
 pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{due, requeue, submit, take};

@@ -1,6 +1,7 @@
 //! Which rows a store is asked for.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::requirement::RequirementKind;
 use crate::{Text, Timestamp};
@@ -94,6 +95,31 @@ pub struct ApprovalQuery {
     pub session_id: Option<Text>,
     /// Of this key only.
     pub key: Text,
+}
+
+/// Which runs are removed, in the order of their creation. Those that can be continued, and those with events that are not delivered,
+/// never are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneFilter {
+    /// Of these statuses only.
+    pub statuses: Vec<RunStatus>,
+    /// Whose status last changed before.
+    pub before: Timestamp,
+    /// Behind this place, where the part before ended; 0: from the first one on.
+    pub after: i64,
+    /// They are only counted.
+    pub is_dry: bool,
+    /// How long a transaction may last.
+    pub patience: Duration,
+}
+
+/// What came of removing a part of the runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many were removed, or would be.
+    pub runs: u64,
+    /// Where the next part begins; `None`: there is none.
+    pub next: Option<i64>,
 }
 
 /// Which runs a worker asks for.

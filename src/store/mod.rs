@@ -25,7 +25,8 @@ pub mod sqlite;
 pub use clock::Clock;
 pub use error::{StoreError, UnsupportedJournal};
 pub use filter::{
-    ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementSet, RunFilter,
+    ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, PruneFilter, Pruned, RequirementFilter, RequirementSet,
+    RunFilter,
 };
 pub use id::new_id;
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
@@ -41,6 +42,8 @@ use holder::Holder;
 use raw::RawRun;
 
 const NO_ERASING: &str = "this database cannot erase runs; nothing was erased";
+
+const NO_PRUNING: &str = "this database cannot remove runs; nothing was removed";
 
 const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite database for webhooks";
 
@@ -230,6 +233,14 @@ pub trait Store: Send {
     /// What the store ran into.
     fn finish_erasures(&mut self) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    /// Removes runs that are over, as many as the filter's time allows, with all that leads to them.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn prune(&mut self, _filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        Err(rules::unusable(NO_PRUNING.to_owned()))
     }
 
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.

@@ -154,7 +154,7 @@ fn a_journal_of_a_newer_format_asks_for_an_upgrade() {
     };
     started.format += 1;
     let error = Run::replay(&records).unwrap_err();
-    assert!(matches!(error, ReplayError::NewerFormat { found: 2, known: 1 }));
+    assert!(matches!(error, ReplayError::NewerFormat { found: 3, known: 2 }));
     assert!(error.to_string().contains("upgrade"), "{error}");
 }
 

@@ -26,6 +26,7 @@ mod lists;
 mod migrating;
 mod notifications;
 mod overwriting;
+mod pruning;
 mod reading_on;
 mod refusals;
 mod requirements;

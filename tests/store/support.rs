@@ -283,6 +283,10 @@ pub(crate) fn rejected(requirement_id: &str) -> Entry {
     )
 }
 
+pub(crate) fn completed_entry() -> Entry {
+    decode("run_completed", r#"{"output": "done"}"#).unwrap()
+}
+
 pub(crate) fn cancel() -> Entry {
     Entry::CancelRequested(CancelRequested {
         interrupt: false,

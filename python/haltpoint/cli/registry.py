@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": f"{_HERE}.check",
         "backup": f"{_HERE}.backup",
         "erase": f"{_HERE}.erase",
+        "prune": f"{_HERE}.prune",
         "completion": f"{_HERE}.completion",
     },
 }

@@ -24,12 +24,14 @@ from haltpoint.db.inbox import (
     list_runs,
     load_run,
 )
+from haltpoint.db.pruning import prune_runs
 from haltpoint.db.remembered_approvals import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import timedelta
     from types import TracebackType
 
     from typing_extensions import Self
@@ -461,6 +463,43 @@ class Database(ApprovalMemory):
         return await in_thread(
             lambda: self.erase(run_id=run_id, user_id=user_id, session_id=session_id, by=by, reason=reason, force=force)
         )
+
+    def prune(
+        self,
+        *,
+        older_than: timedelta | float,
+        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Remove whole runs that are over, with all that leads to them, while others are driven.
+
+        They are removed a few at a time, so that nobody who drives a run waits long. A run with events that a webhook
+        has not got yet stays until they are delivered. Nothing tells later that a removed run was there: to keep that,
+        see `erase`. What its approvals answered for later calls ends; sessions go on without it.
+
+        Args:
+            older_than: only runs whose status last changed longer ago, as a timedelta or in seconds.
+            status: only runs of this status, or of one of these: COMPLETED, CANCELLED, ERROR. None: of all three.
+            dry_run: only count them.
+
+        Returns:
+            How many runs were removed, or would be.
+
+        Raises:
+            ValueError: `older_than` is not a duration, or a status is of runs that are not over.
+            StoreError: the database can't be written.
+        """
+        return prune_runs(self, older_than, status, dry_run=dry_run)
+
+    async def prune_async(
+        self,
+        *,
+        older_than: timedelta | float,
+        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Do what `prune` does without holding up the event loop."""
+        return await in_thread(lambda: self.prune(older_than=older_than, status=status, dry_run=dry_run))
 
     def verify(self, run_id: str, head: str | None = None) -> Verification:
         """Examine each row of a run, and name the first that does not fit. Whatever was done to them is no error here.

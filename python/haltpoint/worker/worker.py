@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint._concurrency.event_loops import running_loop
@@ -16,10 +16,14 @@ from haltpoint.runtime.drain import Drain
 from haltpoint.worker.attempt import Attempt
 from haltpoint.worker.deferred import Deferred
 from haltpoint.worker.progress import Progress
+from haltpoint.worker.retention import Retention
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from haltpoint.agent import Agent
     from haltpoint.db.database import Database
+    from haltpoint.run.base import RunStatus
     from haltpoint.worker.webhooks import Webhook
 
 __all__ = ["Worker"]
@@ -46,6 +50,8 @@ class Worker:
             is set aside with an error.
         grace: how long steps that run may take to end when the worker is stopped, in seconds.
         webhooks: where events of all runs of the database are sent, whoever drives them.
+        retention: for how long runs that are over are kept, by their status, as a timedelta or in seconds. Of other
+            statuses all are kept. Looked at every hour.
         report: called with the worker's progress; must not block.
 
     Raises:
@@ -61,6 +67,7 @@ class Worker:
         max_recoveries: int = 3,
         grace: float = 30.0,
         webhooks: Iterable[Webhook] = (),
+        retention: Mapping[RunStatus | str, timedelta | float] | None = None,
         report: Callable[[Progress], None] | None = None,
     ) -> None:
         self._agents = _by_name(agents)
@@ -70,7 +77,8 @@ class Worker:
             raise ValueError(f"grace must be 0 or more seconds, got {grace}")
         self._grace = grace
         self._webhooks = list(webhooks)
-        self._deliveries: list[asyncio.Task[None]] = []
+        self._retention = Retention(retention or {})
+        self._tasks: list[asyncio.Task[None]] = []
         self._report = report or _silent
         self._drain = Drain(self._took)
         self._work = Work(positive("max_recoveries", max_recoveries), self._drain)
@@ -106,7 +114,7 @@ class Worker:
         """
         running_loop()
         try:
-            await self._begin_deliveries()
+            await self._begin_tasks()
             self._report(Progress("started", message=", ".join(self._agents)))
             while not self._stopping:
                 seen = await in_thread(self._database.data_version)
@@ -115,17 +123,19 @@ class Worker:
         finally:
             await self._end()
 
-    async def _begin_deliveries(self) -> None:
+    async def _begin_tasks(self) -> None:
         # Before anything is taken: what happens to it is to be told.
         for webhook in self._webhooks:
             outbox = await webhook.subscribe(self._database)
             delivery = webhook.deliver(self._database, outbox, self._report)
-            self._deliveries.append(asyncio.create_task(delivery))
+            self._tasks.append(asyncio.create_task(delivery))
+        keeping = self._retention.keep(self._database, self._report)
+        self._tasks.append(asyncio.create_task(keeping))
 
-    async def _end_deliveries(self) -> None:
-        for delivery in self._deliveries:
+    async def _end_tasks(self) -> None:
+        for delivery in self._tasks:
             delivery.cancel()
-        await asyncio.gather(*self._deliveries, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _take_due(self) -> None:
         await self._database.expire_due_async()
@@ -179,7 +189,7 @@ class Worker:
             if late:
                 self._drain.ask(force=True)
                 await asyncio.wait(late, timeout=_HURRY)
-        await self._end_deliveries()
+        await self._end_tasks()
         self._report(Progress("stopped"))
 
 

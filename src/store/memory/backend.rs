@@ -16,7 +16,7 @@ use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
 };
 use crate::{Text, Timestamp};
 
@@ -213,6 +213,10 @@ impl Store for SharedMemory {
 
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
         lock(&self.0).overdue(filter)
+    }
+
+    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        lock(&self.0).prune(filter)
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

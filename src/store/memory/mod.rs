@@ -5,7 +5,7 @@ mod filters;
 mod run;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use super::rules::{self, Lease};
 use super::salts::{SaltSource, Salts};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
@@ -82,6 +82,17 @@ impl MemoryStore {
     pub fn with_salts(self, source: SaltSource) -> Self {
         let salts = Salts::new(source);
         Self { salts, ..self }
+    }
+
+    fn remove(&mut self, gone: &HashSet<Text>) {
+        self.runs.retain(|run| !gone.contains(&run.row.run_id));
+        let placed = self.runs.iter().enumerate();
+        self.places = placed.map(|(place, run)| (run.row.run_id.clone(), place)).collect();
+        self.requirements.retain(|(row, _)| !gone.contains(&row.run_id));
+        for notice in &mut self.outsiders {
+            notice.take_if(|notice| gone.contains(&notice.run_id));
+        }
+        self.commits += 1;
     }
 
     fn lease(&self, run: &MemoryRun) -> Option<Lease> {
@@ -250,6 +261,24 @@ impl Store for MemoryStore {
         }
         self.commits += 1;
         Ok(true)
+    }
+
+    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        let is_meant = |row: &RunRow| {
+            filter.statuses.contains(&row.status)
+                && rules::is_over(row.status)
+                && row.updated_at < filter.before
+                && row.holder.is_none()
+        };
+        let rows = self.runs.iter().map(|run| &run.row).filter(|row| is_meant(row));
+        let gone: HashSet<Text> = rows.map(|row| row.run_id.clone()).collect();
+        if !filter.is_dry {
+            self.remove(&gone);
+        }
+        Ok(Pruned {
+            runs: gone.len() as u64,
+            next: None,
+        })
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

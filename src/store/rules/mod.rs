@@ -192,6 +192,11 @@ pub(super) fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
     })
 }
 
+/// Whether a run of that status is over, so that it may be removed.
+pub(super) fn is_over(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error)
+}
+
 /// Refuses a run of which nothing is left to read.
 pub(super) fn check_not_erased(row: &RunRow) -> Result<(), StoreError> {
     match row.is_erased {

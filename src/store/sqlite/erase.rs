@@ -18,7 +18,7 @@ const OVERWRITE_FREED: &str = "PRAGMA secure_delete = ON";
 const COPIES: [&str; 4] = [
     "DELETE FROM outlines WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM remembered WHERE run = ?1 >> 32 AND ?2",
-    "DELETE FROM approvals WHERE entry BETWEEN ?1 AND ?2",
+    "DELETE FROM approvals WHERE requirement IN (SELECT place FROM requirements WHERE run = ?1 >> 32) AND ?2",
     "DELETE FROM requirements WHERE run = ?1 >> 32 AND ?2",
 ];
 

@@ -22,6 +22,7 @@ mod open;
 mod options;
 mod outbox;
 mod outline;
+mod prune;
 mod raw;
 mod read;
 mod remembered_approvals;
@@ -44,7 +45,8 @@ pub use options::{Durability, SqliteOptions};
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::{
     ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OutboxClaim, OutboxRow,
-    OverdueFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    OverdueFilter, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
+    StoredRun,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
@@ -232,6 +234,12 @@ impl SqliteStore {
         let surroundings = self.surroundings();
         let found = transaction::read(&self.connection, |connection| action(connection, surroundings));
         found.map_err(|fault| fault.describe("read", &self.path))
+    }
+
+    /// Whether SQLite looks after rows that refer to others.
+    fn refer(&self, is_checked: bool) -> Result<(), StoreError> {
+        let set = self.connection.pragma_update(None, "foreign_keys", is_checked);
+        set.map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
 
     fn surroundings(&self) -> Surroundings<'_> {
@@ -431,6 +439,16 @@ impl Store for SqliteStore {
             self.write(|connection, _| Ok(erase::note_finished(connection)?))?;
         }
         Ok(is_empty)
+    }
+
+    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        if filter.is_dry {
+            return self.read(|connection| prune::prune(connection, filter));
+        }
+        self.refer(false)?;
+        let pruned = self.write(|connection, _| prune::prune(connection, filter));
+        self.refer(true)?;
+        pruned
     }
 
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {

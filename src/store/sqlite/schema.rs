@@ -178,8 +178,10 @@ SELECT runs.run_id, entries.id & 4294967295 AS seq, entries.at, entries.outsider
 FROM entries JOIN runs ON runs.run = entries.id >> 32;
 ";
 
-// Runs whose payloads were erased; and those of which copies may still stand in the log.
+// Runs whose payloads were erased; and those of which copies may still stand in the log. What is removed with a run is found by it.
 const SEVENTH: &str = "
+CREATE INDEX outsiders_by_entry ON outsiders (entry);
+
 ALTER TABLE runs ADD COLUMN erased INTEGER;
 
 CREATE TABLE unfinished_erasures (

@@ -64,6 +64,8 @@ _CHANGES = {
     "runs.held_since": _Change("UPDATE runs SET held_since = 1", _UNSAID),
     "runs.audit_key_id": _Change("UPDATE runs SET audit_key_id = '0011223344556677'"),
     "runs.format": _Change("UPDATE runs SET format = 1"),
+    "runs.erased": _Change("UPDATE runs SET erased = 1"),
+    "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
     "runs.erased": _Change("UPDATE runs SET erased = 1"),
     "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),

@@ -66,6 +66,7 @@ def _decide(database: SqliteDatabase, run_id: str) -> None:
 
 _USES: dict[str, Callable[[SqliteDatabase, str], Any]] = {
     "continue": lambda database, run_id: agent_on(database).continue_run(run_id=run_id),
+    "requeue": lambda database, run_id: database.requeue(run_id),
     "decide": _decide,
     "cancel": _cancel,
     "verify": lambda database, run_id: database.verify(run_id),
@@ -114,7 +115,7 @@ def test_what_a_run_requires_is_covered_by_its_hashes(tmp_path: Path) -> None:
         assert str(database.verify(run_id).first_bad).startswith("entry 3: its hash is not that of its content")
 
 
-@pytest.mark.parametrize(("use", "status"), [("continue", "QUEUED"), ("decide", "PAUSED"), ("cancel", "PAUSED")])
+@pytest.mark.parametrize(("use", "status"), [("requeue", "QUEUED"), ("decide", "PAUSED"), ("cancel", "PAUSED")])
 def test_a_run_of_the_first_format_is_looked_at_and_not_written_to(tmp_path: Path, use: str, status: str) -> None:
     path = tmp_path / "runs.db"
     connection = sqlite3.connect(path)

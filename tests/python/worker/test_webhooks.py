@@ -39,7 +39,9 @@ def test_events_come_signed_and_in_order(yard: Yard) -> None:
 
 def test_each_kind_of_entry_in_a_journal_is_a_kind_of_event() -> None:
     codec = Path(__file__).parents[3] / "src" / "journal" / "codec.rs"
-    assert tuple(re.findall(r'^    \w+ => "(\w+)",$', codec.read_text(), re.MULTILINE)) == (*EVENT_KINDS, "payloads_erased")
+    kinds = re.findall(r'^    \w+ => "(\w+)",$', codec.read_text(), re.MULTILINE)
+    # Of an erased run nothing is told.
+    assert tuple(kinds) == (*EVENT_KINDS, "payloads_erased")
 
 
 def test_what_a_receiver_refuses_comes_again_with_the_same_id(yard: Yard) -> None:

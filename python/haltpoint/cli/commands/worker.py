@@ -36,6 +36,7 @@ _STYLES = {
     "left_alone": "red",
     "put_off": "red",
     "not_delivered": "red",
+    "not_pruned": "red",
 }
 
 

@@ -1,0 +1,70 @@
+"""Removing runs that are over."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from haltpoint.run.base import RunStatus
+
+if TYPE_CHECKING:
+    from haltpoint.db.database import Database
+
+__all__ = ["checked_age", "checked_statuses", "prune_runs"]
+
+# Nobody drives such a run, and nobody is waited for.
+_OVER = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
+
+# Who writes comes in between.
+_PAUSE = 0.002
+
+
+def prune_runs(
+    database: Database,
+    older_than: timedelta | float,
+    status: RunStatus | str | Iterable[RunStatus | str] | None,
+    *,
+    dry_run: bool,
+) -> int:
+    """Do what `Database.prune` says."""
+    seconds, statuses = checked_age(older_than), checked_statuses(status)
+    count, after = 0, 0
+    while True:
+        runs, following = database.native.prune(statuses, seconds, after, dry_run)
+        count += runs
+        if following is None:
+            return count
+        after = following
+        time.sleep(_PAUSE)
+
+
+def checked_age(older_than: timedelta | float) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else float(older_than)
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"older_than must be a duration of 0 seconds or more, got {older_than!r}")
+    return seconds
+
+
+def checked_statuses(status: RunStatus | str | Iterable[RunStatus | str] | None) -> list[str]:
+    """Return the names of statuses; None stands for all of runs that are over.
+
+    Raises:
+        ValueError: one of them is of runs that are not over.
+    """
+    names = [one.value for one in _OVER]
+    if status is None:
+        return names
+    given = [status] if isinstance(status, (RunStatus, str)) else list(status)
+    found = [one.value if isinstance(one, RunStatus) else one for one in given]
+    for one in found:
+        if one not in names:
+            raise ValueError(f"status must be among {', '.join(names)}, got {one!r}: other runs are not over")
+    return found

@@ -1,0 +1,33 @@
+//! Removing runs that are over.
+
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::store::{PruneFilter, Pruned, RunStatus, Store};
+
+use super::EngineError;
+
+/// How long a part may keep others from writing. It is looked at after some runs, so that it takes a little longer.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Removes a part of the runs of these statuses that nothing happened to since `before`, beginning behind a place; with `is_dry` it only
+/// counts them. Between two parts others write.
+///
+/// # Errors
+/// What the store ran into.
+pub fn prune(
+    store: &mut dyn Store,
+    statuses: Vec<RunStatus>,
+    before: Timestamp,
+    after: i64,
+    is_dry: bool,
+) -> Result<Pruned, EngineError> {
+    let filter = PruneFilter {
+        statuses,
+        before,
+        after,
+        is_dry,
+        patience: PATIENCE,
+    };
+    Ok(store.prune(&filter)?)
+}
