@@ -19,6 +19,7 @@ from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.exception_text import ErrorTexts, texts_of
+from haltpoint.exceptions import TooManyThreadsError
 
 __all__ = ["Answer", "answer_of", "is_taken_apart", "read_where_it_ran", "this_task"]
 
@@ -73,7 +74,12 @@ async def read_where_it_ran(function: Callable[..., Any], read: Callable[[], _Re
         function: the function.
         read: reads it.
     """
-    return read() if is_async(function) else await in_thread(read)
+    if is_async(function):
+        return read()
+    try:
+        return await in_thread(read)
+    except TooManyThreadsError:
+        return read()
 
 
 async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None) -> Answer:

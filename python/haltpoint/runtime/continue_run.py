@@ -129,7 +129,7 @@ class Continuing(Calling[FailureT_co]):
                 leaves one undecided.
             external_tool_executor: returns the result of each external tool call.
             tools: tools beside the agent's and the task's.
-            allow_changed_tools: run calls whose tool's parameters have changed since they were made.
+            allow_changed_tools: run calls whose tool has another module or other parameters since they were made.
 
         Returns:
             The content; None, with a warning, for a run that was paused or cancelled.
@@ -355,7 +355,7 @@ class Continuing(Calling[FailureT_co]):
             hitl_handler: resolves each requirement of later pauses in place, plain or async.
             external_tool_executor: returns the result of each external tool call of later pauses.
             tools: tools beside the agent's and the task's.
-            allow_changed_tools: run calls whose tool's parameters have changed since they were made.
+            allow_changed_tools: run calls whose tool has another module or other parameters since they were made.
 
         Returns:
             What `continue_run_async` does: None, with a warning, for a run that is cancelled.

@@ -22,6 +22,9 @@ __all__ = ["check_ready", "checks_foreign_code", "offered_tools", "tool_specs", 
 
 _log = logger("runs")
 
+# The module of what no file holds.
+_NAMELESS = "__main__"
+
 
 def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
     """Return what the journal keeps of the tools that a model is offered.
@@ -101,7 +104,8 @@ def check_ready(
 
     Raises:
         ToolNotAvailableError: a tool is not at hand.
-        ToolChangedError: a tool has other parameters now, or would get something else than what people were shown.
+        ToolChangedError: a tool is of another module or has other parameters now, or would get something else than what
+            people were shown.
     """
     for call in calls:
         definition = tools.get(call.name)
@@ -109,6 +113,14 @@ def check_ready(
             raise _not_available(call.name, call.module or "?", run_id)
         if allow_changed:
             continue
+        if not _is_of_module(definition, call.module):
+            raise ToolChangedError(
+                f"run {run_id} waits with a call of {call.name!r} of module {call.module!r}, and the tool of that name "
+                f"is now of module {definition.module!r}; continue it with the tool as it was, or pass "
+                "allow_changed_tools=True to run the call with the present one",
+                run_id=run_id,
+                tool_name=call.name,
+            )
         if call.digest is not None and definition.digest != call.digest:
             raise ToolChangedError(
                 f"run {run_id} waits with a call of {call.name!r} whose parameters have changed since; continue it "
@@ -118,6 +130,11 @@ def check_ready(
             )
         if call.approved is not None:
             _check_shown(definition, call, run_id)
+
+
+def _is_of_module(definition: ToolDefinition, module: str | None) -> bool:
+    """Whether a tool stands where it stood; what was typed at a prompt or into a notebook stands nowhere."""
+    return module is None or module == definition.module or _NAMELESS in (module, definition.module)
 
 
 def checks_foreign_code(calls: Iterable[CallToRun], tools: Mapping[str, ToolDefinition]) -> bool:
