@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.exceptions import HaltpointError
 from haltpoint.run.active_runs import driver_of
+
+if TYPE_CHECKING:
+    from haltpoint.db.database import Database
 
 __all__ = ["cancel_run"]
 
@@ -28,11 +34,28 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
         end is being written already.
 
     Raises:
-        StoreError: a database can't be read or written.
+        StoreError: a database can't be read or written, and none of the others has the run.
     """
     driver = driver_of(run_id)
     if driver is not None and driver.cancel(interrupt=interrupt, by="cancel_run"):
         return True
     with no_fork:
         from haltpoint.db.database import open_databases
-    return any(database.cancel(run_id, interrupt=interrupt) for database in open_databases())
+    failure: HaltpointError | None = None
+    databases = list(open_databases())
+    for database in databases:
+        try:
+            if database.cancel(run_id, interrupt=interrupt):
+                return True
+        except HaltpointError as error:
+            failure = failure or error
+    if failure is not None and not any(_has_run(database, run_id) for database in databases):
+        raise failure
+    return False
+
+
+def _has_run(database: Database, run_id: str) -> bool:
+    try:
+        return database.run(run_id).run_id == run_id
+    except HaltpointError:
+        return False

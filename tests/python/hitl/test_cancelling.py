@@ -4,22 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
+
+import pytest
 
 from haltpoint import (
     Agent,
     FunctionModel,
+    InMemoryDatabase,
     ModelReply,
     ModelRequest,
     RunStatus,
     ScriptedModel,
     SqliteDatabase,
+    StoreError,
     Task,
     cancel_run,
     current_tool_call,
     tool,
 )
+from haltpoint.db.database import Database
 from support.replies import results_in, wants, wants_all
 from support.running import asynchronous, until
+
+
+@tool(requires_confirmation=True)
+def pay(euros: int) -> str:
+    """Pay."""
+    return "paid"
+
+
+def waiting_in(db: Database) -> str:
+    """A run that waits for a person."""
+    output = Agent(ScriptedModel([wants("pay", euros=1)]), db=db, tools=[pay]).do("Pay.", return_output=True)
+    return output.run_id
+
+
+def test_a_database_that_fails_keeps_no_run_of_another_from_being_cancelled(tmp_path: Path) -> None:
+    file = tmp_path / "lost.db"
+    with SqliteDatabase(file) as lost, InMemoryDatabase() as good:
+        gone, waiting = waiting_in(lost), waiting_in(good)
+        for part in tmp_path.iterdir():
+            part.unlink()
+        assert cancel_run(waiting)
+        assert good.run(waiting).is_cancelled
+        # It may be there.
+        with pytest.raises(StoreError):
+            cancel_run(gone)
+        good_agent = Agent(ScriptedModel(["fine"]), db=good)
+        ended = good_agent.do("Answer.", return_output=True).run_id
+        assert not cancel_run(ended)
 
 
 class StalledModel:

@@ -141,7 +141,7 @@ with SqliteDatabase(sys.argv[1], user_id="of the file") as db:
     [requirement] = db.requirements()
     requirement.confirm()
     agent = Agent(ScriptedModel([wants("look_with_leave"), "done"]), name="other", db=db, tools=[look_with_leave])
-    agent.continue_run(run_id=sys.argv[2], requirements=[requirement])
+    agent.continue_run(run_id=sys.argv[2], requirements=[requirement], allow_changed_tools=True)
 """
 
 
