@@ -19,6 +19,7 @@ from .evidence import KEY, OTHER_KEY, AnyDatabase, agent_on, finished_run, pause
 _DOCUMENT = "docs/reference/journal-format.md"
 _FIRST_FORMAT = Path(__file__).parents[2] / "store" / "schemas" / "5.sql"
 
+
 @pytest.fixture(params=["sqlite", "memory"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> AnyDatabase:
     return InMemoryDatabase() if request.param == "memory" else SqliteDatabase(tmp_path / "runs.db")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from haltpoint.tools import ToolCallContext, current_tool_call
-from haltpoint.tools.context import tool_call_scope
+from haltpoint.tools.context import enter_tool_call, leave_tool_call
 
 
 def call(number: int) -> ToolCallContext:
@@ -19,6 +21,15 @@ def call(number: int) -> ToolCallContext:
         tool_name="work",
         idempotency_key=f"key-{number}",
     )
+
+
+@contextmanager
+def under_way(context: ToolCallContext) -> Iterator[ToolCallContext]:
+    token = enter_tool_call(context)
+    try:
+        yield context
+    finally:
+        leave_tool_call(token)
 
 
 class Meeting:
@@ -41,8 +52,8 @@ def test_outside_of_a_tool_there_is_no_call() -> None:
 
 
 def test_the_scope_sets_the_call_and_restores_the_one_before() -> None:
-    with tool_call_scope(call(1)):
-        with tool_call_scope(call(2)):
+    with under_way(call(1)):
+        with under_way(call(2)):
             assert current_tool_call().tool_call_id == "call-2"
         assert current_tool_call().tool_call_id == "call-1"
         assert current_tool_call().attempt == 1
@@ -52,7 +63,7 @@ def test_the_scope_sets_the_call_and_restores_the_one_before() -> None:
 
 def test_cancelling_is_seen_by_the_tool_and_by_no_other_call() -> None:
     first, second = call(1), call(2)
-    with tool_call_scope(first) as current:
+    with under_way(first) as current:
         assert not current_tool_call().cancelled
         first.mark_cancelled()
         assert current_tool_call().cancelled
@@ -62,7 +73,7 @@ def test_cancelling_is_seen_by_the_tool_and_by_no_other_call() -> None:
 
 def test_concurrent_tasks_see_their_own_calls() -> None:
     async def work(number: int, both_inside: Meeting) -> str:
-        with tool_call_scope(call(number)):
+        with under_way(call(number)):
             await both_inside.wait()
             return current_tool_call().tool_call_id
 
@@ -75,7 +86,7 @@ def test_concurrent_tasks_see_their_own_calls() -> None:
 
 def test_a_thread_sees_the_call_through_a_copied_context() -> None:
     seen: list[str] = []
-    with tool_call_scope(call(7)):
+    with under_way(call(7)):
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(lambda: seen.append(current_tool_call().tool_call_id),))
         thread.start()
