@@ -67,8 +67,6 @@ _CHANGES = {
     "runs.erased": _Change("UPDATE runs SET erased = 1"),
     "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
-    "runs.erased": _Change("UPDATE runs SET erased = 1"),
-    "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
     "holders.holder": _Change("UPDATE holders SET holder = holder + 7", _UNSAID),
     "holders.token": _Change("UPDATE holders SET token = 'another'", _UNSAID),
     "holders.host": _Change("UPDATE holders SET host = 'another'", _UNSAID),
