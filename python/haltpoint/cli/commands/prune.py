@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,25 +22,20 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _MOST_DIGITS = 9
 
 
-class _Age(click.ParamType):
-    """A duration such as 90d, 12h or 30m."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration."""
-        found = re.fullmatch(rf"([0-9]{{1,{_MOST_DIGITS}}})([{''.join(_UNITS)}])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is not an age such as 90d, 12h or 30m", param, ctx)
-        try:
-            return timedelta(**{_UNITS[found[2]]: int(found[1])})
-        except OverflowError:
-            self.fail(f"{value!r} is longer than any run is old", param, ctx)
+def _age(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
+    """Return a duration such as 90d, 12h or 30m."""
+    found = re.fullmatch(rf"([0-9]{{1,{_MOST_DIGITS}}})([{''.join(_UNITS)}])", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not an age such as 90d, 12h or 30m")
+    try:
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError as error:
+        raise click.BadParameter(f"{text!r} is longer than any run is old") from error
 
 
 @haltpoint_command("prune")
 @click.option(
-    "--older-than", type=_Age(), required=True, metavar="AGE", help="Only runs that ended so long ago: 90d, 12h."
+    "--older-than", callback=_age, required=True, metavar="AGE", help="Only runs that ended so long ago: 90d, 12h."
 )
 @click.option(
     "--status",
