@@ -8,11 +8,8 @@ import pytest
 
 from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.tools import resolve_tools
-from haltpoint.tools.user_input import (
-    UserControlFlowTools,
-    UserInputField,
-    dynamic_user_input_schema,
-)
+from haltpoint.tools.requested_fields import dynamic_user_input_schema
+from haltpoint.tools.user_input import UserControlFlowTools, UserInputField
 
 ASK = resolve_tools([UserControlFlowTools()])["get_user_input"]
 
