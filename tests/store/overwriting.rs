@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use haltpoint_engine::store::sqlite::SqliteStore;
+use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{Committed, Store, StoreError};
 
 use crate::support::{TestFile, beside, create, drive, execute, execute_all, message, tool_finished};
@@ -239,5 +240,33 @@ fn an_older_state_from_before_the_log_was_started_over_is_noticed() {
         &file.path(),
     );
     let text = message(go_on(&mut store));
+    assert!(text.contains("was overwritten or cut off in place"), "{text}");
+}
+
+#[test]
+fn a_run_that_somebody_removed_is_not_missed_when_the_log_is_started_over() {
+    let file = TestFile::new();
+    let mut store = store_under_way(&file);
+    execute_all(&mut store, vec![create("s", "a")]);
+    let removed = "DELETE FROM entries WHERE id >> 32 = 2; DELETE FROM runs WHERE run = 2";
+    beside(&file.path()).execute_batch(removed).unwrap();
+    checkpoint(&file.path(), "RESTART");
+    beside(&file.path())
+        .execute_batch("CREATE TABLE mine (x); DROP TABLE mine")
+        .unwrap();
+    fill(&mut store, 26, 1);
+    assert_eq!(store.load("r").unwrap().records.len(), 27);
+}
+
+#[test]
+fn a_database_that_was_emptied_is_not_opened_once_more_and_keeps_its_log() {
+    let file = TestFile::new();
+    let handle = StoreHandle::open_sqlite(&file.path(), SqliteOptions::default()).unwrap();
+    handle.execute(create("r", "a")).unwrap();
+    shell(": > \"$1\"", &file.path());
+    let text = message(handle.load_blocking("r".into()));
+    assert!(text.contains("was overwritten or cut off in place"), "{text}");
+    assert!(fs::metadata(file.path().with_extension("db-wal")).unwrap().len() > 0);
+    let text = message(handle.execute(drive("r", 1, 1, vec![tool_finished("c", "x")])));
     assert!(text.contains("was overwritten or cut off in place"), "{text}");
 }

@@ -100,9 +100,10 @@ impl Guard {
     /// As [`Guard::check`], after a commit.
     pub(super) fn check_written(&mut self, connection: &Connection, log: &Log) -> Result<(), StoreError> {
         let metadata = self.database.check()?;
-        self.log.check()?;
         let is_ours = self.first_page.is_ours(&metadata, connection);
         self.require(is_ours, |guard| &guard.database)?;
+        // Behind the database: whoever opens one that was emptied makes SQLite remove its log.
+        self.log.check()?;
         let last_entry = self.last_entry.as_ref();
         let is_kept = || last_entry.is_none_or(|(run_id, seq)| is_kept(connection, run_id, *seq));
         let is_ours = self.log_content.is_ours(log.take_written(), connection, is_kept);
@@ -123,10 +124,12 @@ impl Guard {
     }
 }
 
-/// Whether the database has an entry. Where that cannot be found out now, it counts as kept.
+/// Whether the database has an entry. It counts as kept where that cannot be found out now, and where its whole run is gone: somebody may
+/// have removed it.
 fn is_kept(connection: &Connection, run_id: &str, seq: u64) -> bool {
     let statement = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM entries WHERE id = (SELECT run << 32 | ?2 FROM runs WHERE run_id = ?1))",
+        "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?1) \
+         OR EXISTS (SELECT 1 FROM entries WHERE id = (SELECT run << 32 | ?2 FROM runs WHERE run_id = ?1))",
     );
     let found = statement
         .and_then(|mut statement| statement.query_row(rusqlite::params![run_id, seq.cast_signed()], |row| row.get(0)));
@@ -156,10 +159,12 @@ impl Watched {
     }
 }
 
-/// Refuses when the file was deleted or replaced.
+/// Refuses when the file of an open database was deleted, replaced or emptied: SQLite would take an empty one for a new database, and remove
+/// its log.
 pub(super) fn check_identity(path: &Path, identity: FileIdentity) -> Result<(), StoreError> {
-    match FileIdentity::of(path) {
-        Ok(found) if found == identity => Ok(()),
+    match fs::metadata(path) {
+        Ok(found) if FileIdentity::from(&found) == identity && found.len() > 0 => Ok(()),
+        Ok(found) if FileIdentity::from(&found) == identity => Err(overwritten(path)),
         Ok(_) => Err(replaced(path)),
         Err(error) => Err(gone(path, &error.to_string())),
     }

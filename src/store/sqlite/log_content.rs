@@ -61,12 +61,11 @@ impl Beginning {
         MAGIC.iter().any(|magic| self.0.starts_with(magic)) && salts_of(frame) == self.salts()
     }
 
-    /// Whether the log can have gone on from one beginning to the other without being started over.
-    fn goes_on_as(&self, later: &Self) -> bool {
-        self.header() == later.header()
-            && self
-                .first_frame()
-                .is_none_or(|first| later.first_frame() == Some(first))
+    /// Whether the log can have gone on from one beginning to the other without being started over. A first frame that was not
+    /// committed when it was seen may have become another one.
+    fn goes_on_as(&self, later: &Self, is_committed: bool) -> bool {
+        let first_frame = self.first_frame().filter(|_| is_committed);
+        self.header() == later.header() && first_frame.is_none_or(|first| later.first_frame() == Some(first))
     }
 }
 
@@ -117,7 +116,7 @@ impl LogContent {
         let found = self.beginning();
         let goes_on = match (&self.beginning, &found) {
             (Some(before), Some(found)) => {
-                before.goes_on_as(found) && next.as_ref().is_none_or(|next| found.has(&next.bytes))
+                before.goes_on_as(found, self.last.is_some()) && next.as_ref().is_none_or(|next| found.has(&next.bytes))
             }
             (None, None) => next.is_none(),
             _ => false,
@@ -164,7 +163,7 @@ impl LogContent {
 
     fn has_all_of(&mut self, found: Option<&Beginning>, frames: u32) -> bool {
         let begins_so = match (&self.beginning, found) {
-            (Some(before), Some(found)) => before.goes_on_as(found),
+            (Some(before), Some(found)) => before.goes_on_as(found, self.last.is_some()),
             _ => true,
         };
         // Emptied and started over, and nothing was written since: what is there does not count any more.
