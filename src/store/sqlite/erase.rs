@@ -11,8 +11,9 @@ use super::write::Journal;
 use crate::store::rules::{chain_to_write, check_erasable};
 use crate::store::{Erasure, StoreError};
 
-/// Freed parts of pages, and freed pages, are overwritten with zeros in the transaction that frees them.
-const OVERWRITE_FREED: &str = "PRAGMA secure_delete = ON";
+/// Whole pages that are freed are overwritten, too, in the transaction that frees them; parts of pages always are.
+const OVERWRITE_PAGES: &str = "PRAGMA secure_delete = ON";
+const AS_USUAL: &str = "PRAGMA secure_delete = FAST";
 
 /// Copies beside the journal, and the rows that lead to what is gone.
 const COPIES: [&str; 4] = [
@@ -61,20 +62,17 @@ fn is_undelivered(connection: &Connection, run: i64) -> rusqlite::Result<bool> {
 }
 
 fn clear(connection: &Connection, run: i64) -> rusqlite::Result<()> {
-    let before = secure_delete(connection, OVERWRITE_FREED)?;
+    set_freeing(connection, OVERWRITE_PAGES)?;
     let ids = ids_of(run);
     let payloads = "UPDATE entries SET payload = NULL, salt = NULL WHERE id BETWEEN ?1 AND ?2";
     let mut statements = [payloads].into_iter().chain(COPIES);
     let cleared = statements.try_for_each(|sql| connection.execute(sql, ids).map(drop));
-    secure_delete(connection, &format!("PRAGMA secure_delete = {before}"))?;
+    set_freeing(connection, AS_USUAL)?;
     cleared
 }
 
-/// Asks for a way to free pages, and returns the one that held before.
-fn secure_delete(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    let before = connection.query_row("PRAGMA secure_delete", [], |row| row.get(0))?;
-    connection.query_row(sql, [], |_| Ok(()))?;
-    Ok(before)
+fn set_freeing(connection: &Connection, way: &str) -> rusqlite::Result<()> {
+    connection.query_row(way, [], |_| Ok(()))
 }
 
 /// Empties the log. `false`: somebody reads from it.
