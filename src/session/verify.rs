@@ -69,7 +69,7 @@ impl fmt::Display for Mismatch {
 /// Rows that do not fit are no error, whatever is wrong with them.
 ///
 /// # Errors
-/// [`StoreError::RunNotFound`](crate::store::StoreError::RunNotFound), or what the store ran into.
+/// [`StoreError::RunNotFound`], or what the store ran into.
 pub fn verify(store: &mut dyn Store, run_id: &str, head: Option<&Hash>) -> Result<Verification, EngineError> {
     let raw = store.raw(run_id)?;
     let key_id = raw.row.as_ref().ok().and_then(|row| row.audit_key_id.clone());

@@ -170,10 +170,7 @@ fn insert_tools(body: &mut Map<String, Value>, outgoing: &Outgoing<'_>) {
     } else if !called.is_empty() {
         body.insert(
             "tools".to_owned(),
-            called
-                .into_iter()
-                .map(|name| tool(&ToolSpec::mentioned(name)))
-                .collect(),
+            called.iter().map(|name| tool(&ToolSpec::mentioned(name))).collect(),
         );
         body.insert("tool_choice".to_owned(), json!({"type": "none"}));
     }

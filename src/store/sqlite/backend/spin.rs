@@ -89,7 +89,6 @@ pub(super) fn has_several_cores() -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
