@@ -9,8 +9,8 @@ use haltpoint_engine::session::verify;
 use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{
-    Append, Author, Committed, Finish, LeaseGrant, Operation, RequirementFilter, RequirementSet, RunStatus, Store,
-    StoreError,
+    Append, Author, Committed, Finish, LeaseGrant, Operation, RequirementFilter, RequirementSet, RunStatus, SaltSource,
+    Store, StoreError,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -354,7 +354,7 @@ impl Disk {
 }
 
 fn in_memory(lives: &Lives) -> Box<dyn Store> {
-    Box::new(MemoryStore::new(Box::new(lives.clone())))
+    Box::new(MemoryStore::new(Box::new(lives.clone())).with_salts(SaltSource::Counting))
 }
 
 /// The journal as it stands in the store adds up to what was folded as it grew.

@@ -1,5 +1,6 @@
 //! Rows beside the journals that somebody deletes or sets back who can write the file.
 
+use haltpoint_engine::store::SaltSource;
 use haltpoint_engine::store::Store;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -37,6 +38,7 @@ pub(crate) fn on_file(lives: &Lives) -> (Box<dyn Store>, Option<Rows>) {
     let path = directory.path().join("runs.db");
     let options = SqliteOptions {
         durability: Durability::Normal,
+        salts: SaltSource::Counting,
         ..SqliteOptions::default()
     };
     let store = SqliteStore::open_with_liveness(&path, &options, Box::new(lives.clone())).unwrap();

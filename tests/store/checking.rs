@@ -8,7 +8,7 @@ use haltpoint_engine::store::{RequirementFilter, RequirementRow, RequirementSet,
 use crate::support::{TestFile, beside, decided, execute_all, message, say};
 
 /// A completed run, and one that waits.
-const RUNS: &str = include_str!("schemas/3.sql");
+const RUNS: &str = include_str!("schemas/7.sql");
 
 /// A store with a completed run, and one with a large entry: the fifth, by an outsider.
 fn store_of(file: &TestFile) -> SqliteStore {
@@ -96,7 +96,7 @@ fn what_other_processes_would_notice_by_mistake_is_found() {
     );
     assert_found(
         "INSERT INTO outsiders (entry) SELECT entry FROM outsiders",
-        &format!("entry 5 of run number 1 {list} 2 times"),
+        &format!("entry 5 of run number 2 {list} 2 times"),
     );
 }
 
@@ -137,7 +137,7 @@ fn a_number_of_the_schema_that_was_put_back_is_refused_with_advice() {
         let refusal = message(SqliteStore::open(&file.path(), &SqliteOptions::default()));
         assert!(refusal.contains(said), "{refusal}");
         assert!(refusal.contains("Restore it from a backup"), "{refusal}");
-        beside(&file.path()).pragma_update(None, "user_version", 5).unwrap();
+        beside(&file.path()).pragma_update(None, "user_version", 7).unwrap();
         assert_eq!(file.store().run_ids(None, 9).unwrap().len(), 2);
     }
 }
