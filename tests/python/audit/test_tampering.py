@@ -57,7 +57,8 @@ def test_one_changed_bit_in_any_column_of_any_row_names_that_row(path: Path, tmp
     [
         ("payload = CAST(x'7bff7d' AS TEXT)", 2, "cannot be read"),
         ("payload = '{}'", 2, "its payload and salt are not those that its commitment was made of"),
-        ("payload = NULL", 2, "its payload is missing, and no entry says that it was erased"),
+        ("payload = NULL, salt = NULL", 2, "its payload is missing, and no entry says that it was erased"),
+        ("payload = NULL", 2, "its column salt holds what no entry of this format has there"),
         ("salt = NULL", 2, "its column salt holds what no entry of this format has there"),
         ("commitment = x'00'", 2, "its column commitment holds what no entry of this format has there"),
         ("actor = 'eve'", 2, "its hash is not that of its content"),
