@@ -554,7 +554,8 @@ class RunDriver:
     def _reconciliation_ended(self, task: asyncio.Task[None]) -> None:
         self._reconciling.discard(task)
         if task.cancelled():
-            self._stop_for_others()
+            # Not given back: the next driver would ask again, and perhaps for ever.
+            self._cancel(True, _STOPPED_BY_OTHERS)
 
     async def _reconcile(self, effect: ReconcileTool) -> None:
         self._session.pass_fault_point("before_reconcile")
