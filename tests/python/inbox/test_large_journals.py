@@ -76,7 +76,8 @@ def test_a_list_reads_what_it_shows(tmp_path: Path, place: str, path: str) -> No
     with SqliteDatabase(tmp_path / "runs.db") as database:
         _get(database, "/history")
         assert _bytes_read(lambda: _get(database, path)) < RUNS * LARGE / 4
-        assert _bytes_read(database.requirements) > RUNS * LARGE
+        # A few pages of them are in memory by now.
+        assert _bytes_read(database.requirements) > RUNS * LARGE * 9 / 10
 
 
 @pytest.mark.parametrize("place", ["task", "result", "argument"])
@@ -154,7 +155,8 @@ def test_what_was_changed_in_an_outline_is_not_what_runs(tmp_path: Path) -> None
     with SqliteDatabase(tmp_path / "runs.db") as database:
         requirement = database.requirements()[0]
         assert requirement.tool_execution.tool_args["euros"] == 0
-        assert database.verify(requirement.run_id or "").ok
+        found = database.verify(requirement.run_id or "").first_bad
+        assert "its outline, which lists show in its place, is not that of its content" in str(found)
         listed = json.loads(_get(database, "/api/requirements?preview=true").text)["items"][0]
         assert listed["tool_execution"]["tool_args"]["euros"] == 7
         assert listed["digest"] != requirement.digest
