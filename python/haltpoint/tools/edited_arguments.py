@@ -14,6 +14,7 @@ from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
 
+from .dropped_members import closed, dropped_members
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
@@ -153,7 +154,7 @@ def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any,
     Raises:
         _UnfitError: it does not.
     """
-    misfits = _misfits(definition, parameter, value)
+    misfits = _misfits(definition, parameter, value, said)
     if not misfits:
         return _shown(definition, parameter, value, strict=True)
     known: set[Any] = set()
@@ -170,32 +171,43 @@ def _shown(definition: ToolDefinition, parameter: ToolParameter, value: Any, *, 
     try:
         return shown_value(definition, parameter, value, strict=strict)
     except ToolArgumentsError as error:
-        problems = _invalid_parts(definition, parameter, value, strict=strict)
+        problems = _invalid_parts(definition, parameter, value, MISSING, strict=strict)
         # A validator that does not accept what it accepted before.
         raise _unfit(parameter, problems or [ValueProblem((), "validator", str(error))]) from error
 
 
-def _misfits(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> list[ValueProblem]:
+def _misfits(
+    definition: ToolDefinition, parameter: ToolParameter, value: Any, said: Any = MISSING
+) -> list[ValueProblem]:
     """What in a value does not fit as it stands."""
     schema = field_schema(definition.parameters, parameter.name)
     kinds = kind_problems(value, schema, is_typed=True)
     told = {problem.path for problem in kinds}
-    invalid = _invalid_parts(definition, parameter, value, strict=True)
+    invalid = _invalid_parts(definition, parameter, value, said, strict=True)
+    if invalid:
+        # What is read more freely may drop members, too.
+        invalid.extend(_dropped_parts(definition, parameter, value, said))
     # Both may find the same: a text where a number is wanted.
     return [*kinds, *(problem for problem in invalid if problem.path not in told)]
 
 
+def _dropped_parts(definition: ToolDefinition, parameter: ToolParameter, value: Any, said: Any) -> list[ValueProblem]:
+    found = _invalid_parts(definition, parameter, value, said, strict=False)
+    return [problem for problem in found if problem.keyword == "additionalProperties"]
+
+
 def _invalid_parts(
-    definition: ToolDefinition, parameter: ToolParameter, value: Any, *, strict: bool
+    definition: ToolDefinition, parameter: ToolParameter, value: Any, said: Any, *, strict: bool
 ) -> list[ValueProblem]:
-    """What the tool's own validation finds."""
+    """What the tool's own validation finds, and what it would drop without a word."""
     try:
-        validated(parameter.adapter, value, strict=strict or definition.strict, is_secret=parameter.is_secret)
+        made = validated(parameter.adapter, value, strict=strict or definition.strict, is_secret=parameter.is_secret)
+        # Such as a misspelt member, in whose place a default would stand.
+        return dropped_members(value, made, field_schema(definition.parameters, parameter.name), said)
     except ValidationError as error:
         return problems_of(error, value, form_schema(definition, parameter))
     except InvalidValueError as error:
         return [ValueProblem((), "validator", str(error))]
-    return []
 
 
 def _unfit(parameter: ToolParameter, problems: Iterable[ValueProblem]) -> _UnfitError:
@@ -248,8 +260,15 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             _leave_out(edited, name, schema)
     if schema is not None and new:
         said = execution.original_tool_args or {}
-        edited.problems.extend(_schema_problems(schema, new, {name: said[name] for name in new.keys() & said.keys()}))
+        problems = _schema_problems(schema, new, _part(said, new))
+        # Types may show what they do not take, or show it under another name.
+        known = _schema_problems(schema, _part(execution.tool_args, new), _part(said, new)) if problems else []
+        edited.problems.extend(problem for problem in problems if problem not in known)
     return edited
+
+
+def _part(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _leave_out(edited: EditedArguments, name: str, schema: Any) -> None:
@@ -272,7 +291,8 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
 def _schema_problems(schema: Any, new: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
     try:
-        return schema_problems({**schema, "required": []} if isinstance(schema, Mapping) else schema, new, said)
+        described = closed(schema)
+        return schema_problems({**described, "required": []} if isinstance(schema, Mapping) else schema, new, said)
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]

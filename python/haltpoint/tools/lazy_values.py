@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 from pydantic_core import PydanticCustomError, ValidationError
 
 from .checked_items import CheckedItems
-from .plain_form import json_names
+from .field_names import json_names
 
 if TYPE_CHECKING:
     from .plain_types import Adapter

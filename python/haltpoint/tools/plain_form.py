@@ -6,7 +6,6 @@ Objects of users' code are read, never called: no serializer, no `__str__`, no `
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,9 +16,10 @@ from typing import Any, Final, NamedTuple
 from haltpoint._concurrency.fork_guard import no_fork
 
 from .checked_items import CheckedItems
+from .field_names import json_names, shown_path, taken_paths
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json
 
-__all__ = ["HIDDEN", "PlainForm", "json_names", "plain_form"]
+__all__ = ["HIDDEN", "PlainForm", "plain_form"]
 
 HIDDEN: Final = "**********"
 """Stands for a secret, such as a pydantic `SecretStr`."""
@@ -182,15 +182,25 @@ class _Walk:
             return [self.form(item) for item in value.remaining]
         if getattr(kind, "__pydantic_root_model__", False):
             return self.form(value.root)
-        names = json_names(kind)
-        if names is None:
+        ways = taken_paths(kind)
+        if ways is None:
             raise NotJsonError("has no JSON form")
-        return self._object(_items(value, names))
+        extra: Mapping[str, object] = getattr(value, "__pydantic_extra__", None) or {}
+        fields = [(name, shown_path(ways[name], name), self.form(item)) for name, item in _items(value, ways)]
+        extras = [(name, self.form(item)) for name, item in extra.items()]
+        nested = _nested([*((path, form) for _, path, form in fields), *(((name,), form) for name, form in extras)])
+        if nested is not None:
+            return nested
+        # As an object, of two members with the same name one would hide the other.
+        names = json_names(kind) or {}
+        return self._unambiguous([*((names[name], form) for name, _, form in fields), *extras])
 
     def _object(self, items: Iterable[tuple[str, object]]) -> Any:
-        pairs = [(name, self.form(item)) for name, item in items]
-        form = dict(pairs)
         # As an object, of two keys with the same text one would hide the other.
+        return self._unambiguous([(name, self.form(item)) for name, item in items])
+
+    def _unambiguous(self, pairs: list[tuple[str, Any]]) -> Any:
+        form = dict(pairs)
         return form if len(form) == len(pairs) else [list(pair) for pair in pairs]
 
     def _key(self, key: object) -> str:
@@ -213,36 +223,30 @@ class _Walk:
         return f"<{self._text(_QUALNAME.__get__(kind))}>"
 
 
-def json_names(kind: Any) -> dict[str, str] | None:
-    """Return the fields of a model or dataclass, each with the name that validation takes for it; None for others."""
-    fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
-    if fields is None:
-        return (
-            {field.name: field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
-        )
-    config: Mapping[str, Any] = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
-    if config.get("validate_by_alias") is False:
-        return {name: name for name in fields}
-    return {name: _alias(field) or name for name, field in fields.items()}
-
-
-def _items(value: Any, names: Mapping[str, str]) -> Iterator[tuple[str, object]]:
-    """Yield what a model or dataclass holds, under the names of its JSON."""
-    for name, json_name in names.items():
+def _items(value: Any, names: Iterable[str]) -> Iterator[tuple[str, object]]:
+    """Yield what a model or dataclass holds in its fields."""
+    for name in names:
         try:
             item = object.__getattribute__(value, name)
         except AttributeError:  # a model that was constructed without it
             continue
-        yield json_name, item
-    yield from (getattr(value, "__pydantic_extra__", None) or {}).items()
+        yield name, item
 
 
-def _alias(field: Any) -> str | None:
-    """Return the name that a field's JSON schema gives it, where that is not the field's own."""
-    alias = field.validation_alias
-    # One or several ways to find the value: `AliasPath` and `AliasChoices`.
-    for choice in getattr(alias, "choices", (alias,)):
-        if isinstance(choice, str):
-            return choice
-    serialized: str | None = field.serialization_alias
-    return serialized
+def _nested(fields: Iterable[tuple[tuple[str, ...], Any]]) -> dict[str, Any] | None:
+    """Return an object of what stands at the ends of paths; None where two of them can't be in one object."""
+    made: dict[str, Any] = {}
+    inner: set[int] = {id(made)}
+    for path, form in fields:
+        here = made
+        for step in path[:-1]:
+            if step not in here:
+                here[step] = {}
+                inner.add(id(here[step]))
+            if id(here[step]) not in inner:
+                return None
+            here = here[step]
+        if path[-1] in here:
+            return None
+        here[path[-1]] = form
+    return made

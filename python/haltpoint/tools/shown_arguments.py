@@ -106,10 +106,17 @@ def shown_value(
         completed = _completed(value, form)
         if is_same_json(completed, value):
             return form, value
-        again = plain_form(validated_parameter(parameter, completed, strict=strict)).data
     except InvalidValueError as error:
         raise _invalid(definition, str(error)) from error
-    return (form, completed) if is_same_json(again, form) else (form, value)
+    return (form, completed) if _is_shown_as(parameter, completed, form, strict=strict) else (form, value)
+
+
+def _is_shown_as(parameter: ToolParameter, value: Any, form: Any, *, strict: bool) -> bool:
+    try:
+        return is_same_json(plain_form(validated_parameter(parameter, value, strict=strict)).data, form)
+    except InvalidValueError:
+        # A type may show more than it takes, such as what it computes. Then its own defaults are made anew.
+        return False
 
 
 def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError, ValidationError
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.tools.field_words import base_schema, example_of
 
+from .dropped_members import closed, dropped_members
 from .field_schema import is_secret
 from .formats import is_number
 from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
@@ -60,7 +61,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
         refusals: list[list[ValueProblem]] = []
         for candidate in candidates:
             try:
-                problems = value_problems(schema, candidate)
+                problems = value_problems(closed(schema), candidate)
             except BrokenSchemaError:
                 # The tool itself checks the value where the call runs.
                 return value
@@ -77,12 +78,12 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
 
     def problems_with(candidate: object, *, strict: bool) -> list[ValueProblem]:
         try:
-            validated(parameter.adapter, candidate, strict=strict, is_secret=parameter.is_secret)
+            made = validated(parameter.adapter, candidate, strict=strict, is_secret=parameter.is_secret)
+            return dropped_members(candidate, made, schema)
         except ValidationError as error:
             return problems_of(error, candidate, schema)
         except InvalidValueError as error:
             return [ValueProblem((), "validator", str(error))]
-        return []
 
     def read(value: object) -> Any:
         is_typed = not isinstance(value, (int, float))

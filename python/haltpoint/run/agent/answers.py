@@ -13,9 +13,10 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from haltpoint._concurrency.exception_kinds import interrupt_in
+from haltpoint.tools.field_names import json_names
 from haltpoint.tools.json_form import NotJsonError, dump_exact, parse_exact
 from haltpoint.tools.lazy_values import checked_throughout
-from haltpoint.tools.plain_form import json_names, plain_form
+from haltpoint.tools.plain_form import plain_form
 from haltpoint.tools.pydantic_types import decimal_places
 from haltpoint.tools.validation import refusal_of
 
