@@ -14,6 +14,7 @@ from .field_names import FieldPath, init_only_fields, taken_paths
 from .field_schema import schema_at
 from .hidden_parts import MISSING
 from .json_form import NotJsonError, parse_json
+from .json_parts import as_list, as_object, value_at
 from .plain_form import plain_form
 from .schema_check import value_problems
 from .value_problems import Path, ValueProblem
@@ -59,7 +60,7 @@ def closed(schema: Any) -> Any:
 
     Pydantic leaves it open for types that drop the others.
     """
-    items, here = _list(schema), _object(schema)
+    items, here = as_list(schema), as_object(schema)
     if items is not None:
         return [closed(item) for item in items]
     if here is None:
@@ -73,21 +74,13 @@ def closed(schema: Any) -> Any:
 def _closed_value(key: str, value: Any) -> Any:
     if key in _DATA:
         return value
-    items, members = _list(value), _object(value)
+    items, members = as_list(value), as_object(value)
     if key == "allOf" and items is not None and len(items) > 1:
         # Each of them describes a part of the object.
         return items
     if key in _SCHEMAS_BY_NAME and members is not None:
         return {name: closed(item) for name, item in members.items()}
     return closed(value)
-
-
-def _object(value: Any) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
-
-
-def _list(value: Any) -> list[Any] | None:
-    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 class _Walk:
@@ -101,9 +94,9 @@ class _Walk:
             yield from self.dropped(given, made.root, said, path)
         elif isinstance(given, str) and not isinstance(made, str):
             yield from self._of_text(given, made, path)
-        elif (members := _object(given)) is not None:
+        elif (members := as_object(given)) is not None:
             yield from self._of_object(members, made, said, path)
-        elif (items := _list(given)) is not None:
+        elif (items := as_list(given)) is not None:
             yield from self._of_list(items, made, said, path)
 
     def _of_text(self, given: str, made: Any, path: Path) -> Iterator[ValueProblem]:
@@ -135,7 +128,7 @@ class _Walk:
                 yield from () if [] in found or not found else found[0]
         elif issubclass(kind, (list, tuple, deque, CheckedItems)) and len(members) == len(given):
             for index, (item, member) in enumerate(zip(given, members, strict=True)):
-                yield from self.dropped(item, member, _at(said, (index,)), (*path, index))
+                yield from self.dropped(item, member, value_at(said, (index,)), (*path, index))
 
     def _of_record(self, given: dict[str, Any], made: Any, said: Any, path: Path) -> Iterator[ValueProblem]:
         ways = taken_paths(type(made)) or {}
@@ -143,20 +136,19 @@ class _Walk:
         every = [way for taken in ways.values() for way in taken]
         yield from _unknown(given, every, {*extra, *init_only, *_ungivable(ways)}, path)
         for name, taken in ways.items():
-            present = [way for way in taken if _at(given, way) is not MISSING]
-            if present:
-                yield from self.dropped(
-                    _at(given, present[0]), getattr(made, name, None), _at(said, present[0]), (*path, *present[0])
-                )
+            present = [way for way in taken if value_at(given, way) is not MISSING]
+            for way in present[:1]:
+                part, member = value_at(given, way), getattr(made, name, None)
+                yield from self.dropped(part, member, value_at(said, way), (*path, *way))
             for way in present[1:]:
                 first = ".".join(map(str, present[0]))
                 yield _problem((*path, *way), f"it is another name of {first}: give one of them")
             if not taken and name in given and plain_form(getattr(made, name, None)).data != given[name]:
                 yield _problem((*path, name), "it can't be given, since the type sets it by itself")
         for name, member in extra.items():
-            yield from self.dropped(given.get(name), member, _at(said, (name,)), (*path, name))
+            yield from self.dropped(given.get(name), member, value_at(said, (name,)), (*path, name))
         for name in init_only:
-            if _at(said, (name,)) is not MISSING and name not in given:
+            if value_at(said, (name,)) is not MISSING and name not in given:
                 yield _problem((*path, name), "the call has a value for it that is not shown: give one for it")
 
     def _of_mapping(
@@ -170,9 +162,9 @@ class _Walk:
         rest = [key for text, key in keys.items() if text not in given]
         for name, item in given.items():
             if name in keys:
-                yield from self.dropped(item, made[keys[name]], _at(said, (name,)), (*path, name))
+                yield from self.dropped(item, made[keys[name]], value_at(said, (name,)), (*path, name))
             elif rest:
-                yield from self.dropped(item, made[rest.pop(0)], _at(said, (name,)), (*path, name))
+                yield from self.dropped(item, made[rest.pop(0)], value_at(said, (name,)), (*path, name))
             else:
                 yield _problem((*path, name), f"there is no such field beside the others: {', '.join(keys) or 'none'}")
 
@@ -204,18 +196,8 @@ def _unknown(
         if not further and name not in others:
             known = dict.fromkeys(str(way[0]) for way in ways)
             yield _problem((*path, name), f"there is no such field; the fields are: {', '.join(known) or 'none'}")
-        elif further and () not in further and (members := _object(item)) is not None:
+        elif further and () not in further and (members := as_object(item)) is not None:
             yield from _unknown(members, further, set(), (*path, name))
-
-
-def _at(given: Any, way: FieldPath) -> Any:
-    for step in way:
-        members, items = _object(given), _list(given)
-        if isinstance(step, str):
-            given = MISSING if members is None else members.get(step, MISSING)
-        else:
-            given = items[step] if items is not None and -len(items) <= step < len(items) else MISSING
-    return given
 
 
 def _problem(path: Path, words: str) -> ValueProblem:

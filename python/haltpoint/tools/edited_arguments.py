@@ -14,6 +14,7 @@ from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
 
+from .bytes_notation import UnreadableBytesError, as_shown, as_taken
 from .dropped_members import closed, dropped_members
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
@@ -96,7 +97,7 @@ def _edit(
     elif name in wanted:
         try:
             edited.shown[name], edited.given[name] = _changed(definition, parameter, execution, wanted[name])
-        except HiddenPartError as error:
+        except (HiddenPartError, UnreadableBytesError) as error:
             edited.refuse(error.path, str(error))
         except _UnfitError as error:
             edited.problems.extend(error.problems)
@@ -135,7 +136,8 @@ def _changed(
     wanted = _with_digits(parameter, wanted)
     members = _members(name, execution, wanted)
     first: _UnfitError | None = None
-    for value in members.values(_restored(members, name)):
+    schema = field_schema(definition.parameters, name)
+    for value in members.values(as_taken(schema, name, _restored(members, name), members.shown)):
         try:
             shown, given = _validated(definition, parameter, value, members.said)
             problem = members.problem_with(shown, name)
@@ -250,12 +252,14 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
         elif name in wanted:
             try:
                 members = _members(name, execution, wanted[name])
-                new[name] = next(members.values(_restored(members, name)))
-            except HiddenPartError as error:
+                described = argument_schema(schema, name)
+                restored = as_taken(described, name, _restored(members, name), members.shown)
+                taken = as_taken(described, name, wanted[name], members.shown)
+            except (HiddenPartError, UnreadableBytesError) as error:
                 edited.refuse(error.path, str(error))
                 continue
-            edited.given[name] = new[name]
-            edited.shown[name] = schema_form(schema, name, wanted[name], completed=True)
+            edited.given[name] = new[name] = next(members.values(restored))
+            edited.shown[name] = schema_form(schema, name, as_shown(described, taken), completed=True)
         else:
             _leave_out(edited, name, schema)
     if schema is not None and new:

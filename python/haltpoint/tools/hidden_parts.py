@@ -12,7 +12,15 @@ from typing import Any, cast
 
 from .plain_form import HIDDEN
 
-__all__ = ["MISSING", "HiddenPartError", "holds_stand_in", "is_hidden_in", "is_stand_in", "with_hidden_parts"]
+__all__ = [
+    "MISSING",
+    "HiddenPartError",
+    "holds_stand_in",
+    "is_hidden_in",
+    "is_stand_in",
+    "stand_ins_in",
+    "with_hidden_parts",
+]
 
 _TYPE_NAME = re.compile(r"<[^\W\d][\w.<>]*>")
 
@@ -39,7 +47,12 @@ class HiddenPartError(ValueError):
 
 def holds_stand_in(value: Any) -> bool:
     """Whether a shown value holds a text that may stand for a part that is not shown."""
-    return any(is_stand_in(text) for text in _texts(value))
+    return any(stand_ins_in(value))
+
+
+def stand_ins_in(value: Any) -> Iterator[str]:
+    """Yield the texts in a shown value that may stand for parts that are not shown."""
+    return filter(is_stand_in, _texts(value))
 
 
 def is_hidden_in(shown: Any, said: Any) -> bool:

@@ -19,12 +19,13 @@ from .checked_items import CheckedItems
 from .field_names import json_names, shown_path, taken_paths
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json
 
-__all__ = ["HIDDEN", "PlainForm", "plain_form"]
+__all__ = ["BASE64", "HIDDEN", "PlainForm", "bytes_text", "plain_form"]
 
 HIDDEN: Final = "**********"
 """Stands for a secret, such as a pydantic `SecretStr`."""
 
-_BASE64: Final = "base64:"
+BASE64: Final = "base64:"
+"""What bytes are shown by that are no readable text, before their base64."""
 
 _SEQUENCES = (list, tuple, deque)
 _SETS = (set, frozenset)
@@ -95,15 +96,16 @@ def _float(value: float) -> float | str:
     return number if math.isfinite(number) else str(number)
 
 
-def _bytes_text(value: bytes | bytearray | memoryview) -> str:
+def bytes_text(value: bytes | bytearray | memoryview) -> str:
+    """Return what is shown of bytes: the text that they are, or `base64:` and their base64; no two look alike."""
     raw = bytes(value)
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        text = _BASE64
-    if not text.startswith(_BASE64) and all(char.isprintable() or char in "\t\n\r" for char in text):
+        text = BASE64
+    if not text.startswith(BASE64) and all(char.isprintable() or char in "\t\n\r" for char in text):
         return text
-    return _BASE64 + base64.b64encode(raw).decode()
+    return BASE64 + base64.b64encode(raw).decode()
 
 
 def _time_text(value: object) -> Any:
@@ -115,7 +117,7 @@ def _time_text(value: object) -> Any:
 _SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (int, _integer),
     (float, _float),
-    ((bytes, bytearray, memoryview), _bytes_text),
+    ((bytes, bytearray, memoryview), bytes_text),
     ((date, time, timedelta), _time_text),
 )
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
 
-from .hidden_parts import holds_stand_in
+from .hidden_parts import holds_stand_in, stand_ins_in
 from .json_form import dump_json
-from .plain_form import plain_form
+from .plain_form import BASE64, HIDDEN, plain_form
 from .same_values import is_same_json
 from .validation import InvalidValueError, validated, validated_parameter
 
@@ -35,6 +35,7 @@ __all__ = [
     "shown_value",
 ]
 
+_STAND_INS = frozenset({HIDDEN})
 _PLAIN_SCALARS = (str, int, float, bool, type(None))
 
 
@@ -149,14 +150,30 @@ def _list(value: Any) -> list[Any] | None:
 
 
 def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
-    """Return what people are shown of a parameter's default, and whether that reads back as the same default."""
+    """Return what people are shown of a parameter's default, and whether that reads back as the same default.
+
+    Of one that does not, such as one that holds a secret, it is compared with what is shown once the call runs.
+    """
     default = parameter.default_value
     if _is_plain(default):
         return deepcopy(default), True
     form = plain_form(default)
     if form.is_whole and _reads_back(parameter, form.data, default):
         return form.data, True
+    if _tells(default, form.data):
+        return form.data, False
     return f"<{type(default).__qualname__}>", False
+
+
+def _tells(default: object, form: Any) -> bool:
+    """Whether the form of a default that does not read back says what it is, all but its secrets.
+
+    Of other objects no more than their type is shown: what they hold besides may be a secret that is not marked as one.
+    """
+    if _object(form) is not None or _list(form) is not None:
+        # JSON, in which only secrets and bytes do not read back.
+        return _STAND_INS.issuperset(stand_ins_in(form)) and (holds_stand_in(form) or f'"{BASE64}' in dump_json(form))
+    return type(default) in (bytes, bytearray, float)
 
 
 def _is_plain(value: Any) -> bool:
@@ -235,7 +252,9 @@ def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: Appr
     if name in arguments.defaulted:
         shown, _ = default_form(parameter)
         if parameter.required or shown != arguments.approved.get(name):
-            raise _changed(definition, f"the default of {name} is of another type")
+            present = "none" if parameter.required else _short(shown)
+            was = _short(arguments.approved.get(name))
+            raise _changed(definition, f"the default of {name} was shown as {was} and would be {present}")
         return {}
     if parameter.required:
         raise InvalidValueError(f"{name}: missing, expected {parameter.type_name}")

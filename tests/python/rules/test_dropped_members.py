@@ -287,7 +287,7 @@ def test_so_is_one_in_an_answer(db: SqliteDatabase, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr("haltpoint.resolution.answers.tool_at_hand", lambda requirement: None)
         monkeypatch.setattr("haltpoint.resolution.commit.tool_at_hand", lambda requirement: None)
     requirement = db.requirements(run_id=output.run_id)[0]
-    with pytest.raises(InvalidResolutionError, match="order.amout: there is no such field") as caught:
+    with pytest.raises(InvalidResolutionError, match=r"order\.amout: there is no such field") as caught:
         requirement.answer({"order": {"amout": 9}})
     assert caught.value.field_name == "order.amout"
     requirement.answer({"order": {"amount": 9}})

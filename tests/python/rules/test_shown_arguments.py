@@ -137,7 +137,7 @@ def test_a_default_without_a_json_form_is_shown_by_its_type(db: SqliteDatabase) 
     assert requirement.tool_execution.tool_args == {"charge": "c", "connection": "<Connection>"}
     requirement.confirm()
     requirement.commit()
-    with pytest.raises(ToolChangedError, match="connection is of another type"):
+    with pytest.raises(ToolChangedError, match='connection was shown as "<Connection>" and would be "<Other>"'):
         run_on(db, requirement, with_object(Other("db-1")))
     assert ran == []
     later = Connection("db-2")

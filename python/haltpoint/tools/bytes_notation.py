@@ -1,0 +1,120 @@
+"""Bytes in the arguments that a person gives, in the notation in which they are shown.
+
+Bytes that are readable text are shown as that text, and others as `base64:` and their base64. A tool takes text for
+them, in UTF-8.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .field_schema import schema_at
+from .json_parts import as_list, as_object, value_at
+from .plain_form import BASE64, bytes_text
+
+__all__ = ["UnreadableBytesError", "as_shown", "as_taken"]
+
+_BRANCHES = ("anyOf", "oneOf", "allOf")
+
+
+class UnreadableBytesError(ValueError):
+    """A text does not stand for bytes that the tool takes.
+
+    Attributes:
+        path: where it stands.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+
+
+def as_taken(schema: Mapping[str, Any], name: str, value: Any, shown: Any) -> Any:
+    """Return a value with text that a tool takes where bytes stand in the notation in which they are shown.
+
+    Args:
+        schema: the JSON schema of the value.
+        name: the argument.
+        value: JSON data.
+        shown: the value as the person was shown it, if they were. What the tool takes no text for stays where it was
+            left as it was.
+
+    Raises:
+        UnreadableBytesError: there is no such text, or it can't be told whether bytes are meant.
+    """
+    taken = _Reading(schema, name, shown).value(value, ())
+    if taken != value and taken == shown:
+        # Where the call runs, it would be the value that was shown.
+        raise UnreadableBytesError(name, "the text of these bytes is what was shown of others: give other bytes")
+    return taken
+
+
+def as_shown(schema: Mapping[str, Any], value: Any) -> Any:
+    """Return a value, in which text stands for bytes that a tool takes, with these bytes as they are shown."""
+    return _Showing(schema).value(value, ())
+
+
+class _Walk:
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+
+    def value(self, value: Any, path: tuple[str | int, ...]) -> Any:
+        members, items = as_object(value), as_list(value)
+        if members is not None:
+            return {name: self.value(item, (*path, name)) for name, item in members.items()}
+        if items is not None:
+            return [self.value(item, (*path, place)) for place, item in enumerate(items)]
+        return self.text(value, path) if isinstance(value, str) else value
+
+    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+        raise NotImplementedError
+
+    def formats(self, path: tuple[str | int, ...]) -> set[str]:
+        """The formats of text at a place; an empty one for any text."""
+        return set(_formats(schema_at(self._schema, path)))
+
+
+class _Reading(_Walk):
+    def __init__(self, schema: Mapping[str, Any], name: str, shown: Any) -> None:
+        super().__init__(schema)
+        self._name = name
+        self._shown = shown
+
+    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+        if not text.startswith(BASE64) or "binary" not in (formats := self.formats(path)):
+            return text
+        where = ".".join(map(str, (self._name, *path)))
+        if "" in formats:
+            problem = f"text that begins with {BASE64} may be text or bytes here, and it can't be told which"
+            raise UnreadableBytesError(where, problem)
+        try:
+            return base64.b64decode(text[len(BASE64) :], validate=True).decode()
+        except binascii.Error as error:
+            problem = f"must be text, or {BASE64} and the base64 of bytes; after {BASE64} stands no base64 ({error})"
+            raise UnreadableBytesError(where, problem) from error
+        except UnicodeDecodeError as error:
+            if value_at(self._shown, path) == text:
+                return text
+            problem = f"the tool takes bytes as text in UTF-8 alone, and these bytes are none ({error})"
+            raise UnreadableBytesError(where, problem) from error
+
+
+class _Showing(_Walk):
+    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+        is_written_otherwise = text.startswith(BASE64) or not text.isprintable()
+        return bytes_text(text.encode()) if is_written_otherwise and self.formats(path) == {"binary"} else text
+
+
+def _formats(schema: Any) -> Iterator[str]:
+    here = as_object(schema) or {}
+    branches = [branch for keyword in _BRANCHES for branch in here.get(keyword, ())]
+    for branch in branches:
+        yield from _formats(branch)
+    if here.get("type") == "string":
+        yield str(here.get("format", ""))
+    elif "type" not in here and not branches:
+        # Anything, or what can't be told.
+        yield ""
