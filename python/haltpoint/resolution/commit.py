@@ -33,6 +33,7 @@ from haltpoint.resolution.parse import checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.drafts import is_handed_out
+from haltpoint.run.requirement_data import check_said
 from haltpoint.run.requirement_validation import expired_error, nameless_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
@@ -186,9 +187,11 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
     if isinstance(draft, RunRequirement):
         return draft
     try:
+        check_said(draft)
         requirement = RunRequirement.from_dict(draft)
         # Data says what was seen; an object may have been made long before it is decided on.
-        requirement.expected_digest = requirement.expected_digest or requirement.digest
+        if requirement.expected_digest is None:
+            requirement.expected_digest = requirement.digest
         return requirement
     except HaltpointError:
         raise

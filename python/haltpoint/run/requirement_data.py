@@ -17,11 +17,17 @@ from haltpoint.run.tools.tools import ToolExecution
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["drafted", "merged_execution"]
+__all__ = ["check_said", "drafted", "merged_execution"]
 
+# Words of a decision that stand elsewhere in a requirement's data, or nowhere: nobody would read them here.
+_UNREAD = frozenset(
+    {"answer", "answered", "answers", "approve", "approved", "confirm", "confirmed", "note", "reject", "rejected"}
+    | {"remember", "result", "retry", "skip", "supply", "tool_args", "values"}
+)
 # What a draft may say beyond yes, or on a call in doubt.
 _DRAFTED = {"confirmation_draft": {"tool_args", "remember"}, "recovery_draft": {"type", "note"}}
 _RECOVERIES = ("retry", "skip")
+_DRAFTED_OF = {"confirmation_draft": "confirmation", "recovery_draft": "recovery"}
 
 
 def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
@@ -35,14 +41,45 @@ def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -
         return None
     said = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {"": given}
     unknown = [key for key in said if key not in _DRAFTED[name]]
-    if unknown or (name == "recovery_draft" and said.get("type") not in _RECOVERIES):
+    is_of_another_kind = bool(said) and requirement.kind != _DRAFTED_OF[name]
+    if unknown or is_of_another_kind or (name == "recovery_draft" and said.get("type") not in _RECOVERIES):
+        problem = f"is no part of a {requirement.kind}" if is_of_another_kind else "can't be read"
         raise InvalidResolutionError(
-            f"{name} of requirement {requirement.id} can't be read: {outline(data[name])}",
+            f"{name} of requirement {requirement.id} {problem}: {outline(data[name])}",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
             field_name=name,
         )
     return deepcopy(dict(said))
+
+
+def check_said(data: Mapping[str, Any]) -> None:
+    """Check what people may have written into a requirement's data that nobody would read, or read in another way.
+
+    Other members that `to_dict()` does not return are left aside.
+
+    Raises:
+        InvalidResolutionError: there is such a member; `field_name` names it.
+    """
+    execution: object = data.get("tool_execution")
+    nothing: Mapping[str, Any] = {}
+    parts = cast("Mapping[str, Any]", execution) if isinstance(execution, Mapping) else nothing
+    unread = [*(_UNREAD & data.keys()), *({"approve", "approved", "confirm", "confirmation", "reject"} & parts.keys())]
+    for name in sorted(unread):
+        raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {_PLACES}")
+    digest: object = data.get("expected_digest")
+    if digest is not None and not (isinstance(digest, str) and digest):
+        raise _unfit("expected_digest", f"has the expected_digest {digest!r:.80}, which must be a str or None")
+    identifier: object = data.get("id")
+    if identifier is not None and not (isinstance(identifier, str) and identifier):
+        raise _unfit("id", f"has the id {identifier!r:.80}, which must be a str or None")
+
+
+_PLACES = "confirmation, confirmation_note, user_input_schema, tool_execution and the drafts that to_dict() returns"
+
+
+def _unfit(name: str, problem: str) -> InvalidResolutionError:
+    return InvalidResolutionError(f"the requirement's data {problem}", field_name=name)
 
 
 def merged_execution(data: Mapping[str, Any]) -> ToolExecution:

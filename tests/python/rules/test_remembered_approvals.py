@@ -420,3 +420,26 @@ def test_a_draft_that_is_remembered_survives_as_data() -> None:
 def test_always_asking_needs_somebody_to_ask(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="always_ask needs requires_confirmation"):
         tool(always_ask=True, **options)(lambda amount: amount)
+
+
+@asynchronous
+async def test_a_call_whose_rule_fails_is_not_answered_by_an_earlier_approval(db: SqliteDatabase) -> None:
+    calls = 0
+
+    def rule(amount: int) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise LookupError("no rates")
+        return True
+
+    pay_by_rule = tool(name="pay", requires_confirmation=rule)(lambda amount: f"paid {amount}")
+    output = await confirmed(thrice(db, tools=(pay_by_rule,)), remember="run")
+    (waiting,) = output.active_requirements
+    assert waiting.remembered_from is None
+    assert waiting.details is not None
+    assert "no rates" in str(waiting.details)
+    waiting.confirm(by="bob")
+    after = await thrice(db, tools=(pay_by_rule,)).continue_run_async(run_id=output.run_id, return_output=True)
+    assert after.is_complete
+    assert [item.remembered_from is not None for item in after.requirements] == [False, False, True]
