@@ -159,8 +159,13 @@ mod tests {
         );
         let connection = listener.accept().unwrap();
         drop(service);
-        let failure = outcomes.recv().unwrap().unwrap_err();
-        assert_eq!(failure.message, "the request was dropped before it was answered");
+        // Whether the threads drop the request or its connection first is theirs to choose.
+        let failure = outcomes.recv().unwrap().unwrap_err().message;
+        let dropped = failure == "the request was dropped before it was answered";
+        assert!(
+            dropped || failure.starts_with("the connection to ollama failed"),
+            "{failure}"
+        );
         call.abort();
         assert!(outcomes.recv().is_err());
         drop(connection);
