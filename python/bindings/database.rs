@@ -21,7 +21,7 @@ use crate::opening::{read_audit_key, sqlite_options};
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
 use crate::waiting::wait_detached;
-use crate::watch::{OutsiderNotice, Watch};
+use crate::watch::{News, OutsiderNotice, Watch};
 
 /// What a new run remembers of its session.
 #[pyclass(frozen, module = "haltpoint._engine")]
@@ -209,8 +209,7 @@ impl PyDatabase {
 
     /// Copies the database, as it stands in this moment, to a new file, waiting for the disk.
     fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        let written = py.detach(|| self.store.read_blocking(move |store| store.backup(&path)));
-        written.map_err(|error| exception(py, &error.into()))
+        self.read_apart_now(py, move |store| Ok(store.backup(&path)?))
     }
 
     /// Erases what a run said, waiting for the disk; with `force` one that can be continued is cancelled first. False: that was done
@@ -234,7 +233,7 @@ impl PyDatabase {
 
     /// Removes what is left of erased payloads outside of the database itself. False: somebody reads from the log.
     fn finish_erasures(&self, py: Python<'_>) -> PyResult<bool> {
-        self.read_now(py, session::finish_erasures)
+        self.maintain_now(py, session::finish_erasures)
     }
 
     /// Removes a part of the runs of these statuses that nothing happened to for so many seconds; or only counts them. Returns how many,
@@ -255,30 +254,30 @@ impl PyDatabase {
         let age = Duration::try_from_secs_f64(older_than).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         let before = self.store.now().plus_micros(-age);
-        let part = self.read_now(py, move |store| session::prune(store, statuses, before, after, is_dry))?;
+        let part = self.maintain_now(py, move |store| session::prune(store, statuses, before, after, is_dry))?;
         Ok((part.runs, part.next))
     }
 
     /// What is wrong with the file and with each run's journal; empty when all is well.
     fn check(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.read_now(py, session::check)
+        self.read_apart_now(py, session::check)
     }
 
     /// What an examination of a run's rows finds, as JSON; `head` is a hash that was kept elsewhere.
     fn verify(&self, py: Python<'_>, run_id: String, head: Option<Hash>) -> PyResult<String> {
-        let found = self.read_now(py, move |store| session::verify(store, &run_id, head.as_ref()))?;
+        let found = self.read_apart_now(py, move |store| session::verify(store, &run_id, head.as_ref()))?;
         serde_json::to_string(&found).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// What was decided about a run, as JSON, a list in the order in which it was written.
     fn audit(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
-        let records = self.read_now(py, move |store| session::audit(store, &run_id))?;
+        let records = self.read_apart_now(py, move |store| session::audit(store, &run_id))?;
         serde_json::to_string(&records).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// A run's journal as JSON lines.
     fn export(&self, py: Python<'_>, run_id: String) -> PyResult<String> {
-        self.read_now(py, move |store| session::export(store, &run_id))
+        self.read_apart_now(py, move |store| session::export(store, &run_id))
     }
 
     /// Runs as tuples (run id, agent name, session id, user id, status, created at, updated at), newest first: all, or at most `limit`.
@@ -400,9 +399,14 @@ impl PyDatabase {
         self.expire_all(py, run_id.map(Text::from))
     }
 
+    /// What time it is by the database's clock, in microseconds since the epoch.
+    fn now(&self) -> i64 {
+        self.store.now().0
+    }
+
     /// A number that changes with each commit, whichever process makes it.
-    fn data_version(&self, py: Python<'_>) -> PyResult<i64> {
-        self.read_now(py, |store| Ok(store.data_version()?))
+    fn data_version(&self, py: Python<'_>) -> PyResult<u128> {
+        Ok(self.read_now(py, |store| Ok(store.position()?))?.as_number())
     }
 
     /// The entries of a run's journal behind place `after`, as JSON lines.
@@ -428,6 +432,18 @@ impl PyDatabase {
                 sender.send(ticket, value);
             }),
         );
+        Watch::new(ticket, subscription)
+    }
+
+    /// Watches for commits, of this process and others. Each delivery under the ticket is the data version by then, or the exception that
+    /// says why the database cannot be read; those that the loop has not had yet become one.
+    fn watch_changes(&self, completions: &Completions) -> Watch {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let news = News::new(sender, ticket);
+        let subscription = self
+            .store
+            .watch(Arc::new(move |told| news.tell(told.map_err(Clone::clone))));
         Watch::new(ticket, subscription)
     }
 }

@@ -103,18 +103,24 @@ pub(crate) fn approval_filter(
     }
 }
 
-/// A list under way. Between two parts of it the reading thread serves others, and Ctrl-C is heard.
+/// Lists of at most so many items are read where all else is read; others beside it.
+const SHORT: u32 = 256;
+
+/// A list under way. Between two parts of it others are served, and Ctrl-C is heard.
 struct Reading<L> {
     database: PyDatabase,
+    is_short: bool,
     /// `None` once it is over, or could not be read.
     list: Mutex<Option<L>>,
 }
 
 impl<L: List> Reading<L> {
-    fn new(database: &PyDatabase, list: L) -> Self {
-        let database = database.again();
-        let list = Mutex::new(Some(list));
-        Self { database, list }
+    fn new(database: &PyDatabase, limit: Option<u32>, list: L) -> Self {
+        Self {
+            database: database.again(),
+            is_short: limit.is_some_and(|limit| limit <= SHORT),
+            list: Mutex::new(Some(list)),
+        }
     }
 
     /// The next part that holds something.
@@ -124,7 +130,10 @@ impl<L: List> Reading<L> {
         while let Some(mut list) = under_way.filter(|list| !list.is_over()) {
             py.check_signals()?;
             let read = move |store: &mut dyn Store| list.read(store).map(|part| (list, part));
-            let (list, part) = self.database.read_now(py, read)?;
+            let (list, part) = match self.is_short {
+                true => self.database.read_now(py, read)?,
+                false => self.database.read_apart_now(py, read)?,
+            };
             if !part.items.is_empty() || !part.damaged.is_empty() {
                 *lock() = Some(list);
                 return Ok(Some(part));
@@ -202,23 +211,23 @@ impl ApprovalParts {
 impl PyDatabase {
     /// The runs that the filter lets through, newest first.
     pub(crate) fn list_runs(&self, filter: RunFilter, limit: Option<u32>) -> RunParts {
-        RunParts(Reading::new(self, session::RunList::new(filter, limit)))
+        RunParts(Reading::new(self, limit, session::RunList::new(filter, limit)))
     }
 
     /// The requirements that the filter lets through.
     pub(crate) fn list_requirements(&self, filter: RequirementFilter, limit: Option<u32>) -> RequirementParts {
         let list = session::RequirementList::new(filter, limit);
-        RequirementParts(Requirements::Whole(Reading::new(self, list)))
+        RequirementParts(Requirements::Whole(Reading::new(self, limit, list)))
     }
 
     /// The same, of which large entries are shown in part.
     pub(crate) fn list_previews(&self, filter: RequirementFilter, limit: Option<u32>) -> RequirementParts {
         let list = session::PreviewList::new(session::Previews(filter), limit);
-        RequirementParts(Requirements::Previews(Reading::new(self, list)))
+        RequirementParts(Requirements::Previews(Reading::new(self, limit, list)))
     }
 
     /// The approvals that answer later calls, newest first.
     pub(crate) fn list_approvals(&self, filter: ApprovalFilter, limit: Option<u32>) -> ApprovalParts {
-        ApprovalParts(Reading::new(self, session::ApprovalList::new(filter, limit)))
+        ApprovalParts(Reading::new(self, limit, session::ApprovalList::new(filter, limit)))
     }
 }

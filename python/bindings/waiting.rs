@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use haltpoint_engine::session::EngineError;
-use haltpoint_engine::store::{Store, StoreError};
+use haltpoint_engine::store::{Store, StoreError, WritableStore};
 use pyo3::prelude::*;
 
 use crate::database::PyDatabase;
@@ -37,6 +37,32 @@ impl PyDatabase {
     ) -> PyResult<T> {
         wait_detached(py, |then| {
             self.store.read(Box::new(move |store| {
+                then(store.map_err(EngineError::from).and_then(job))
+            }));
+        })
+    }
+
+    /// As [`PyDatabase::read_now`], for what may take long: other reads do not wait for it.
+    pub(crate) fn read_apart_now<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        job: impl FnOnce(&mut dyn Store) -> Result<T, EngineError> + Send + 'static,
+    ) -> PyResult<T> {
+        wait_detached(py, |then| {
+            self.store.read_apart(Box::new(move |store| {
+                then(store.map_err(EngineError::from).and_then(job))
+            }));
+        })
+    }
+
+    /// Erases, removes, or does what else changes more than operations do, and waits for it without the interpreter's lock.
+    pub(crate) fn maintain_now<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        job: impl FnOnce(&mut dyn WritableStore) -> Result<T, EngineError> + Send + 'static,
+    ) -> PyResult<T> {
+        wait_detached(py, |then| {
+            self.store.maintain(Box::new(move |store| {
                 then(store.map_err(EngineError::from).and_then(job))
             }));
         })

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use haltpoint_engine::journal::RunStarted;
 use haltpoint_engine::session;
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{DueFilter, OutboxClaim};
+use haltpoint_engine::store::{Committed, DueFilter, Operation, OutboxClaim};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::completions::Completions;
 use crate::database::{PyDatabase, RecalledMemory};
 use crate::delivering::{deliver, deliver_opened};
+use crate::errors::exception;
 use crate::listing::{PyRunRow, run_row};
 use crate::waiting::wait_detached;
 
@@ -122,14 +123,17 @@ impl Outbox {
     /// Takes the right to deliver what a subscription has coming; the place up to which that is done, or None.
     fn claim(&self, py: Python<'_>, name: String, claimant: String, seconds: f64) -> PyResult<Option<i64>> {
         let claim = new_claim(&self.database.store, name, claimant, seconds)?;
-        self.database.read_now(py, move |store| Ok(store.claim_outbox(&claim)?))
+        match self.execute(py, Operation::ClaimOutbox(claim))? {
+            Committed::OutboxClaimed(place) => Ok(place),
+            _ => Ok(None),
+        }
     }
 
     /// Notes that all up to `place` is delivered. False: somebody else delivers by now.
     fn advance(&self, py: Python<'_>, name: String, claimant: String, seconds: f64, place: i64) -> PyResult<bool> {
         let claim = new_claim(&self.database.store, name, claimant, seconds)?;
-        self.database
-            .read_now(py, move |store| Ok(store.advance_outbox(&claim, place)?))
+        let advanced = self.execute(py, Operation::AdvanceOutbox { claim, place })?;
+        Ok(advanced == Committed::OutboxAdvanced(true))
     }
 
     /// Entries on their way, as tuples (place, run id, place in the run's journal), in the order of their commits.
@@ -141,5 +145,13 @@ impl Outbox {
             .into_iter()
             .map(|row| (row.place, row.run_id.to_string(), row.seq))
             .collect::<Vec<_>>())
+    }
+}
+
+impl Outbox {
+    /// Carries an operation out and waits for the disk, without the interpreter's lock.
+    fn execute(&self, py: Python<'_>, operation: Operation) -> PyResult<Committed> {
+        let outcome = py.detach(|| self.database.store.execute(operation));
+        outcome.map_err(|error| exception(py, &error.into()))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::journal::CancelRequested;
 use crate::store::handle::StoreHandle;
-use crate::store::{Erasure, Store, StoreError};
+use crate::store::{Erasure, StoreError, WritableStore};
 
 use super::EngineError;
 use super::control::{Then, cancel};
@@ -31,7 +31,7 @@ pub fn erase(store: &StoreHandle, erasure: Erasure, force: bool, then: Then<bool
 }
 
 fn erase_stopped(store: &StoreHandle, erasure: Erasure, then: Then<bool>) {
-    store.read(Box::new(move |store| {
+    store.maintain(Box::new(move |store| {
         then(store.and_then(|store| store.erase(&erasure)).map_err(EngineError::from));
     }));
 }
@@ -40,6 +40,6 @@ fn erase_stopped(store: &StoreHandle, erasure: Erasure, then: Then<bool>) {
 ///
 /// # Errors
 /// What the store ran into.
-pub fn finish_erasures(store: &mut dyn Store) -> Result<bool, EngineError> {
+pub fn finish_erasures(store: &mut dyn WritableStore) -> Result<bool, EngineError> {
     Ok(store.finish_erasures()?)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Timestamp;
-use crate::store::{PruneFilter, Pruned, RunStatus, Store};
+use crate::store::{PruneFilter, Pruned, RunStatus, WritableStore};
 
 use super::EngineError;
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// # Errors
 /// What the store ran into.
 pub fn prune(
-    store: &mut dyn Store,
+    store: &mut dyn WritableStore,
     statuses: Vec<RunStatus>,
     before: Timestamp,
     after: i64,

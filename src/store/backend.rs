@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::handle::{Subscriber, Subscription};
+use super::handle::{Subscriber, Subscription, Watcher};
 use super::holder::Holder;
-use super::{Committed, Operation, Store, StoreError};
+use super::{Committed, Operation, Store, StoreError, WritableStore};
 use crate::{Text, Timestamp};
 
 /// Takes an operation's outcome: called exactly once, on whichever thread has it. It must not block.
@@ -12,6 +12,9 @@ pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
 
 /// Reads from the store, or hears why it cannot: called exactly once, on the thread that reads.
 pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn Store, StoreError>) + Send>;
+
+/// Does what takes long, or changes more than what operations do, or hears why it cannot: called exactly once.
+pub type MaintenanceJob = Box<dyn FnOnce(Result<&mut dyn WritableStore, StoreError>) + Send>;
 
 /// A place where journals are kept, with its own way to schedule what any number of threads ask of it.
 ///
@@ -53,9 +56,16 @@ pub trait Backend: Send + Sync {
     /// Runs a job that reads, now or later.
     fn read(&self, job: ReadJob);
 
+    /// Runs a job that may take long, now or later: neither reads nor operations wait until it has ended.
+    fn maintain(&self, job: MaintenanceJob);
+
     /// Calls `subscriber` with each record that outsiders append to the run from now on, once each, in order, until the
     /// subscription is dropped; [`super::handle::Subscribers`] keeps such lists.
     fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription;
+
+    /// Calls `watcher` soon after each commit of any process from now on, once for those that come close together, and where the store
+    /// cannot be read, until the subscription is dropped. It may be called where there was no commit.
+    fn watch(&self, watcher: Watcher) -> Subscription;
 
     /// Passes a fault point: a test may let this process end here. Without effect where nothing outlives the process.
     fn pass_fault_point(&self, _point: &str) {}

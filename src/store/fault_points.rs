@@ -110,7 +110,7 @@ fn kinds_in(operation: &Operation) -> Vec<&'static str> {
             entries.iter().map(Entry::kind).collect()
         }
         Operation::Acquire { .. } => vec![LEASE],
-        Operation::Release { .. } => Vec::new(),
+        Operation::Release { .. } | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Vec::new(),
     }
 }
 

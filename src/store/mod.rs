@@ -1,7 +1,7 @@
 //! Where journals are kept: rows and leases, nothing of models or tools.
 //!
-//! [`Store`] is blocking and its unit is a batch; [`handle::StoreHandle`] gives it threads, group commit and
-//! notifications. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
+//! [`backend::Backend`] is the one trait that runs know of a database, behind a [`handle::StoreHandle`]. [`Store`] is what its read jobs
+//! see. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
 pub mod backend;
 mod clock;
@@ -16,6 +16,7 @@ mod late_cancel;
 pub mod memory;
 mod operation;
 pub(crate) mod outline;
+mod position;
 pub mod raw;
 mod row;
 mod rules;
@@ -31,6 +32,7 @@ pub use filter::{
 pub use id::new_id;
 pub use late_cancel::{CancelFlag, Finish, LateCancel};
 pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
+pub use position::{Changes, Position};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
 pub use salts::SaltSource;
 
@@ -50,17 +52,10 @@ const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite databa
 /// What stands at the end of a text, and in a list or an object, of which [`Store::outline`] shows a part.
 pub const CUT: &str = "… [haltpoint: the rest stands in the journal]";
 
-/// A blocking store of journals.
+/// A blocking store of journals, as those see it who read from it. Nothing is written through it.
 ///
 /// Every method is one short transaction. Implementations are driven by one thread each.
 pub trait Store: Send {
-    /// Carries the operations out in order, in one transaction with one wait for the disk.
-    ///
-    /// Returns one outcome for each operation, in order. An operation that is refused (a lost lease, a decided
-    /// requirement, an unknown run) leaves the others untouched; a failure of the store itself fails the whole batch,
-    /// and then nothing of it was written.
-    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
-
     /// The run with its whole journal, whose hashes are checked; where the run's audit key is not at hand, they are not.
     ///
     /// # Errors
@@ -106,19 +101,21 @@ pub trait Store: Send {
     /// What the store ran into.
     fn completed_runs(&mut self, session_id: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Records that outsiders appended after `cursor`, oldest first, and the cursor to ask with next time.
-    /// `None` asks for no records, only for the present cursor.
+    /// Where the change feed ends now. Cheap: asked many times a second.
     ///
     /// # Errors
     /// What the store ran into.
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError>;
+    fn position(&mut self) -> Result<Position, StoreError>;
 
-    /// A number that changes when somebody has committed: another process, or this one through another opening.
-    /// Cheap: asked many times a second.
+    /// What was committed behind `after`, a position of this very store.
+    ///
+    /// Whoever asks again with the end that they were given learns of each commit, of any process, and of each record once: no later commit
+    /// falls behind a position that was given out. A commit may become visible a while after its outcome was told, where an earlier
+    /// one is still under way.
     ///
     /// # Errors
     /// What the store ran into.
-    fn data_version(&mut self) -> Result<i64, StoreError>;
+    fn changes(&mut self, after: Position) -> Result<Changes, StoreError>;
 
     /// Writes a copy of the database, as it stands in this moment, to a new file, and waits for the disk.
     ///
@@ -192,30 +189,29 @@ pub trait Store: Send {
     /// What the store ran into.
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError>;
 
-    /// Takes the right to deliver what a subscription has coming, and returns the place up to which that is done; `None` while
-    /// somebody else has it. A new subscription begins with what is written from now on.
+    /// At most `limit` entries behind `place`, in an order in which no later commit falls behind an entry that was given out.
     ///
     /// # Errors
     /// What the store ran into; [`StoreError::Unusable`] from a store that keeps no outbox.
-    fn claim_outbox(&mut self, _claim: &OutboxClaim) -> Result<Option<i64>, StoreError> {
-        Err(rules::unusable(NO_OUTBOX.to_owned()))
-    }
-
-    /// Notes that all up to `place` is delivered. `false`: somebody else delivers by now.
-    ///
-    /// # Errors
-    /// As for [`Store::claim_outbox`].
-    fn advance_outbox(&mut self, _claim: &OutboxClaim, _place: i64) -> Result<bool, StoreError> {
-        Err(rules::unusable(NO_OUTBOX.to_owned()))
-    }
-
-    /// At most `limit` entries behind `place`, in the order in which they were committed.
-    ///
-    /// # Errors
-    /// As for [`Store::claim_outbox`].
     fn outbox_after(&mut self, _place: i64, _limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         Err(rules::unusable(NO_OUTBOX.to_owned()))
     }
+
+    /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
+}
+
+/// A store that can be written, too.
+pub trait WritableStore: Store {
+    /// Carries the operations out in order, in one transaction with one wait for the disk.
+    ///
+    /// Returns one outcome for each operation, in order. An operation that is refused (a lost lease, a decided
+    /// requirement, an unknown run) leaves the others untouched; a failure of the store itself fails the whole batch,
+    /// and then nothing of it was written.
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
 
     /// Erases what a run said: its payloads and salts, and every copy of them. Its hashes, and who decided what, stay. `false`: that was
     /// done before. Copies in a log may last until [`Store::finish_erasures`].
@@ -242,12 +238,6 @@ pub trait Store: Send {
     fn prune(&mut self, _filter: &PruneFilter) -> Result<Pruned, StoreError> {
         Err(rules::unusable(NO_PRUNING.to_owned()))
     }
-
-    /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
-    ///
-    /// # Errors
-    /// What the store ran into.
-    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
 
     /// Says that `holder` is alive now, and counts as such until `expires`.
     ///

@@ -5,7 +5,7 @@ use crate::{Text, Timestamp};
 
 use super::holder::Holder;
 use super::late_cancel::Finish;
-use super::row::StoredRun;
+use super::row::{OutboxClaim, StoredRun};
 
 /// What can be asked of a store.
 #[derive(Clone, Debug)]
@@ -35,6 +35,15 @@ pub enum Operation {
         run_id: Text,
         /// The epoch under which it was held.
         epoch: u64,
+    },
+    /// Takes the right to deliver what a subscription has coming. A new subscription begins with what is written from now on.
+    ClaimOutbox(OutboxClaim),
+    /// Notes that all up to `place` is delivered, and that whoever delivers is alive.
+    AdvanceOutbox {
+        /// Who delivers.
+        claim: OutboxClaim,
+        /// The place of the last entry that was delivered.
+        place: i64,
     },
 }
 
@@ -141,6 +150,10 @@ pub enum Committed {
     Lease(LeaseGrant),
     /// Nothing to say.
     Released,
+    /// The place up to which a subscription is delivered; `None` while somebody else delivers.
+    OutboxClaimed(Option<i64>),
+    /// Whether whoever says so is still the one who delivers.
+    OutboxAdvanced(bool),
 }
 
 impl Committed {

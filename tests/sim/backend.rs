@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use haltpoint_engine::journal::Record;
-use haltpoint_engine::store::backend::{Backend, Completion, ReadJob};
-use haltpoint_engine::store::handle::{Subscriber, Subscribers, Subscription};
+use haltpoint_engine::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
+use haltpoint_engine::store::handle::{Subscriber, Subscribers, Subscription, Watcher};
 use haltpoint_engine::store::holder::Holder;
-use haltpoint_engine::store::{Author, Committed, Operation, StoreError};
+use haltpoint_engine::store::{Author, Committed, ExternalRecord, Operation, Position, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::disk::Disk;
@@ -41,8 +41,10 @@ struct Queues {
     is_dead: bool,
     writes: VecDeque<(Operation, Completion)>,
     unacknowledged: Vec<(Operation, Completion, Outcome)>,
-    reads: VecDeque<ReadJob>,
-    cursor: i64,
+    reads: VecDeque<MaintenanceJob>,
+    /// Records that the process has not been told of, and up to where they were looked for.
+    notices: VecDeque<ExternalRecord>,
+    position: Position,
 }
 
 impl Queues {
@@ -59,9 +61,9 @@ impl Queues {
 
 impl SimulatedBackend {
     pub(crate) fn new(disk: Arc<Mutex<Disk>>, holder: Holder) -> Self {
-        let cursor = disk.lock().unwrap().store.outsiders_after(None).unwrap().1;
+        let position = disk.lock().unwrap().store.position().unwrap();
         let queues = Queues {
-            cursor,
+            position,
             ..Queues::default()
         };
         Self {
@@ -145,17 +147,18 @@ impl SimulatedBackend {
     }
 
     pub(crate) fn has_notices(&self) -> bool {
-        let cursor = self.queues.lock().unwrap().cursor;
-        self.disk.lock().unwrap().store.outsiders_after(None).unwrap().1 > cursor
+        let mut queues = self.queues.lock().unwrap();
+        let changes = self.disk.lock().unwrap().store.changes(queues.position).unwrap();
+        queues.notices.extend(changes.records);
+        queues.position = changes.end;
+        !queues.notices.is_empty()
     }
 
     /// Tells the process of the next record that outsiders appended.
     pub(crate) fn notify_one(&self) {
-        let cursor = self.queues.lock().unwrap().cursor;
-        let records = self.disk.lock().unwrap().store.outsiders_after(Some(cursor)).unwrap().0;
-        if let Some(record) = records.first() {
-            self.queues.lock().unwrap().cursor += 1;
-            self.subscribers.notify(record);
+        if self.has_notices() {
+            let next = self.queues.lock().unwrap().notices.pop_front();
+            next.iter().for_each(|record| self.subscribers.notify(record));
         }
     }
 
@@ -214,6 +217,10 @@ impl Backend for SimulatedBackend {
     }
 
     fn read(&self, job: ReadJob) {
+        self.maintain(Box::new(move |store| job(store.map(|store| store as _))));
+    }
+
+    fn maintain(&self, job: MaintenanceJob) {
         let mut queues = self.queues.lock().unwrap();
         if !queues.is_dead {
             queues.reads.push_back(job);
@@ -222,6 +229,10 @@ impl Backend for SimulatedBackend {
 
     fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         self.subscribers.add(run_id, subscriber)
+    }
+
+    fn watch(&self, watcher: Watcher) -> Subscription {
+        self.subscribers.watch(watcher)
     }
 
     fn close(&self) {}

@@ -10,7 +10,7 @@ use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{
     Append, Author, Committed, Finish, LeaseGrant, Operation, RequirementFilter, RequirementSet, RunStatus, SaltSource,
-    Store, StoreError,
+    Store, StoreError, WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -29,7 +29,7 @@ type Outcome = Result<Committed, StoreError>;
 
 /// The disk, with everything that is known of what was written to it.
 pub(crate) struct Disk {
-    pub(crate) store: Box<dyn Store>,
+    pub(crate) store: Box<dyn WritableStore>,
     rows: Option<Rows>,
     pub(crate) journals: BTreeMap<Text, Journal>,
     pub(crate) ledger: Ledger,
@@ -240,7 +240,10 @@ impl Disk {
         let run_id = match operation {
             Operation::Create(new) => &new.run_id,
             Operation::Append(append) => &append.run_id,
-            Operation::Acquire { .. } | Operation::Release { .. } => return,
+            Operation::Acquire { .. }
+            | Operation::Release { .. }
+            | Operation::ClaimOutbox(_)
+            | Operation::AdvanceOutbox { .. } => return,
         };
         let kept = self.acknowledged.entry(run_id.clone()).or_default();
         *kept = (*kept).max(*seq);
@@ -353,7 +356,7 @@ impl Disk {
     }
 }
 
-fn in_memory(lives: &Lives) -> Box<dyn Store> {
+fn in_memory(lives: &Lives) -> Box<dyn WritableStore> {
     Box::new(MemoryStore::new(Box::new(lives.clone())).with_salts(SaltSource::Counting))
 }
 
@@ -376,5 +379,8 @@ fn describe(operation: &Operation) -> String {
         Operation::Append(append) => format!("{}, {:?}: {}", append.run_id, append.author, kinds(&append.entries)),
         Operation::Acquire { run_id, holder, .. } => format!("{run_id} is held by {holder}"),
         Operation::Release { run_id, epoch } => format!("{run_id} is released from epoch {epoch}"),
+        Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => {
+            format!("{} delivers", claim.claimant)
+        }
     }
 }

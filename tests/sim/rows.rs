@@ -1,7 +1,7 @@
 //! Rows beside the journals that somebody deletes or sets back who can write the file.
 
 use haltpoint_engine::store::SaltSource;
-use haltpoint_engine::store::Store;
+use haltpoint_engine::store::WritableStore;
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ pub(crate) struct Rows {
 }
 
 /// A store on a file of its own.
-pub(crate) fn on_file(lives: &Lives) -> (Box<dyn Store>, Option<Rows>) {
+pub(crate) fn on_file(lives: &Lives) -> (Box<dyn WritableStore>, Option<Rows>) {
     // Nothing of it has to survive, so memory will do where files can be had in it.
     let directory = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())

@@ -4,7 +4,7 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms, decode};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::session::verify;
-use haltpoint_engine::store::{ApprovalFilter, ApprovalQuery, Committed, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{ApprovalFilter, ApprovalQuery, Committed, RunStatus, StoreError, WritableStore};
 
 use crate::support::{
     TestFile, acquire, appended, at, beside, confirmed, create, create_in_session, decided_by, drive, execute,
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// A run that waits with the requirement `q`.
-fn waiting(store: &mut dyn Store, run_id: &str, session_id: Option<&str>, terms: Terms) {
+fn waiting(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, terms: Terms) {
     let created = match session_id {
         Some(session_id) => create_in_session(run_id, "a", Some(session_id)),
         None => create(run_id, "a"),
@@ -29,13 +29,13 @@ fn waiting(store: &mut dyn Store, run_id: &str, session_id: Option<&str>, terms:
 }
 
 /// A run whose only requirement is confirmed so.
-fn approved(store: &mut dyn Store, run_id: &str, session_id: Option<&str>, scope: RememberScope) {
+fn approved(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, scope: RememberScope) {
     waiting(store, run_id, session_id, Terms::default());
     assert_eq!(execute(store, say(run_id, remembered("q", scope, "key"))), appended(4));
 }
 
 /// The runs whose approvals answer a call of `run_id`.
-fn found(store: &mut dyn Store, run_id: &str, session_id: Option<&str>, key: &str) -> Vec<Text> {
+fn found(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, key: &str) -> Vec<Text> {
     let query = ApprovalQuery {
         run_id: run_id.into(),
         session_id: session_id.map(Text::from),
@@ -45,7 +45,7 @@ fn found(store: &mut dyn Store, run_id: &str, session_id: Option<&str>, key: &st
     rows.into_iter().map(|row| row.run_id).collect()
 }
 
-fn listed(store: &mut dyn Store, run_id: Option<&str>, session_id: Option<&str>) -> Vec<Text> {
+fn listed(store: &mut dyn WritableStore, run_id: Option<&str>, session_id: Option<&str>) -> Vec<Text> {
     let filter = ApprovalFilter {
         run_id: run_id.map(Text::from),
         session_id: session_id.map(Text::from),
@@ -208,7 +208,7 @@ fn lists_hold_what_can_still_answer_a_call_newest_first() {
 }
 
 /// A journal that holds together, with an approval for the session and one by memory of it.
-fn whole_journal(store: &mut dyn Store) {
+fn whole_journal(store: &mut dyn WritableStore) {
     let call = r#"{"calls": [{"id": "call", "name": "pay", "args": {}, "asks": "confirmation"}], "duration_us": 1, "attempt": 1}"#;
     let replied = decode("model_replied", call).unwrap();
     let opened = vec![replied, opened_on("q", Terms::default())];

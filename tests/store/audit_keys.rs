@@ -4,7 +4,7 @@ use haltpoint_engine::journal::{AuditKey, Chain, Format};
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{RunStatus, Store, StoreError};
+use haltpoint_engine::store::{Position, RunStatus, Store, StoreError, WritableStore};
 
 use crate::support::{
     Deaths, TestFile, acquire, beside, cancel, check_hashes, confirmed, create, drive, execute, execute_all, granted,
@@ -23,7 +23,7 @@ fn options(key: Option<AuditKey>) -> SqliteOptions {
 }
 
 /// Runs a test on each kind of store, which is given another key whenever the test says so.
-fn on_each_store(test: impl Fn(&mut dyn FnMut(Option<AuditKey>, &mut dyn FnMut(&mut dyn Store)))) {
+fn on_each_store(test: impl Fn(&mut dyn FnMut(Option<AuditKey>, &mut dyn FnMut(&mut dyn WritableStore)))) {
     let mut memory = Some(MemoryStore::new(Box::new(Deaths::default())));
     test(&mut |key, step| {
         let mut store = memory.take().unwrap().with_audit_key(key);
@@ -37,7 +37,7 @@ fn on_each_store(test: impl Fn(&mut dyn FnMut(Option<AuditKey>, &mut dyn FnMut(&
     });
 }
 
-fn make_runs(store: &mut dyn Store) {
+fn make_runs(store: &mut dyn WritableStore) {
     execute_all(
         store,
         vec![
@@ -124,7 +124,7 @@ fn each_row_of_a_keyed_run_has_the_hash_of_its_chain() {
 
 fn notices(file: &TestFile, key: Option<AuditKey>) -> Vec<bool> {
     let mut store = SqliteStore::open(&file.path(), &options(key)).unwrap();
-    let (found, _) = store.outsiders_after(Some(0)).unwrap();
+    let found = store.changes(Position::default()).unwrap().records;
     found.iter().map(|notice| notice.authentic).collect()
 }
 

@@ -10,12 +10,12 @@ use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, Now, Watch};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    Append, Author, Committed, DueFilter, NewRun, Operation, OutboxClaim, Store, StoreError,
+    Append, Author, Committed, DueFilter, NewRun, Operation, OutboxClaim, Store, StoreError, WritableStore,
 };
 
 use crate::support::{
-    LEASE, TestFile, acquire, appended, at, beside, confirmed, create, execute, execute_all, expired, granted, holder,
-    opened_on, rejected, tool_finished,
+    LEASE, TestFile, acquire, advance_outbox, appended, at, beside, claim_outbox, confirmed, create, execute,
+    execute_all, expired, granted, holder, opened_on, rejected, tool_finished,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -40,7 +40,7 @@ impl Liveness for Clocks {
     }
 }
 
-fn on_each_store(test: impl Fn(&mut dyn Store, &Clocks)) {
+fn on_each_store(test: impl Fn(&mut dyn WritableStore, &Clocks)) {
     let clocks = Clocks::default();
     test(&mut MemoryStore::new(Box::new(clocks.clone())), &clocks);
     let (file, clocks) = (TestFile::new(), Clocks::default());
@@ -137,7 +137,7 @@ fn a_holder_whose_clock_is_ahead_keeps_its_lease_as_long_as_its_heart_beats() {
 fn workers_find_a_run_whose_lease_lasts_too_long_and_so_get_it_in_the_end() {
     on_each_store(|store, _| {
         execute_all(store, vec![create_at("r", far("a"), HOUR)]);
-        let due = |store: &mut dyn Store, now| {
+        let due = |store: &mut dyn WritableStore, now| {
             let filter = DueFilter {
                 agent_names: vec!["clerk".into()],
                 now: at(now),
@@ -225,7 +225,7 @@ impl Liveness for Blind {
     }
 }
 
-fn on_each_blind_store(test: impl Fn(&mut dyn Store, &Clocks)) {
+fn on_each_blind_store(test: impl Fn(&mut dyn WritableStore, &Clocks)) {
     let blind = Blind::default();
     test(&mut MemoryStore::new(Box::new(blind.clone())), &blind.0);
     let (file, blind) = (TestFile::new(), Blind::default());
@@ -236,7 +236,7 @@ fn blind_store(file: &TestFile, blind: &Blind) -> SqliteStore {
     SqliteStore::open_with_liveness(&file.path(), &SqliteOptions::default(), Box::new(blind.clone())).unwrap()
 }
 
-fn count_due(store: &mut dyn Store, now: i64) -> usize {
+fn count_due(store: &mut dyn WritableStore, now: i64) -> usize {
     let filter = DueFilter {
         agent_names: vec!["clerk".into()],
         now: at(now),
@@ -334,7 +334,7 @@ fn driven_at(time: i64, driver_entries: u64, entries: Vec<Entry>) -> Operation {
 }
 
 /// Asked at [`HOUR`], and waited for until a minute later.
-fn ask(store: &mut dyn Store, requirement_ids: &[&str]) {
+fn ask(store: &mut dyn WritableStore, requirement_ids: &[&str]) {
     let terms = Terms {
         expires_at: Some(at(HOUR + MINUTE)),
         ..Terms::default()
@@ -343,7 +343,7 @@ fn ask(store: &mut dyn Store, requirement_ids: &[&str]) {
     execute_all(store, vec![create("r", "a"), driven_at(HOUR, 1, opened)]);
 }
 
-fn last_time(store: &mut dyn Store) -> i64 {
+fn last_time(store: &mut dyn WritableStore) -> i64 {
     store.load("r").unwrap().records.last().unwrap().at.0
 }
 
@@ -440,7 +440,7 @@ fn what_is_not_over_by_any_clock_does_not_expire() {
     });
 }
 
-fn on_a_file(test: impl Fn(&mut dyn Store, &Clocks, &TestFile)) {
+fn on_a_file(test: impl Fn(&mut dyn WritableStore, &Clocks, &TestFile)) {
     let (file, clocks) = (TestFile::new(), Clocks::default());
     let options = SqliteOptions::default();
     let store = SqliteStore::open_with_liveness(&file.path(), &options, Box::new(clocks.clone()));
@@ -458,12 +458,12 @@ fn claim(holder: Holder, now: i64) -> OutboxClaim {
     }
 }
 
-fn may_deliver(store: &mut dyn Store, holder: Holder, now: i64) -> bool {
-    store.claim_outbox(&claim(holder, now)).unwrap().is_some()
+fn may_deliver(store: &mut dyn WritableStore, holder: Holder, now: i64) -> bool {
+    claim_outbox(store, &claim(holder, now)).unwrap().is_some()
 }
 
-fn goes_on_delivering(store: &mut dyn Store, holder: Holder, now: i64) -> bool {
-    store.advance_outbox(&claim(holder, now), 0).unwrap()
+fn goes_on_delivering(store: &mut dyn WritableStore, holder: Holder, now: i64) -> bool {
+    advance_outbox(store, &claim(holder, now), 0).unwrap()
 }
 
 #[test]
@@ -519,7 +519,7 @@ fn a_claim_that_is_given_up_is_free_at_once_whatever_the_clocks() {
             until: at(HOUR),
             ..claim(holder("a"), HOUR)
         };
-        assert_eq!(store.advance_outbox(&given_up, 0), Ok(true));
+        assert_eq!(advance_outbox(store, &given_up, 0), Ok(true));
         assert!(may_deliver(store, holder("b"), 0));
     });
 }

@@ -1,11 +1,12 @@
 //! What every store does with leases, appends and decisions.
 
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::store::{Committed, LeaseGrant, RunStatus, StoreError};
+use haltpoint_engine::store::{Changes, Committed, LeaseGrant, RunStatus, StoreError};
 
 use crate::support::{
     acquire, appended, at, cancel, confirmed, continued, create, create_in_session, decided, drive, execute,
-    execute_all, granted, holder, kinds, on_each_store, opened, release, say, stop, tool_finished, tool_started,
+    execute_all, granted, holder, kinds, on_each_blocking_store, on_each_store, opened, release, say, stop,
+    tool_finished, tool_started,
 };
 
 #[test]
@@ -119,7 +120,7 @@ fn a_live_holder_keeps_its_lease_until_it_expires() {
 
 #[test]
 fn a_heartbeat_prolongs_all_leases_of_its_holder() {
-    on_each_store(|store, _| {
+    on_each_blocking_store(|store, _| {
         execute_all(store, vec![create("r", "a"), create("s", "a")]);
         store.heartbeat(&holder("a"), at(8_000), at(9_000)).unwrap();
         for run_id in ["r", "s"] {
@@ -283,21 +284,43 @@ fn a_sessions_completed_runs_come_in_the_order_of_their_creation() {
 }
 
 #[test]
-fn records_of_outsiders_can_be_followed_from_any_cursor() {
+fn records_of_outsiders_can_be_followed_from_any_position() {
     on_each_store(|store, _| {
-        let (none, start) = store.outsiders_after(None).unwrap();
-        assert!(none.is_empty());
+        let start = store.position().unwrap();
+        assert!(store.changes(start).unwrap().records.is_empty());
         execute_all(
             store,
             vec![create("r", "a"), create("s", "a"), drive("s", 1, 1, vec![opened("q")])],
         );
         execute_all(store, vec![say("r", cancel()), say("s", confirmed("q"))]);
-        let (records, middle) = store.outsiders_after(Some(start)).unwrap();
+        let Changes { records, end: middle } = store.changes(start).unwrap();
         let found: Vec<_> = records.iter().map(|found| (&*found.run_id, found.record.seq)).collect();
         assert_eq!(found, [("r", 2), ("s", 3)]);
-        assert_eq!(store.outsiders_after(Some(middle)).unwrap(), (Vec::new(), middle));
+        assert_ne!(start, middle);
+        let nothing = Changes {
+            records: Vec::new(),
+            end: middle,
+        };
+        assert_eq!(store.changes(middle).unwrap(), nothing);
+        assert_eq!(store.position().unwrap(), middle);
         execute_all(store, vec![say("r", cancel())]);
-        let (later, _) = store.outsiders_after(Some(middle)).unwrap();
+        let later = store.changes(middle).unwrap().records;
         assert_eq!(later[0].record, store.load("r").unwrap().records[2]);
+    });
+}
+
+#[test]
+fn each_commit_moves_the_end_of_the_feed() {
+    on_each_store(|store, _| {
+        for operation in [
+            create("r", "a"),
+            drive("r", 1, 1, vec![tool_started("x")]),
+            release("r", 1),
+        ] {
+            let before = store.position().unwrap();
+            execute_all(store, vec![operation]);
+            assert_ne!(store.position().unwrap(), before);
+            assert_ne!(store.changes(before).unwrap().end, before);
+        }
     });
 }

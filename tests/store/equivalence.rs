@@ -8,8 +8,8 @@ use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, RequirementFilter,
-    RequirementSet, RunFilter, RunStatus, SaltSource, Store,
+    ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, Position,
+    RequirementFilter, RequirementSet, RunFilter, RunStatus, SaltSource, Store, WritableStore,
 };
 
 use crate::difference::first_difference;
@@ -147,7 +147,7 @@ fn late_cancel(random: &mut Random) -> LateCancel {
 }
 
 /// Each list has as many rows as are counted.
-fn assert_same_lists(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
+fn assert_same_lists(left: &mut dyn WritableStore, right: &mut dyn WritableStore, context: &str) {
     for set in [RequirementSet::All, RequirementSet::Open, RequirementSet::Decided] {
         let filter = RequirementFilter {
             set,
@@ -183,7 +183,7 @@ fn assert_same<T: Debug + PartialEq>(left: T, right: T, context: &str) {
     }
 }
 
-fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str) {
+fn assert_same_state(left: &mut dyn WritableStore, right: &mut dyn WritableStore, context: &str) {
     for run_id in RUNS {
         assert_same(left.load(run_id), right.load(run_id), context);
         assert_same(left.row(run_id), right.row(run_id), context);
@@ -218,8 +218,8 @@ fn assert_same_state(left: &mut dyn Store, right: &mut dyn Store, context: &str)
         );
     }
     assert_same(
-        left.outsiders_after(Some(0)).unwrap().0,
-        right.outsiders_after(Some(0)).unwrap().0,
+        left.changes(Position::default()).unwrap().records,
+        right.changes(Position::default()).unwrap().records,
         context,
     );
 }
@@ -231,6 +231,7 @@ fn kind(operation: &Operation) -> String {
         Operation::Create(new) => format!("create {}", new.run_id),
         Operation::Acquire { run_id, .. } => format!("acquire {run_id}"),
         Operation::Release { run_id, .. } => format!("release {run_id}"),
+        Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => format!("deliver {}", claim.name),
     }
 }
 

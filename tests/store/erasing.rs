@@ -5,12 +5,13 @@ use haltpoint_engine::journal::{Entry, Hash, RunStarted, decode};
 use haltpoint_engine::session::{check, export, recall, verify};
 use haltpoint_engine::store::sqlite::SqliteStore;
 use haltpoint_engine::store::{
-    ApprovalFilter, Erasure, NewRun, Operation, OutboxClaim, RequirementFilter, RunFilter, RunStatus, Store, StoreError,
+    ApprovalFilter, Erasure, NewRun, Operation, OutboxClaim, RequirementFilter, RunFilter, RunStatus, Store,
+    StoreError, WritableStore,
 };
 
 use crate::support::{
-    LEASE, TestFile, acquire, append, at, beside, cancel, create, drive, execute, execute_all, holder, on_each_store,
-    say, stop, tool_finished, tool_started,
+    LEASE, TestFile, acquire, advance_outbox, append, at, beside, cancel, claim_outbox, create, drive, execute,
+    execute_all, holder, on_each_store, say, stop, tool_finished, tool_started,
 };
 
 const SECRET: &str = "the-word-that-has-to-go";
@@ -86,7 +87,7 @@ fn erased<T>(run_id: &str) -> Result<T, StoreError> {
     Err(StoreError::RunErased { run_id: run_id.into() })
 }
 
-fn head(store: &mut dyn Store, run_id: &str) -> Hash {
+fn head(store: &mut dyn WritableStore, run_id: &str) -> Hash {
     store.load(run_id).unwrap().records.last().unwrap().hash
 }
 
@@ -350,13 +351,13 @@ fn what_a_webhook_has_not_got_yet_holds_a_run_back() {
         now: at(0),
         until: at(10),
     };
-    assert_eq!(store.claim_outbox(&claim), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim), Ok(Some(0)));
     execute_all(&mut store, talkative("r"));
     assert!(matches!(
         store.erase(&erasure("r")),
         Err(StoreError::Undelivered { .. })
     ));
     let place = store.outbox_after(0, 99).unwrap().last().unwrap().place;
-    assert_eq!(store.advance_outbox(&claim, place), Ok(true));
+    assert_eq!(advance_outbox(&mut store, &claim, place), Ok(true));
     assert_eq!(store.erase(&erasure("r")), Ok(true));
 }

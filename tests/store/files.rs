@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use haltpoint_engine::store::sqlite::{Durability, SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Store, StoreError};
+use haltpoint_engine::store::{Store, StoreError, WritableStore};
 
 use crate::support::{
     TestFile, beside, create, drive, execute, execute_all, message, release, tool_finished, tool_started,

@@ -11,8 +11,8 @@ use haltpoint_engine::store::sqlite::{Durability, SqliteOptions};
 use haltpoint_engine::store::{Committed, LeaseGrant, NewRun, Operation, RunStatus, Store, StoreError};
 
 use crate::support::{
-    PATIENCE, TestFile, acquire, appended, at, beside, create, drive, execute, granted, message, tool_finished,
-    tool_started,
+    PATIENCE, TestFile, acquire, appended, at, beside, create, drive, execute, granted, message, on_each_backend,
+    tool_finished, tool_started,
 };
 
 pub(crate) fn open(file: &TestFile) -> StoreHandle {
@@ -20,8 +20,7 @@ pub(crate) fn open(file: &TestFile) -> StoreHandle {
 }
 
 fn on_each_handle(test: impl Fn(&StoreHandle)) {
-    test(&StoreHandle::in_memory());
-    test(&open(&TestFile::new()));
+    on_each_backend(|handle, _| test(handle));
 }
 
 /// A run that the handle itself holds.

@@ -1,7 +1,7 @@
 //! What stands in a journal comes out as it went in, and a journal that was tampered with is found out.
 
 use haltpoint_engine::journal::{Chain, Entry, Format, decode};
-use haltpoint_engine::store::{Store, StoreError};
+use haltpoint_engine::store::{Store, StoreError, WritableStore};
 
 use crate::support::{
     TestFile, acquire, beside, cancel, check_hashes, confirmed, create, drive, execute, execute_all, message,

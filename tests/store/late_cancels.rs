@@ -3,7 +3,7 @@
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry};
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    Author, CancelFlag, Committed, Finish, LateCancel, Operation, RunStatus, Store, StoreError,
+    Author, CancelFlag, Committed, Finish, LateCancel, Operation, RunStatus, StoreError, WritableStore,
 };
 
 use crate::support::{
@@ -44,7 +44,7 @@ fn cancelled(seq: u64) -> Result<Committed, StoreError> {
     Ok(Committed::Cancelled { seq })
 }
 
-fn assert_cancelled(store: &mut dyn Store, last: &[&str]) {
+fn assert_cancelled(store: &mut dyn WritableStore, last: &[&str]) {
     let run = store.load("r").unwrap();
     assert!(kinds(&run).ends_with(last), "{:?}", kinds(&run));
     assert_eq!((run.row.status, run.row.holder), (RunStatus::Cancelled, None));

@@ -6,7 +6,8 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope, RequirementKind};
 use haltpoint_engine::store::{
-    ApprovalFilter, Author, Operation, OverdueFilter, RequirementFilter, RequirementSet, RunFilter, RunStatus, Store,
+    ApprovalFilter, Author, Operation, OverdueFilter, RequirementFilter, RequirementSet, RunFilter, RunStatus,
+    WritableStore,
 };
 
 use crate::support::{
@@ -32,7 +33,7 @@ fn of(set: RequirementSet) -> RequirementFilter {
     }
 }
 
-fn found(store: &mut dyn Store, filter: &RequirementFilter) -> Vec<Text> {
+fn found(store: &mut dyn WritableStore, filter: &RequirementFilter) -> Vec<Text> {
     let rows = store.requirements(filter).unwrap();
     assert_eq!(store.count_requirements(filter), Ok(rows.len() as u64), "{filter:?}");
     rows.into_iter().map(|row| row.requirement_id).collect()
@@ -42,7 +43,7 @@ fn texts<const N: usize>(expected: [&str; N]) -> Vec<Text> {
     expected.map(Text::from).into()
 }
 
-fn waiting(store: &mut dyn Store) {
+fn waiting(store: &mut dyn WritableStore) {
     let open: Vec<Entry> = ["a", "b", "c", "d", "e"].map(opened).into();
     execute_all(
         store,

@@ -1,4 +1,4 @@
-//! The stores, through their public surface: what one of them does, the others do, and what SQLite adds to it.
+//! The stores and the backends, through their public surface: what one of them does, the others do, and what SQLite adds to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![expect(
@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_keys;
+mod backends;
 mod checking;
 mod clocks;
 mod commit_at_once;
@@ -17,6 +18,7 @@ mod contract;
 mod difference;
 mod equivalence;
 mod erasing;
+mod feed;
 mod files;
 mod handle;
 mod holders;
@@ -32,4 +34,6 @@ mod refusals;
 mod requirements;
 mod support;
 mod tampered_index;
+mod through;
+mod toy;
 mod working;

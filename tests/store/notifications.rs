@@ -9,7 +9,8 @@ use haltpoint_engine::store::handle::{StoreHandle, Subscription};
 
 use crate::handle::open;
 use crate::support::{
-    PATIENCE, TestFile, appended, cancel, confirmed, create, drive, execute, execute_all, opened, say, tool_started,
+    PATIENCE, TestFile, appended, cancel, confirmed, create, drive, execute, execute_all, on_each_backend, opened, say,
+    tool_started,
 };
 
 fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<ExternalRecord>) {
@@ -22,8 +23,7 @@ fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<Externa
 }
 
 fn on_each_handle(test: impl Fn(&StoreHandle)) {
-    test(&StoreHandle::in_memory());
-    test(&open(&TestFile::new()));
+    on_each_backend(|handle, _| test(handle));
 }
 
 fn hear(receiver: &Receiver<ExternalRecord>, seq: u64, entry: &Entry) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use haltpoint_engine::store::{Author, Finish, OutboxClaim, PruneFilter, Pruned, RunStatus, Store};
+use haltpoint_engine::store::{Author, Finish, OutboxClaim, PruneFilter, Pruned, RunStatus, Store, WritableStore};
 
 use crate::support::{
-    TestFile, append, at, beside, completed_entry, create, execute, execute_all, holder, on_each_store,
+    TestFile, advance_outbox, append, at, beside, claim_outbox, completed_entry, create, execute, execute_all, holder,
+    on_each_store,
 };
 
 const OVER: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Cancelled, RunStatus::Error];
@@ -20,7 +21,7 @@ fn filter(after: i64, patience: Duration) -> PruneFilter {
     }
 }
 
-fn complete(store: &mut dyn Store, run_id: &str) {
+fn complete(store: &mut dyn WritableStore, run_id: &str) {
     let author = Author::Driver {
         epoch: 1,
         driver_entries: 1,
@@ -98,11 +99,11 @@ fn what_a_webhook_has_not_got_yet_holds_a_run_back() {
         now: at(0),
         until: at(10),
     };
-    assert_eq!(store.claim_outbox(&claim), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim), Ok(Some(0)));
     complete(&mut store, "r");
     let all = filter(0, Duration::from_secs(9));
     assert_eq!(store.prune(&all).unwrap().runs, 0);
     let place = store.outbox_after(0, 99).unwrap().last().unwrap().place;
-    assert_eq!(store.advance_outbox(&claim, place), Ok(true));
+    assert_eq!(advance_outbox(&mut store, &claim, place), Ok(true));
     assert_eq!(store.prune(&all).unwrap().runs, 1);
 }

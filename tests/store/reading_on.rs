@@ -2,14 +2,14 @@
 
 use haltpoint_engine::journal::JournalEnd;
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Operation, RunStatus, Store, StoredRun};
+use haltpoint_engine::store::{Operation, RunStatus, Store, StoredRun, WritableStore};
 
 use crate::support::{
     TestFile, acquire, appended, beside, create, drive, execute, execute_all, granted, message, on_each_store, release,
     stop, tool_started,
 };
 
-fn begun(store: &mut dyn Store) -> JournalEnd {
+fn begun(store: &mut dyn WritableStore) -> JournalEnd {
     execute_all(store, vec![create("r", "a"), drive("r", 1, 1, vec![tool_started("b")])]);
     end_of(&store.load("r").unwrap())
 }

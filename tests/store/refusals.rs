@@ -1,7 +1,7 @@
 //! Every way in which a store refuses an operation, and that a refusal leaves no trace.
 
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::store::{Author, Finish, Operation, RunStatus, Store, StoreError};
+use haltpoint_engine::store::{Author, Finish, Operation, RunStatus, StoreError, WritableStore};
 use serde_json::Value;
 
 use crate::support::{
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 /// Checks that the operation is refused, that nothing of it was written, and that its neighbours in a batch were.
-fn refused(store: &mut dyn Store, operation: Operation) -> StoreError {
+fn refused(store: &mut dyn WritableStore, operation: Operation) -> StoreError {
     let before = store.load("r").ok();
     let alone = execute(store, operation.clone()).unwrap_err();
     assert_eq!(store.load("r").ok(), before);
@@ -21,7 +21,7 @@ fn refused(store: &mut dyn Store, operation: Operation) -> StoreError {
     alone
 }
 
-fn with_requirement(store: &mut dyn Store) {
+fn with_requirement(store: &mut dyn WritableStore) {
     execute_all(store, vec![create("r", "a"), drive("r", 1, 1, vec![opened("q")])]);
 }
 

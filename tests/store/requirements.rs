@@ -6,7 +6,8 @@ use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::store::{
-    Author, Committed, Operation, OverdueFilter, RequirementFilter, RequirementSet, RunStatus, Store, StoreError,
+    Author, Committed, Operation, OverdueFilter, RequirementFilter, RequirementSet, RunStatus, StoreError,
+    WritableStore,
 };
 
 use crate::support::{
@@ -31,7 +32,7 @@ fn approvals(approvals: u32) -> Terms {
     }
 }
 
-fn with(store: &mut dyn Store, terms: Terms) {
+fn with(store: &mut dyn WritableStore, terms: Terms) {
     execute_all(
         store,
         vec![
@@ -42,7 +43,7 @@ fn with(store: &mut dyn Store, terms: Terms) {
     );
 }
 
-fn is_open(store: &mut dyn Store) -> bool {
+fn is_open(store: &mut dyn WritableStore) -> bool {
     let filter = RequirementFilter {
         set: RequirementSet::Open,
         limit: 9,
@@ -51,7 +52,7 @@ fn is_open(store: &mut dyn Store) -> bool {
     !store.requirements(&filter).unwrap().is_empty()
 }
 
-fn due(store: &mut dyn Store, run_id: Option<&str>, now: i64) -> Vec<Text> {
+fn due(store: &mut dyn WritableStore, run_id: Option<&str>, now: i64) -> Vec<Text> {
     let filter = OverdueFilter {
         run_id: run_id.map(Text::from),
         now: at(now),

@@ -8,14 +8,19 @@ use haltpoint_engine::journal::{
     RequirementOpened, RunPaused, Terms, ToolFinished, ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
+use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::holder::{Holder, Liveness};
-use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::memory::{MemoryBackend, MemoryStore};
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
-    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, RunStatus, Store, StoreError, StoredRun,
+    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, RunStatus, StoreError, StoredRun,
+    WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 use tempfile::TempDir;
+
+use crate::through::Through;
+use crate::toy::ToyBackend;
 
 /// Long enough for anything that is going to happen at all.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -64,12 +69,36 @@ impl TestFile {
     }
 }
 
-/// Runs a test on each kind of store.
-pub(crate) fn on_each_store(test: impl Fn(&mut dyn Store, &Deaths)) {
+/// Runs a test on each kind of blocking store.
+pub(crate) fn on_each_blocking_store(test: impl Fn(&mut dyn WritableStore, &Deaths)) {
     let deaths = Deaths::default();
     test(&mut MemoryStore::new(Box::new(deaths.clone())), &deaths);
     let (file, deaths) = (TestFile::new(), Deaths::default());
     test(&mut file.store_with(deaths.clone()), &deaths);
+}
+
+/// Runs a test on each kind of store, and on each backend.
+pub(crate) fn on_each_store(test: impl Fn(&mut dyn WritableStore, &Deaths)) {
+    on_each_blocking_store(&test);
+    on_each_backend(|handle, deaths| test(&mut Through(handle.clone()), deaths));
+}
+
+/// Runs a test on a handle of each backend.
+pub(crate) fn on_each_backend(test: impl Fn(&StoreHandle, &Deaths)) {
+    let deaths = Deaths::default();
+    let store = MemoryStore::new(Box::new(deaths.clone()));
+    test(&StoreHandle::new(Arc::new(MemoryBackend::new(store))), &deaths);
+    let (file, deaths) = (TestFile::new(), Deaths::default());
+    let options = SqliteOptions {
+        liveness: Arc::new(deaths.clone()),
+        ..SqliteOptions::default()
+    };
+    test(&StoreHandle::open_sqlite(&file.path(), options).unwrap(), &deaths);
+    let deaths = Deaths::default();
+    test(
+        &StoreHandle::new(Arc::new(ToyBackend::new(Box::new(deaths.clone())))),
+        &deaths,
+    );
 }
 
 pub(crate) fn holder(token: &str) -> Holder {
@@ -296,14 +325,14 @@ pub(crate) fn cancel() -> Entry {
 }
 
 /// Carries one operation out.
-pub(crate) fn execute(store: &mut dyn Store, operation: Operation) -> Result<Committed, StoreError> {
+pub(crate) fn execute(store: &mut dyn WritableStore, operation: Operation) -> Result<Committed, StoreError> {
     let mut outcomes = store.commit(&[operation]);
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
 
 /// Carries operations out, each of which must succeed.
-pub(crate) fn execute_all(store: &mut dyn Store, operations: Vec<Operation>) {
+pub(crate) fn execute_all(store: &mut dyn WritableStore, operations: Vec<Operation>) {
     for outcome in store.commit(&operations) {
         outcome.unwrap();
     }
@@ -339,7 +368,7 @@ pub(crate) fn beside(path: &Path) -> rusqlite::Connection {
 }
 
 /// Checks that each row of a run has the hash of that chain.
-pub(crate) fn check_hashes(store: &mut dyn Store, run_id: &str, chain: &Chain) {
+pub(crate) fn check_hashes(store: &mut dyn WritableStore, run_id: &str, chain: &Chain) {
     let mut hash = chain.genesis(run_id);
     for entry in store.raw(run_id).unwrap().entries {
         let content = entry.content.unwrap();
@@ -347,5 +376,25 @@ pub(crate) fn check_hashes(store: &mut dyn Store, run_id: &str, chain: &Chain) {
         hash = row.hash(chain, &hash).unwrap();
         assert_eq!(content.hash, hash);
         row.check(chain.format()).unwrap();
+    }
+}
+
+/// The place from which a claimant delivers, if it may.
+pub(crate) fn claim_outbox(store: &mut dyn WritableStore, claim: &OutboxClaim) -> Result<Option<i64>, StoreError> {
+    match execute(store, Operation::ClaimOutbox(claim.clone()))? {
+        Committed::OutboxClaimed(place) => Ok(place),
+        other => panic!("not claimed: {other:?}"),
+    }
+}
+
+pub(crate) fn advance_outbox(
+    store: &mut dyn WritableStore,
+    claim: &OutboxClaim,
+    place: i64,
+) -> Result<bool, StoreError> {
+    let claim = claim.clone();
+    match execute(store, Operation::AdvanceOutbox { claim, place })? {
+        Committed::OutboxAdvanced(is_ours) => Ok(is_ours),
+        other => panic!("not advanced: {other:?}"),
     }
 }

@@ -213,8 +213,10 @@ fn a_requirement_that_the_index_lost_cannot_be_decided_and_the_others_of_a_batch
         &file,
         "UPDATE requirements SET requirement_id = 'x' WHERE requirement_id = 'q'",
     );
-    let outcomes =
-        haltpoint_engine::store::Store::commit(&mut store, &[say("r", confirmed("q")), say("s", confirmed("p"))]);
+    let outcomes = haltpoint_engine::store::WritableStore::commit(
+        &mut store,
+        &[say("r", confirmed("q")), say("s", confirmed("p"))],
+    );
     assert!(
         matches!(&outcomes[0], Err(StoreError::Damaged { message, .. }) if message.contains("not in the index")),
         "{outcomes:?}"

@@ -2,11 +2,11 @@
 
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, RunQueued};
-use haltpoint_engine::store::{DueFilter, NewRun, Operation, OutboxClaim, RunStatus, Store};
+use haltpoint_engine::store::{DueFilter, NewRun, Operation, OutboxClaim, RunStatus, WritableStore};
 
 use crate::support::{
-    Deaths, TestFile, acquire, at, beside, confirmed, create, drive, execute, execute_all, holder, on_each_store,
-    opened, say, stop, tool_started,
+    Deaths, TestFile, acquire, advance_outbox, at, beside, claim_outbox, confirmed, create, drive, execute,
+    execute_all, holder, on_each_store, opened, say, stop, tool_started,
 };
 
 fn queue(run_id: &str) -> Operation {
@@ -27,7 +27,7 @@ fn filter(limit: u32) -> DueFilter {
     }
 }
 
-fn due(store: &mut dyn Store, filter: &DueFilter) -> Vec<Text> {
+fn due(store: &mut dyn WritableStore, filter: &DueFilter) -> Vec<Text> {
     store.due(filter).unwrap().into_iter().map(|row| row.run_id).collect()
 }
 
@@ -110,7 +110,7 @@ fn claim(name: &str, claimant: &str, now: i64, until: i64) -> OutboxClaim {
     }
 }
 
-fn kinds(store: &mut dyn Store, place: i64) -> Vec<(Text, u64)> {
+fn kinds(store: &mut dyn WritableStore, place: i64) -> Vec<(Text, u64)> {
     let rows = store.outbox_after(place, 9).unwrap();
     rows.into_iter().map(|row| (row.run_id, row.seq)).collect()
 }
@@ -120,11 +120,11 @@ fn the_outbox_has_what_was_written_since_the_first_subscription() {
     let file = TestFile::new();
     let mut store = file.store_with(Deaths::default());
     execute_all(&mut store, vec![create("before", "a")]);
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 10)), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "a", 0, 10)), Ok(Some(0)));
     execute_all(&mut store, vec![create("r", "a"), queue("q")]);
     let all = [("r".into(), 1), ("q".into(), 1), ("q".into(), 2)];
     assert_eq!(kinds(&mut store, 0), all);
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 10, 20), 2), Ok(true));
+    assert_eq!(advance_outbox(&mut store, &claim("hook", "a", 10, 20), 2), Ok(true));
     assert_eq!(kinds(&mut store, 0), all[2..]);
 }
 
@@ -132,13 +132,13 @@ fn the_outbox_has_what_was_written_since_the_first_subscription() {
 fn one_claimant_delivers_until_its_claim_is_over() {
     let file = TestFile::new();
     let mut store = file.store_with(Deaths::default());
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 10)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 5, 15)), Ok(None));
-    assert_eq!(store.claim_outbox(&claim("other", "b", 5, 15)), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "a", 0, 10)), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "b", 5, 15)), Ok(None));
+    assert_eq!(claim_outbox(&mut store, &claim("other", "b", 5, 15)), Ok(Some(0)));
     execute_all(&mut store, vec![create("r", "a")]);
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 10, 20), 1), Ok(true));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 20, 30)), Ok(Some(1)));
-    assert_eq!(store.advance_outbox(&claim("hook", "a", 30, 40), 1), Ok(false));
+    assert_eq!(advance_outbox(&mut store, &claim("hook", "a", 10, 20), 1), Ok(true));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "b", 20, 30)), Ok(Some(1)));
+    assert_eq!(advance_outbox(&mut store, &claim("hook", "a", 30, 40), 1), Ok(false));
     // What the other one has not had yet stays.
     assert_eq!(kinds(&mut store, 0).len(), 1);
 }
@@ -148,9 +148,9 @@ fn the_claim_of_a_dead_process_is_over_at_once() {
     let file = TestFile::new();
     let deaths = Deaths::default();
     let mut store = file.store_with(deaths.clone());
-    assert_eq!(store.claim_outbox(&claim("hook", "a", 0, 1000)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 1, 1000)), Ok(None));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "a", 0, 1000)), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "b", 1, 1000)), Ok(None));
     deaths.kill(&holder("a"));
-    assert_eq!(store.claim_outbox(&claim("hook", "b", 2, 1000)), Ok(Some(0)));
-    assert_eq!(store.claim_outbox(&claim("hook", "c", 3, 1000)), Ok(None));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "b", 2, 1000)), Ok(Some(0)));
+    assert_eq!(claim_outbox(&mut store, &claim("hook", "c", 3, 1000)), Ok(None));
 }

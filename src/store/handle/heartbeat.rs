@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::Text;
 use crate::store::clock::Clock;
 use crate::store::holder::Holder;
-use crate::store::{Append, Author, Committed, LeaseGrant, Operation, Store, StoreError};
+use crate::store::{Append, Author, Committed, LeaseGrant, Operation, StoreError, WritableStore};
 
 /// How many heartbeats are sent before a lease would expire.
 const BEATS_PER_LEASE: u32 = 3;
@@ -44,7 +44,7 @@ impl Heartbeat {
 
     /// Renews the leases when it is time to, and gives those back that could not be before. A store that cannot be written now is
     /// asked again soon.
-    pub(in crate::store) fn beat_if_due(&mut self, store: &mut dyn Store) {
+    pub(in crate::store) fn beat_if_due(&mut self, store: &mut dyn WritableStore) {
         if self.time_left() != Some(Duration::ZERO) {
             return;
         }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use super::backend::{Backend, Completion, ReadJob};
+use super::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use super::holder::Holder;
 use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::{Text, Timestamp};
@@ -21,7 +21,7 @@ pub(super) use mailbox::{Receiver, Sender, Urgency, Waited};
 pub(super) use signal::LONGEST_SPIN;
 pub(crate) use signal::Signal;
 pub(super) use submission::{Batch, Done, Submission, is_by_outsider};
-pub use subscribers::{Subscriber, Subscribers, Subscription};
+pub use subscribers::{Subscriber, Subscribers, Subscription, Watcher};
 pub(super) use worker::Worker;
 
 /// What completes the sentence that a database was opened before a fork, and ...
@@ -43,6 +43,8 @@ pub struct StoreHandle {
 struct Opening {
     process: u32,
     is_closed: AtomicBool,
+    /// Who is to hear that it is closed.
+    closing: Arc<Subscribers>,
     backend: Arc<dyn Backend>,
 }
 
@@ -63,6 +65,7 @@ impl StoreHandle {
             opening: Arc::new(Opening {
                 process: std::process::id(),
                 is_closed: AtomicBool::new(false),
+                closing: Arc::default(),
                 backend,
             }),
         }
@@ -123,6 +126,22 @@ impl StoreHandle {
         }
     }
 
+    /// As [`StoreHandle::read`], for a job that may take long: other reads do not wait for it.
+    pub fn read_apart(&self, job: ReadJob) {
+        match self.opening.backend() {
+            Ok(backend) => backend.maintain(Box::new(move |store| job(store.map(|store| store as &mut dyn Store)))),
+            Err(error) => job(Err(error)),
+        }
+    }
+
+    /// Erases, removes, or does what else changes more than operations do: nothing waits until it has ended.
+    pub fn maintain(&self, job: MaintenanceJob) {
+        match self.opening.backend() {
+            Ok(backend) => backend.maintain(job),
+            Err(error) => job(Err(error)),
+        }
+    }
+
     /// Carries an operation out and waits for its outcome. Not to be called from a completion or a read job.
     ///
     /// # Errors
@@ -161,6 +180,23 @@ impl StoreHandle {
         }
     }
 
+    /// Calls `watcher` soon after each commit, of this process or another, once for those that come close together, until the subscription
+    /// is dropped. It may be called where there was no commit; it is called with an error where the store cannot be read, and when it is
+    /// closed.
+    pub fn watch(&self, watcher: Watcher) -> Subscription {
+        let watched = self.opening.backend().and_then(|_| {
+            // A watcher that is on this list before the store turns out to be open is told when it is closed. A forked child, which may
+            // have got the list locked, does not come here.
+            let closing = self.opening.closing.watch(Arc::clone(&watcher));
+            let backend = self.opening.backend()?;
+            Ok(backend.watch(Arc::clone(&watcher)).and(closing))
+        });
+        watched.unwrap_or_else(|error| {
+            watcher(Err(&error));
+            Subscription::default()
+        })
+    }
+
     /// Writes what waits, gives the leases back and closes the file; then each method fails with
     /// [`StoreError::Closed`]. The file stays open as long as other openings in this process use it.
     pub fn close(&self) {
@@ -187,6 +223,7 @@ impl Opening {
 
     fn close(&self) {
         if !self.is_forked() && !self.is_closed.swap(true, Ordering::AcqRel) {
+            self.closing.tell_watchers(Err(&StoreError::Closed));
             self.backend.close();
         }
     }

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use super::MemoryStore;
 use crate::journal::{AuditKey, JournalEnd, Record};
-use crate::store::backend::{Backend, Completion, ReadJob};
+use crate::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use crate::store::clock::system_clock;
-use crate::store::handle::{StoreHandle, Subscriber, Subscribers, Subscription, is_by_outsider, lock, new_holder};
+use crate::store::handle::{
+    StoreHandle, Subscriber, Subscribers, Subscription, Watcher, is_by_outsider, lock, new_holder,
+};
 use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
+    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    WritableStore,
 };
 use crate::{Text, Timestamp};
 
@@ -54,7 +57,7 @@ impl fmt::Debug for MemoryBackend {
 /// Records on their way to subscribers, in order, whichever threads commit.
 #[derive(Default)]
 struct Notices {
-    cursor: i64,
+    position: Position,
     waiting: VecDeque<ExternalRecord>,
     under_way: bool,
 }
@@ -62,12 +65,17 @@ struct Notices {
 impl MemoryBackend {
     /// Shares that store among threads.
     #[must_use]
-    pub fn new(store: MemoryStore) -> Self {
+    pub fn new(mut store: MemoryStore) -> Self {
+        let position = store.position().unwrap_or_default();
+        let notices = Notices {
+            position,
+            ..Notices::default()
+        };
         Self {
             holder: new_holder(),
             store: SharedMemory(Arc::new(Mutex::new(store))),
             subscribers: Arc::default(),
-            notices: Mutex::default(),
+            notices: Mutex::new(notices),
         }
     }
 
@@ -81,11 +89,18 @@ impl MemoryBackend {
         }
     }
 
+    fn tell_watchers(&self) {
+        if self.subscribers.has_watchers() {
+            self.subscribers
+                .tell_watchers(self.store.clone().position().as_ref().copied());
+        }
+    }
+
     fn collect(&self) -> bool {
         let mut notices = lock(&self.notices);
-        if let Ok((records, cursor)) = self.store.clone().outsiders_after(Some(notices.cursor)) {
+        if let Ok(Changes { records, end }) = self.store.clone().changes(notices.position) {
             notices.waiting.extend(records);
-            notices.cursor = cursor;
+            notices.position = end;
         }
         !std::mem::replace(&mut notices.under_way, true)
     }
@@ -112,19 +127,29 @@ impl Backend for MemoryBackend {
     }
 
     fn submit(&self, operation: Operation, completion: Completion) {
-        let outcome = self.store.clone().commit(std::slice::from_ref(&operation)).pop();
+        let outcome = lock(&self.store.0).commit(std::slice::from_ref(&operation)).pop();
         completion(outcome.unwrap_or(Err(StoreError::Closed)));
         if is_by_outsider(&operation) {
             self.notify();
         }
+        self.tell_watchers();
     }
 
     fn read(&self, job: ReadJob) {
         job(Ok(&mut self.store.clone()));
     }
 
+    fn maintain(&self, job: MaintenanceJob) {
+        job(Ok(&mut self.store.clone()));
+        self.tell_watchers();
+    }
+
     fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         self.subscribers.add(run_id, subscriber)
+    }
+
+    fn watch(&self, watcher: Watcher) -> Subscription {
+        self.subscribers.watch(watcher)
     }
 
     fn close(&self) {}
@@ -135,10 +160,6 @@ impl Backend for MemoryBackend {
 struct SharedMemory(Arc<Mutex<MemoryStore>>);
 
 impl Store for SharedMemory {
-    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        lock(&self.0).commit(batch)
-    }
-
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         lock(&self.0).load(run_id)
     }
@@ -163,12 +184,12 @@ impl Store for SharedMemory {
         lock(&self.0).completed_runs(session_id)
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
-        lock(&self.0).outsiders_after(cursor)
+    fn position(&mut self) -> Result<Position, StoreError> {
+        lock(&self.0).position()
     }
 
-    fn data_version(&mut self) -> Result<i64, StoreError> {
-        lock(&self.0).data_version()
+    fn changes(&mut self, after: Position) -> Result<Changes, StoreError> {
+        lock(&self.0).changes(after)
     }
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
@@ -215,16 +236,22 @@ impl Store for SharedMemory {
         lock(&self.0).overdue(filter)
     }
 
-    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
-        lock(&self.0).prune(filter)
-    }
-
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         lock(&self.0).run_ids(after, limit)
+    }
+}
+
+impl WritableStore for SharedMemory {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        lock(&self.0).commit(batch)
     }
 
     fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
         lock(&self.0).erase(erasure)
+    }
+
+    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        lock(&self.0).prune(filter)
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {

@@ -14,8 +14,9 @@ use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::salts::{SaltSource, Salts};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError, StoredRun,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
+    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError,
+    StoredRun, WritableStore,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
@@ -33,7 +34,7 @@ pub struct MemoryStore {
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
     /// How many batches were carried out.
-    commits: i64,
+    commits: u64,
     liveness: Box<dyn Liveness>,
     key: Option<AuditKey>,
     salts: Salts,
@@ -121,11 +122,6 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        self.commits += 1;
-        batch.iter().map(|operation| self.carry_out(operation)).collect()
-    }
-
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         self.run(run_id)?.stored(None)
     }
@@ -168,15 +164,17 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
-        let end = self.outsiders.len();
-        let start = cursor.map_or(end, |cursor| usize::try_from(cursor).unwrap_or_default().min(end));
-        let found = self.outsiders[start..].iter().flatten().cloned();
-        Ok((found.collect(), i64::try_from(end).unwrap_or(i64::MAX)))
+    fn position(&mut self) -> Result<Position, StoreError> {
+        Ok(Position::new(self.commits, self.outsiders.len() as u64))
     }
 
-    fn data_version(&mut self) -> Result<i64, StoreError> {
-        Ok(self.commits)
+    fn changes(&mut self, after: Position) -> Result<Changes, StoreError> {
+        let [_, known] = after.numbers();
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(self.outsiders.len());
+        Ok(Changes {
+            records: self.outsiders[known..].iter().flatten().cloned().collect(),
+            end: self.position()?,
+        })
     }
 
     fn backup(&mut self, _target: &Path) -> Result<(), StoreError> {
@@ -245,6 +243,21 @@ impl Store for MemoryStore {
         Ok(rows.take(filter.limit as usize).cloned().collect())
     }
 
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        let first = after
+            .and_then(|run_id| self.places.get(run_id))
+            .map_or(0, |place| place + 1);
+        let ids = self.runs.iter().skip(first).take(limit as usize);
+        Ok(ids.map(|run| run.row.run_id.to_string()).collect())
+    }
+}
+
+impl WritableStore for MemoryStore {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        self.commits += 1;
+        batch.iter().map(|operation| self.carry_out(operation)).collect()
+    }
+
     fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
         let place = self.place(&erasure.run_id)?;
         self.check_key(&self.runs[place])?;
@@ -279,14 +292,6 @@ impl Store for MemoryStore {
             runs: gone.len() as u64,
             next: None,
         })
-    }
-
-    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
-        let first = after
-            .and_then(|run_id| self.places.get(run_id))
-            .map_or(0, |place| place + 1);
-        let ids = self.runs.iter().skip(first).take(limit as usize);
-        Ok(ids.map(|run| run.row.run_id.to_string()).collect())
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {

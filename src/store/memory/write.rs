@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::MemoryStore;
 use super::run::MemoryRun;
 use crate::journal::{Entry, JournalEnd, Record};
+use crate::store::NO_OUTBOX;
 use crate::store::holder::{Expiry, Holder, now_for};
 use crate::store::late_cancel;
 use crate::store::rules::{self, Verdict};
@@ -26,6 +27,7 @@ impl MemoryStore {
                 known,
             } => self.acquire(run_id, holder, *now, *expires, *known),
             Operation::Release { run_id, epoch } => Ok(self.release(run_id, *epoch)),
+            Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Err(rules::unusable(NO_OUTBOX.to_owned())),
         }
     }
 

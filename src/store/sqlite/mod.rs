@@ -33,7 +33,9 @@ mod transaction;
 mod write;
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -42,11 +44,11 @@ use file::locate;
 use guard::FileIdentity;
 pub use options::{Durability, SqliteOptions};
 
-use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
+use super::holder::{Expiry, Holder, Liveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Committed, DueFilter, Erasure, ExternalRecord, Operation, OutboxClaim, OutboxRow,
-    OverdueFilter, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError,
-    StoredRun,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Operation, OutboxRow, OverdueFilter,
+    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    WritableStore,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
@@ -64,11 +66,13 @@ pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
     guard: Guard,
-    liveness: Box<dyn Liveness>,
+    liveness: Arc<dyn Liveness>,
     key: Option<AuditKey>,
     salts: Salts,
     lock_wait: LockWait,
     log: Log,
+    /// How often this connection itself has committed, counted from a number that no other connection starts from.
+    commits: u64,
     /// The last field to be dropped: closing the connection is done inside of SQLite, too.
     closing: Option<Inside>,
 }
@@ -89,14 +93,15 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] when the file cannot be opened, or belongs to another application or a newer release;
     /// such a file is left as it is.
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
-        Self::open_with_liveness(path, options, Box::new(ProcessLiveness::new()))
+        let _inside = fork_guard::enter();
+        Self::connect(locate(path)?, options, Arc::clone(&options.liveness))
     }
 
     /// Opens a file that this process has open already, and no other that stands in its place by now.
     pub(super) fn open_again(path: &Path, identity: FileIdentity, options: &SqliteOptions) -> Result<Self, StoreError> {
         let _inside = fork_guard::enter();
         guard::check_identity(path, identity)?;
-        let store = Self::connect(path.to_owned(), options, Box::new(ProcessLiveness::new()))?;
+        let store = Self::connect(path.to_owned(), options, Arc::clone(&options.liveness))?;
         guard::check_identity(path, identity)?;
         Ok(store)
     }
@@ -111,10 +116,10 @@ impl SqliteStore {
         liveness: Box<dyn Liveness>,
     ) -> Result<Self, StoreError> {
         let _inside = fork_guard::enter();
-        Self::connect(locate(path)?, options, liveness)
+        Self::connect(locate(path)?, options, Arc::from(liveness))
     }
 
-    fn connect(path: PathBuf, options: &SqliteOptions, liveness: Box<dyn Liveness>) -> Result<Self, StoreError> {
+    fn connect(path: PathBuf, options: &SqliteOptions, liveness: Arc<dyn Liveness>) -> Result<Self, StoreError> {
         let kept = KeptFile::open(&path);
         let mut connection = open::open(&path, options)?;
         let cannot_open = |error| Fault::from(error).describe("open", &path);
@@ -130,6 +135,7 @@ impl SqliteStore {
             salts: Salts::new(options.salts),
             lock_wait,
             log,
+            commits: first_version(),
             closing: None,
         })
     }
@@ -200,7 +206,9 @@ impl SqliteStore {
     fn checked<T>(&mut self, written: Result<T, Fault>) -> Result<T, StoreError> {
         // Before SQLite's word on what it met in them.
         self.guard.check_written(&self.connection, &self.log)?;
-        written.map_err(|fault| fault.describe("write to", &self.path))
+        let written = written.map_err(|fault| fault.describe("write to", &self.path))?;
+        self.commits += 1;
+        Ok(written)
     }
 
     /// As [`SqliteStore::checked`]; from now on the last entry that was written is expected to be there.
@@ -242,6 +250,17 @@ impl SqliteStore {
         set.map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
 
+    /// A number that changes with each commit: SQLite counts those of other connections.
+    fn version(&mut self) -> Result<u64, StoreError> {
+        let _inside = fork_guard::enter();
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)));
+        let version = version.map_err(|error| Fault::from(error).describe("read", &self.path))?;
+        Ok(self.commits.wrapping_add(version.unsigned_abs()))
+    }
+
     fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             liveness: &*self.liveness,
@@ -261,6 +280,11 @@ impl Drop for SqliteStore {
                 .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
     }
+}
+
+/// Positions of different connections must not be taken for each other.
+fn first_version() -> u64 {
+    RandomState::new().hash_one(()) >> 16
 }
 
 /// What must be known beside the file.
@@ -290,7 +314,10 @@ fn last_entry<'a>(operation: &'a Operation, outcome: &Result<Committed, StoreErr
     let run_id = match operation {
         Operation::Create(new) => &new.run_id,
         Operation::Append(append) => &append.run_id,
-        Operation::Acquire { .. } | Operation::Release { .. } => return None,
+        Operation::Acquire { .. }
+        | Operation::Release { .. }
+        | Operation::ClaimOutbox(_)
+        | Operation::AdvanceOutbox { .. } => return None,
     };
     match outcome {
         Ok(Committed::Appended { seq } | Committed::Cancelled { seq }) => Some((run_id, *seq)),
@@ -307,13 +334,6 @@ fn to_each(
 }
 
 impl Store for SqliteStore {
-    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
-        let _inside = fork_guard::enter();
-        let written = self.write_unchecked(|connection, surroundings| carry_out(connection, batch, surroundings));
-        let committed = written.and_then(|written| self.checked_batch(batch, written));
-        to_each(batch, committed)
-    }
-
     fn load(&mut self, run_id: &str) -> Result<StoredRun, StoreError> {
         self.read_in(|connection, surroundings| {
             read::stored_run(connection, run_id, surroundings.key, None).map_err(|fault| fault.about(run_id))
@@ -346,20 +366,27 @@ impl Store for SqliteStore {
         self.read(|connection| read::completed_runs(connection, session_id))
     }
 
-    fn outsiders_after(&mut self, cursor: Option<i64>) -> Result<(Vec<ExternalRecord>, i64), StoreError> {
-        self.read_in(|connection, surroundings| match cursor {
-            Some(cursor) => read::outsiders_after(connection, cursor, surroundings.key),
-            None => Ok((Vec::new(), read::last_outsider(connection)?)),
-        })
+    fn position(&mut self) -> Result<Position, StoreError> {
+        // Asked before the records are: what is committed in between counts as a change.
+        let version = self.version()?;
+        let place = self.read(|connection| Ok(read::last_outsider(connection)?))?;
+        Ok(Position::new(version, place.unsigned_abs()))
     }
 
-    fn data_version(&mut self) -> Result<i64, StoreError> {
-        let _inside = fork_guard::enter();
-        let version = self
-            .connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-        version.map_err(|error| Fault::from(error).describe("read", &self.path))
+    fn changes(&mut self, after: Position) -> Result<Changes, StoreError> {
+        let [seen, place] = after.numbers();
+        let version = self.version()?;
+        if version == seen {
+            let records = Vec::new();
+            return Ok(Changes { records, end: after });
+        }
+        let place = i64::try_from(place).unwrap_or(i64::MAX);
+        let (records, place) =
+            self.read_in(|connection, surroundings| read::outsiders_after(connection, place, surroundings.key))?;
+        Ok(Changes {
+            records,
+            end: Position::new(version, place.unsigned_abs()),
+        })
     }
 
     fn backup(&mut self, target: &Path) -> Result<(), StoreError> {
@@ -409,16 +436,21 @@ impl Store for SqliteStore {
         self.read_in(|connection, surroundings| list::overdue(connection, filter, surroundings.key))
     }
 
-    fn claim_outbox(&mut self, claim: &OutboxClaim) -> Result<Option<i64>, StoreError> {
-        self.write(|connection, surroundings| Ok(outbox::claim(connection, claim, surroundings.liveness)?))
-    }
-
-    fn advance_outbox(&mut self, claim: &OutboxClaim, place: i64) -> Result<bool, StoreError> {
-        self.write(|connection, surroundings| Ok(outbox::advance(connection, claim, place, surroundings.liveness)?))
-    }
-
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|connection| Ok(outbox::after(connection, place, limit)?))
+    }
+
+    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| maintain::run_ids(connection, after, limit))
+    }
+}
+
+impl WritableStore for SqliteStore {
+    fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
+        let _inside = fork_guard::enter();
+        let written = self.write_unchecked(|connection, surroundings| carry_out(connection, batch, surroundings));
+        let committed = written.and_then(|written| self.checked_batch(batch, written));
+        to_each(batch, committed)
     }
 
     fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
@@ -449,10 +481,6 @@ impl Store for SqliteStore {
         let pruned = self.write(|connection, _| prune::prune(connection, filter));
         self.refer(true)?;
         pruned
-    }
-
-    fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| maintain::run_ids(connection, after, limit))
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use crate::journal::AuditKey;
 use crate::store::SaltSource;
 use crate::store::clock::{Clock, system_clock};
 use crate::store::fault_points::FaultPlan;
+use crate::store::holder::{Liveness, ProcessLiveness};
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct SqliteOptions {
     pub poll_interval: Duration,
     /// What time it is: see [`crate::store::handle::StoreHandle::now`].
     pub clock: Clock,
+    /// Tells whether a holder lives.
+    pub liveness: Arc<dyn Liveness>,
     /// The key for the hash chains of new runs, and for checking and continuing those that were written with it.
     pub audit_key: Option<AuditKey>,
     /// Where the salts of new entries come from.
@@ -58,6 +61,7 @@ impl Default for SqliteOptions {
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_millis(50),
             clock: Arc::new(system_clock),
+            liveness: Arc::new(ProcessLiveness::new()),
             audit_key: None,
             salts: SaltSource::default(),
             fault_plan: FaultPlan::default(),

@@ -5,9 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::entry_id;
 use super::fault::Fault;
-use super::outline;
 use super::read::{Tail, is_cancelled_after, tail};
-use super::{Surroundings, lease, requirements};
+use super::{Surroundings, lease, outbox, outline, requirements};
 use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, Sealing};
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
@@ -40,6 +39,15 @@ pub(super) fn carry_out(
             lease::acquire(connection, run_id, applicant, surroundings)
         }
         Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
+        Operation::ClaimOutbox(claim) => Ok(Committed::OutboxClaimed(outbox::claim(
+            connection,
+            claim,
+            surroundings.liveness,
+        )?)),
+        Operation::AdvanceOutbox { claim, place } => {
+            let is_ours = outbox::advance(connection, claim, *place, surroundings.liveness)?;
+            Ok(Committed::OutboxAdvanced(is_ours))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The backend on SQLite: a database file that is open in this process, with its two threads, and who uses it.
+//! The backend on SQLite: a database file that is open in this process, with its threads, and who uses it.
 
 mod cost;
 mod reader;
@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use super::{Durability, FileIdentity, SqliteOptions, SqliteStore};
 use crate::journal::AuditKey;
-use crate::store::backend::{Backend, Completion, ReadJob};
+use crate::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use crate::store::clock::Clock;
 use crate::store::fault_points::FaultPlan;
 use crate::store::handle::{
-    Heartbeat, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Worker, new_holder,
+    Heartbeat, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker, new_holder,
 };
 use crate::store::holder::Holder;
 use crate::store::{Operation, Store, StoreError};
 use crate::{Text, Timestamp};
-use reader::{PendingRead, Reader, Request};
+use reader::{Connecting, Pending, Reader, Request};
 use writer::{SharedWriter, Writer};
 
 impl StoreHandle {
@@ -49,6 +49,8 @@ struct OpenFile {
     writer: Arc<SharedWriter>,
     writing: Worker<Submission>,
     reader: Arc<Worker<Request>>,
+    /// Reads what takes long.
+    maintenance: Worker<Pending>,
     subscribers: Arc<Subscribers>,
 }
 
@@ -57,19 +59,29 @@ impl OpenFile {
     fn open(path: PathBuf, identity: FileIdentity, options: SqliteOptions) -> Result<Self, StoreError> {
         let mut store = SqliteStore::open(&path, &options)?;
         store.take_over_log()?;
-        let (_, cursor) = store.outsiders_after(None)?;
+        let [_, place] = store.position()?.numbers();
         let (durability, lease, holder) = (options.durability, options.lease, new_holder());
         let (fault_plan, audit_key) = (options.fault_plan.clone(), options.audit_key.clone());
         let clock = Arc::clone(&options.clock);
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&clock));
         let subscribers = Arc::new(Subscribers::default());
-        let reader = Reader::new(path, identity, options, Arc::clone(&subscribers), cursor);
+        let connecting = Connecting {
+            path,
+            identity,
+            options,
+        };
+        let maintenance = Worker::new("haltpoint-maintain", {
+            let connecting = connecting.clone();
+            move |jobs| reader::maintain(&connecting, &jobs)
+        });
+        let reader = Reader::new(connecting, Arc::clone(&subscribers), place);
         let reader = Arc::new(Worker::new("haltpoint-read", move |requests| reader.run(&requests)));
         let wake_reader = wake(&reader, &subscribers);
         let writer = Writer {
             store,
             heartbeat,
             fault_plan: fault_plan.clone(),
+            subscribers: Arc::clone(&subscribers),
             wake_reader,
         };
         let writer = Arc::new(SharedWriter::new(writer, durability == Durability::Normal));
@@ -89,6 +101,7 @@ impl OpenFile {
             writer,
             writing,
             reader,
+            maintenance,
             subscribers,
         })
     }
@@ -148,14 +161,28 @@ impl Backend for OpenFile {
     }
 
     fn read(&self, job: ReadJob) {
-        let read = Request::Read(PendingRead::new(job));
+        let read = Request::Read(Pending::reading(job));
         if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
+            job.run(Err(error));
+        }
+    }
+
+    fn maintain(&self, job: MaintenanceJob) {
+        if let Err((job, error)) = self.maintenance.send(Pending::new(job), Urgency::Now) {
             job.run(Err(error));
         }
     }
 
     fn subscribe(&self, run_id: Text, subscriber: Subscriber) -> Subscription {
         let (subscription, is_first) = self.subscribers.add_noting_first(run_id, subscriber);
+        if is_first {
+            ask(&self.reader, Request::LookOut);
+        }
+        subscription
+    }
+
+    fn watch(&self, watcher: Watcher) -> Subscription {
+        let (subscription, is_first) = self.subscribers.watch_noting_first(watcher);
         if is_first {
             ask(&self.reader, Request::LookOut);
         }
@@ -173,6 +200,7 @@ impl Backend for OpenFile {
                 self.writer.close();
             }
             self.reader.stop();
+            self.maintenance.stop();
         }
     }
 }

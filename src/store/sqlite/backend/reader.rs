@@ -1,17 +1,17 @@
-//! The thread that reads, and that notices what outsiders commit.
+//! The threads that read: one that also notices what is committed, and one for what takes long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::store::backend::ReadJob;
+use crate::store::backend::{MaintenanceJob, ReadJob};
 use crate::store::handle::{Receiver, Subscribers, Waited};
 use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
-use crate::store::{ExternalRecord, Store, StoreError};
+use crate::store::{Changes, ExternalRecord, Position, Store, StoreError};
 
 /// What the reading thread is asked for.
 pub(super) enum Request {
-    Read(PendingRead),
+    Read(Pending),
     /// Outsiders may have appended something.
     Look,
     /// Somebody has begun to wait for what outsiders append: it is looked for at the usual times, so that a run that is soon over costs no
@@ -19,23 +19,27 @@ pub(super) enum Request {
     LookOut,
 }
 
-/// A read job that is called once in any case: one that gets lost hears that the store was closed.
-pub(super) struct PendingRead(Option<ReadJob>);
+/// A job that is called once in any case: one that gets lost hears that the store was closed.
+pub(super) struct Pending(Option<MaintenanceJob>);
 
-impl PendingRead {
-    pub(super) fn new(job: ReadJob) -> Self {
+impl Pending {
+    pub(super) fn new(job: MaintenanceJob) -> Self {
         Self(Some(job))
     }
 
+    pub(super) fn reading(job: ReadJob) -> Self {
+        Self::new(Box::new(move |store| job(store.map(|store| store as _))))
+    }
+
     /// Runs the job.
-    pub(super) fn run(mut self, store: Result<&mut dyn Store, StoreError>) {
+    pub(super) fn run(mut self, store: Result<&mut SqliteStore, StoreError>) {
         if let Some(job) = self.0.take() {
-            job(store);
+            job(store.map(|store| store as _));
         }
     }
 }
 
-impl Drop for PendingRead {
+impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(job) = self.0.take() {
             job(Err(StoreError::Closed));
@@ -43,36 +47,61 @@ impl Drop for PendingRead {
     }
 }
 
+/// How this process opens a file once more that it has open already. The file may have been deleted since: making a new one in its place
+/// would hide that.
+#[derive(Clone)]
+pub(super) struct Connecting {
+    pub(super) path: PathBuf,
+    pub(super) identity: FileIdentity,
+    pub(super) options: SqliteOptions,
+}
+
+impl Connecting {
+    fn connect(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_again(&self.path, self.identity, &self.options)
+    }
+}
+
+/// Runs jobs that take long until no more can come, on a connection that lasts as long as there are some.
+pub(super) fn maintain(connecting: &Connecting, receiver: &Receiver<Pending>) {
+    loop {
+        match receiver.wait(None, Duration::ZERO) {
+            Waited::Ready | Waited::Nothing => {
+                let jobs = receiver.take();
+                let mut store = None;
+                jobs.into_iter().for_each(|job| job.run(opened(&mut store, connecting)));
+            }
+            Waited::End => return,
+        }
+    }
+}
+
+fn opened<'a>(store: &'a mut Option<SqliteStore>, connecting: &Connecting) -> Result<&'a mut SqliteStore, StoreError> {
+    match store {
+        Some(store) => Ok(store),
+        empty => Ok(empty.insert(connecting.connect()?)),
+    }
+}
+
 /// What the reading thread works with.
 pub(super) struct Reader {
-    path: PathBuf,
-    identity: FileIdentity,
-    options: SqliteOptions,
+    connecting: Connecting,
     store: Option<SqliteStore>,
     subscribers: Arc<Subscribers>,
-    /// The place of the last record of outsiders that was delivered.
-    cursor: i64,
-    seen_version: Option<i64>,
+    /// Up to where changes were told.
+    position: Position,
     next_look: Instant,
 }
 
 impl Reader {
-    /// Delivers what outsiders append after `cursor`.
-    pub(super) fn new(
-        path: PathBuf,
-        identity: FileIdentity,
-        options: SqliteOptions,
-        subscribers: Arc<Subscribers>,
-        cursor: i64,
-    ) -> Self {
+    /// Delivers what outsiders append behind that place of theirs.
+    pub(super) fn new(connecting: Connecting, subscribers: Arc<Subscribers>, place: u64) -> Self {
         Self {
-            path,
-            identity,
-            options,
+            connecting,
             store: None,
             subscribers,
-            cursor,
-            seen_version: None,
+            // Of no connection, so that the first look finds what there is.
+            position: Position::new(0, place),
             next_look: Instant::now(),
         }
     }
@@ -96,45 +125,38 @@ impl Reader {
         match request {
             Request::Read(job) => self.read(job),
             Request::Look => self.next_look = Instant::now(),
-            Request::LookOut => self.next_look = Instant::now() + self.options.poll_interval,
+            Request::LookOut => self.next_look = Instant::now() + self.connecting.options.poll_interval,
         }
         self.look_if_due();
     }
 
-    fn read(&mut self, job: PendingRead) {
-        match self.store() {
-            Ok(store) => job.run(Ok(store)),
-            Err(error) => job.run(Err(error)),
-        }
-    }
-
-    /// The file may have been deleted since the writer opened it: making a new one in its place would hide that.
-    fn store(&mut self) -> Result<&mut SqliteStore, StoreError> {
-        match &mut self.store {
-            Some(store) => Ok(store),
-            empty => Ok(empty.insert(SqliteStore::open_again(&self.path, self.identity, &self.options)?)),
-        }
+    fn read(&mut self, job: Pending) {
+        job.run(opened(&mut self.store, &self.connecting));
     }
 
     fn look_if_due(&mut self) {
         if self.subscribers.is_empty() || Instant::now() < self.next_look {
             return;
         }
-        // What cannot be read now is asked for again next time; whoever writes meanwhile is told what is wrong.
-        let records = self.look().unwrap_or_default();
-        self.next_look = Instant::now() + self.options.poll_interval;
-        records.iter().for_each(|record| self.subscribers.notify(record));
+        let before = self.position;
+        let looked = self.look();
+        self.next_look = Instant::now() + self.connecting.options.poll_interval;
+        match looked {
+            Ok(records) => {
+                records.iter().for_each(|record| self.subscribers.notify(record));
+                if self.position != before {
+                    self.subscribers.tell_watchers(Ok(self.position));
+                }
+            }
+            // It is asked for again next time. Who watches is told what is wrong; so is whoever writes meanwhile.
+            Err(error) => self.subscribers.tell_watchers(Err(&error)),
+        }
     }
 
     fn look(&mut self) -> Result<Vec<ExternalRecord>, StoreError> {
-        let (cursor, seen_version) = (self.cursor, self.seen_version);
-        let store = self.store()?;
-        let version = Some(store.data_version()?);
-        if version == seen_version {
-            return Ok(Vec::new());
-        }
-        let (records, cursor) = store.outsiders_after(Some(cursor))?;
-        (self.cursor, self.seen_version) = (cursor, version);
+        let position = self.position;
+        let Changes { records, end } = opened(&mut self.store, &self.connecting)?.changes(position)?;
+        self.position = end;
         Ok(records)
     }
 }

@@ -1,16 +1,16 @@
 //! Writing: whatever waits goes into one transaction with one wait for the disk.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::cost::is_light;
 use super::spin::{Rhythm, has_several_cores};
 use crate::store::fault_points::FaultPlan;
 use crate::store::handle::{
-    Batch, Done, Heartbeat, Receiver, Sender, Signal, Submission, Waited, Worker, is_by_outsider, lock,
+    Batch, Done, Heartbeat, Receiver, Sender, Signal, Submission, Subscribers, Waited, Worker, is_by_outsider, lock,
 };
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Committed, Store, StoreError};
+use crate::store::{Append, Committed, Operation, StoreError, WritableStore};
 
 /// For how long an operation that nobody waits for may wait for company. A sequential run's tool outcome so shares the wait for
 /// the disk with the model's next reply, where that comes at once; where it takes longer, the outcome is on disk long before it.
@@ -116,7 +116,8 @@ pub(super) struct Writer {
     pub(super) store: SqliteStore,
     pub(super) heartbeat: Heartbeat,
     pub(super) fault_plan: FaultPlan,
-    /// Called after outsiders' entries were committed.
+    pub(super) subscribers: Arc<Subscribers>,
+    /// Called after something was committed that somebody waits for.
     pub(super) wake_reader: Box<dyn Fn() + Send>,
 }
 
@@ -157,12 +158,16 @@ impl Writer {
         for (operation, outcome) in operations.iter().zip(&outcomes) {
             self.heartbeat.note(operation, outcome);
         }
-        if std::iter::zip(&operations, &outcomes)
-            .any(|(operation, outcome)| outcome.is_ok() && is_by_outsider(operation))
+        if std::iter::zip(&operations, &outcomes).any(|(operation, outcome)| outcome.is_ok() && self.is_news(operation))
         {
             (self.wake_reader)();
         }
         Done::new(completions, outcomes)
+    }
+
+    /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
+    fn is_news(&self, operation: &Operation) -> bool {
+        is_by_outsider(operation) || self.subscribers.has_watchers() && changes_status(operation)
     }
 
     fn finish(mut self) {
@@ -171,5 +176,14 @@ impl Writer {
             // A lease that cannot be given back now ends with this process, or expires.
             let _ = self.store.commit(&releases);
         }
+    }
+}
+
+/// Whether a run is another one afterwards in the eyes of who waits for it to end, or for work.
+fn changes_status(operation: &Operation) -> bool {
+    match operation {
+        Operation::Create(new) => new.is_queued(),
+        Operation::Append(Append { finish, .. }) => finish.is_some(),
+        _ => false,
     }
 }
