@@ -1,9 +1,11 @@
-"""Waiting for news of a database without keeping the processor busy."""
+"""Waiting for changes of a database without keeping the processor busy."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+
+from haltpoint._concurrency.change_feed import BlockingChangeFeed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["each_change"]
 
-# How long others' commits may go unnoticed, in seconds.
-_LOOK_EVERY = 0.2
+# A list is read anew at each change: so many seconds lie between two readings at least.
+_REST = 0.2
 
 # What is shown grows older without any commit, such as the age of a question.
 _SHOW_EVERY = 10.0
@@ -25,10 +27,10 @@ def each_change(database: Database, *, show_every: float = _SHOW_EVERY) -> Itera
     Raises:
         StoreError: the database can't be read any more.
     """
-    while True:
-        # Asked before the caller reads: what is committed while it reads counts as a change.
-        seen = database.data_version()
-        yield
-        deadline = time.monotonic() + show_every
-        while database.data_version() == seen and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY)
+    # Opened before the caller reads: what is committed while it reads counts as a change.
+    with BlockingChangeFeed(database.native) as feed:
+        while True:
+            yield
+            shown = time.monotonic()
+            feed.next(show_every)
+            time.sleep(max(0.0, shown + _REST - time.monotonic()))

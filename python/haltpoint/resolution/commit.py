@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from haltpoint._concurrency.callbacks import call_back
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 __all__ = ["Handlers", "commit_drafts", "concerning", "this_process", "unresolved_error", "waiter_for"]
 
 HitlHandler = Callable[[RunRequirement], Any]
+
+_EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 # In seconds.
 _CLOCK_GRAIN = 0.002
@@ -476,18 +478,19 @@ async def _until_decided(database: Database, requirement: RunRequirement) -> Non
 async def _next_news(database: Database, requirement: RunRequirement, news: asyncio.Event) -> None:
     """Wait until something was written about the run, or until the time to decide is over, which is written then."""
     try:
-        await asyncio.wait_for(news.wait(), _time_left(requirement))
+        await asyncio.wait_for(news.wait(), _time_left(database, requirement))
     except asyncio.TimeoutError:
         await database.expire_due_async(requirement.run_id)
     else:
         news.clear()
 
 
-def _time_left(requirement: RunRequirement) -> float | None:
+def _time_left(database: Database, requirement: RunRequirement) -> float | None:
     if requirement.expires_at is None:
         return None
     # A little more, so that a clock that is read coarsely says that the time is over.
-    left = requirement.expires_at - datetime.now(timezone.utc)
+    # Whether the time is over the database says, by its own clock.
+    left = requirement.expires_at - (_EPOCH + timedelta(microseconds=database.native.now()))
     return max(left.total_seconds(), 0.0) + _CLOCK_GRAIN
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.run.base import RunStatus
 from haltpoint.runtime.failures import failure_of
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["failure_on_disk", "until_decided", "until_free", "until_status_changes"]
-
-# How long others' commits may go unnoticed, in seconds.
-_LOOK_EVERY = 0.2
 
 
 async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:
@@ -91,15 +89,9 @@ async def failure_on_disk(database: Database, run_id: str, limit: int) -> Haltpo
 
 async def until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:
     """Wait until a run has another status on disk."""
-    while True:
-        seen = await in_thread(database.data_version)
-        found = await database.runs_async(id_prefix=run_id, limit=1)
-        if not found or found[0].status is not status:
-            return
-        await _until_commit(database, seen)
-
-
-async def _until_commit(database: Database, seen: int) -> None:
-    # Other processes' commits raise no event here.
-    while await in_thread(database.data_version) == seen:  # noqa: ASYNC110
-        await asyncio.sleep(_LOOK_EVERY)
+    with ChangeFeed(database.native) as feed:
+        while True:
+            found = await database.runs_async(id_prefix=run_id, limit=1)
+            if not found or found[0].status is not status:
+                return
+            await feed.next()

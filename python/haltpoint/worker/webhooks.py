@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.exception_text import exception_text
 from haltpoint.exceptions import HaltpointError
@@ -41,7 +42,6 @@ SENT_BY_DEFAULT = (
 _log = logger("webhooks")
 
 # In seconds.
-_LOOK_EVERY = 0.2
 _CLAIM_EVERY = 1.0
 _LIFE_EVERY = 10.0
 _FIRST_WAIT = 1.0
@@ -137,16 +137,14 @@ class _Delivery:
 
     async def run(self) -> None:
         try:
-            while self._is_ours:
-                seen = await in_thread(self._database.data_version)
-                coming = await in_thread(lambda: self._outbox.after(self._place))
-                for one in coming:
-                    if self._is_ours:
-                        await self._pass_on(one)
-                if coming:
-                    await self._live()
-                else:
-                    await self._until_news(seen)
+            with ChangeFeed(self._database.native) as feed:
+                while self._is_ours:
+                    coming = await in_thread(lambda: self._outbox.after(self._place))
+                    for one in coming:
+                        if self._is_ours:
+                            await self._pass_on(one)
+                    if coming or not await feed.next(_LIFE_EVERY):
+                        await self._live()
         finally:
             if self._is_ours:
                 await asyncio.shield(in_thread(lambda: self._outbox.leave(self._place)))
@@ -184,11 +182,3 @@ class _Delivery:
 
     async def _live(self) -> None:
         self._is_ours = await in_thread(lambda: self._outbox.advance(self._place))
-
-    async def _until_news(self, seen: int) -> None:
-        end = time.monotonic() + _LIFE_EVERY
-        while time.monotonic() < end:
-            if await in_thread(self._database.data_version) != seen:
-                return
-            await asyncio.sleep(_LOOK_EVERY)
-        await self._live()

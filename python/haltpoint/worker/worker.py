@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.event_loops import running_loop
 from haltpoint._concurrency.threads import in_thread
 from haltpoint._engine import WorkQueue
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from haltpoint.worker.webhooks import Webhook
 
 __all__ = ["Worker"]
-
-# How long others' commits may go unnoticed, in seconds.
-_LOOK_EVERY = 0.2
 
 # What no commit tells of: processes that died, and times that are over.
 _SEARCH_EVERY = 1.0
@@ -116,10 +113,10 @@ class Worker:
         try:
             await self._begin_tasks()
             self._report(Progress("started", message=", ".join(self._agents)))
-            while not self._stopping:
-                seen = await in_thread(self._database.data_version)
-                await self._take_due()
-                await self._until_news(seen)
+            with ChangeFeed(self._database.native) as feed:
+                while not self._stopping:
+                    await self._take_due()
+                    await self._until_news(feed)
         finally:
             await self._end()
 
@@ -170,13 +167,19 @@ class Worker:
         self._driven.discard(run_id)
         self._wake.set()
 
-    async def _until_news(self, seen: int) -> None:
-        """Wait for a commit, a run that came to an end here, or the time to search all the same."""
-        deadline = time.monotonic() + _SEARCH_EVERY
-        while time.monotonic() < deadline and not self._wake.is_set():
-            if len(self._attempts) < self._concurrency and await in_thread(self._database.data_version) != seen:
-                break
-            await _event_within(self._wake, _LOOK_EVERY)
+    async def _until_news(self, feed: ChangeFeed) -> None:
+        """Wait for the end of a run here, for a commit while more runs can be taken, or for the next search."""
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
+        if len(self._attempts) < self._concurrency:
+            waits.append(asyncio.ensure_future(feed.next()))
+        try:
+            done, _ = await asyncio.wait(waits, timeout=_SEARCH_EVERY, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        for wait in done:
+            wait.result()
         self._wake.clear()
 
     async def _end(self) -> None:
@@ -211,13 +214,6 @@ def _common_database(agents: Iterable[Agent[Any]]) -> Database:
     if any(other is not first for other in others):
         raise ValueError("all agents of a worker need the same database object: agent.on_database(db)")
     return first
-
-
-async def _event_within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except asyncio.TimeoutError:
-        return
 
 
 def _silent(progress: Progress) -> None:
