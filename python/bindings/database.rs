@@ -152,11 +152,7 @@ impl PyDatabase {
     fn load(&self, completions: &Completions, run_id: String, known: Option<&Snapshot>) -> u64 {
         let sender = completions.sender();
         let ticket = sender.next_ticket();
-        let then = Box::new(move |loaded| {
-            deliver(sender, ticket, loaded, |py, loaded| {
-                Ok(Py::new(py, Snapshot::new(loaded))?.into_any())
-            });
-        });
+        let then = Box::new(move |loaded| deliver(sender, ticket, loaded, snapshot_to_python));
         match known.and_then(|known| known.known_of(&run_id)) {
             Some(known) => session::load_known(&self.store, known.clone(), then),
             None => session::load(&self.store, run_id.into(), then),
@@ -164,7 +160,8 @@ impl PyDatabase {
         ticket
     }
 
-    /// Records a decision, given as JSON. The ticket's value is None, once it is on disk. A run that was loaded before is not read again.
+    /// Records a decision, given as JSON. The ticket's value is the run as it stands with it, once it is on disk. Of a run that was
+    /// loaded before, only what its journal got since then is read.
     #[pyo3(signature = (completions, run_id, requirement_id, decision_json, by, known=None, expected_digest=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a fact of its own")]
     fn decide(
@@ -181,7 +178,7 @@ impl PyDatabase {
             serde_json::from_str(decision_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let sender = completions.sender();
         let ticket = sender.next_ticket();
-        let then = Box::new(move |decided| deliver(sender, ticket, decided, |py, ()| Ok(py.None())));
+        let then = Box::new(move |decided| deliver(sender, ticket, decided, snapshot_to_python));
         let word = session::Word {
             requirement_id: requirement_id.into(),
             decision,
@@ -189,7 +186,7 @@ impl PyDatabase {
             expected_digest: expected_digest.map(Into::into),
         };
         match known.and_then(|known| known.known_of(&run_id)) {
-            Some(known) => session::decide_known(&self.store, known, word, self.store.now(), then),
+            Some(known) => session::decide_known(&self.store, known.clone(), word, self.store.now(), then),
             None => session::decide(&self.store, run_id.into(), word, self.store.now(), then),
         }
         Ok(ticket)
@@ -446,4 +443,8 @@ impl PyDatabase {
             .watch(Arc::new(move |told| news.tell(told.map_err(Clone::clone))));
         Watch::new(ticket, subscription)
     }
+}
+
+fn snapshot_to_python(py: Python<'_>, loaded: session::Loaded) -> PyResult<Py<PyAny>> {
+    Ok(Py::new(py, Snapshot::new(loaded))?.into_any())
 }

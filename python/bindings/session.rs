@@ -1,12 +1,11 @@
 //! A run that this process drives: the engine's session behind a lock, with commits coming back as completions.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use haltpoint_engine::journal::{CancelRequested, Entry, Failure, FailureKind, InDoubtRule, Remembered};
 use haltpoint_engine::message::Message;
 use haltpoint_engine::run::{self, Effect, Reconciliation, ToolOutcome};
-use haltpoint_engine::session::{Deliver, EngineError, Handed, Session};
+use haltpoint_engine::session::{CommittedEntries, Deliver, EngineError, Handed, Session, event_lines};
 use haltpoint_engine::store::{CancelFlag, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::PyRuntimeError;
@@ -35,8 +34,8 @@ pub(crate) struct PySession {
     conversation: Arc<haltpoint_providers::Conversation>,
     /// Beside the lock, which is held for as long as a commit takes.
     wish: CancelFlag,
-    /// Somebody wants to hear of each commit, also of one that changes nothing for the driver.
-    is_observed: AtomicBool,
+    /// Where somebody wants to hear of each commit, also of one that changes nothing for the driver: what was committed.
+    listening: OnceLock<CommittedEntries>,
 }
 
 impl PySession {
@@ -47,7 +46,7 @@ impl PySession {
             wish: session.wish().clone(),
             session: Mutex::new(Some(session)),
             conversation: Arc::default(),
-            is_observed: AtomicBool::new(false),
+            listening: OnceLock::new(),
         }
     }
 
@@ -61,7 +60,7 @@ impl PySession {
         py: Python<'py>,
         input: impl FnOnce(&mut Session, Timestamp, Deliver) -> Result<Handed, E>,
     ) -> PyResult<PyHanded<'py>> {
-        let may_wait = !self.is_observed.load(Ordering::Relaxed);
+        let may_wait = self.listening.get().is_none();
         let (ticket, deliver) = commit_ticket(&self.sender, Arc::clone(&self.run_id), may_wait);
         let handed = {
             let mut guard = self.lock();
@@ -176,9 +175,22 @@ impl PySession {
         &self.run_id
     }
 
-    /// From now on word of each commit comes at once.
-    fn observe(&self) {
-        self.is_observed.store(true, Ordering::Relaxed);
+    /// From now on word of each commit comes at once, and what was committed can be taken.
+    fn listen(&self) -> PyResult<()> {
+        let listening = self.lock().as_mut().map(Session::listen).ok_or_else(closed)?;
+        self.listening.get_or_init(|| listening);
+        Ok(())
+    }
+
+    /// What the journal got behind a place since `listen`, as the lines of `Database.journal_after`; None: only the journal has it. With
+    /// `is_last`, what is not known yet is not waited for.
+    fn take_committed(&self, py: Python<'_>, after: u64, is_last: bool) -> PyResult<Option<String>> {
+        let taken = self
+            .listening
+            .get()
+            .and_then(|listening| listening.take(after, is_last));
+        let lines = taken.map(event_lines).transpose();
+        lines.map_err(|error| exception(py, &error))
     }
 
     /// The run's status as users see it.

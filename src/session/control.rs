@@ -189,36 +189,39 @@ impl Word {
     }
 }
 
-/// Records a decision. The first one on disk wins; the same one again is no error.
-pub fn decide(store: &StoreHandle, run_id: Text, word: Word, at: Timestamp, then: Then<()>) {
-    let handle = store.clone();
-    load(
-        store,
-        run_id.clone(),
-        Box::new(move |loaded| {
-            let entry = loaded.and_then(|loaded| word.entry(&loaded.run));
-            match entry {
-                Ok(entry) => {
-                    let then = expiring_first(&handle, run_id.clone(), word.requirement_id, at, then);
-                    append_outside(&handle, run_id, entry, at, then);
-                }
-                Err(error) => then(Err(error)),
-            }
-        }),
-    );
+/// Records a decision, and returns the run as it stands with it. The first one on disk wins; the same one again is no error.
+pub fn decide(store: &StoreHandle, run_id: Text, word: Word, at: Timestamp, then: Then<Loaded>) {
+    load(store, run_id, recording(store, word, at, then));
 }
 
-/// As [`decide`], of a run that was loaded before. What that does not know of may stand in the journal by now.
-pub fn decide_known(store: &StoreHandle, known: &Loaded, word: Word, at: Timestamp, then: Then<()>) {
-    let run_id = known.run.run_id().clone();
+/// As [`decide`], of a run that was loaded before: what its journal got since then is read where the decision depends on it.
+pub fn decide_known(store: &StoreHandle, known: Loaded, word: Word, at: Timestamp, then: Then<Loaded>) {
     match word.entry(&known.run) {
-        Ok(entry) if word.expected_digest.is_none() => {
-            let then = expiring_first(store, run_id.clone(), word.requirement_id, at, then);
-            append_outside(store, run_id, entry, at, then);
-        }
+        Ok(entry) if word.expected_digest.is_none() => record(store, known, word.requirement_id, entry, at, then),
         // What would run now may be something else than when the run was loaded.
-        _ => decide(store, run_id, word, at, then),
+        _ => load_known(store, known, recording(store, word, at, then)),
     }
+}
+
+fn recording(store: &StoreHandle, word: Word, at: Timestamp, then: Then<Loaded>) -> Then<Loaded> {
+    let store = store.clone();
+    Box::new(move |loaded| {
+        let found = loaded.and_then(|loaded| word.entry(&loaded.run).map(|entry| (loaded, entry)));
+        match found {
+            Ok((loaded, entry)) => record(&store, loaded, word.requirement_id, entry, at, then),
+            Err(error) => then(Err(error)),
+        }
+    })
+}
+
+fn record(store: &StoreHandle, loaded: Loaded, requirement_id: Text, entry: Entry, at: Timestamp, then: Then<Loaded>) {
+    let (handle, run_id) = (store.clone(), loaded.run.run_id().clone());
+    let reading = Box::new(move |recorded| match recorded {
+        Ok(()) => load_known(&handle, loaded, then),
+        Err(error) => then(Err(error)),
+    });
+    let then = expiring_first(store, run_id.clone(), requirement_id, at, reading);
+    append_outside(store, run_id, entry, at, then);
 }
 
 /// A decision that comes too late is refused; whoever hears of that finds it written down that the time was over.

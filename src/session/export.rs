@@ -8,8 +8,8 @@ use crate::journal::{RowFault, encode, hexadecimal};
 use crate::store::raw::{RawContent, RawRun, Reading};
 use crate::store::{RunRow, Store, StoreError};
 
-use super::EngineError;
 use super::verify::{Flaw, check_rows};
+use super::{CommittedEntry, EngineError};
 
 #[derive(Serialize)]
 struct ExportHead<'a> {
@@ -63,26 +63,50 @@ fn not_exported(run_id: &str, problem: &dyn std::fmt::Display) -> StoreError {
     StoreError::Unusable { message }
 }
 
+#[derive(Serialize)]
+struct EventLine<'a> {
+    seq: u64,
+    at: i64,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    outsider: bool,
+    entry: &'a RawValue,
+}
+
 /// A run's entries behind place `after`, as the lines of [`export`] without what only a check of the hashes needs, which is not made.
 ///
 /// # Errors
 /// What the store ran into, or an entry that cannot be read.
 pub fn journal_after(store: &mut dyn Store, run_id: &str, after: u64) -> Result<String, EngineError> {
+    let records = store.records_after(run_id, after)?.into_iter();
+    event_lines(records.map(|record| CommittedEntry {
+        seq: record.seq,
+        at: record.at,
+        outsider: record.outsider,
+        entry: record.entry,
+    }))
+}
+
+/// The lines of [`journal_after`] for these entries.
+///
+/// # Errors
+/// An entry that cannot be written as JSON.
+pub fn event_lines(entries: impl IntoIterator<Item = CommittedEntry>) -> Result<String, EngineError> {
     let mut text = String::new();
-    for record in store.records_after(run_id, after)? {
-        let payload = encode(&record.entry).map_err(unwritable)?;
-        let line = ExportLine {
-            seq: record.seq,
-            at: record.at.0,
-            kind: record.entry.kind(),
-            outsider: record.outsider,
-            requires: None,
-            action: None,
-            actor: None,
-            requirement_id: None,
-            salt: None,
+    for CommittedEntry {
+        seq,
+        at,
+        outsider,
+        entry,
+    } in entries
+    {
+        let payload = encode(&entry).map_err(unwritable)?;
+        let line = EventLine {
+            seq,
+            at: at.0,
+            kind: entry.kind(),
+            outsider,
             entry: serde_json::from_str(&payload).map_err(unwritable)?,
-            hash: hexadecimal(&record.hash),
         };
         text.push_str(&serde_json::to_string(&line).map_err(unwritable)?);
         text.push('\n');

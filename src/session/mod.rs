@@ -4,6 +4,7 @@
 mod approvals;
 mod check;
 mod commit_gate;
+mod committed;
 mod control;
 mod erase;
 mod errors;
@@ -20,11 +21,12 @@ mod workers;
 
 pub use approvals::{ApprovalList, StandingApproval, revoke};
 pub use check::{audit, check};
+pub use committed::{CommittedEntries, CommittedEntry};
 pub use control::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use erase::{erase, finish_erasures};
 pub use errors::EngineError;
 pub use expiry::{expire, overdue};
-pub use export::{export, journal_after};
+pub use export::{event_lines, export, journal_after};
 pub use history::{Memory, recall};
 pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};
 pub use lists::{
@@ -45,6 +47,7 @@ use crate::store::handle::StoreHandle;
 use crate::store::{CancelFlag, Committed, ExternalRecord, NewRun, Operation, StoreError};
 use crate::{Text, Timestamp};
 use commit_gate::Gate;
+use committed::Appending;
 use finish::{Ended, Standing};
 
 /// Takes the effects that had to wait for the disk, or what the store ran into. Called once, on whichever thread finished the commit.
@@ -63,6 +66,8 @@ pub struct Session {
     finished: Arc<AtomicBool>,
     wish: CancelFlag,
     ended: Ended,
+    /// Where somebody listens.
+    listening: Option<CommittedEntries>,
 }
 
 impl Session {
@@ -100,6 +105,7 @@ impl Session {
             finished: Arc::default(),
             wish: CancelFlag::default(),
             ended: Ended::default(),
+            listening: None,
         };
         session.submit(Operation::Create(create), transition.effects, true, deliver);
         let handed = Handed {
@@ -120,7 +126,13 @@ impl Session {
             finished: Arc::default(),
             wish: CancelFlag::default(),
             ended: Ended::default(),
+            listening: None,
         }
+    }
+
+    /// What the run's journal gets from now on, as it gets there.
+    pub fn listen(&mut self) -> CommittedEntries {
+        self.listening.get_or_insert_default().clone()
     }
 
     /// The run's state. After a failed commit it is ahead of the disk.
@@ -308,6 +320,9 @@ impl Session {
         at: Timestamp,
         deliver: Deliver,
     ) -> Result<Handed, EngineError> {
+        if let Some(listening) = &self.listening {
+            listening.add_noticed(&notice.record);
+        }
         if notice.authentic {
             return self.notify_outsider(&notice.record, at, deliver);
         }
@@ -364,7 +379,12 @@ impl Session {
         let finished = Arc::clone(&self.finished);
         let finishes = matches!(&operation, Operation::Append(append) if append.finish.is_some());
         let ending = finishes.then(|| self.ending());
+        let listening = self.listening.as_ref();
+        let appending = listening.and_then(|listening| Appending::of(&operation, listening));
         let completion = Box::new(move |committed: Result<Committed, StoreError>| {
+            if let Some(appending) = appending {
+                appending.committed(&committed);
+            }
             finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
             match (committed, ending) {
                 (Ok(Committed::Cancelled { .. }), Some(ending)) => ending.read_back(gated, deliver),

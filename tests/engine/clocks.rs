@@ -64,7 +64,7 @@ fn decided(store: &StoreHandle, place: usize, decision: Decision, at: Timestamp)
         by: Some("ada".into()),
         expected_digest: None,
     };
-    wait(|then| decide(store, RUN_ID.into(), word, at, then))
+    wait(|then| decide(store, RUN_ID.into(), word, at, then)).map(drop)
 }
 
 fn expired(store: &StoreHandle, place: usize, at: Timestamp) -> bool {

@@ -124,8 +124,9 @@ impl Process {
     pub(crate) fn decide(&self, run_id: Text, requirement_id: Text, decision: Decision, by: &str, now: Timestamp) {
         let inbox = self.inbox.clone();
         let news = (run_id.clone(), requirement_id.clone(), decision.clone());
-        let then = Box::new(move |outcome| {
+        let then = Box::new(move |outcome: Result<session::Loaded, _>| {
             let (run_id, requirement_id, decision) = news;
+            let outcome = outcome.map(drop);
             inbox.put(News::Decided {
                 run_id,
                 requirement_id,

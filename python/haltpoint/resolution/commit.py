@@ -396,11 +396,11 @@ async def _commit(
     try:
         with concerning(run_id):
             # A cancelled caller does not take the decision back: it may be on disk already.
-            await asyncio.shield(bridge.wait(ticket))
+            decided: Snapshot = await asyncio.shield(bridge.wait(ticket))
     except RequirementExpiredError:
         await _refresh(database, run_id, requirement, requirement_id, known)
         raise
-    if requirement.decision is None and not await _refresh(database, run_id, requirement, requirement_id, known):
+    if requirement.decision is None and not _take(decided, requirement, requirement_id):
         # One of several approvals: whoever holds the object may speak for the next person.
         requirement.drop_draft()
 
@@ -415,7 +415,13 @@ async def _refresh(
 ) -> bool:
     """Take over what is on disk; return whether there is a decision, or none can be made any more."""
     bridge = LoopBridge.current()
-    snapshot = await bridge.wait(database.native.load(bridge.completions, run_id, known))
+    return _take(
+        await bridge.wait(database.native.load(bridge.completions, run_id, known)), requirement, requirement_id
+    )
+
+
+def _take(snapshot: Snapshot, requirement: RunRequirement, requirement_id: str) -> bool:
+    """As `_refresh`, of a run that was read."""
     for data in json.loads(snapshot.requirements_json()):
         if data["id"] == requirement_id:
             requirement.take_terms(data)

@@ -95,8 +95,21 @@ class EventReader:
             RunNotFoundError: there is no such run.
             StoreError: the journal can't be read.
         """
-        lines = self._native.journal_after(self._run_id, self._seq).split("\n")[:-1]
-        return [self._event(json.loads(line)) for line in lines]
+        return self._events(self._native.journal_after(self._run_id, self._seq))
+
+    def take(self, session: _engine.Session, *, is_last: bool) -> list[tuple[RunEvent, bool]] | None:
+        """Do what `read` does with what a session has committed; None where the journal has to be read.
+
+        Args:
+            session: the run's, which somebody listens to.
+            is_last: not to wait for what other processes wrote and this one is not aware of yet.
+        """
+        # What was written before anybody listened is in the journal.
+        lines = session.take_committed(self._seq, is_last) if self._seq else None
+        return None if lines is None else self._events(lines)
+
+    def _events(self, lines: str) -> list[tuple[RunEvent, bool]]:
+        return [self._event(json.loads(line)) for line in lines.split("\n")[:-1]]
 
     def _event(self, line: Mapping[str, Any]) -> tuple[RunEvent, bool]:
         self._seq = line["seq"]

@@ -114,7 +114,7 @@ class RunDriver:
             KeyboardInterrupt: other people's code raised it; the run is stored as cancelled.
         """
         if self.on_commit is not None:
-            self._session.observe()
+            self._session.listen()
         self._feed(begin)
         self._has_begun = True
         notices.listen(self._notice)

@@ -104,7 +104,7 @@ async def observed(
     if listeners.on_event is None:
         yield None
         return
-    observer = _Observer(listeners.on_event, database, session.run_id, stop_program)
+    observer = _Observer(listeners.on_event, database, session, stop_program)
     if not is_new:
         await observer.catch_up()
     telling = asyncio.create_task(observer.tell())
@@ -144,21 +144,22 @@ async def _until_told(observer: _Observer, telling: asyncio.Task[None], session:
 
 
 class _Observer:
-    """Reads what was committed, and tells it."""
+    """Tells what was committed."""
 
     def __init__(
         self,
         on_event: Callable[[RunEvent], Any],
         database: Database,
-        run_id: str,
+        session: Session,
         stop_program: Callable[[KeyboardInterrupt], None],
     ) -> None:
         self._on_event = on_event
-        self._run_id = run_id
+        self._session = session
+        self._run_id = session.run_id
         self._stop_program = stop_program
         # What the listener raised, of which the caller gets the first.
         self.interrupt: KeyboardInterrupt | None = None
-        self._reader = EventReader(database.native, run_id)
+        self._reader = EventReader(database.native, session.run_id)
         self._untold: list[RunEvent] = []
         self._news = asyncio.Event()
         self._has_ended = False
@@ -195,11 +196,16 @@ class _Observer:
             self._news.clear()
             # Asked before reading: what is committed while it reads comes before the end.
             is_last = self._has_ended
-            await self._tell_new()
+            is_more = await self._tell_new(is_last=is_last)
+            while is_last and is_more:
+                is_more = await self._tell_new(is_last=True)
 
-    async def _tell_new(self) -> None:
+    async def _tell_new(self, *, is_last: bool) -> bool:
+        """Tell what is known by now; False where it was nothing."""
         try:
-            found = await in_thread(self._reader.read)
+            found = self._reader.take(self._session, is_last=is_last)
+            if found is None:
+                found = await in_thread(self._reader.read)
         except HaltpointError as error:
             # A run that could not even be created has no journal; and a journal that can't be read fails its run.
             _warn(f"on_event is not told of all that happened to run {self._run_id}: {error}", self._run_id)
@@ -208,6 +214,7 @@ class _Observer:
         for event in events:
             await self._tell(event)
             self.told += 1
+        return bool(events)
 
     async def _tell(self, event: RunEvent) -> None:
         try:
