@@ -10,7 +10,7 @@ from haltpoint.cli.identifiers import short_requirement_id
 from haltpoint.cli.output import Output, Styled
 from haltpoint.presentation.calls import call_text, origin, shortened
 from haltpoint.presentation.escaping import visible, visible_json, visible_lines
-from haltpoint.presentation.times import age, clock, from_seconds, is_over
+from haltpoint.presentation.times import age, clock, from_seconds
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.run.changed_arguments import model_said
 from haltpoint.timestamps import format_time
@@ -128,7 +128,7 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     if approved is not None:
         yield approved
     if requirement.expires_at is not None:
-        what = "expired" if is_over(requirement.expires_at) else "expires"
+        what = "expired" if requirement.is_expired else "expires"
         yield f"{what} at {clock(requirement.expires_at)}"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from haltpoint.cli.identifiers import short_requirement_id
 from haltpoint.presentation.escaping import visible, visible_json
-from haltpoint.presentation.times import is_over
 from haltpoint.resolution.parse import RequirementKind, unfilled_fields
 from haltpoint.run.approvals import approved_arguments
 
@@ -31,7 +30,7 @@ _ALIKE = ("approve {id} --args {args}", "reject {id} --note TEXT")
 
 def commands_for(requirement: RunRequirement) -> list[str]:
     """Return the command lines that decide on a requirement: none where it is too late."""
-    if is_over(requirement.expires_at):
+    if requirement.is_expired:
         return []
     # A model may name fields of its own: what is copied into a shell must stay one word there.
     fields = " ".join(shlex.quote(f"{visible(name)}=...") for name in _fields_to_fill(requirement))

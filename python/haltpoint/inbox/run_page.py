@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.inbox.cancelling import UNFINISHED
 from haltpoint.inbox.forms import CHANGING, Field, argument_fields, input_fields
-from haltpoint.inbox.texts import is_over
 from haltpoint.inbox.timeline_layout import draw
 from haltpoint.journal.spans import spans_of
 from haltpoint.journal.timeline import told
@@ -150,7 +149,7 @@ def _question(
         fields,
         given,
         is_edited and requirement.kind == "confirmation" and bool(fields),
-        is_over(requirement),
+        requirement.is_expired,
     )
 
 

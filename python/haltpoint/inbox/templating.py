@@ -41,7 +41,6 @@ def environment() -> Environment:
         values=texts.values_text,
         approved=approved_arguments,
         model_said=model_said,
-        is_over=texts.is_over,
         asks_by_itself=texts.asks_by_itself,
         answers=texts.answers,
     )

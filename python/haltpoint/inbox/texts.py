@@ -11,7 +11,6 @@ from markupsafe import Markup, escape
 
 from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
 from haltpoint.presentation.times import age
-from haltpoint.presentation.times import is_over as has_passed
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.timestamps import format_time, parse_time
 
@@ -29,7 +28,6 @@ __all__ = [
     "call_text",
     "cut",
     "duration_text",
-    "is_over",
     "json_text",
     "left_element",
     "plain",
@@ -91,11 +89,6 @@ def asks_by_itself(requirement: RunRequirement) -> bool:
 def answers(requirement: RunRequirement) -> dict[str, Any]:
     """Return what the fields of a form hold."""
     return {field["name"]: field.get("value") for field in requirement.user_input_schema or ()}
-
-
-def is_over(requirement: RunRequirement) -> bool:
-    """Whether it is too late to decide, also where nobody wrote that down yet."""
-    return requirement.is_expired or has_passed(requirement.expires_at)
 
 
 def call_text(requirement: RunRequirement) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-__all__ = ["age", "clock", "from_seconds", "is_over"]
+__all__ = ["age", "clock", "from_seconds"]
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
@@ -21,11 +21,6 @@ def age(moment: datetime) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
-
-
-def is_over(until: datetime | None) -> bool:
-    """Whether a deadline, if there is one, has passed."""
-    return until is not None and until <= datetime.now(timezone.utc)
 
 
 def clock(moment: datetime) -> str:
