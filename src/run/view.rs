@@ -100,6 +100,16 @@ pub struct RequirementView {
     revoked: Option<RevocationView>,
 }
 
+impl RequirementView {
+    /// About how many bytes of the model's and of people's making it holds.
+    pub(crate) fn size(&self) -> usize {
+        let call = &self.tool_execution;
+        let original = call.original_tool_args.as_ref().map_or(0, |args| args.get().len());
+        let result = call.result.as_ref().map_or(0, |result| result.len());
+        call.tool_args.get().len() + original + result
+    }
+}
+
 /// That a remembered approval answers no later calls any more.
 #[derive(Clone, Debug, Serialize)]
 struct RevocationView {

@@ -7,6 +7,9 @@ use crate::store::{RequirementFilter, RequirementRow, RequirementSet, RunStatus,
 use super::EngineError;
 use super::lists::{Index, IndexedList};
 
+/// So many bytes of a requirement count as an entry.
+const BYTES: usize = 1024;
+
 /// Requirements as users see them, in the order of the filter's set.
 pub type RequirementList = IndexedList<RequirementFilter>;
 
@@ -29,6 +32,10 @@ impl Index for RequirementFilter {
     fn item(&self, run: &Run, requirement_id: &str) -> Option<RequirementView> {
         let requirement = run.requirement(requirement_id)?;
         is_of(self.set, run, requirement).then(|| run.requirement_view(requirement))
+    }
+
+    fn weight(item: &RequirementView) -> usize {
+        1 + item.size() / BYTES
     }
 }
 

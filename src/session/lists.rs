@@ -16,7 +16,7 @@ use super::inbox::run_of_requirement;
 /// How many rows are read at once.
 const ROWS: u32 = 2048;
 
-/// About how many entries of journals are read at once.
+/// About how many entries of journals are read at once. An item that is large counts as several: see [`Index::weight`].
 const ENTRIES: usize = 4096;
 
 /// A part of a list, in the order of the list.
@@ -159,6 +159,11 @@ pub trait Index: Send + 'static {
 
     /// What a row leads to; `None` where the journal says that it is not to be listed: the index is covered by no hash, and may be older.
     fn item(&self, run: &Run, requirement_id: &str) -> Option<Self::Item>;
+
+    /// For how many entries an item counts that is handed on.
+    fn weight(_item: &Self::Item) -> usize {
+        1
+    }
 }
 
 /// A list of what an index leads to. Each run is read once, and what it holds of the list is kept until it is its turn.
@@ -212,11 +217,13 @@ impl<I: Index> IndexedList<I> {
             if let Some(rows) = self.unread.remove(&row.run_id) {
                 entries += self.read_run(store, rows, &row.run_id, &mut part.damaged)?;
             }
-            entries += 1;
-            match self.ready.remove(&row) {
-                Some(item) => part.items.push(item),
-                None => self.wanted.give_back(),
-            }
+            let Some(item) = self.ready.remove(&row) else {
+                entries += 1;
+                self.wanted.give_back();
+                continue;
+            };
+            entries += I::weight(&item);
+            part.items.push(item);
         }
         Ok(part)
     }

@@ -17,10 +17,10 @@ from haltpoint.db.inbox import (
     RequirementSet,
     count_requirements,
     count_runs,
+    each_requirement,
     expire_overdue,
     find_requirement,
     journal_of,
-    list_requirements,
     list_runs,
     load_run,
 )
@@ -232,7 +232,7 @@ class Database(ApprovalMemory):
                 can't be stored.
             StoreError: the database can't be read.
         """
-        return list_requirements(self, run_id, kind, _set(open_only), id_prefix, limit, before, on_damaged)
+        return list(each_requirement(self, run_id, kind, _set(open_only), id_prefix, limit, before, on_damaged))
 
     def count_requirements(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -23,10 +24,10 @@ __all__ = [
     "check_texts",
     "count_requirements",
     "count_runs",
+    "each_requirement",
     "expire_overdue",
     "find_requirement",
     "journal_of",
-    "list_requirements",
     "list_runs",
     "load_run",
     "run_summary",
@@ -99,7 +100,7 @@ def count_runs(
     return database.native.count_runs(wanted, agent_name, session_id, user_id, id_prefix, before)
 
 
-def list_requirements(
+def each_requirement(
     database: Database,
     run_id: str | None,
     kind: str | None,
@@ -110,8 +111,10 @@ def list_requirements(
     on_damaged: OnDamaged | None,
     *,
     as_previews: bool = False,
-) -> list[RunRequirement]:
-    """Return the requirements of a set, in its order: newest first, or what was decided last.
+) -> Iterator[RunRequirement]:
+    """Yield the requirements of a set, in its order: newest first, or what was decided last.
+
+    Memory holds a few megabytes of them, or one.
 
     Args:
         database: where they are.
@@ -133,17 +136,16 @@ def list_requirements(
     at_most, waiter = checked_limit(limit), waiter_for(database)
     # What can't be read is told of below, if it is asked for.
     database.native.expire_due(run_id)
-    found: list[RunRequirement] = []
     for text, damaged in database.native.requirements(run_id, kind, which, id_prefix, before, at_most, as_previews):
         tell_of(damaged, on_damaged if run_id is None else raise_damage)
-        found += [RunRequirement.from_dict(data, waiter=waiter) for data in json.loads(text)]
-    return found
+        for data in json.loads(text):
+            yield RunRequirement.from_dict(data, waiter=waiter)
 
 
 def run_summary(database: Database, run_id: str) -> dict[str, Any]:
     """Return `agent_name`, `task`, `pause_reason` and `open_requirements` of a run, as a list shows them.
 
-    The task is cut where it stands in an entry of more than 64 KiB: see `list_requirements`.
+    The task is cut where it stands in an entry of more than 64 KiB: see `each_requirement`.
 
     Raises:
         StoreError: the run's journal can't be read.

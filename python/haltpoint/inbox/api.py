@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from haltpoint._concurrency.threads import in_thread
-from haltpoint.db.inbox import list_requirements
+from haltpoint.db.inbox import each_requirement
 from haltpoint.db.remembered_approvals import RememberedApproval
 from haltpoint.exceptions import HaltpointError
 from haltpoint.inbox.cancelling import cancel
@@ -28,7 +28,7 @@ from haltpoint.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from starlette.requests import Request
 
@@ -43,6 +43,9 @@ _Item = TypeVar("_Item")
 
 # What says which page of a list is meant and how it is shown, and not what is listed.
 _OF_PAGE = ("limit", "before", "preview")
+
+# So many characters of items are enough for a page, and for the memory that it takes.
+_MOST_TEXT = 16 << 20
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -84,14 +87,19 @@ def _answering(answer: Callable[[Site, Request], Awaitable[Any]]) -> Callable[[R
 
 def _json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     # ASCII, so that no text of a model is anything but text to whoever prints it.
-    return Response(json.dumps(data), status, headers, "application/json")
+    text = data if isinstance(data, _JsonText) else json.dumps(data)
+    return Response(text, status, headers, "application/json")
+
+
+class _JsonText(str):
+    """JSON data that is written out already."""
 
 
 async def _openapi(site: Site, request: Request) -> dict[str, Any]:
     return description(request.scope.get("root_path", "").removesuffix("/api"))
 
 
-async def _requirements(site: Site, request: Request) -> dict[str, Any]:
+async def _requirements(site: Site, request: Request) -> _JsonText:
     conditions, database = _conditions(request, "requirements"), site.database
     page = _Page(partial(_selected, database), database.count_requirements, RunRequirement.to_dict, "id")
     return await in_thread(lambda: page.read(conditions))
@@ -107,9 +115,9 @@ def _selected(
     run_id: str | None = None,
     kind: str | None = None,
     before: str | None = None,
-) -> list[RunRequirement]:
+) -> Iterable[RunRequirement]:
     which: RequirementSet = "open" if open_only else "all"
-    return list_requirements(database, run_id, kind, which, None, limit, before, on_damaged, as_previews=preview)
+    return each_requirement(database, run_id, kind, which, None, limit, before, on_damaged, as_previews=preview)
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
@@ -141,13 +149,13 @@ async def _revoke(site: Site, request: Request) -> dict[str, Any]:
     return {"requirement_id": requirement.id, "was_standing": was_standing}
 
 
-async def _remembered(site: Site, request: Request) -> dict[str, Any]:
+async def _remembered(site: Site, request: Request) -> _JsonText:
     conditions, database = _conditions(request, "remembered"), site.database
     page = _Page(database.remembered, database.count_remembered, RememberedApproval.to_dict, "requirement_id")
     return await in_thread(lambda: page.read(conditions))
 
 
-async def _runs(site: Site, request: Request) -> dict[str, Any]:
+async def _runs(site: Site, request: Request) -> _JsonText:
     conditions, database = _conditions(request, "runs"), site.database
     page = _Page(database.runs, database.count_runs, partial(run_row, database), "run_id")
     return await in_thread(lambda: page.read(conditions))
@@ -163,23 +171,34 @@ class _Page(NamedTuple, Generic[_Item]):
         id_name: where its id is in that.
     """
 
-    select: Callable[..., list[_Item]]
+    select: Callable[..., Iterable[_Item]]
     count: Callable[..., int]
     record: Callable[[_Item], dict[str, Any]]
     id_name: str
 
-    def read(self, conditions: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the page with what lies before and behind it: `total`, and in `next` where the next one begins."""
+    def read(self, conditions: Mapping[str, Any]) -> _JsonText:
+        """Return the page with what lies before and behind it: `total`, and in `next` where the next one begins.
+
+        It ends behind the item with which it has more than `_MOST_TEXT` characters.
+        """
         damaged: list[StoreError] = []
-        limit: int = conditions["limit"]
-        found = self.select(**{**conditions, "limit": limit + 1}, on_damaged=damaged.append)
-        items = [self.record(item) for item in found[:limit]]
-        return {
-            "items": items,
+        items: list[str] = []
+        limit, size, is_last = conditions["limit"], 0, True
+        last_id: str | None = None
+        for item in self.select(**{**conditions, "limit": limit + 1}, on_damaged=damaged.append):
+            if len(items) == limit or size > _MOST_TEXT:
+                is_last = False
+                break
+            record = self.record(item)
+            last_id = record[self.id_name]
+            items.append(json.dumps(record))
+            size += len(items[-1])
+        rest = {
             "damaged": [{"run_id": error.run_id, "problem": str(error)} for error in damaged],
             "total": self.count(**{name: value for name, value in conditions.items() if name not in _OF_PAGE}),
-            "next": items[-1][self.id_name] if len(found) > limit else None,
+            "next": None if is_last else last_id,
         }
+        return _JsonText(f'{{"items": [{", ".join(items)}], {json.dumps(rest)[1:]}')
 
 
 async def _run(site: Site, request: Request) -> dict[str, Any]:

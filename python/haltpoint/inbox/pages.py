@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.damage import UNREADABLE
-from haltpoint.db.inbox import count_requirements, list_requirements, run_summary
+from haltpoint.db.inbox import count_requirements, each_requirement, run_summary
 from haltpoint.exceptions import HaltpointError, StoreError
 from haltpoint.inbox.context import Site, site_of
 from haltpoint.inbox.error_pages import refusal_of
@@ -81,7 +81,7 @@ def _previews(
     before: str | None,
     on_damaged: OnDamaged,
 ) -> list[RunRequirement]:
-    return list_requirements(database, None, kind, which, None, limit, before, on_damaged, as_previews=True)
+    return list(each_requirement(database, None, kind, which, None, limit, before, on_damaged, as_previews=True))
 
 
 def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, dict[str, Any] | None]:

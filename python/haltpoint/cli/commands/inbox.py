@@ -26,7 +26,7 @@ from haltpoint.cli.options import (
     watch_option,
 )
 from haltpoint.cli.output import Column, Output, Part
-from haltpoint.cli.paging import paged
+from haltpoint.db.inbox import each_requirement
 from haltpoint.presentation.calls import call_text, shortened
 from haltpoint.presentation.times import age
 from haltpoint.resolution.parse import RequirementKind
@@ -88,21 +88,22 @@ def command(
         output, damaged = Output(as_json=as_json), DamagedRuns()
         run = None if run_id is None else find_run_id(database, run_id)
 
-        def page(most: int, behind: str | None) -> list[RunRequirement]:
-            return database.requirements(run_id=run, kind=kind, limit=most, before=behind, on_damaged=damaged)
+        def each(most: int, behind: str | None, *, as_previews: bool = False) -> Iterator[RunRequirement]:
+            return each_requirement(database, run, kind, "open", None, most, behind, damaged, as_previews=as_previews)
 
         if interactive:
             # Asking needs a Unix terminal, which listing does not.
             from haltpoint.cli.asking.walk import walk
 
-            walk(database, lambda behind: page(limit, behind), output, by=by, watch=watch)
+            # Each is read whole when it is its turn.
+            walk(database, lambda behind: list(each(limit, behind, as_previews=True)), output, by=by, watch=watch)
             for told in {str(error): error for error in damaged.taken()}.values():
                 tell_on_standard_error(told, as_json=False)
             return
         first = None if before is None else find_requirement_id(database, before)
 
         def read() -> Iterator[Row]:
-            return (_row(item, database, output) for item in paged(page, lambda item: item.id, limit, first))
+            return (_row(item, database, output) for item in each(limit, first))
 
         def count(behind: str | None) -> int:
             return database.count_requirements(run_id=run, kind=kind, before=behind)
