@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from haltpoint import Agent, InMemoryDatabase, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
+from support.command import COMMAND
 
 RUNS = 6
 LARGE = 2_000_000
@@ -167,3 +170,40 @@ def test_a_database_in_memory_has_previews_as_well() -> None:
         _pause(database, "argument", 1)
         for path in LISTS:
             _get(database, path)
+
+
+def test_a_page_of_the_api_ends_where_it_is_large(tmp_path: Path) -> None:
+    with SqliteDatabase(tmp_path / "runs.db") as database:
+        count = 12
+        _pause(database, "argument", count)
+        before, sizes, seen = "", [], []
+        while True:
+            told = _get(database, f"/api/requirements?limit=50{before}")
+            page = json.loads(told.text)
+            sizes.append(len(told.text))
+            seen += [item["tool_execution"]["tool_args"]["euros"] for item in page["items"]]
+            assert page["total"] == count
+            if page["next"] is None:
+                break
+            before = f"&before={page['next']}"
+        assert seen == list(reversed(range(count)))
+        assert len(sizes) > 1
+        assert max(sizes) < 16_800_000 + LARGE * 2
+
+
+def test_a_list_of_large_requirements_takes_the_memory_of_a_few(tmp_path: Path) -> None:
+    count = 40
+    with SqliteDatabase(tmp_path / "runs.db") as database:
+        _pause(database, "argument", count)
+    listing = [str(COMMAND), "inbox", "--json", "--db", str(tmp_path / "runs.db")]
+    program = f"""
+import resource, subprocess, sys
+listed = subprocess.Popen({listing!r}, stdout=subprocess.PIPE)
+print(sum(1 for line in listed.stdout))
+listed.wait()
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert int(told[0]) == count
+    # In KiB: less than half of what they are together, with the interpreter.
+    assert int(told[1]) * 1024 < count * LARGE
