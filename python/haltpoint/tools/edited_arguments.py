@@ -263,12 +263,23 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
         else:
             _leave_out(edited, name, schema)
     if schema is not None and new:
-        said = execution.original_tool_args or {}
-        problems = _schema_problems(schema, new, _part(said, new))
-        # Types may show what they do not take, or show it under another name.
-        known = _schema_problems(schema, _part(execution.tool_args, new), _part(said, new)) if problems else []
-        edited.problems.extend(problem for problem in problems if problem not in known)
+        edited.problems.extend(_new_problems(schema, execution, new))
     return edited
+
+
+def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """What is wrong with new values, less what is as wrong with those in their places.
+
+    Types may show what they do not take, or show it under another name.
+    """
+    said = _part(execution.original_tool_args or {}, new)
+    try:
+        problems = _schema_problems(schema, new, said)
+        known = _schema_problems(schema, _part(execution.tool_args, new), said) if problems else []
+    except BrokenSchemaError as error:
+        advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
+        return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
+    return [problem for problem in problems if problem not in known]
 
 
 def _part(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -293,10 +304,6 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
 
 
 def _schema_problems(schema: Any, new: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str | None, str]]:
-    """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
-    try:
-        described = closed(schema)
-        return schema_problems({**described, "required": []} if isinstance(schema, Mapping) else schema, new, said)
-    except BrokenSchemaError as error:
-        advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
-        return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
+    """What is wrong with values. The others were checked by the tool, and need not look as the schema has them."""
+    described = closed(schema)
+    return schema_problems({**described, "required": []} if isinstance(schema, Mapping) else schema, new, said)
