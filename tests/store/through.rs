@@ -1,6 +1,8 @@
 //! A handle as a store, so that what is asked of every store is asked of every backend, too.
 
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use haltpoint_engine::Timestamp;
 use haltpoint_engine::journal::{JournalEnd, Record};
@@ -8,8 +10,9 @@ use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Operation, OutboxRow, OverdueFilter, Position,
-    RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Operation, OutboxRow, OverdueFilter,
+    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
+    WritableStore,
 };
 
 /// Each operation and each reading goes through the handle, and is waited for.
@@ -21,6 +24,17 @@ impl Through {
         job: impl FnOnce(&mut dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.0.read_blocking(job)
+    }
+
+    fn maintain<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut dyn WritableStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = channel();
+        self.0.maintain(Box::new(move |store| {
+            sender.send(store.and_then(job)).unwrap();
+        }));
+        receiver.recv().unwrap()
     }
 }
 
@@ -90,6 +104,28 @@ impl WritableStore for Through {
             .iter()
             .map(|operation| self.0.execute(operation.clone()))
             .collect()
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
+        let erasure = erasure.clone();
+        self.maintain(move |store| store.erase(&erasure))
+    }
+
+    fn finish_erasures(&mut self) -> Result<bool, StoreError> {
+        self.maintain(|store| store.finish_erasures())
+    }
+
+    fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
+        let filter = filter.clone();
+        self.maintain(move |store| store.prune(&filter))
+    }
+
+    fn shrink(&mut self, patience: Duration) -> Result<bool, StoreError> {
+        self.maintain(move |store| store.shrink(patience))
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.maintain(|store| store.compact())
     }
 
     fn heartbeat(&mut self, _: &Holder, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
