@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from haltpoint.db.shrinking import PAUSE, shrink
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ __all__ = ["checked_age", "checked_statuses", "prune_runs"]
 
 # Nobody drives such a run, and nobody is waited for.
 _OVER = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
-
-# Who writes comes in between.
-_PAUSE = 0.002
 
 
 def prune_runs(
@@ -36,9 +34,12 @@ def prune_runs(
         runs, following = database.native.prune(statuses, seconds, after, dry_run)
         count += runs
         if following is None:
-            return count
+            break
         after = following
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
+    if not dry_run:
+        shrink(database)
+    return count
 
 
 def checked_age(older_than: timedelta | float) -> float:
