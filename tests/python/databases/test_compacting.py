@@ -14,7 +14,6 @@ import pytest
 
 from haltpoint import Agent, FunctionModel, InMemoryDatabase, ModelReply, ScriptedModel, SqliteDatabase, StoreError
 from support.command import CommandLine
-from support.trouble import elsewhere
 
 _TEXT = "word " * 10_000
 
@@ -25,6 +24,15 @@ from haltpoint import Agent, ScriptedModel, SqliteDatabase
 with SqliteDatabase(sys.argv[1]) as database:
     for line in iter(sys.stdin.readline, ""):
         print(Agent(ScriptedModel(["done"]), db=database).do("Elsewhere."), flush=True)
+"""
+
+# As files were made that keep their free pages.
+_MAKE_OLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA auto_vacuum = NONE")
+connection.execute("VACUUM")
+connection.close()
 """
 
 
@@ -56,6 +64,10 @@ def _other(db_file: Path) -> Generator[Other]:
 def _complete(database: Any, runs: int = 20) -> None:
     for _ in range(runs):
         Agent(ScriptedModel([_TEXT]), db=database).do("Say much.")
+
+
+def _make_old(db_file: Path) -> None:
+    subprocess.run([sys.executable, "-c", _MAKE_OLD, str(db_file)], check=True)
 
 
 def _size(db_file: Path) -> int:
@@ -102,7 +114,7 @@ def test_an_old_file_is_compacted_and_gives_room_back_from_then_on(tmp_path: Pat
     db_file = tmp_path / "runs.db"
     with SqliteDatabase(db_file) as database:
         _complete(database)
-    elsewhere(db_file, "PRAGMA auto_vacuum = NONE; VACUUM")
+    _make_old(db_file)
     full = _size(db_file)
     with SqliteDatabase(db_file) as database:
         database.prune(older_than=0)
@@ -157,7 +169,7 @@ def test_the_command_says_what_it_saved(tmp_path: Path) -> None:
     db_file = tmp_path / "runs.db"
     with SqliteDatabase(db_file) as database:
         _complete(database)
-    elsewhere(db_file, "PRAGMA auto_vacuum = NONE; VACUUM")
+    _make_old(db_file)
     cli = CommandLine(db_file)
     assert cli("prune", "--older-than", "0s").code == 0
     found = cli("compact", "--json").record
