@@ -495,10 +495,11 @@ impl WritableStore for SqliteStore {
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         if filter.is_dry {
-            return self.read(|connection| prune::prune(connection, filter));
+            return self.read(|connection| prune::prune(connection, filter, prune::find(connection, filter)?));
         }
+        let found = self.read(|connection| prune::find(connection, filter))?;
         self.refer(false)?;
-        let pruned = self.write(|connection, _| prune::prune(connection, filter));
+        let pruned = self.write(|connection, _| prune::prune(connection, filter, found));
         self.refer(true)?;
         pruned
     }
