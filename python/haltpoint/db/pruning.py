@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from haltpoint.db.shrinking import PAUSE, shrink
+from haltpoint.db.shrinking import part, shrink
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -29,14 +28,11 @@ def prune_runs(
 ) -> int:
     """Do what `Database.prune` says."""
     seconds, statuses = checked_age(older_than), checked_statuses(status)
-    count, after = 0, 0
-    while True:
-        runs, following = database.native.prune(statuses, seconds, after, dry_run)
+    count = 0
+    after: int | None = 0
+    while after is not None:
+        runs, after = part(database.native.prune, statuses, seconds, after, dry_run)
         count += runs
-        if following is None:
-            break
-        after = following
-        time.sleep(PAUSE)
     if not dry_run:
         shrink(database)
     return count
