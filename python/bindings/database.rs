@@ -255,6 +255,16 @@ impl PyDatabase {
         Ok((part.runs, part.next))
     }
 
+    /// Gives a part of the free room back to the file system. True: there is more.
+    fn shrink(&self, py: Python<'_>) -> PyResult<bool> {
+        self.maintain_now(py, session::shrink)
+    }
+
+    /// Writes the whole database anew, while nothing else uses it.
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        self.maintain_now(py, session::compact)
+    }
+
     /// What is wrong with the file and with each run's journal; empty when all is well.
     fn check(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.read_apart_now(py, session::check)

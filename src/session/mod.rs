@@ -15,6 +15,7 @@ mod history;
 mod inbox;
 mod lists;
 mod prune;
+mod shrink;
 mod step;
 mod verify;
 mod workers;
@@ -33,6 +34,7 @@ pub use lists::{
     Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
 };
 pub use prune::prune;
+pub use shrink::{compact, shrink};
 pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{due, requeue, submit, take};

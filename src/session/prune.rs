@@ -7,8 +7,8 @@ use crate::store::{PruneFilter, Pruned, RunStatus, WritableStore};
 
 use super::EngineError;
 
-/// How long a part may keep others from writing. It is looked at after some runs, so that it takes a little longer.
-const PATIENCE: Duration = Duration::from_millis(10);
+/// How long a part may keep others from writing. The clock is looked at after each run, so that it takes a little longer.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Removes a part of the runs of these statuses that nothing happened to since `before`, beginning behind a place; with `is_dry` it only
 /// counts them. Between two parts others write.

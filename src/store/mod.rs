@@ -37,6 +37,7 @@ pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, Ru
 pub use salts::SaltSource;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Timestamp;
 use crate::journal::{JournalEnd, Record};
@@ -237,6 +238,24 @@ pub trait WritableStore: Store {
     /// What the store ran into.
     fn prune(&mut self, _filter: &PruneFilter) -> Result<Pruned, StoreError> {
         Err(rules::unusable(NO_PRUNING.to_owned()))
+    }
+
+    /// Gives room that is free in the database back to the file system, for as long as `patience` allows or a little longer, and says
+    /// whether there is more. `false`, too, where that takes [`WritableStore::compact`].
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn shrink(&mut self, _patience: Duration) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Writes the whole database anew, without free room and without anything that was erased. Nothing else may use it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] while a run is driven or another process has the database open: nothing was changed; or what the store
+    /// ran into.
+    fn compact(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Says that `holder` is alive now, and counts as such until `expires`.

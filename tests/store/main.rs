@@ -32,6 +32,7 @@ mod pruning;
 mod reading_on;
 mod refusals;
 mod requirements;
+mod shrinking;
 mod support;
 mod tampered_index;
 mod through;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use haltpoint_engine::Timestamp;
 use haltpoint_engine::journal::{JournalEnd, Record};
@@ -29,10 +30,11 @@ impl Through {
         &self,
         job: impl FnOnce(&mut dyn WritableStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, done) = channel();
-        let job = move |store: Result<&mut dyn WritableStore, _>| sender.send(store.and_then(job)).unwrap();
-        self.0.maintain(Box::new(job));
-        done.recv().unwrap()
+        let (sender, receiver) = channel();
+        self.0.maintain(Box::new(move |store| {
+            sender.send(store.and_then(job)).unwrap();
+        }));
+        receiver.recv().unwrap()
     }
 }
 
@@ -116,6 +118,14 @@ impl WritableStore for Through {
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         let filter = filter.clone();
         self.maintain(move |store| store.prune(&filter))
+    }
+
+    fn shrink(&mut self, patience: Duration) -> Result<bool, StoreError> {
+        self.maintain(move |store| store.shrink(patience))
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.maintain(|store| store.compact())
     }
 
     fn heartbeat(&mut self, _: &Holder, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {

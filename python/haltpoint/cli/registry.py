@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "backup": f"{_HERE}.backup",
         "erase": f"{_HERE}.erase",
         "prune": f"{_HERE}.prune",
+        "compact": f"{_HERE}.compact",
         "completion": f"{_HERE}.completion",
     },
 }

@@ -423,8 +423,9 @@ class Database(ApprovalMemory):
         """Erase what runs said, and keep that they were: all payloads with their salts, and every copy of them.
 
         Hashes, times, and who decided what stay, so that the journal can still be verified, also with a head that was
-        kept before. An entry says by whom and why it was erased. It returns when no copy is left in the file or its
-        log. Remembered approvals of the runs end, and sessions leave the runs out.
+        kept before. An entry says by whom and why it was erased. It returns when the log is empty.
+        Remembered approvals of the runs end, and sessions leave the runs out. Of runs that were driven side by side,
+        copies may be left in unused parts of the file, where no query finds them, until `compact`.
 
         Args:
             run_id: this run.
@@ -473,9 +474,10 @@ class Database(ApprovalMemory):
     ) -> int:
         """Remove whole runs that are over, with all that leads to them, while others are driven.
 
-        They are removed a few at a time, so that nobody who drives a run waits long. A run with events that a webhook
-        has not got yet stays until they are delivered. Nothing tells later that a removed run was there: to keep that,
-        see `erase`. What its approvals answered for later calls ends; sessions go on without it.
+        They are removed a few at a time, so that nobody who drives a run waits long, and then the file becomes smaller,
+        a few pages at a time; a file that an earlier release made keeps its size until `compact`. A run with events
+        that a webhook has not got yet stays until they are delivered. Nothing tells later that a removed run was there:
+        to keep that, see `erase`. What its approvals answered for later calls ends; sessions go on without it.
 
         Args:
             older_than: only runs whose status last changed longer ago, as a timedelta or in seconds.
@@ -500,6 +502,23 @@ class Database(ApprovalMemory):
     ) -> int:
         """Do what `prune` does without holding up the event loop."""
         return await in_thread(lambda: self.prune(older_than=older_than, status=status, dry_run=dry_run))
+
+    def compact(self) -> None:
+        """Write the whole file anew, so that it has no free room, and no copies of erased rows in unused parts.
+
+        Nothing can be written meanwhile, so it is for times of rest. It takes up to twice the file's size of further
+        space on the disk until it returns. A file of an earlier release gives freed room back by itself from then on,
+        as new files do. A database in memory has nothing to compact.
+
+        Raises:
+            StoreError: another process has the file open, or a run is driven: nothing was changed. Or something
+                read from the log, which is not emptied: compact once more. Or the file can't be written.
+        """
+        self.native.compact()
+
+    async def compact_async(self) -> None:
+        """Do what `compact` does without holding up the event loop."""
+        await in_thread(self.compact)
 
     def verify(self, run_id: str, head: str | None = None) -> Verification:
         """Examine each row of a run, and name the first that does not fit. Whatever was done to them is no error here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haltpoint.db.shrinking import shrink
 from haltpoint.exceptions import StoreError, UnfinishedRunError
 from haltpoint.run.base import RunStatus
 from haltpoint.run.said import checked_author
@@ -37,6 +38,7 @@ def erase_runs(
     native = database.native
     run_ids = [run_id] if run_id is not None else _run_ids(database, user_id, session_id, force=force)
     erased = [found for found in run_ids if native.erase(found, by, reason, force)]
+    shrink(database)
     if not native.finish_erasures():
         raise StoreError(_NOT_FINISHED, run_id=run_id)
     return erased

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from haltpoint.db.shrinking import part, shrink
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ __all__ = ["checked_age", "checked_statuses", "prune_runs"]
 
 # Nobody drives such a run, and nobody is waited for.
 _OVER = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
-
-# Who writes comes in between.
-_PAUSE = 0.002
 
 
 def prune_runs(
@@ -31,14 +28,14 @@ def prune_runs(
 ) -> int:
     """Do what `Database.prune` says."""
     seconds, statuses = checked_age(older_than), checked_statuses(status)
-    count, after = 0, 0
-    while True:
-        runs, following = database.native.prune(statuses, seconds, after, dry_run)
+    count = 0
+    after: int | None = 0
+    while after is not None:
+        runs, after = part(database.native.prune, statuses, seconds, after, dry_run)
         count += runs
-        if following is None:
-            return count
-        after = following
-        time.sleep(_PAUSE)
+    if not dry_run:
+        shrink(database)
+    return count
 
 
 def checked_age(older_than: timedelta | float) -> float:

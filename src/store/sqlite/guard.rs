@@ -116,6 +116,11 @@ impl Guard {
         self.shared_memory.check().map(drop)
     }
 
+    /// Another process that has the database open, by its number: 0 where that cannot be seen from here.
+    pub(super) fn other_user(&self) -> Option<i32> {
+        self.first_page.other_user()
+    }
+
     fn require(&mut self, is_well: bool, watched: impl FnOnce(&Self) -> &Watched) -> Result<(), StoreError> {
         if !is_well && self.broken.is_none() {
             self.broken = Some(overwritten(&watched(self).path));

@@ -4,11 +4,15 @@
 //! openings of one file share one descriptor, which is closed after the last of them has closed its connection.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::guard::FileIdentity;
+
+/// Where SQLite locks a database that it reads: from which byte on, and how many.
+#[cfg(unix)]
+const SHARED_BYTES: (u64, u64) = (0x4000_0002, 510);
 
 static KEPT: Mutex<BTreeMap<FileIdentity, Weak<File>>> = Mutex::new(BTreeMap::new());
 
@@ -37,6 +41,16 @@ impl KeptFile {
     /// Whether it could be opened.
     pub(super) fn is_open(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// What the file system says about it now.
+    pub(super) fn metadata(&self) -> Option<Metadata> {
+        self.file.as_deref()?.metadata().ok()
+    }
+
+    /// Another process that has the database open, by its number: 0 where that cannot be seen from here.
+    pub(super) fn other_user(&self) -> Option<i32> {
+        other_user(self.file.as_deref()?)
     }
 
     /// Reads at a place; `None` where there is less to read, or nothing can be.
@@ -78,6 +92,25 @@ fn open_for_reading(path: &Path) -> Option<File> {
 #[cfg(unix)]
 fn read_at(file: &File, bytes: &mut [u8], place: u64) -> bool {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, place).is_ok()
+}
+
+/// Each connection with a write-ahead log keeps a part of these bytes locked for as long as it is open. Asking takes no lock, and finds none
+/// of this very process.
+#[cfg(unix)]
+fn other_user(file: &File) -> Option<i32> {
+    use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
+    let lock = Flock {
+        start: SHARED_BYTES.0,
+        length: SHARED_BYTES.1,
+        ..Flock::from(FlockType::WriteLock)
+    };
+    let found = fcntl_getlk(file, &lock).ok().flatten()?;
+    Some(found.pid.map_or(0, Pid::as_raw_pid))
+}
+
+#[cfg(not(unix))]
+fn other_user(_file: &File) -> Option<i32> {
+    None
 }
 
 #[cfg(not(unix))]

@@ -29,6 +29,7 @@ mod remembered_approvals;
 mod requirements;
 mod rows;
 mod schema;
+mod shrink;
 mod transaction;
 mod write;
 
@@ -36,6 +37,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -261,6 +263,29 @@ impl SqliteStore {
         Ok(self.commits.wrapping_add(version.unsigned_abs()))
     }
 
+    /// Empties the log. `false`: somebody reads from it.
+    fn empty_log(&mut self) -> Result<bool, StoreError> {
+        let _inside = fork_guard::enter();
+        self.check_files()?;
+        erase::empty_log(&self.connection).map_err(|error| Fault::from(error).describe("empty the log of", &self.path))
+    }
+
+    fn note_finished_erasures(&mut self) -> Result<(), StoreError> {
+        if !self.read(|connection| Ok(erase::is_unfinished(connection)?))? {
+            return Ok(());
+        }
+        self.write(|connection, _| Ok(erase::note_finished(connection)?))
+    }
+
+    /// Writes the whole file anew.
+    fn rewrite(&mut self) -> Result<(), StoreError> {
+        let _inside = fork_guard::enter();
+        self.check_files()?;
+        let rewritten =
+            migrate::refuse_newer(&self.connection, &self.path).and_then(|()| Ok(shrink::rewrite(&self.connection)?));
+        self.checked(rewritten)
+    }
+
     fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             liveness: &*self.liveness,
@@ -461,26 +486,48 @@ impl WritableStore for SqliteStore {
         if !self.read(|connection| Ok(erase::is_unfinished(connection)?))? {
             return Ok(true);
         }
-        let emptied = {
-            let _inside = fork_guard::enter();
-            self.guard.check(&self.connection, &self.log)?;
-            erase::empty_log(&self.connection)
-        };
-        let is_empty = emptied.map_err(|error| Fault::from(error).describe("empty the log of", &self.path))?;
+        let is_empty = self.empty_log()?;
         if is_empty {
-            self.write(|connection, _| Ok(erase::note_finished(connection)?))?;
+            self.note_finished_erasures()?;
         }
         Ok(is_empty)
     }
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         if filter.is_dry {
-            return self.read(|connection| prune::prune(connection, filter));
+            return self.read(|connection| prune::prune(connection, filter, prune::find(connection, filter)?));
         }
+        let found = self.read(|connection| prune::find(connection, filter))?;
         self.refer(false)?;
-        let pruned = self.write(|connection, _| prune::prune(connection, filter));
+        let pruned = self.write(|connection, _| prune::prune(connection, filter, found));
         self.refer(true)?;
         pruned
+    }
+
+    fn shrink(&mut self, patience: Duration) -> Result<bool, StoreError> {
+        if !self.read(|connection| Ok(shrink::is_possible(connection)?))? {
+            return Ok(false);
+        }
+        let has_more = self.write(|connection, _| Ok(shrink::shrink(connection, patience)?))?;
+        if !has_more {
+            // The file is cut off when the log is emptied.
+            self.tidy_up()?;
+        }
+        Ok(has_more)
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        if let Some(pid) = self.guard.other_user() {
+            return Err(shrink::opened_by(pid, &self.path));
+        }
+        if let Some(run_id) = self.read_in(shrink::driven_run)? {
+            return Err(shrink::driven(&run_id, &self.path));
+        }
+        self.rewrite()?;
+        match self.empty_log()? {
+            true => self.note_finished_erasures(),
+            false => Err(shrink::log_is_read(&self.path)),
+        }
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{Fault, is_busy};
 use super::file::refuse_foreign;
-use super::migrate::{Header, migrate};
+use super::migrate::{Header, Standing, migrate};
 use super::options::SqliteOptions;
+use super::shrink;
 use crate::store::StoreError;
 use crate::store::rules::unusable;
 
@@ -62,7 +63,10 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
         .into());
     }
     // Before anything is changed in the file.
-    Header::read(&mut connection)?.standing(path)?;
+    if Header::read(&mut connection)?.standing(path)? == Standing::Behind(0) {
+        // Only before the first page is written; one that has tables already gets it when it is compacted.
+        shrink::give_pages_back(&connection)?;
+    }
     use_write_ahead_log(&connection, options.busy_timeout)?;
     set(&connection, "synchronous", options.durability.synchronous())?;
     set(&connection, "journal_size_limit", LOG_SIZE_LIMIT)?;

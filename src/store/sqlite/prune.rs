@@ -10,17 +10,18 @@ use super::fault::Fault;
 use crate::store::rules::is_over;
 use crate::store::{PruneFilter, Pruned, RunStatus};
 
-/// How many runs are looked at between two looks at the clock.
-const AT_ONCE: usize = 16;
+/// How many runs are looked for at once.
+const PAGE: usize = 512;
 
-/// How many runs are looked at in one transaction at most, be they removed or not.
-const PAGE: i64 = 4096;
+/// That nobody can go on with a run, and that it is old enough. ?2 is the time, and the statuses are ?3, ?4 and ?5.
+const IS_OVER: &str = "updated_at < ?2 AND status IN (?3, ?4, ?5) AND holder IS NULL";
 
 /// What leads to a run, and the run. SQLite does not look for rows that still refer to them: without an index it would read whole tables
 /// for each entry. ?1 and ?2 are the ids of its entries.
 const PARTS: [&str; 9] = [
     "DELETE FROM outlines WHERE entry BETWEEN ?1 AND ?2",
-    "DELETE FROM outbox WHERE entry BETWEEN ?1 AND ?2",
+    "DELETE FROM outbox WHERE place <= coalesce((SELECT min(position) FROM subscriptions), 9223372036854775807) \
+     AND entry BETWEEN ?1 AND ?2",
     "DELETE FROM remembered WHERE run = ?1 >> 32 AND ?2",
     "DELETE FROM approvals WHERE requirement IN (SELECT place FROM requirements WHERE run = ?1 >> 32) AND ?2",
     "DELETE FROM requirements WHERE run = ?1 >> 32 AND ?2",
@@ -30,56 +31,95 @@ const PARTS: [&str; 9] = [
     "DELETE FROM runs WHERE run = ?1 >> 32 AND ?2",
 ];
 
-pub(super) fn prune(connection: &Connection, filter: &PruneFilter) -> Result<Pruned, Fault> {
+/// What a look at the database found, before the right to write is taken: in a large file that takes longer than others should wait.
+pub(super) struct Found {
+    /// The numbers of the next runs that are over and old enough.
+    candidates: Vec<i64>,
+    /// The numbers of runs with events that a subscriber has not got.
+    undelivered: HashSet<i64>,
+    /// The last event that was looked at.
+    seen: i64,
+}
+
+/// Looks for what can be removed.
+pub(super) fn find(connection: &Connection, filter: &PruneFilter) -> Result<Found, Fault> {
+    let sql = format!("SELECT run FROM runs WHERE run > ?1 AND {IS_OVER} ORDER BY run LIMIT {PAGE}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let [completed, cancelled, error] = statuses(filter);
+    let asked = params![filter.after, filter.before.0, completed, cancelled, error];
+    let candidates = statement.query_map(asked, |row| row.get(0))?;
+    Ok(Found {
+        candidates: candidates.collect::<rusqlite::Result<_>>()?,
+        undelivered: undelivered(connection)?,
+        seen: connection.query_row("SELECT coalesce(max(place), 0) FROM outbox", [], |row| row.get(0))?,
+    })
+}
+
+/// Removes what was found, or counts it, for as long as the filter's time allows.
+pub(super) fn prune(connection: &Connection, filter: &PruneFilter, found: Found) -> Result<Pruned, Fault> {
     let begun = Instant::now();
-    let (candidates, undelivered) = (candidates(connection, filter)?, undelivered(connection)?);
-    let is_last_page = candidates.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let Found {
+        candidates,
+        mut undelivered,
+        seen,
+    } = found;
+    undelivered.extend(events_after(connection, seen)?);
     let mut pruned = Pruned::default();
     for (place, run) in candidates.iter().enumerate() {
-        if place > 0 && place % AT_ONCE == 0 && begun.elapsed() >= filter.patience {
+        if place > 0 && begun.elapsed() >= filter.patience {
             pruned.next = candidates.get(place - 1).copied();
             return Ok(pruned);
         }
-        if !undelivered.contains(run) {
+        if !undelivered.contains(run) && is_over_still(connection, *run, filter)? {
             pruned.runs += 1;
             if !filter.is_dry {
                 remove(connection, *run)?;
             }
         }
     }
+    let is_last_page = candidates.len() < PAGE;
     pruned.next = candidates.last().copied().filter(|_| !is_last_page);
     Ok(pruned)
 }
 
-/// The numbers of the next runs that are over and old enough.
-fn candidates(connection: &Connection, filter: &PruneFilter) -> rusqlite::Result<Vec<i64>> {
-    let has = |status| filter.statuses.contains(&status) && is_over(status);
-    let name = |status: RunStatus| has(status).then(|| status.as_str());
-    let mut statement = connection.prepare_cached(
-        "SELECT run FROM runs WHERE run > ?1 AND updated_at < ?2 AND status IN (?3, ?4, ?5) AND holder IS NULL \
-         ORDER BY run LIMIT ?6",
-    )?;
-    let statuses = [RunStatus::Completed, RunStatus::Cancelled, RunStatus::Error].map(name);
-    let found = statement.query_map(
-        params![
-            filter.after,
-            filter.before.0,
-            statuses[0],
-            statuses[1],
-            statuses[2],
-            PAGE
-        ],
-        |row| row.get(0),
-    )?;
-    found.collect()
+/// Nobody may have gone on with the run since it was found.
+fn is_over_still(connection: &Connection, run: i64, filter: &PruneFilter) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM runs WHERE run = ?1 AND {IS_OVER})");
+    let [completed, cancelled, error] = statuses(filter);
+    connection
+        .prepare_cached(&sql)?
+        .query_row(params![run, filter.before.0, completed, cancelled, error], |row| {
+            row.get(0)
+        })
 }
 
-/// The numbers of runs with events that a subscriber has not got.
+/// The names of the statuses that are asked for, of those that are over.
+fn statuses(filter: &PruneFilter) -> [Option<&'static str>; 3] {
+    let has = |status: &RunStatus| filter.statuses.contains(status) && is_over(*status);
+    [RunStatus::Completed, RunStatus::Cancelled, RunStatus::Error]
+        .map(|status| Some(status).filter(has).map(RunStatus::as_str))
+}
+
 fn undelivered(connection: &Connection) -> rusqlite::Result<HashSet<i64>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT entry >> 32 FROM outbox WHERE place > (SELECT min(position) FROM subscriptions)",
-    )?;
-    let found = statement.query_map([], |row| row.get(0))?;
+    runs_of(
+        connection,
+        "SELECT DISTINCT entry >> 32 FROM outbox WHERE place > (SELECT min(position) FROM subscriptions) AND place > ?1",
+        0,
+    )
+}
+
+/// The runs with events behind one. No subscriber has got any of them.
+fn events_after(connection: &Connection, place: i64) -> rusqlite::Result<HashSet<i64>> {
+    runs_of(
+        connection,
+        "SELECT DISTINCT entry >> 32 FROM outbox WHERE place > ?1",
+        place,
+    )
+}
+
+fn runs_of(connection: &Connection, sql: &str, place: i64) -> rusqlite::Result<HashSet<i64>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_map([place], |row| row.get(0))?;
     found.collect()
 }
 

@@ -69,10 +69,35 @@ pub(super) fn maintain(connecting: &Connecting, receiver: &Receiver<Pending>) {
             Waited::Ready | Waited::Nothing => {
                 let jobs = receiver.take();
                 let mut store = None;
-                jobs.into_iter().for_each(|job| job.run(opened(&mut store, connecting)));
+                for job in jobs {
+                    job.run(opened_for_long(&mut store, connecting));
+                    keep_in_order(store.as_mut());
+                }
             }
             Waited::End => return,
         }
+    }
+}
+
+/// As [`opened`]; the log is emptied after whole jobs only, so that what removes a lot a little at a time does not empty it each time.
+fn opened_for_long<'a>(
+    store: &'a mut Option<SqliteStore>,
+    connecting: &Connecting,
+) -> Result<&'a mut SqliteStore, StoreError> {
+    let is_new = store.is_none();
+    let store = opened(store, connecting)?;
+    if is_new {
+        store.take_over_log()?;
+    }
+    Ok(store)
+}
+
+/// What is in the way of emptying the log now is not in the way of the job, which is done.
+fn keep_in_order(store: Option<&mut SqliteStore>) {
+    if let Some(store) = store
+        && store.is_untidy()
+    {
+        let _ = store.tidy_up();
     }
 }
 
