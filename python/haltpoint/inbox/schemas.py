@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from haltpoint.db.pruning import OVER
 from haltpoint.resolution.parse import RequirementKind
 from haltpoint.run.base import RunStatus
 from haltpoint.run.remember_scope import RememberScope
 
-__all__ = ["CANCEL", "DECISIONS", "REVOKING", "SCHEMAS"]
+__all__ = ["CANCEL", "DECISIONS", "ERASE", "PRUNE", "REVOKING", "SCHEMAS"]
 
 Schema = dict[str, Any]
 
@@ -98,6 +99,42 @@ CANCEL: Schema = {
             "description": "Also stop async tools in their middle: their outcome is then unknown.",
         }
     },
+    "additionalProperties": False,
+}
+
+ERASE: Schema = {
+    "type": "object",
+    "description": "Erases what a run said: who decided what and when stays. Nobody can bring it back.",
+    "properties": {
+        "reason": {"type": ["string", "null"], "maxLength": 10_000, "description": "Why, which the journal keeps."},
+        "force": {
+            "type": "boolean",
+            "default": False,
+            "description": "Cancel a run that can be continued, and erase it.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+PRUNE: Schema = {
+    "type": "object",
+    "description": "Removes whole runs that are over. Nothing tells later that they were there.",
+    "properties": {
+        "older_than": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 10_000_000_000,
+            "description": "Only runs whose status last changed so long ago, in seconds.",
+        },
+        "statuses": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "items": {"type": "string", "enum": OVER},
+            "description": "Only runs of one of these; all three by default.",
+        },
+        "dry_run": {"type": "boolean", "default": False, "description": "Only count them."},
+    },
+    "required": ["older_than"],
     "additionalProperties": False,
 }
 
@@ -281,5 +318,15 @@ SCHEMAS: dict[str, Schema] = {
     },
     **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
     "Cancel": CANCEL,
+    "Erase": ERASE,
+    "Erased": _object(
+        "What was erased.",
+        {"erased": {"type": "array", "items": _TEXT, "description": "The run's id; empty: it was erased before."}},
+    ),
+    "Prune": PRUNE,
+    "Pruned": _object(
+        "How many runs were removed, or would be.",
+        {"pruned": {"type": "integer", "minimum": 0}, "dry_run": {"type": "boolean"}},
+    ),
     "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
 }

@@ -6,7 +6,7 @@ runs. What is new is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -264,9 +264,11 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             _leave_out(edited, name, schema)
     if schema is not None and new:
         said = execution.original_tool_args or {}
-        problems = _schema_problems(schema, new, _part(said, new))
+        hidden = execution.sensitive
+        problems = _schema_problems(schema, new, _part(said, new), hidden)
         # Types may show what they do not take, or show it under another name.
-        known = _schema_problems(schema, _part(execution.tool_args, new), _part(said, new)) if problems else []
+        before = _part(execution.tool_args, new)
+        known = _schema_problems(schema, before, _part(said, new), hidden) if problems else []
         edited.problems.extend(problem for problem in problems if problem not in known)
     return edited
 
@@ -292,11 +294,14 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else empty
 
 
-def _schema_problems(schema: Any, new: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def _schema_problems(
+    schema: Any, new: Mapping[str, Any], said: Mapping[str, Any], sensitive: Collection[str]
+) -> list[tuple[str | None, str]]:
     """What is wrong with new values. The others were checked by the tool, and need not look as the schema has them."""
     try:
         described = closed(schema)
-        return schema_problems({**described, "required": []} if isinstance(schema, Mapping) else schema, new, said)
+        known: Any = {**described, "required": []} if isinstance(schema, Mapping) else schema
+        return schema_problems(known, new, said, sensitive)
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
