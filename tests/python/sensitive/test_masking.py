@@ -241,19 +241,23 @@ def test_what_others_approved_is_not_shown_in_an_error(db: SqliteDatabase) -> No
     assert "-pin-" not in json.dumps(db.requirement(requirement.id).masked().to_dict())
 
 
-def test_a_tool_that_changed_does_not_show_what_it_would_get(db: SqliteDatabase) -> None:
-    def made(more: int) -> Any:
-        @tool(requires_confirmation=True, sensitive=["pin"], name="enter")
-        def enter(pin: Annotated[int, AfterValidator(lambda pin: pin + more)]) -> str:
-            """Enter."""
-            return str(pin)
+_SHIFT = {"by": 0}
 
-        return enter
 
-    requirement = _paused(db, made(0), "enter", pin=112233)
+@tool(requires_confirmation=True, sensitive=["pin"])
+def enter(pin: Annotated[int, AfterValidator(lambda pin: pin + _SHIFT["by"])]) -> str:
+    """Enter."""
+    return str(pin)
+
+
+def test_a_tool_that_changed_does_not_show_what_it_would_get(
+    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requirement = _paused(db, enter, "enter", pin=112233)
     requirement.confirm()
     requirement.commit()
-    agent = Agent(ScriptedModel(["", "done"]), db=db, tools=[made(1)])
+    monkeypatch.setitem(_SHIFT, "by", 1)
+    agent = Agent(ScriptedModel(["", "done"]), db=db, tools=[enter])
     with pytest.raises(ToolChangedError, match=r"pin was shown as \[sensitive\] and would be \[sensitive\]"):
         agent.continue_run(run_id=requirement.run_id or "")
 
