@@ -24,9 +24,9 @@ pub const FEATURES: &[&str] = &[APPROVALS, ERASURE, EXPIRY, REMEMBERED_APPROVALS
 #[must_use]
 pub fn required_by(entry: &Entry) -> Option<String> {
     match entry {
-        Entry::RunStarted(started) => list(|feature| {
-            feature == SENSITIVE && started.tools.iter().any(|tool| !tool.sensitive.is_empty())
-        }),
+        Entry::RunStarted(started) => {
+            list(|feature| feature == SENSITIVE && started.tools.iter().any(|tool| !tool.sensitive.is_empty()))
+        }
         Entry::ModelReplied(reply) => list(|feature| reply.calls.iter().any(|call| plan_uses(call, feature))),
         Entry::RequirementOpened(opened) => list(|feature| match feature {
             APPROVALS => opened.terms.approvals > 1,

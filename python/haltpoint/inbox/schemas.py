@@ -151,6 +151,12 @@ _FIELD = _object(
 )
 _FIELD["properties"]["default"] = {"description": "What an empty field stands for; only where there is a default."}
 
+_SENSITIVE: Schema = {
+    "type": "array",
+    "items": _TEXT,
+    "description": "The parameters whose values are masked, as [sensitive], wherever nobody decides on them.",
+}
+
 _TOOL_EXECUTION = _object(
     "The call in question, as ToolExecution.to_dict() gives it.",
     {
@@ -167,6 +173,7 @@ _TOOL_EXECUTION = _object(
         },
         "original_tool_args": {**_OBJECT_OR_NULL, "description": "What the model said."},
         "changed_by_person": {"type": "boolean", "description": "Whether a person gave or changed arguments."},
+        "sensitive": _SENSITIVE,
         "result": _TEXT_OR_NULL,
     },
 )
@@ -185,7 +192,8 @@ _REQUIREMENT = _object(
         "digest": {
             "type": ["string", "null"],
             "description": "SHA-256 of the run, the requirement, the tool with its parameters, and the arguments that "
-            "confirming would run now. A decision says in expected_digest which one it is about.",
+            "confirming would run now. A decision says in expected_digest which one it is about. Null where a value "
+            "is masked, as in lists.",
         },
         "tool_execution": _TOOL_EXECUTION,
         "tool_module": {"type": ["string", "null"], "description": "Where the code of the tool stood."},
@@ -223,6 +231,7 @@ _REMEMBERED = _object(
         "tool_args": {"type": ["object", "null"], "description": "The arguments that a call must have; null for any."},
         "by": _TEXT_OR_NULL,
         "at": _TIME,
+        "sensitive": _SENSITIVE,
     },
 )
 
@@ -297,6 +306,7 @@ _AUDIT_RECORD = _object(
         "remembered_from": _OBJECT_OR_NULL,
         "reason": _TEXT_OR_NULL,
         "hash": _TEXT,
+        "sensitive": _SENSITIVE,
     },
 )
 
