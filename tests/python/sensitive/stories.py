@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from haltpoint import Agent, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
+from haltpoint import Agent, InMemoryDatabase, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
 
 # Each stands in another place. None may be seen where nobody decides.
 SAID = "4000-0000-0000-0002"
@@ -63,9 +63,9 @@ class Story:
     waiting: str
 
 
-def agent_on(db: SqliteDatabase, *replies: Any) -> Agent:
+def agent_on(db: SqliteDatabase | InMemoryDatabase, *replies: Any, **options: Any) -> Agent:
     """An agent whose model says so."""
-    return Agent(ScriptedModel(list(replies)), db=db, tools=TOOLS, session_id="monday")
+    return Agent(ScriptedModel(list(replies)), db=db, tools=TOOLS, session_id="monday", **options)
 
 
 def _charge(euros: int) -> ModelReply:
@@ -84,7 +84,7 @@ def _resolve(requirement: Any) -> None:
         requirement.confirm(remember="session", remember_args=True, by="ann")
 
 
-def tell(db: SqliteDatabase) -> Story:
+def tell(db: SqliteDatabase | InMemoryDatabase) -> Story:
     """Let the runs happen."""
     replies = [_charge(euros) for euros in (7, 9, 500)]
     ask = ModelReply(tool_calls=[ToolCall("book", {"city": "Oslo"}), ToolCall("look_up", {"token": REFUSED})])

@@ -72,7 +72,8 @@ def test_a_masked_line_has_no_salt_to_try_values_with(db: SqliteDatabase, story:
         assert "salt" not in row
         assert row["hash"] == before["hash"]
         assert list(row)[-2:] == ["entry", "hash"]
-    text = db.export(story.done, with_sensitive=True).split("\n")[masked[0][0]["seq"]]
+    seq: int = masked[0][0]["seq"]
+    text = db.export(story.done, with_sensitive=True).split("\n")[seq]
     payload = text.partition('"entry":')[2].rpartition(',"hash":')[0]
     commitment = hashlib.sha256(bytes.fromhex(masked[0][1]["salt"]) + payload.encode()).hexdigest()
     assert masked[0][0]["commitment"] == commitment

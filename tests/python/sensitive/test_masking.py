@@ -89,9 +89,9 @@ def test_timelines_and_spans_are_masked(db: SqliteDatabase, story: Story) -> Non
 
 def test_events_hold_no_values(db: SqliteDatabase) -> None:
     events: list[RunEvent] = []
-    agent = agent_on(db, wants("charge", card=CARD, euros=6))
-    agent.on_event = events.append
+    agent = agent_on(db, wants("charge", card=CARD, euros=6), on_event=events.append)
     agent.do("Charge it.", return_output=True)
+    assert [event.tool_name for event in events if event.kind == "requirement_opened"] == ["charge"]
     assert seen(json.dumps([event.to_dict() for event in events])) == []
 
 
@@ -214,10 +214,14 @@ def test_what_is_refused_is_not_shown(
     function, name, arguments, decide = REFUSALS[case]
     requirement = _paused(db, function, name, **arguments)
     if not has_code:
-        for module in ("haltpoint.tools.registry.registered_tool", "haltpoint.run.active_runs.known_run"):
-            monkeypatch.setattr(module, lambda *given: None)
-        for place in ("registered_tool", "known_run"):
-            monkeypatch.setattr(f"haltpoint.resolution.changed_arguments.{place}", lambda *given: None)
+
+        def unknown(*given: object) -> None:
+            """Nothing is known here."""
+
+        for module in ("haltpoint.tools.registry", "haltpoint.resolution.changed_arguments"):
+            monkeypatch.setattr(f"{module}.registered_tool", unknown)
+        for module in ("haltpoint.run.active_runs", "haltpoint.resolution.changed_arguments"):
+            monkeypatch.setattr(f"{module}.known_run", unknown)
         requirement = db.requirement(requirement.id)
     with pytest.raises(InvalidResolutionError, match="pin") as caught:
         decide(requirement)
