@@ -256,9 +256,13 @@ class JournalMask:
 
     def _planned(self, call: Entry) -> Entry:
         shown = _members(call.get("shown"))
-        masking = Masking(_sensitive(call), call.get("args"), shown.get("args"), shown.get("given"))
-        if not masking:
+        names = _sensitive(call)
+        if not names:
             return call
+        if "refused" in call:
+            # A model that misspells a name says the value all the same.
+            names = [*names, *_members(call.get("args"))]
+        masking = Masking(names, call.get("args"), shown.get("args"), shown.get("given"))
         self._calls[call["id"]] = masking
         masked: dict[str, Any] = {**call, "args": masking.arguments(call["args"])}
         if shown:

@@ -51,6 +51,7 @@ _REFUSALS = {
     "403": "It may come from a page of another site; or this server does not erase.",
     "404": "There is no such run or requirement.",
     "409": "It is too late: decided otherwise, over, or not under way; or the requirement is of another kind.",
+    "410": "What the run said was erased.",
     "413": "The body is too large.",
     "415": "The body is not application/json.",
     "422": "A value does not fit.",
@@ -118,7 +119,7 @@ def _look_up(parameter: str, schema: str, *, is_list: bool = False) -> dict[str,
         "operationId": f"get_{'audit' if is_list else parameter.removesuffix('_id')}",
         "summary": "Who decided what about a run, oldest first." if is_list else "Look one up.",
         "parameters": [_in_path(parameter)],
-        "responses": _responses(_items(schema) if is_list else _reference(schema), "400", "401", "404", "503"),
+        "responses": _responses(_items(schema) if is_list else _reference(schema), "400", "401", "404", "410", "503"),
     }
 
 

@@ -16,11 +16,13 @@ from pydantic import AfterValidator
 from haltpoint import (
     Agent,
     InvalidResolutionError,
+    ModelReply,
     RequirementConflictError,
     RunEvent,
     RunRequirement,
     ScriptedModel,
     SqliteDatabase,
+    ToolCall,
     ToolChangedError,
     tool,
 )
@@ -166,6 +168,24 @@ def test_nobody_who_lacks_the_feature_reads_the_run(db: SqliteDatabase, story: S
     assert [row.get("requires") for row in rows][:2] == [["sensitive"], ["sensitive"]]
     plain = Agent(ScriptedModel(["done"]), db=db).do("Nothing.", return_output=True).run_id
     assert "requires" not in db.export(plain)
+
+
+CALLS_THAT_DO_NOT_FIT: dict[str, Any] = {
+    "an unknown name": {"pim": "4711-4711", "door": "front"},
+    "another type": {"pin": "4711-4711", "door": "front"},
+    "no object": '"4711-4711"',
+    "no JSON": '{"pin": 4711-4711',
+}
+
+
+@pytest.mark.parametrize("case", CALLS_THAT_DO_NOT_FIT)
+def test_a_call_that_does_not_fit_the_tool_shows_none_of_its_values(db: SqliteDatabase, case: str) -> None:
+    reply = ModelReply(tool_calls=[ToolCall("unlock", CALLS_THAT_DO_NOT_FIT[case])])
+    agent = Agent(ScriptedModel([reply, "done"]), db=db, tools=[unlock])
+    run_id = agent.do("Work.", return_output=True).run_id
+    found = told(db.journal(run_id))
+    assert "unlock can't be run" in [event.title for event in found]
+    assert "4711" not in str(found) + db.export(run_id)
 
 
 # Errors and logs
