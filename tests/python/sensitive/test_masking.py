@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import pexpect
 import pytest
 from pydantic import AfterValidator
 
@@ -137,6 +138,19 @@ def test_show_has_the_values_while_somebody_has_to_decide(cli: CommandLine, stor
     assert approved.code == 0
     assert seen(approved.out) == []
     assert seen(cli("show", story.waiting, "--json").out) == []
+
+
+def test_who_is_asked_at_a_terminal_sees_the_values_until_they_decided(cli: CommandLine) -> None:
+    terminal = cli.at_terminal("inbox", "-i", columns=400)
+    terminal.expect("The call")
+    assert seen(terminal.before) == []
+    terminal.expect(r"\[a\]pprove.*uit\s+> ")
+    assert SAID in terminal.before
+    terminal.sendline("a")
+    terminal.expect("approved by")
+    assert seen(terminal.before) == []
+    terminal.expect(pexpect.EOF)
+    terminal.close()
 
 
 def test_an_error_about_what_changed_shows_nothing(cli: CommandLine, story: Story) -> None:
