@@ -17,6 +17,8 @@ MASK = "[sensitive]"
 
 # In characters. What is shorter stands in too many texts by chance.
 _SHORTEST = 3
+# Of a call with more sensitive values than this, texts are masked whole: looking for each of them would take too long.
+_MOST_VALUES = 1_000
 # Parts of a schema that hold values.
 _VALUES_OF_SCHEMAS = ("default", "examples")
 # Parts of a decision that hold arguments, and parts that hold words.
@@ -53,6 +55,8 @@ class Masking:
         """Return a text in which no sensitive value stands that is known; what is no text as it is."""
         if not isinstance(text, str):
             return text
+        if len(self._shown) > _MOST_VALUES:
+            return MASK
         for shown in sorted(self._shown, key=len, reverse=True):
             text = text.replace(shown, MASK)
         return text
@@ -226,7 +230,9 @@ class JournalMask:
         if "provider_data" in entry:
             # Providers may say the arguments once more in it, in a form of their own.
             masked["provider_data"] = MASK
-        return {**masked, "text": self._text(entry["text"])} if "text" in entry else masked
+        if "text" in entry:
+            masked["text"] = self._text(entry["text"], [call["id"] for call in calls])
+        return masked
 
     def opened(self, entry: Entry) -> Entry:
         """Know which call a requirement is about."""
@@ -252,7 +258,7 @@ class JournalMask:
     def failed(self, entry: Entry) -> Entry:
         """Mask why the run failed."""
         failure = _members(entry.get("failure"))
-        return {**entry, "failure": {**failure, "message": self._text(failure.get("message"))}}
+        return {**entry, "failure": {**failure, "message": self._text(failure.get("message"), self._calls)}}
 
     def _planned(self, call: Entry) -> Entry:
         shown = _members(call.get("shown"))
@@ -277,9 +283,10 @@ class JournalMask:
             masked["rules"] = {**rules, "answer": _details(masking, rules["answer"])}
         return masked
 
-    def _text(self, text: Any) -> Any:
-        for masking in self._calls.values():
-            text = masking.text(text)
+    def _text(self, text: Any, call_ids: Iterable[str]) -> Any:
+        for call_id in call_ids:
+            masking = self._calls.get(call_id)
+            text = text if masking is None else masking.text(text)
         return text
 
 

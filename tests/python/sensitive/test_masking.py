@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,6 +89,20 @@ def test_timelines_and_spans_are_masked(db: SqliteDatabase, story: Story) -> Non
         assert seen(told(journal)) == seen(spans_of(journal)) == []
     titles = [event.title for event in told(db.journal(story.waiting))]
     assert f'the model asks for charge(card="{MASK}", euros=6)' in titles
+
+
+def test_texts_about_very_many_values_are_masked_whole(db: SqliteDatabase) -> None:
+    @tool(sensitive=["numbers"])
+    def dial(numbers: list[int]) -> str:
+        """Dial numbers."""
+        return f"dialled {numbers[-1]}"
+
+    agent = Agent(ScriptedModel([wants("dial", numbers=[*range(100_000)]), "done"]), db=db, tools=[dial])
+    journal = db.journal(agent.do("Dial.", return_output=True).run_id)
+    began = time.monotonic()
+    events = told(journal)
+    assert [event.detail for event in events if event.kind == "tool_finished"] == [MASK]
+    assert time.monotonic() - began < 5
 
 
 def test_events_hold_no_values(db: SqliteDatabase) -> None:
