@@ -94,6 +94,7 @@ pub(crate) fn reply_with_call(step: u32) -> Result<ModelReplied, Failure> {
             reconcilable: false,
             sequential: false,
             stop_after: false,
+            sensitive: Vec::new(),
         }),
         asks: None,
         fields: None,

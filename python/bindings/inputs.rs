@@ -24,6 +24,7 @@ pub(crate) struct PyPlannedCall {
     reconcilable: bool,
     sequential: bool,
     stop_after: bool,
+    sensitive: Vec<String>,
     asks: Option<String>,
     fields: Option<String>,
     answers_are_result: bool,
@@ -106,6 +107,7 @@ impl PyPlannedCall {
             reconcilable: self.reconcilable,
             sequential: self.sequential,
             stop_after: self.stop_after,
+            sensitive: self.sensitive.into_iter().map(Text::from).collect(),
         });
         Ok(PlannedCall {
             id: self.id.unwrap_or_default().into(),

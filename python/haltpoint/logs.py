@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from haltpoint.exception_text import ErrorTexts, texts_of
+
+if TYPE_CHECKING:
+    from haltpoint.sensitive import Masking
 
 __all__ = ["log_failure", "logger"]
 
@@ -19,7 +23,13 @@ def logger(name: str) -> logging.Logger:
     return _root.getChild(name)
 
 
-def log_failure(log: logging.Logger, what: str, error: BaseException, texts: ErrorTexts | None = None) -> None:
+def log_failure(
+    log: logging.Logger,
+    what: str,
+    error: BaseException,
+    texts: ErrorTexts | None = None,
+    masking: Masking | None = None,
+) -> None:
     """Log what other people's code raised, with its traceback.
 
     Args:
@@ -27,11 +37,14 @@ def log_failure(log: logging.Logger, what: str, error: BaseException, texts: Err
         what: which code, for which run; the exception's text is added.
         error: the exception.
         texts: what is shown of it, where that has been read already.
+        masking: where the code was given sensitive values: handlers do not get the exception itself then.
     """
     if not log.isEnabledFor(logging.WARNING):
         return
     summary, trace = texts or texts_of(error)
-    about = (type(error), error, _traceback(error))
+    about = (type(error), error, _traceback(error)) if masking is None else None
+    if masking is not None:
+        summary, trace = masking.text(summary), masking.text(trace)
     record = log.makeRecord(log.name, logging.WARNING, __file__, 0, "%s: %s", (what, summary), about)
     # Written here, since handlers do not expect that an exception's own text fails.
     record.exc_text = trace

@@ -10,18 +10,23 @@ const ERASURE: &str = "erasure";
 const EXPIRY: &str = "expiry";
 /// An approval answers later calls, too, or a call may not be answered by one.
 const REMEMBERED_APPROVALS: &str = "remembered_approvals";
+/// Values of some parameters are masked wherever nobody decides on them.
+const SENSITIVE: &str = "sensitive";
 /// A person changes the arguments of a call.
 const TOOL_ARGS: &str = "tool_args";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
-/// approved, or with arguments that nobody approved.
-pub const FEATURES: &[&str] = &[APPROVALS, ERASURE, EXPIRY, REMEMBERED_APPROVALS, TOOL_ARGS];
+/// approved, or with arguments that nobody approved, or would show what is not to be shown.
+pub const FEATURES: &[&str] = &[APPROVALS, ERASURE, EXPIRY, REMEMBERED_APPROVALS, SENSITIVE, TOOL_ARGS];
 
 /// The features that an entry uses, as they are stored: a JSON list of names in alphabetical order without blanks; `None` where it
 /// uses none.
 #[must_use]
 pub fn required_by(entry: &Entry) -> Option<String> {
     match entry {
+        Entry::RunStarted(started) => {
+            list(|feature| feature == SENSITIVE && started.tools.iter().any(|tool| !tool.sensitive.is_empty()))
+        }
         Entry::ModelReplied(reply) => list(|feature| reply.calls.iter().any(|call| plan_uses(call, feature))),
         Entry::RequirementOpened(opened) => list(|feature| match feature {
             APPROVALS => opened.terms.approvals > 1,
@@ -46,6 +51,7 @@ fn plan_uses(call: &PlannedCall, feature: &str) -> bool {
         APPROVALS => rules.approvals > 1,
         EXPIRY => rules.expiry.is_some(),
         REMEMBERED_APPROVALS => rules.always_ask || rules.remembered.is_some(),
+        SENSITIVE => !call.sensitive().is_empty(),
         _ => false,
     }
 }

@@ -99,6 +99,12 @@ impl PlannedCall {
         given.unwrap_or(&self.args)
     }
 
+    /// The parameters whose values are masked wherever nobody decides on them.
+    #[must_use]
+    pub fn sensitive(&self) -> &[Text] {
+        self.tool.as_ref().map_or(&[], |tool| &tool.sensitive)
+    }
+
     /// The parameters that the model left out, as far as a person is shown them.
     #[must_use]
     pub fn defaulted(&self) -> &[Text] {
@@ -125,6 +131,9 @@ pub struct ToolFacts {
     /// Its result is the run's output.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stop_after: bool,
+    /// The parameters whose values are masked wherever nobody decides on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<Text>,
 }
 
 /// The model is told why its final answer does not fit.

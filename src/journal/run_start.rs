@@ -63,6 +63,9 @@ pub struct OfferedTool {
     /// The JSON schema of its arguments, where somebody who has no code may be asked to change them.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub parameters: Option<Json>,
+    /// The parameters whose values, and so whose defaults, are masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<Text>,
 }
 
 /// What a structured answer must look like.

@@ -55,6 +55,9 @@ pub struct AuditedRequirement {
     pub changed_args: Option<Json>,
     /// The decision as it was written.
     pub decision: Option<Decision>,
+    /// The parameters whose values are masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<Text>,
 }
 
 /// What was decided about a run.
@@ -132,6 +135,7 @@ impl Run {
             changed_args: (changed != shown).then_some(changed),
             tool_args: shown,
             decision: decision.cloned(),
+            sensitive: call.plan.sensitive().to_vec(),
         })
     }
 }

@@ -159,6 +159,9 @@ struct ToolExecutionView {
     /// Whether a person gave or changed arguments.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     changed_by_person: bool,
+    /// The parameters whose values are masked wherever nobody decides on them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sensitive: Vec<Text>,
     result: Option<Text>,
     tool_call_error: Option<bool>,
     requires_confirmation: Option<bool>,
@@ -297,6 +300,7 @@ impl Run {
             tool_args: arguments.shown,
             defaulted: arguments.defaulted,
             changed_by_person: arguments.changed_by_person,
+            sensitive: call.plan.sensitive().to_vec(),
             result: outcome.map(|outcome| outcome.content.clone()),
             tool_call_error: outcome.map(|outcome| outcome.is_error),
             requires_confirmation: asks(RequirementKind::Confirmation),

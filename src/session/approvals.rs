@@ -33,6 +33,9 @@ pub struct StandingApproval {
     pub tool_name: Text,
     /// The arguments that a call must have; `None`: any.
     pub tool_args: Option<Json>,
+    /// The parameters whose values are masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<Text>,
     /// Who confirmed, as far as they said.
     pub by: Option<Text>,
     /// When, in microseconds since the Unix epoch.
@@ -151,6 +154,7 @@ fn standing(run: &Run, requirement_id: &str) -> Option<StandingApproval> {
         scope: remember.scope,
         tool_name: plan.name.clone(),
         tool_args: remember.with_arguments.then(|| plan.shown_args().clone()),
+        sensitive: plan.sensitive().to_vec(),
         by: decided.by.clone(),
         at: decided.at.0,
     })

@@ -162,10 +162,13 @@ fn response_format() -> impl Strategy<Value = ResponseFormat> {
 }
 
 fn offered_tool() -> impl Strategy<Value = OfferedTool> {
-    (text(), text(), option::of(json())).prop_map(|(name, module, parameters)| OfferedTool {
-        name,
-        module,
-        parameters,
+    (text(), text(), option::of(json()), vec(text(), 0..3)).prop_map(|(name, module, parameters, sensitive)| {
+        OfferedTool {
+            name,
+            module,
+            parameters,
+            sensitive,
+        }
     })
 }
 
@@ -265,14 +268,15 @@ fn terms() -> impl Strategy<Value = Terms> {
 }
 
 fn tool_facts() -> impl Strategy<Value = ToolFacts> {
-    (text(), text(), any::<[bool; 4]>()).prop_map(
-        |(module, digest, [repeatable, reconcilable, sequential, stop_after])| ToolFacts {
+    (text(), text(), any::<[bool; 4]>(), vec(text(), 0..3)).prop_map(
+        |(module, digest, [repeatable, reconcilable, sequential, stop_after], sensitive)| ToolFacts {
             module,
             digest,
             repeatable,
             reconcilable,
             sequential,
             stop_after,
+            sensitive,
         },
     )
 }

@@ -96,6 +96,7 @@ fn call(random: &mut Random) -> PlannedCall {
         reconcilable: random.chance(15),
         sequential: random.chance(20),
         stop_after: random.chance(5),
+        sensitive: Vec::new(),
     };
     let mut call = PlannedCall {
         id: random.one_of(&["", "", "a", "b", "call_1", "call_2"]).into(),

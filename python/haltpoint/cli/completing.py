@@ -64,7 +64,7 @@ def _requirements(db_file: Path, kind: RequirementKind | None, incomplete: str) 
 
     with opened(db_file) as database:
         found = database.requirements(kind=kind, id_prefix=incomplete, on_damaged=pass_over)
-        return [CompletionItem(item.id, help=call_text(item.tool_execution, most=60)) for item in found]
+        return [CompletionItem(item.id, help=call_text(item.masked().tool_execution, most=60)) for item in found]
 
 
 def _approvals(db_file: Path, incomplete: str) -> list[CompletionItem]:

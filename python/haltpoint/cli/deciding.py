@@ -15,7 +15,7 @@ from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.presentation.calls import arguments_text, call_text, remembered_text
 from haltpoint.presentation.escaping import visible
-from haltpoint.presentation.records import run_record
+from haltpoint.presentation.records import as_decided_on, run_record
 from haltpoint.presentation.times import clock
 from haltpoint.resolution.answers import is_dynamic
 
@@ -78,7 +78,7 @@ def decide(
     with opened(db_file) as database:
         requirement = find_requirement(database, identifier)
         _check_kind(requirement, kind)
-        shown = list(call_lines(requirement))
+        shown = list(call_lines(requirement.masked()))
         digest = requirement.digest if expected_digest is None else expected_digest
         try:
             draft(requirement, {"by": by, "expected_digest": digest})
@@ -94,7 +94,8 @@ def decide(
 def _changed(
     database: Database, requirement_id: str, shown: Sequence[str], error: InvalidResolutionError
 ) -> CommandError:
-    now = list(call_lines(database.requirement(requirement_id)))
+    # An error may end up in a log.
+    now = list(call_lines(database.requirement(requirement_id).masked()))
     before = [] if now == shown else ["It was:", *shown]
     details = "\n".join([*before, "It is now:", *now])
     return CommandError(str(error), exit_code_of(error), type(error).__name__, details=details)
@@ -102,7 +103,8 @@ def _changed(
 
 def decided_call_text(requirement: RunRequirement) -> str:
     """Return the call that was decided on, with what will run; of one that only asks, what was answered."""
-    decision, execution = requirement.decision or {}, requirement.tool_execution
+    masked = requirement.masked()
+    decision, execution = masked.decision or {}, masked.tool_execution
     if decision.get("type") == "input" and is_dynamic(execution):
         return f"{visible(execution.tool_name)}: {arguments_text(decision['values'])}"
     return call_text(execution)
@@ -152,7 +154,7 @@ def _report(database: Database, requirement: RunRequirement, output: Output) -> 
     run = database.run(requirement.run_id or "")
     step = next_step(database, run)
     if output.as_json:
-        output.json({"requirement": requirement.to_dict(), "run": run_record(run), "next": step})
+        output.json({"requirement": as_decided_on(requirement).to_dict(), "run": run_record(run), "next": step})
         return
     output.line(
         Styled(short_requirement_id(requirement.id), "bold"),

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "check": f"{_HERE}.check",
         "backup": f"{_HERE}.backup",
+        "export": f"{_HERE}.export",
         "erase": f"{_HERE}.erase",
         "prune": f"{_HERE}.prune",
         "compact": f"{_HERE}.compact",

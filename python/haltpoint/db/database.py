@@ -12,6 +12,7 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.audit_key import resolve_audit_key
 from haltpoint.db.closing import Closing
 from haltpoint.db.erasing import erase_runs
+from haltpoint.db.exporting import export_run
 from haltpoint.db.file_guard import guard_file
 from haltpoint.db.inbox import (
     RequirementSet,
@@ -272,7 +273,7 @@ class Database(ApprovalMemory):
         return expire_overdue(self, run_id)
 
     def journal(self, run_id: str) -> list[dict[str, Any]]:
-        """Return a run's journal, oldest entry first.
+        """Return a run's journal as it is, oldest entry first: values of sensitive parameters are not masked.
 
         Each entry has `seq`, `at` (microseconds since the epoch), `kind`, `entry` and `hash`.
 
@@ -558,18 +559,26 @@ class Database(ApprovalMemory):
         """Do what `audit` does without holding up the event loop."""
         return await in_thread(lambda: self.audit(run_id))
 
-    def export(self, run_id: str) -> str:
+    def export(self, run_id: str, *, with_sensitive: bool = False) -> str:
         """Return a run's journal as JSON lines: one about the whole, then one for each entry.
+
+        In entries with values of sensitive parameters (`@tool(sensitive=[...])`) these are masked. Such an entry says
+        `masked`, and has its commitment in place of its salt: the chain can be checked, its text can't.
 
         The first has `head`, the last entry's hash: kept elsewhere, it shows later whether the journal was changed, see
         `verify`. It also has `keyed`, and `verified`: whether the hashes were checked, for which a keyed chain needs
         its key. docs/reference/journal-format.md says how to check them with a program of one's own.
 
+        Args:
+            run_id: the run.
+            with_sensitive: leave out the masking, so that the text of all entries can be checked.
+
         Raises:
             RunNotFoundError: there is no such run.
+            RunErasedError: what it said was erased.
             StoreError: the journal can't be read.
         """
-        return self.native.export(run_id)
+        return export_run(self, run_id, with_sensitive=with_sensitive)
 
     def check(self) -> list[str]:
         """Return what is wrong with the file, and what `verify` finds wrong with each run; nothing when all is well.

@@ -13,10 +13,10 @@ from haltpoint.run.base import RunStatus
 if TYPE_CHECKING:
     from haltpoint.db.database import Database
 
-__all__ = ["checked_age", "checked_statuses", "prune_runs"]
+__all__ = ["OVER", "checked_age", "checked_statuses", "prune_runs"]
 
 # Nobody drives such a run, and nobody is waited for.
-_OVER = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
+OVER = [one.value for one in (RunStatus.completed, RunStatus.cancelled, RunStatus.error)]
 
 
 def prune_runs(
@@ -56,12 +56,11 @@ def checked_statuses(status: RunStatus | str | Iterable[RunStatus | str] | None)
     Raises:
         ValueError: one of them is of runs that are not over.
     """
-    names = [one.value for one in _OVER]
     if status is None:
-        return names
+        return list(OVER)
     given = [status] if isinstance(status, (RunStatus, str)) else list(status)
     found = [one.value if isinstance(one, RunStatus) else one for one in given]
     for one in found:
-        if one not in names:
-            raise ValueError(f"status must be among {', '.join(names)}, got {one!r}: other runs are not over")
+        if one not in OVER:
+            raise ValueError(f"status must be among {', '.join(OVER)}, got {one!r}: other runs are not over")
     return found

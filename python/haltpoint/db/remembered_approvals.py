@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.inbox import check_texts
 from haltpoint.db.limits import checked_limit
 from haltpoint.run.said import checked_author
+from haltpoint.sensitive import Masking
 
 if TYPE_CHECKING:
     from haltpoint import _engine
@@ -25,7 +26,7 @@ _CALLER = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RememberedApproval:
     """An approval that answers later calls of its tool.
 
@@ -38,6 +39,7 @@ class RememberedApproval:
         tool_args: the arguments that a call must have, as JSON data; None for any.
         by: who confirmed.
         at: when (aware, UTC).
+        sensitive: the parameters whose values `masked` and `to_dict` mask.
     """
 
     requirement_id: str
@@ -48,15 +50,25 @@ class RememberedApproval:
     tool_args: dict[str, Any] | None
     by: str | None
     at: datetime
+    sensitive: tuple[str, ...] = ()
+
+    def masked(self) -> RememberedApproval:
+        """Return it with the values of sensitive parameters (`@tool(sensitive=[...])`) masked."""
+        return replace(self, tool_args=Masking(self.sensitive).arguments(self.tool_args)) if self.sensitive else self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON data, with the time in ISO 8601."""
-        return {**vars(self), "at": self.at.isoformat()}
+        """Return it, masked, as JSON data, with the time in ISO 8601."""
+        return {**vars(self.masked()), "at": self.at.isoformat(), "sensitive": list(self.sensitive)}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self.masked()).items())
+        return f"RememberedApproval({shown})"
 
 
 def _approval(data: dict[str, Any]) -> RememberedApproval:
     at = _EPOCH + timedelta(microseconds=data.pop("at"))
-    return RememberedApproval(**data, at=at)
+    sensitive = tuple(data.pop("sensitive", ()))
+    return RememberedApproval(**data, at=at, sensitive=sensitive)
 
 
 class ApprovalMemory:

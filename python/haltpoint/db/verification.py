@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from haltpoint.run.changed_arguments import shown_decision
+from haltpoint.sensitive import Masking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ class Verification:
     first_bad: Mismatch | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditRecord:
     """Something that somebody decided about a run.
 
@@ -84,6 +85,7 @@ class AuditRecord:
         interrupt: for a cancel request: whether async tools were to be stopped in their middle.
         reason: why it was written, in words, where no person did: nobody decided in time.
         hash: the hash of the entry in the run's chain, 64 hexadecimal digits.
+        sensitive: the parameters whose values `masked` and `to_dict` mask.
     """
 
     seq: int
@@ -102,11 +104,31 @@ class AuditRecord:
     interrupt: bool | None
     reason: str | None
     hash: str
+    sensitive: tuple[str, ...] = ()
+
+    def masked(self) -> AuditRecord:
+        """Return the record with the values of sensitive parameters (`@tool(sensitive=[...])`) masked."""
+        if not self.sensitive:
+            return self
+        masking = Masking(self.sensitive, self.tool_args, self.changed_args)
+        masking.learn_decision(self.decision)
+        return replace(
+            self,
+            tool_args=masking.arguments(self.tool_args),
+            changed_args=masking.arguments(self.changed_args),
+            decision=masking.decision(self.decision),
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON data, with times in ISO 8601, and with what is shown of a secret in its place."""
+        """Return the masked record as JSON data, with times in ISO 8601, and what is shown of a secret in its place."""
+        masked = self.masked()
         times = {"at": self.at.isoformat(), "asked_at": None if self.asked_at is None else self.asked_at.isoformat()}
-        return {**vars(self), **times, "decision": shown_decision(self.decision)}
+        told = {**vars(masked), **times, "decision": shown_decision(masked.decision)}
+        return {**told, "sensitive": list(self.sensitive)}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self.masked()).items())
+        return f"AuditRecord({shown})"
 
 
 def verify_run(database: Database, run_id: str, head: str | None) -> Verification:
@@ -151,6 +173,7 @@ def _record(data: Mapping[str, Any]) -> AuditRecord:
         interrupt=data["interrupt"],
         reason=data["reason"],
         hash=data["hash"],
+        sensitive=tuple(about.get("sensitive", ())),
     )
 
 

@@ -20,10 +20,9 @@ from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.error_pages import RefusedError, refusal_of
 from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.request_body import read_json
-from haltpoint.inbox.schemas import CANCEL, DECISIONS, REVOKING
+from haltpoint.inbox.schemas import CANCEL, DECISIONS, ERASE, PRUNE, REVOKING
 from haltpoint.journal.timeline import told
-from haltpoint.presentation.records import run_record, run_row
-from haltpoint.run.requirements import RunRequirement
+from haltpoint.presentation.records import as_decided_on, requirements_of, run_record, run_row
 from haltpoint.timestamps import format_time
 from haltpoint.tools.schema_check import schema_problems
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from haltpoint.db.database import Database
     from haltpoint.db.inbox import RequirementSet
     from haltpoint.exceptions import StoreError
+    from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["api_routes", "problem_response"]
 
@@ -63,6 +63,8 @@ def api_routes() -> list[Route]:
         Route("/runs/{run_id}", _answering(_run), name="run"),
         Route("/runs/{run_id}/audit", _answering(_audit)),
         Route("/runs/{run_id}/cancel", _answering(_cancel), methods=["POST"]),
+        Route("/runs/{run_id}/erase", _answering(_erase), methods=["POST"]),
+        Route("/prune", _answering(_prune), methods=["POST"]),
     ]
 
 
@@ -101,8 +103,12 @@ async def _openapi(site: Site, request: Request) -> dict[str, Any]:
 
 async def _requirements(site: Site, request: Request) -> _JsonText:
     conditions, database = _conditions(request, "requirements"), site.database
-    page = _Page(partial(_selected, database), database.count_requirements, RunRequirement.to_dict, "id")
+    page = _Page(partial(_selected, database), database.count_requirements, _listed, "id")
     return await in_thread(lambda: page.read(conditions))
+
+
+def _listed(requirement: RunRequirement) -> dict[str, Any]:
+    return requirement.masked().to_dict()
 
 
 def _selected(
@@ -121,14 +127,16 @@ def _selected(
 
 
 async def _requirement(site: Site, request: Request) -> dict[str, Any]:
-    return (await find_requirement(site.database, request.path_params["requirement_id"])).to_dict()
+    requirement = await find_requirement(site.database, request.path_params["requirement_id"])
+    return as_decided_on(requirement).to_dict()
 
 
 async def _decide(site: Site, request: Request) -> dict[str, Any]:
     asked = await _order(site, request)
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
-    return (await decide(site.database, requirement, asked, request.state.visitor.name)).to_dict()
+    decided = await decide(site.database, requirement, asked, request.state.visitor.name)
+    return as_decided_on(decided).to_dict()
 
 
 async def _order(site: Site, request: Request) -> Any:
@@ -222,6 +230,39 @@ async def _cancel(site: Site, request: Request) -> dict[str, Any]:
     return await in_thread(lambda: run_row(site.database, run))
 
 
+async def _erase(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _removal(site, request, "invalid_erase", ERASE)
+    by, run_id = request.state.visitor.name, request.path_params["run_id"]
+    reason, force = asked.get("reason"), asked.get("force", False)
+    return {"erased": await site.database.erase_async(run_id=run_id, by=by, reason=reason, force=force)}
+
+
+async def _prune(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _removal(site, request, "invalid_prune", PRUNE)
+    dry_run: bool = asked.get("dry_run", False)
+    pruned = await site.database.prune_async(
+        older_than=asked["older_than"], status=asked.get("statuses"), dry_run=dry_run
+    )
+    return {"pruned": pruned, "dry_run": dry_run}
+
+
+async def _removal(site: Site, request: Request, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for of somebody who may take data away."""
+    asked = await _order(site, request)
+    if not site.allows_erasing:
+        raise RefusedError(
+            403,
+            "erasing_not_allowed",
+            "this server neither erases nor prunes runs: start it with create_app(..., allow_erase=True) or with "
+            "haltpoint serve --allow-erase",
+        )
+    if not isinstance(asked, dict):
+        raise RefusedError(422, name, "the body must be an object")
+    given = cast("dict[str, Any]", asked)
+    _check(name, schema, given)
+    return given
+
+
 def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
     run = database.run(run_id)
     return {
@@ -232,7 +273,7 @@ def _whole_run(database: Database, run_id: str) -> dict[str, Any]:
             "error_details": run.error_details,
             "usage": run.usage.to_dict(),
         },
-        "requirements": [item.to_dict() for item in run.requirements],
+        "requirements": [item.to_dict() for item in requirements_of(run)],
         "timeline": [
             {
                 "seq": event.seq,

@@ -81,6 +81,7 @@ def create_app(
     by: str | None = None,
     hosts: Collection[str] = (),
     secret: str | None = None,
+    allow_erase: bool = False,
 ) -> InboxApp:
     """Return the inbox of a database as an ASGI application.
 
@@ -96,6 +97,7 @@ def create_app(
         secret: what sessions and their forms are signed with. Processes that serve the same inbox side by side, and a
             process that is to know the pages that were open before it started, need the same one. By default it is
             made of the token, or made up anew where there is none.
+        allow_erase: whether the JSON API may erase and prune runs. Everybody who is let in can do it then.
 
     Raises:
         ValueError: both `authenticate` and `token` or `by` are given, the token or the secret is shorter than 16
@@ -111,7 +113,8 @@ def create_app(
         by = checked_author(by or _login_name(), "the inbox")
     access = Access(authenticate, token, by or "", Sessions(secret or token or secrets.token_urlsafe(32)))
     names = [checked_host(host) for host in hosts]
-    return InboxApp(Site(db, access, News(db), environment()), token, (*LOOPBACK_NAMES, *names))
+    site = Site(db, access, News(db), environment(), allow_erase)
+    return InboxApp(site, token, (*LOOPBACK_NAMES, *names))
 
 
 def _login_name() -> str:

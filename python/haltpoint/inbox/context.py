@@ -26,12 +26,14 @@ class Site:
         access: who is allowed in.
         news: tells of changes.
         templates: its pages.
+        allows_erasing: whether the JSON API may erase and prune runs.
     """
 
     database: Database
     access: Access
     news: News
     templates: Environment
+    allows_erasing: bool = False
 
     @property
     def sessions(self) -> Sessions:

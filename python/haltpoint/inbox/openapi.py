@@ -48,14 +48,19 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
 _REFUSALS = {
     "400": "The request can't be read, or is for another host.",
     "401": "Nobody signed in: neither the token nor a session came along.",
-    "403": "It may come from a page of another site.",
+    "403": "It may come from a page of another site; or this server does not erase.",
     "404": "There is no such run or requirement.",
     "409": "It is too late: decided otherwise, over, or not under way; or the requirement is of another kind.",
+    "410": "What the run said was erased.",
     "413": "The body is too large.",
     "415": "The body is not application/json.",
     "422": "A value does not fit.",
     "503": "The database, or the run in it, can't be read.",
 }
+
+
+# What takes data away is not possible in each inbox.
+_OPT_IN = "Only where the server was started so: create_app(allow_erase=True), or haltpoint serve --allow-erase."
 
 
 def description(server: str) -> dict[str, Any]:
@@ -82,6 +87,8 @@ def description(server: str) -> dict[str, Any]:
             "/api/runs": {"get": _list("runs", "Run")},
             "/api/runs/{run_id}": {"get": _look_up("run_id", "WholeRun")},
             "/api/runs/{run_id}/cancel": {"post": _cancel()},
+            "/api/runs/{run_id}/erase": {"post": _erase()},
+            "/api/prune": {"post": _prune()},
             "/api/runs/{run_id}/audit": {"get": _look_up("run_id", "AuditRecord", is_list=True)},
         },
         "components": {
@@ -112,7 +119,7 @@ def _look_up(parameter: str, schema: str, *, is_list: bool = False) -> dict[str,
         "operationId": f"get_{'audit' if is_list else parameter.removesuffix('_id')}",
         "summary": "Who decided what about a run, oldest first." if is_list else "Look one up.",
         "parameters": [_in_path(parameter)],
-        "responses": _responses(_items(schema) if is_list else _reference(schema), "400", "401", "404", "503"),
+        "responses": _responses(_items(schema) if is_list else _reference(schema), "400", "401", "404", "410", "503"),
     }
 
 
@@ -126,11 +133,19 @@ def _cancel() -> dict[str, Any]:
     return _order("cancel_run", summary, "run_id", "Cancel", "Run")
 
 
-def _order(operation: str, summary: str, parameter: str, schema: str, answer: str) -> dict[str, Any]:
+def _erase() -> dict[str, Any]:
+    return _order("erase_run", f"Erase what a run said. {_OPT_IN}", "run_id", "Erase", "Erased")
+
+
+def _prune() -> dict[str, Any]:
+    return _order("prune_runs", f"Remove whole runs that are over. {_OPT_IN}", None, "Prune", "Pruned")
+
+
+def _order(operation: str, summary: str, parameter: str | None, schema: str, answer: str) -> dict[str, Any]:
     return {
         "operationId": operation,
         "summary": summary,
-        "parameters": [_in_path(parameter)],
+        "parameters": [] if parameter is None else [_in_path(parameter)],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(schema)}}},
         "responses": _responses(_reference(answer), *_REFUSALS),
     }

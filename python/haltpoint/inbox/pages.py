@@ -81,7 +81,8 @@ def _previews(
     before: str | None,
     on_damaged: OnDamaged,
 ) -> list[RunRequirement]:
-    return list(each_requirement(database, None, kind, which, None, limit, before, on_damaged, as_previews=True))
+    found = each_requirement(database, None, kind, which, None, limit, before, on_damaged, as_previews=True)
+    return [item.masked() for item in found]
 
 
 def _runs_of(database: Database, requirements: Sequence[RunRequirement]) -> dict[str | None, dict[str, Any] | None]:

@@ -115,7 +115,7 @@ def _data(
         "events": told(journal),
         "spans": spans,
         "picture": draw(spans, now),
-        "audit": database.audit(run_id),
+        "audit": [record.masked() for record in database.audit(run_id)],
         "just_decided": _just_decided(run, decided),
         "can_be_cancelled": is_under_way,
         "was_cancelled": False,
@@ -154,7 +154,8 @@ def _question(
 
 
 def _just_decided(run: AgentRunOutput, decided: str | None) -> RunRequirement | None:
-    return next((item for item in run.requirements if item.id == decided and _was_decided(item)), None)
+    found = next((item for item in run.requirements if item.id == decided and _was_decided(item)), None)
+    return None if found is None else found.masked()
 
 
 def _was_decided(requirement: RunRequirement) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from haltpoint.db.pruning import OVER
 from haltpoint.resolution.parse import RequirementKind
 from haltpoint.run.base import RunStatus
 from haltpoint.run.remember_scope import RememberScope
 
-__all__ = ["CANCEL", "DECISIONS", "REVOKING", "SCHEMAS"]
+__all__ = ["CANCEL", "DECISIONS", "ERASE", "PRUNE", "REVOKING", "SCHEMAS"]
 
 Schema = dict[str, Any]
 
@@ -101,6 +102,42 @@ CANCEL: Schema = {
     "additionalProperties": False,
 }
 
+ERASE: Schema = {
+    "type": "object",
+    "description": "Erases what a run said: who decided what and when stays. Nobody can bring it back.",
+    "properties": {
+        "reason": {"type": ["string", "null"], "maxLength": 10_000, "description": "Why, which the journal keeps."},
+        "force": {
+            "type": "boolean",
+            "default": False,
+            "description": "Cancel a run that can be continued, and erase it.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+PRUNE: Schema = {
+    "type": "object",
+    "description": "Removes whole runs that are over. Nothing tells later that they were there.",
+    "properties": {
+        "older_than": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 10_000_000_000,
+            "description": "Only runs whose status last changed so long ago, in seconds.",
+        },
+        "statuses": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "items": {"type": "string", "enum": OVER},
+            "description": "Only runs of one of these; all three by default.",
+        },
+        "dry_run": {"type": "boolean", "default": False, "description": "Only count them."},
+    },
+    "required": ["older_than"],
+    "additionalProperties": False,
+}
+
 _FIELD = _object(
     "A field that a person is asked to fill in.",
     {
@@ -113,6 +150,12 @@ _FIELD = _object(
     },
 )
 _FIELD["properties"]["default"] = {"description": "What an empty field stands for; only where there is a default."}
+
+_SENSITIVE: Schema = {
+    "type": "array",
+    "items": _TEXT,
+    "description": "The parameters whose values are masked, as [sensitive], wherever nobody decides on them.",
+}
 
 _TOOL_EXECUTION = _object(
     "The call in question, as ToolExecution.to_dict() gives it.",
@@ -130,6 +173,7 @@ _TOOL_EXECUTION = _object(
         },
         "original_tool_args": {**_OBJECT_OR_NULL, "description": "What the model said."},
         "changed_by_person": {"type": "boolean", "description": "Whether a person gave or changed arguments."},
+        "sensitive": _SENSITIVE,
         "result": _TEXT_OR_NULL,
     },
 )
@@ -148,7 +192,8 @@ _REQUIREMENT = _object(
         "digest": {
             "type": ["string", "null"],
             "description": "SHA-256 of the run, the requirement, the tool with its parameters, and the arguments that "
-            "confirming would run now. A decision says in expected_digest which one it is about.",
+            "confirming would run now. A decision says in expected_digest which one it is about. Null where a value "
+            "is masked, as in lists.",
         },
         "tool_execution": _TOOL_EXECUTION,
         "tool_module": {"type": ["string", "null"], "description": "Where the code of the tool stood."},
@@ -186,6 +231,7 @@ _REMEMBERED = _object(
         "tool_args": {"type": ["object", "null"], "description": "The arguments that a call must have; null for any."},
         "by": _TEXT_OR_NULL,
         "at": _TIME,
+        "sensitive": _SENSITIVE,
     },
 )
 
@@ -260,6 +306,7 @@ _AUDIT_RECORD = _object(
         "remembered_from": _OBJECT_OR_NULL,
         "reason": _TEXT_OR_NULL,
         "hash": _TEXT,
+        "sensitive": _SENSITIVE,
     },
 )
 
@@ -281,5 +328,15 @@ SCHEMAS: dict[str, Schema] = {
     },
     **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
     "Cancel": CANCEL,
+    "Erase": ERASE,
+    "Erased": _object(
+        "What was erased.",
+        {"erased": {"type": "array", "items": _TEXT, "description": "The run's id; empty: it was erased before."}},
+    ),
+    "Prune": PRUNE,
+    "Pruned": _object(
+        "How many runs were removed, or would be.",
+        {"pruned": {"type": "integer", "minimum": 0}, "dry_run": {"type": "boolean"}},
+    ),
     "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
 }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
+from haltpoint.sensitive import JournalMask
 
 __all__ = ["Lane", "Span", "spans_of"]
 
@@ -49,14 +50,14 @@ class Span:
 
 
 def spans_of(journal: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """Return the stretches of a run's time, by their beginning.
+    """Return the stretches of a run's time, by their beginning, with the values of sensitive parameters masked.
 
     Args:
         journal: what `Database.journal` returns.
     """
-    reader = _Reader()
+    reader, mask = _Reader(), JournalMask()
     for item in journal:
-        reader.read(item["kind"], item["entry"], item["at"])
+        reader.read(item["kind"], mask.entry(item["kind"], item["entry"]), item["at"])
     return sorted(reader.spans, key=lambda span: span.start)
 
 

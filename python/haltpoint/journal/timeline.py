@@ -10,6 +10,7 @@ from haltpoint.presentation.calls import arguments_text, later_calls_text, origi
 from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
+from haltpoint.sensitive import JournalMask
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,7 @@ class Event:
 
 
 def told(journal: Iterable[Mapping[str, Any]]) -> list[Event]:
-    """Return the events of a journal, oldest first.
+    """Return the events of a journal, oldest first, with the values of sensitive parameters masked.
 
     Args:
         journal: what `Database.journal` returns: the whole, since later entries name what earlier ones began.
@@ -60,9 +61,10 @@ class _Teller:
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
         self._calls: dict[str, str] = {}
+        self._mask = JournalMask()
 
     def event(self, item: Mapping[str, Any]) -> Event:
-        entry = item["entry"]
+        entry = self._mask.entry(item["kind"], item["entry"])
         for call in entry.get("calls", ()):
             self._tools[call["id"]] = call["name"]
         if item["kind"] == "requirement_opened":

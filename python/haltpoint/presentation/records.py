@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["open_requirements", "run_record", "run_row"]
+__all__ = ["as_decided_on", "open_requirements", "requirements_of", "run_record", "run_row"]
 
 
 def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
@@ -52,6 +52,18 @@ def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
     if not _may_wait(run):
         return ()
     return [item for item in run.requirements if item.decision is None and not item.is_expired]
+
+
+def as_decided_on(requirement: RunRequirement) -> RunRequirement:
+    """Return a requirement with the values of sensitive parameters while somebody can decide on it; later masked."""
+    is_open = requirement.decision is None and not requirement.is_expired
+    return requirement if is_open else requirement.masked()
+
+
+def requirements_of(run: AgentRunOutput) -> list[RunRequirement]:
+    """Return all requirements of a run, those masked that nobody can decide on."""
+    open_ids = [item.id for item in open_requirements(run)]
+    return [item if item.id in open_ids else item.masked() for item in run.requirements]
 
 
 def _may_wait(run: AgentRunOutput) -> bool:

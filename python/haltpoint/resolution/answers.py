@@ -75,6 +75,7 @@ def checked_values(
             values,
             () if in_part else requirement.open_fields,
             is_dynamic=is_dynamic(execution),
+            sensitive=execution.sensitive,
         )
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id

@@ -39,6 +39,7 @@ from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import text_of
+from haltpoint.sensitive import MASK, Masking
 from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ async def commit_drafts(
             for requirement, on_disk, decision in _each_once(checked)
         ]
         for requirement, on_disk, decision in ready:
-            await _commit(database, stored.run_id, requirement, on_disk.id, decision, known)
+            await _commit(database, stored.run_id, requirement, on_disk, decision, known)
             # One of several approvals decides nothing, and counts for the message that says what is missing.
             for handed_out in stored.requirements:
                 if handed_out.id == on_disk.id and handed_out is not requirement:
@@ -182,6 +183,21 @@ def concerning(run_id: str) -> Generator[None]:
         yield
     except HaltpointError as error:
         error.run_id = error.run_id or run_id
+        raise
+
+
+@contextmanager
+def _masking_errors(on_disk: RunRequirement, decision: Mapping[str, Any]) -> Generator[None]:
+    """Let no error that leaves the block show what is sensitive: others may have approved with other values."""
+    try:
+        yield
+    except HaltpointError as error:
+        execution = on_disk.tool_execution
+        if execution.sensitive:
+            masking = Masking(execution.sensitive, execution.tool_args, execution.original_tool_args)
+            for said in (decision, getattr(error, "decision", None)):
+                masking.learn_decision(said)
+            error.args = (masking.text(str(error)), *error.args[1:])
         raise
 
 
@@ -253,6 +269,7 @@ def _checked(
     checked_note(on_disk, decision.get("note"))
     decision = checked_decision(on_disk, decision)
     _check_form(requirement, on_disk)
+    _check_unmasked(on_disk, decision)
     if on_disk.is_expired:
         requirement.take_terms(data)
         raise expired_error(on_disk)
@@ -285,6 +302,20 @@ def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
         )
 
 
+def _check_unmasked(on_disk: RunRequirement, decision: Mapping[str, Any]) -> None:
+    """Refuse the mask of a sensitive value in the place of one: somebody decides on what a list showed them."""
+    given: Mapping[str, Any] = {**(decision.get("tool_args") or {}), **(decision.get("values") or {})}
+    name = next((name for name in on_disk.tool_execution.sensitive if given.get(name) == MASK), None)
+    if name is not None:
+        raise InvalidResolutionError(
+            f"{name} of {on_disk.tool_execution.tool_name!r} is {MASK!r}, which lists show in the place of its value: "
+            "look the requirement up, and give the value",
+            run_id=on_disk.run_id,
+            requirement_id=on_disk.id,
+            field_name=name,
+        )
+
+
 def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> None:
     """Check that what was decided on is what was asked: the same call of the same tool with the same arguments."""
     said, asked = requirement.tool_execution, on_disk.tool_execution
@@ -295,6 +326,8 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
         differs = f"it is about the call {said.tool_call_id!r}, not {asked.tool_call_id!r}"
     elif requirement.kind != on_disk.kind:
         differs = f"it needs another kind of decision, {requirement.kind!r}"
+    elif any(said.tool_args.get(name) == MASK != asked.tool_args.get(name) for name in asked.sensitive):
+        differs = "its arguments are masked, as in a list; look the requirement up, and decide on what that shows"
     elif not same_arguments(said.tool_args, asked.tool_args) or not _is_same_origin(said, asked):
         differs = "its arguments are not those that were shown; to change them, say so: confirm(tool_args={...})"
     if differs is not None:
@@ -383,18 +416,18 @@ async def _commit(
     database: Database,
     run_id: str,
     requirement: RunRequirement,
-    requirement_id: str,
+    on_disk: RunRequirement,
     decision: Mapping[str, Any],
     known: Snapshot | None = None,
 ) -> None:
-    bridge = LoopBridge.current()
+    bridge, requirement_id = LoopBridge.current(), on_disk.id
     text = _text_of(decision, requirement)
     by = requirement.draft_by or this_process()
     ticket = database.native.decide(
         bridge.completions, run_id, requirement_id, text, by, known, requirement.expected_digest
     )
     try:
-        with concerning(run_id):
+        with concerning(run_id), _masking_errors(on_disk, decision):
             # A cancelled caller does not take the decision back: it may be on disk already.
             decided: Snapshot = await asyncio.shield(bridge.wait(ticket))
     except RequirementExpiredError:
@@ -457,7 +490,7 @@ async def _commit_alone(database: Database, requirement: RunRequirement) -> None
             return
         _, on_disk, decision = checked
         decision = await with_changed_arguments(database, on_disk, decision, {})
-        await _commit(database, run_id, requirement, on_disk.id, decision, snapshot)
+        await _commit(database, run_id, requirement, on_disk, decision, snapshot)
     except (InvalidResolutionError, RequirementConflictError):
         # Refused to a person's face: it must not count later, when the run is continued.
         requirement.drop_draft()

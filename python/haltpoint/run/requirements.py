@@ -38,6 +38,7 @@ from haltpoint.run.requirement_validation import (
 from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.tools.tools import text_of
+from haltpoint.sensitive import masked_requirement
 from haltpoint.timestamps import format_time, parse_time
 
 __all__ = ["RunRequirement", "Waiter"]
@@ -334,6 +335,19 @@ class RunRequirement(RequirementState):
             "draft_by": self.draft_by,
             "expected_digest": self.expected_digest,
         }
+
+    def masked(self) -> RunRequirement:
+        """Return the requirement as lists show it, with the values of sensitive parameters masked.
+
+        For lists, logs and messages of your own: see `@tool(sensitive=[...])`. It has no `digest`, and can't be
+        decided: a person decides on what they see. Where its tool has no sensitive parameters, it is this very object.
+
+        Raises:
+            ToolResultError: a result was assigned that has no form as text.
+        """
+        if not self.tool_execution.sensitive:
+            return self
+        return type(self).from_dict(masked_requirement(self.to_dict()))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, waiter: Waiter | None = None) -> RunRequirement:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from haltpoint._concurrency.user_code import Answer, answer_of
 from haltpoint.exception_text import texts_of
 from haltpoint.logs import log_failure, logger
+from haltpoint.sensitive import Masking
 from haltpoint.tools.callables import model_parameters
 from haltpoint.tools.confirmation_rule import rule_arguments
 from haltpoint.tools.partials import bound_arguments
@@ -51,7 +52,8 @@ async def ask_rule(definition: ToolDefinition, arguments: Mapping[str, Any]) -> 
     answer = await _answer(definition.confirmation_rule, definition, arguments)
     if answer.error is not None:
         what = f"requires_confirmation of {definition.name} failed, and a person is asked"
-        log_failure(_log, what, answer.error, answer.texts)
+        masking = Masking(definition.sensitive, arguments) if definition.sensitive else None
+        log_failure(_log, what, answer.error, answer.texts, masking)
         return RuleAnswer(ask=True, failure=answer.texts.summary)
     if isinstance(answer.value, bool):
         return RuleAnswer(answer.value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
@@ -31,8 +32,10 @@ from haltpoint.runtime.running_call import RunningCall
 from haltpoint.runtime.tool_call import ToolOutcome, run_tool
 from haltpoint.runtime.tool_resolution import check_ready, checks_foreign_code
 from haltpoint.runtime.tool_task import tool_task
+from haltpoint.sensitive import Masking
 from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.context import RunFacts, ToolCallContext
+from haltpoint.tools.json_form import json_text
 from haltpoint.tools.reconcile import NotStarted, Unknown
 
 if TYPE_CHECKING:
@@ -446,9 +449,9 @@ class RunDriver:
 
     def _start_tool(self, start: StartTool) -> None:
         call_id, name = start.call_id, start.name
-        if self._options.trace is not None:
-            self._options.trace(f"running {name}({start.args})")
         definition = self._options.tools[name]
+        if self._options.trace is not None:
+            self._options.trace(f"running {name}({_traced_arguments(definition, start.args)})")
         if self._facts is None:
             self._facts = RunFacts(self._session.started_json())
         context = ToolCallContext(self.run_id, call_id, name, start.idempotency_key, start.attempt, self._facts)
@@ -474,7 +477,8 @@ class RunDriver:
             return bind_journaled(definition, start, allow_changed=self._options.allow_changed_tools)
 
         try:
-            outcome = await run_tool(definition, arguments, call.context)
+            masking = Masking(definition.sensitive, json.loads(start.args)) if definition.sensitive else None
+            outcome = await run_tool(definition, arguments, call.context, masking)
         except KeyboardInterrupt as error:
             self.stop_program(error)
             self._give_up(call, self._cancel_reason)
@@ -588,6 +592,10 @@ def _text(value: object) -> str | None:
 
 def _status_code(value: object) -> int | None:
     return value if isinstance(value, int) and 0 <= value < 2**16 else None
+
+
+def _traced_arguments(definition: ToolDefinition, args: str) -> str:
+    return json_text(Masking(definition.sensitive).arguments(json.loads(args))) if definition.sensitive else args
 
 
 def _micros_since(started: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -40,6 +40,7 @@ class PlannedCall(NamedTuple):
     reconcilable: bool = False
     sequential: bool = False
     stop_after: bool = False
+    sensitive: Sequence[str] = ()
     asks: str | None = None
     fields: str | None = None
     answers_are_result: bool = False
@@ -221,6 +222,7 @@ def _described(
         reconcilable=definition.reconcile is not None,
         sequential=definition.sequential,
         stop_after=definition.stop_after_tool_call,
+        sensitive=definition.sensitive,
         asks=asks,
         fields=fields,
         answers_are_result=answers_are_result,

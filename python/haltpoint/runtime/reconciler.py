@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from haltpoint._concurrency.user_code import answer_of
 from haltpoint.exception_text import storable
 from haltpoint.logs import log_failure, logger
+from haltpoint.sensitive import Masking
 from haltpoint.tools.reconcile import InDoubtCall, NotStarted, Unknown
 from haltpoint.tools.results import render_result
 
@@ -46,7 +47,8 @@ async def reconcile(definition: ToolDefinition, effect: ReconcileTool, run_id: s
         understood: str | NotStarted | Unknown = answer.value
         return understood
     what = f"reconcile of {definition.name} failed for run {run_id}, and a person is asked"
-    log_failure(_log, what, answer.error, answer.texts)
+    masking = Masking(definition.sensitive, call.tool_args) if definition.sensitive else None
+    log_failure(_log, what, answer.error, answer.texts, masking)
     return Unknown(f"reconcile raised {answer.texts.summary}")
 
 

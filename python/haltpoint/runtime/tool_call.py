@@ -21,6 +21,7 @@ from haltpoint.tools.context import ToolCallContext, enter_tool_call, leave_tool
 from haltpoint.tools.results import render_result
 
 if TYPE_CHECKING:
+    from haltpoint.sensitive import Masking
     from haltpoint.tools.definition import ToolDefinition
 
 __all__ = ["Arguments", "ToolOutcome", "run_tool"]
@@ -45,7 +46,7 @@ class ToolOutcome(NamedTuple):
         content: the text that the model gets.
         is_error: the tool raised, timed out, or returned what has no form as text.
         error: what the tool raised, if it did.
-        traceback: the text of that, for people who debug.
+        traceback: the text of that, for people who debug, with sensitive arguments masked.
     """
 
     content: str
@@ -54,7 +55,9 @@ class ToolOutcome(NamedTuple):
     traceback: str | None = None
 
 
-async def run_tool(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
+async def run_tool(
+    definition: ToolDefinition, arguments: Arguments, context: ToolCallContext, masking: Masking | None = None
+) -> ToolOutcome:
     """Run a tool and return its outcome; whatever the tool raises is the outcome.
 
     A tool that declares `max_retries` is run again when it fails, which its declaration allows only for one that may
@@ -64,23 +67,26 @@ async def run_tool(definition: ToolDefinition, arguments: Arguments, context: To
         definition: the tool.
         arguments: makes the keyword arguments of one attempt.
         context: what the tool sees of its call.
+        masking: masks the sensitive arguments in logs, where there are any.
 
     Raises:
         asyncio.CancelledError: the calling task was cancelled, or an async tool cancelled itself.
         KeyboardInterrupt: the tool raised it: the program is to stop.
     """
-    outcome = await _attempt(definition, arguments, context)
+    outcome = await _attempt(definition, arguments, context, masking)
     for retry in range(definition.max_retries):
         if not outcome.is_error or is_kind(outcome.error, ToolArgumentsError) or context.cancelled:
             break
         await asyncio.sleep(min(_FIRST_RETRY_DELAY * 2**retry, _LONGEST_RETRY_DELAY))
         context = context.next_attempt()
-        outcome = await _attempt(definition, arguments, context)
+        outcome = await _attempt(definition, arguments, context, masking)
     return outcome
 
 
-def _attempt(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> Awaitable[ToolOutcome]:
-    call = _called(definition, arguments, context)
+def _attempt(
+    definition: ToolDefinition, arguments: Arguments, context: ToolCallContext, masking: Masking | None
+) -> Awaitable[ToolOutcome]:
+    call = _called(definition, arguments, context, masking)
     return call if definition.timeout is None else _timed(definition, definition.timeout, call)
 
 
@@ -91,16 +97,18 @@ async def _timed(definition: ToolDefinition, timeout: float, call: Awaitable[Too
         return ToolOutcome(_timeout_message(definition, has_ended=passed.has_ended), is_error=True)
 
 
-async def _called(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome:
+async def _called(
+    definition: ToolDefinition, arguments: Arguments, context: ToolCallContext, masking: Masking | None
+) -> ToolOutcome:
     process = forked_calls.generation
     task = asyncio.current_task()
     token = enter_tool_call(context)
     try:
         # All of it where the tool itself runs: reading what it raises or returns calls code of its own, too.
         if definition.is_async:
-            found = _call(definition, arguments, context)
+            found = _call(definition, arguments, context, masking)
         else:
-            found = await in_thread(functools.partial(_call, definition, arguments, context))
+            found = await in_thread(functools.partial(_call, definition, arguments, context, masking))
         if isinstance(found, ToolOutcome):
             return found
         value = await found
@@ -113,12 +121,14 @@ async def _called(definition: ToolDefinition, arguments: Arguments, context: Too
             raise
         if is_taken_apart(error, task):
             raise
-        return _failed(definition, context, error)
+        return _failed(definition, context, error, masking)
     finally:
         leave_tool_call(token)
 
 
-def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallContext) -> ToolOutcome | Awaitable[Any]:
+def _call(
+    definition: ToolDefinition, arguments: Arguments, context: ToolCallContext, masking: Masking | None
+) -> ToolOutcome | Awaitable[Any]:
     """Call the tool's function; return its outcome, or what is to be awaited for it."""
     process = forked_calls.generation
     try:
@@ -131,18 +141,22 @@ def _call(definition: ToolDefinition, arguments: Arguments, context: ToolCallCon
         return value if is_awaitable else ToolOutcome(render_result(value))
     except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
         end_if_forked(process, error)
-        return _failed(definition, context, error)
+        return _failed(definition, context, error, masking)
 
 
-def _failed(definition: ToolDefinition, context: ToolCallContext, error: BaseException) -> ToolOutcome:
+def _failed(
+    definition: ToolDefinition, context: ToolCallContext, error: BaseException, masking: Masking | None
+) -> ToolOutcome:
     interrupt = interrupt_in(error)
     if interrupt is not None:
         raise interrupt
     texts = texts_of(error)
-    log_failure(_log, f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})", error, texts)
+    what = f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})"
+    log_failure(_log, what, error, texts, masking)
     # Some are written for the model.
     content = message_of(error) if is_kind(error, (ToolArgumentsError, ToolResultError)) else texts.summary
-    return ToolOutcome(content, is_error=True, error=error, traceback=texts.traceback)
+    trace = texts.traceback if masking is None else masking.text(texts.traceback)
+    return ToolOutcome(content, is_error=True, error=error, traceback=trace)
 
 
 class _TimeoutPassedError(Exception):

@@ -35,7 +35,9 @@ def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
 
 
 def _offered_tool(definition: ToolDefinition) -> dict[str, Any]:
-    tool = {"name": definition.name, "module": definition.module}
+    tool: dict[str, Any] = {"name": definition.name, "module": definition.module}
+    if definition.sensitive:
+        tool["sensitive"] = definition.sensitive
     return {**tool, "parameters": shown_parameters(definition)} if definition.pause == "confirmation" else tool
 
 

@@ -42,9 +42,8 @@ def answer_problem(definition: ToolDefinition, parameter: ToolParameter, answere
         return None
     if is_same_json(_serialized(definition, parameter, answered), answered):
         return None
-    name, would_be = parameter.name, shown(form.data)
-    said = "a secret value" if parameter.is_secret else shown(answered)
-    # A form hides what is secret.
+    name = parameter.name
+    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(answered), shown(form.data))
     return (
         f"{name}: a person answered {said}, of which the tool would make {would_be}; the call was not run. Call the "
         "tool once more, so that the person is asked again"

@@ -193,7 +193,8 @@ def _read_object(definition: ToolDefinition, arguments: str | Mapping[str, Any] 
         ) from error
     if not isinstance(value, dict):
         raise ToolArgumentsError(
-            f"The arguments of {definition.name} must be one JSON object, not {shown(value)}.",
+            f"The arguments of {definition.name} must be one JSON object, "
+            f"not {'another value' if definition.sensitive else shown(value)}.",
             tool_name=definition.name,
         )
     return cast("dict[str, Any]", value), text

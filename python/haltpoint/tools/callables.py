@@ -7,6 +7,7 @@ import inspect
 import os.path
 import re
 import sys
+from dataclasses import replace
 
 from haltpoint._concurrency.async_functions import AnyFunction, implementation
 
@@ -42,13 +43,20 @@ _UNNAMED_KINDS = {
 def options_of(function: AnyFunction) -> ToolOptions:
     """Return what the `tool` decorator was told about `function`; the defaults when it is not decorated.
 
-    A partial of a decorated function keeps the function's options: it must not lose its confirmation.
+    A partial of a decorated function keeps the function's options: it must not lose its confirmation. What it fills in
+    is no sensitive argument any more: no model and no person sees it.
     """
     for candidate in (function, implementation(function)):
         options: object = getattr(candidate, OPTIONS_ATTRIBUTE, None)
         if isinstance(options, ToolOptions):
-            return options
+            return options if candidate is function or not options.sensitive else _of_partial(function, options)
     return DEFAULT_OPTIONS
+
+
+def _of_partial(function: AnyFunction, options: ToolOptions) -> ToolOptions:
+    bound = bound_arguments(function)
+    left = tuple(name for name in options.sensitive if name not in bound)
+    return options if left == options.sensitive else replace(options, sensitive=left)
 
 
 def qualified_name(function: AnyFunction) -> str:
@@ -157,19 +165,20 @@ def check_tool(function: AnyFunction, options: ToolOptions) -> None:
 
     Raises:
         TypeError: a parameter can't be passed by name.
-        ValueError: the name is not acceptable, `user_input_fields` names no parameter, or the function that says
-            whether a call is confirmed asks for one that there is not.
+        ValueError: the name is not acceptable, `user_input_fields` or `sensitive` names no parameter, or the function
+            that says whether a call is confirmed asks for one that there is not.
     """
     tool_name(function, options)
     known = [parameter.name for parameter in model_parameters(function)]
-    unknown = [name for name in options.user_input_fields if name not in known]
     bound = bound_arguments(function)
-    if unknown:
-        filled_in = [name for name in unknown if name in bound]
-        raise ValueError(
-            f"user_input_fields of {qualified_name(function)} names {', '.join(unknown)}, "
-            f"and the parameters are: {', '.join(known) or 'none'}"
-            + (f"; functools.partial gives {', '.join(filled_in)} already" if filled_in else "")
-        )
+    for option in ("user_input_fields", "sensitive"):
+        unknown = [name for name in getattr(options, option) if name not in known]
+        if unknown:
+            filled_in = [name for name in unknown if name in bound]
+            raise ValueError(
+                f"{option} of {qualified_name(function)} names {', '.join(unknown)}, "
+                f"and the parameters are: {', '.join(known) or 'none'}"
+                + (f"; functools.partial gives {', '.join(filled_in)} already" if filled_in else "")
+            )
     if options.confirmation_rule is not None:
         check_rule(options.confirmation_rule, [*known, *bound], qualified_name(function))

@@ -53,6 +53,7 @@ def tool(
     sequential: bool = False,
     timeout: float | None = None,
     max_retries: int = 0,
+    sensitive: Sequence[str] = (),
     name: str | None = None,
     description: str | None = None,
     strict: bool = False,

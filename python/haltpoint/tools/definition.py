@@ -49,6 +49,7 @@ class ToolDefinition:
         sequential: no other tool of the run runs at the same time.
         timeout: longest time that one attempt may take, in seconds; None for no limit.
         max_retries: how many further attempts follow one that failed.
+        sensitive: the parameters whose values are masked wherever nobody decides on them.
         strict: values are not converted; "5" is no int.
         dynamic_user_input: the fields that a person gives come with each call, in its arguments.
         module: where the function is defined, the same however that module was started.
@@ -78,6 +79,7 @@ class ToolDefinition:
     sequential: bool
     timeout: float | None
     max_retries: int
+    sensitive: tuple[str, ...]
     strict: bool
     dynamic_user_input: bool
     module: str
@@ -235,6 +237,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         sequential=options.sequential,
         timeout=options.timeout,
         max_retries=options.max_retries,
+        sensitive=options.sensitive,
         strict=options.strict,
         dynamic_user_input=options.dynamic_user_input,
         module=canonical_module(function),
@@ -251,4 +254,4 @@ def _schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
     with no_fork:
         from .schema import build_schema
 
-        return build_schema(tool_name(function, options), function, options.user_input_fields)
+        return build_schema(tool_name(function, options), function, options.user_input_fields, options.sensitive)

@@ -6,7 +6,7 @@ runs. What is new is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -276,10 +276,12 @@ def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any])
     try:
         problems = _schema_problems(schema, new, said)
         known = _schema_problems(schema, _part(execution.tool_args, new), said) if problems else []
+        # The same, less sensitive values: compared are the values.
+        shown = _schema_problems(schema, new, said, execution.sensitive) if execution.sensitive else problems
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
-    return [problem for problem in problems if problem not in known]
+    return [told for problem, told in zip(problems, shown, strict=True) if problem not in known]
 
 
 def _part(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -303,7 +305,10 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else empty
 
 
-def _schema_problems(schema: Any, new: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def _schema_problems(
+    schema: Any, new: Mapping[str, Any], said: Mapping[str, Any], sensitive: Collection[str] = ()
+) -> list[tuple[str | None, str]]:
     """What is wrong with values. The others were checked by the tool, and need not look as the schema has them."""
     described = closed(schema)
-    return schema_problems({**described, "required": []} if isinstance(schema, Mapping) else schema, new, said)
+    known: Any = {**described, "required": []} if isinstance(schema, Mapping) else schema
+    return schema_problems(known, new, said, sensitive)

@@ -54,6 +54,8 @@ class ToolOptions:
         sequential: no other tool of the run runs at the same time.
         timeout: longest time that one attempt may take, in seconds; None for no limit.
         max_retries: how many further attempts follow one that failed.
+        sensitive: names of parameters whose values are masked in lists, logs, timelines and exports. People who decide
+            see them, and the journal keeps them until they are erased.
         name: the model's name for the tool; None for the function's own.
         description: what the model reads about the tool; None for the docstring.
         strict: take no value that would first have to be converted, such as "5" for an int.
@@ -79,6 +81,7 @@ class ToolOptions:
     sequential: bool = False
     timeout: float | None = None
     max_retries: int = 0
+    sensitive: tuple[str, ...] = ()
     name: str | None = None
     description: str | None = None
     strict: bool = False
@@ -88,7 +91,8 @@ class ToolOptions:
         _check_flags(self)
         _check_reconcile(self)
         _check_texts(self)
-        object.__setattr__(self, "user_input_fields", _field_names(self.user_input_fields))
+        for option in ("user_input_fields", "sensitive"):
+            object.__setattr__(self, option, _parameter_names(option, getattr(self, option)))
         _check_limits(self)
         _check_human_flags(self)
         _check_asking(self)
@@ -139,13 +143,13 @@ def _check_texts(options: ToolOptions) -> None:
             raise TypeError(f"{option} must be a str, not {value!r}")
 
 
-def _field_names(fields: Any) -> tuple[str, ...]:
-    if isinstance(fields, str) or not isinstance(fields, (list, tuple)):
-        raise TypeError(f"user_input_fields must be a list of parameter names, not {fields!r}")
-    names = list(cast("list[object]", fields))
+def _parameter_names(option: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, (list, tuple)):
+        raise TypeError(f"{option} must be a list of parameter names, not {given!r}")
+    names = list(cast("list[object]", given))
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"user_input_fields must be a list of parameter names; {name!r} is none")
+            raise TypeError(f"{option} must be a list of parameter names; {name!r} is none")
     return tuple(dict.fromkeys(cast("list[str]", names)))
 
 

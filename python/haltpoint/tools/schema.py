@@ -10,7 +10,7 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
@@ -78,13 +78,16 @@ class ToolSchema(NamedTuple):
     marked: MarkedSchemas | None = None
 
 
-def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ()) -> ToolSchema:
+def build_schema(
+    name: str, function: AnyFunction, optional: Iterable[str] = (), sensitive: Collection[str] = ()
+) -> ToolSchema:
     """Build the schema of `function`.
 
     Args:
         name: the model's name for the tool.
         function: a function, bound method or callable object.
         optional: parameters that the model need not give although the function has no default for them.
+        sensitive: parameters whose values no error may show.
 
     Raises:
         TypeError: an annotation can't be evaluated, or has no JSON schema.
@@ -101,7 +104,10 @@ def build_schema(name: str, function: AnyFunction, optional: Iterable[str] = ())
     return ToolSchema(
         name=name,
         description=documentation.description,
-        parameters=tuple(_tool_parameter(item, hints[item.name], types, json_schema) for item in signature),
+        parameters=tuple(
+            _tool_parameter(item, hints[item.name], types, json_schema, is_sensitive=item.name in sensitive)
+            for item in signature
+        ),
         json_schema=json_schema,
         digest=tool_digest(name, json_schema),
         marked=types.marked,
@@ -127,7 +133,7 @@ class _Types(NamedTuple):
 
 
 def _tool_parameter(
-    parameter: inspect.Parameter, hint: Any, types: _Types, json_schema: Mapping[str, Any]
+    parameter: inspect.Parameter, hint: Any, types: _Types, json_schema: Mapping[str, Any], *, is_sensitive: bool
 ) -> ToolParameter:
     schema = types.properties[parameter.name]
     is_required = parameter.default is inspect.Parameter.empty
@@ -140,7 +146,7 @@ def _tool_parameter(
         default_value=None if is_required else parameter.default,
         adapter=types.adapters[parameter.name],
         decimals=types.decimals.get(parameter.name),
-        is_secret=hides_argument(json_schema, parameter.name),
+        is_secret=is_sensitive or hides_argument(json_schema, parameter.name),
     )
 
 

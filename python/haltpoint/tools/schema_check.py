@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -44,7 +44,10 @@ class BrokenSchemaError(ValueError):
 
 
 def schema_problems(
-    schema: Mapping[str, Any], arguments: Mapping[str, Any], accepted: object = NOT_GIVEN
+    schema: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    accepted: object = NOT_GIVEN,
+    sensitive: Collection[str] = (),
 ) -> list[tuple[str | None, str]]:
     """Return what is wrong with the arguments: its path, where it is about an argument, and the problem.
 
@@ -52,16 +55,19 @@ def schema_problems(
         schema: the JSON schema of a tool's arguments.
         arguments: some of these.
         accepted: arguments that passed before, if any did. What is wrong with them, too, is not told.
+        sensitive: arguments of which no problem shows the value.
 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
-    return [_of_argument(problem, schema) for problem in value_problems(schema, arguments, accepted)]
+    return [_of_argument(problem, schema, sensitive) for problem in value_problems(schema, arguments, accepted)]
 
 
-def _of_argument(problem: ValueProblem, schema: Mapping[str, Any]) -> tuple[str | None, str]:
+def _of_argument(
+    problem: ValueProblem, schema: Mapping[str, Any], sensitive: Collection[str]
+) -> tuple[str | None, str]:
     name, *rest = problem.path or ("arguments",)
-    hides = hides_argument(schema, str(name))
+    hides = name in sensitive or hides_argument(schema, str(name))
     path, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=hides)
     return (path if problem.path else None), text
 

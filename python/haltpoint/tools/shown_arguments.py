@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
+from haltpoint.sensitive import MASK
 
 from .hidden_parts import holds_stand_in, stand_ins_in
 from .json_form import dump_json
@@ -223,7 +224,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
         if name in bound:
             form = plain_form(bound[name]).data
             if not is_same_json(form, shown) and not _is_same_by_schema(definition, name, form, shown):
-                raise _not_as_decided(definition, f"{name} was shown as {_short(shown)} and would be {_short(form)}")
+                was, would_be = (_said(definition, name, value) for value in (shown, form))
+                raise _not_as_decided(definition, f"{name} was shown as {was} and would be {would_be}")
         elif name not in arguments.defaulted:
             raise _changed(definition, f"it has no parameter {name}")
     return bound
@@ -252,8 +254,8 @@ def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: Appr
     if name in arguments.defaulted:
         shown, _ = default_form(parameter)
         if parameter.required or shown != arguments.approved.get(name):
-            present = "none" if parameter.required else _short(shown)
-            was = _short(arguments.approved.get(name))
+            present = "none" if parameter.required else _said(definition, name, shown)
+            was = _said(definition, name, arguments.approved.get(name))
             raise _changed(definition, f"the default of {name} was shown as {was} and would be {present}")
         return {}
     if parameter.required:
@@ -280,7 +282,10 @@ def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second
     return is_same_json(*forms)
 
 
-def _short(value: Any) -> str:
+def _said(definition: ToolDefinition, name: str, value: Any) -> str:
+    """A value for an error, as long as it may be shown there."""
+    if name in definition.sensitive:
+        return MASK
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:79]}…"
 

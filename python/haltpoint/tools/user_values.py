@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
@@ -43,12 +43,19 @@ def check_user_input(
         fields,
         lambda field: tool_reader(definition, parameters[field["name"]], field["json_schema"]),
         may_leave_out=lambda field: is_open(field["name"]) or arguments.get(field["name"]) is None,
+        sensitive=definition.sensitive,
     )
     return checking.checked(values, [field for field in fields if is_asked(field)])
 
 
 def check_form_values(
-    tool_name: str, form: Sequence[_Field], values: Mapping[str, Any], open_fields: Sequence[str], *, is_dynamic: bool
+    tool_name: str,
+    form: Sequence[_Field],
+    values: Mapping[str, Any],
+    open_fields: Sequence[str],
+    *,
+    is_dynamic: bool,
+    sensitive: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return a person's values converted to what the form asks for, by the JSON schemas of its fields.
 
@@ -58,6 +65,7 @@ def check_form_values(
         values: the value of each field, by its name. A field that takes null may be given None.
         open_fields: the names of the fields that had no value when the person was asked.
         is_dynamic: whether a model asked for the fields.
+        sensitive: the fields of which no error shows the value.
 
     Raises:
         InvalidResolutionError: a value is missing or does not fit, or the form has no such field.
@@ -68,6 +76,7 @@ def check_form_values(
         fields,
         lambda field: schema_reader(schema_of(field)),
         may_leave_out=lambda field: field["name"] in open_fields,
+        sensitive=sensitive,
     )
     checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
     # A model that asked is told which fields stayed empty.
@@ -84,11 +93,13 @@ class _Checking:
         reader: Callable[[_Field], ValueReader],
         *,
         may_leave_out: Callable[[_Field], bool],
+        sensitive: Collection[str],
     ) -> None:
         self._tool_name = tool_name
         self._fields = fields
         self._reader = reader
         self._may_leave_out = may_leave_out
+        self._sensitive = sensitive
         self._problems: list[tuple[str, str]] = []
 
     def checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
@@ -118,7 +129,7 @@ class _Checking:
         try:
             checked[field["name"]] = self._reader(field)(value)
         except RefusedValueError as error:
-            hides = is_secret(schema_of(field))
+            hides = field["name"] in self._sensitive or is_secret(schema_of(field))
             self._problems.extend(named_problem(problem, field["name"], is_secret=hides) for problem in error.problems)
 
     def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:

@@ -55,6 +55,7 @@ pub(crate) fn plain(name: &str) -> PlannedCall {
             reconcilable: false,
             sequential: false,
             stop_after: false,
+            sensitive: Vec::new(),
         }),
         asks: None,
         fields: None,

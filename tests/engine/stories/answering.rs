@@ -19,6 +19,7 @@ pub(super) fn plain_answer() -> Scenario {
             name: "pay".into(),
             module: "shop.tools".into(),
             parameters: None,
+            sensitive: Vec::new(),
         }],
         remembers: vec!["01936f00-0000-7000-8000-000000000000".into()],
         metadata: Some(as_json(&json!({"order": 66}))),

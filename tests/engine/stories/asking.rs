@@ -49,6 +49,7 @@ pub(super) fn changed_arguments() -> Scenario {
             name: "pay".into(),
             module: "shop.tools".into(),
             parameters: Some(as_json(&json!({"type": "object"}))),
+            sensitive: Vec::new(),
         }],
         ..run_started()
     };

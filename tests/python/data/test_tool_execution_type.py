@@ -43,7 +43,8 @@ def test_a_tool_call_is_the_same_after_a_trip_through_json(execution: ToolExecut
 def test_the_data_of_a_tool_call_has_the_keys_of_the_run_view() -> None:
     view = execution_view()
     # The engine leaves out what goes without saying.
-    whole = {**view, "original_tool_args": view["tool_args"], "defaulted": [], "changed_by_person": False}
+    unsaid = {"defaulted": [], "changed_by_person": False, "sensitive": []}
+    whole = {**view, "original_tool_args": view["tool_args"], **unsaid}
     for data in (view, {**view, "metrics": None}, whole):
         assert ToolExecution.from_dict(data).to_dict() == whole
 

@@ -247,6 +247,7 @@ async def test_what_stands_is_listed_newest_first_until_it_is_revoked(db: Sqlite
         "tool_args": {"amount": 5},
         "by": "ann",
         "at": first.requirements[0].decided_at and first.requirements[0].decided_at.isoformat(),
+        "sensitive": [],
     }
     assert (newest.run_id, newest.scope) == (for_run.run_id, "run")
     assert db.remembered(session_id="office") == [newest]

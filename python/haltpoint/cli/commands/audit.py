@@ -60,7 +60,7 @@ def command(run_id: str, head: str | None, db_file: Path, as_json: bool) -> Exit
         output.json({"run_id": found, "verification": dataclasses.asdict(verification), "records": told})
     else:
         for record in records or ():
-            _print_record(record, output)
+            _print_record(record.masked(), output)
         _print_verification(verification, output)
     return ExitCode.DONE if verification.ok else ExitCode.FAILED
 

@@ -112,7 +112,8 @@ def command(
 
 
 def _row(requirement: RunRequirement, database: Database, output: Output) -> Row:
-    return Row(requirement.id, requirement.to_dict(), _cells(requirement, database, output))
+    masked = requirement.masked()
+    return Row(masked.id, masked.to_dict(), _cells(masked, database, output))
 
 
 def _cells(requirement: RunRequirement, database: Database, output: Output) -> list[Part]:

@@ -78,7 +78,7 @@ def command(
 
         def read() -> Iterator[Row]:
             found = paged(page, lambda item: item.requirement_id, limit, first)
-            return (Row(item.requirement_id, item.to_dict(), _cells(item, database, output)) for item in found)
+            return (Row(item.requirement_id, item.to_dict(), _cells(item.masked(), database, output)) for item in found)
 
         def count(behind: str | None) -> int:
             return database.count_remembered(run_id=given_in, session_id=session_id, before=behind)

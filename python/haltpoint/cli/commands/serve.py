@@ -34,10 +34,13 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
     metavar="NAME",
     help="A further name under which browsers may ask for the page; may be given several times.",
 )
+@click.option("--allow-erase", is_flag=True, help="Let the JSON API erase and prune runs, which nobody can undo.")
 @by_option
 @database_option
 @json_option
-def command(host: str, port: int, hosts: tuple[str, ...], by: str, db_file: Path, as_json: bool) -> None:
+def command(
+    host: str, port: int, hosts: tuple[str, ...], allow_erase: bool, by: str, db_file: Path, as_json: bool
+) -> None:
     """Serve the inbox page and its JSON API.
 
     The page shows what runs wait for, live, with forms to decide.
@@ -54,7 +57,7 @@ def command(host: str, port: int, hosts: tuple[str, ...], by: str, db_file: Path
 
     with opened(db_file) as database, _listener(host, port) as listener:
         try:
-            app = create_app(database, by=by, hosts=hosts)
+            app = create_app(database, by=by, hosts=hosts, allow_erase=allow_erase)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         address = _address(host if host in _LOOPBACK else hosts[0], listener)

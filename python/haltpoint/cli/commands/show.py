@@ -15,7 +15,7 @@ from haltpoint.cli.options import database_option, json_option, run_argument, wa
 from haltpoint.cli.output import Output, Styled
 from haltpoint.cli.watching import each_change
 from haltpoint.journal.timeline import Event, told
-from haltpoint.presentation.records import open_requirements, run_record
+from haltpoint.presentation.records import open_requirements, requirements_of, run_record
 from haltpoint.run.base import RunStatus
 from haltpoint.timestamps import format_time
 
@@ -99,7 +99,7 @@ def _document(database: Database, run: AgentRunOutput) -> dict[str, Any]:
             "error_details": run.error_details,
             "usage": run.usage.to_dict(),
         },
-        "requirements": [item.to_dict() for item in run.requirements],
+        "requirements": [item.to_dict() for item in requirements_of(run)],
         "timeline": [_event_record(event) for event in told(database.journal(run.run_id))],
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.sensitive import masked_execution
 
 __all__ = ["ToolExecution", "text_of"]
 
@@ -16,7 +17,7 @@ __all__ = ["ToolExecution", "text_of"]
 _WORDS = frozenset({"confirmed", "answered", "result"})
 
 
-@dataclass
+@dataclass(repr=False)
 class ToolExecution:
     """A call of a tool: what the model asked for, what a person has to add, and what came of it.
 
@@ -43,6 +44,7 @@ class ToolExecution:
         original_tool_args: the arguments as the model gave them.
         defaulted: the parameters that the model left out and that have their defaults.
         changed_by_person: whether a person gave or changed arguments.
+        sensitive: the parameters whose values are masked wherever nobody decides on them.
     """
 
     tool_call_id: str
@@ -62,6 +64,7 @@ class ToolExecution:
     original_tool_args: dict[str, Any] | None = None
     defaulted: list[str] = field(default_factory=list[str])
     changed_by_person: bool = False
+    sensitive: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         if self.original_tool_args is None:
@@ -82,6 +85,12 @@ class ToolExecution:
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself.
         return {name: value for name, value in vars(self).items() if name != "_listener"}
+
+    def __repr__(self) -> str:
+        # Objects are written into logs, and their requirements are not.
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        shown = ", ".join(f"{name}={value!r}" for name, value in masked_execution(data).items())
+        return f"{type(self).__name__}({shown})"
 
     @property
     def is_paused(self) -> bool:
@@ -111,6 +120,7 @@ class ToolExecution:
         data["tool_args"] = dict(self.tool_args)
         data["original_tool_args"] = dict(self.original_tool_args or {})
         data["defaulted"] = list(self.defaulted)
+        data["sensitive"] = list(self.sensitive)
         data["user_input_schema"] = _copy_schema(self.user_input_schema)
         return data
 
@@ -123,6 +133,7 @@ class ToolExecution:
         if known.get("original_tool_args") is not None:
             known["original_tool_args"] = deepcopy(dict(data["original_tool_args"]))
         known["defaulted"] = list(data.get("defaulted") or ())
+        known["sensitive"] = list(data.get("sensitive") or ())
         known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
         return cls(**known)
 
