@@ -11,8 +11,9 @@ from haltpoint._concurrency.async_functions import AnyFunction, is_async
 from haltpoint._concurrency.fork_guard import no_fork
 
 from .arguments import argument_problems, bind_arguments, check_arguments
-from .callables import canonical_module, check_tool, is_unbound_method, options_of, qualified_name, tool_name
+from .callables import check_tool, is_unbound_method, options_of, qualified_name, tool_name
 from .foreign_code import calls_foreign_code
+from .module_names import canonical_module
 
 if TYPE_CHECKING:
     from .marked_schemas import MarkedSchemas
