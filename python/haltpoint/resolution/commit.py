@@ -27,7 +27,7 @@ from haltpoint.exceptions import (
     UnresolvedRequirementsError,
 )
 from haltpoint.json_value import to_json_text
-from haltpoint.resolution.answers import checked_values, tool_at_hand
+from haltpoint.resolution.answers import checked_values, shown_bytes, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
@@ -39,6 +39,7 @@ from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import text_of
+from haltpoint.tools.field_words import schema_of
 from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def _checked(
     if decision["type"] == "input":
         # As for changed arguments: what the tool gets is shown wherever its code is at hand.
         definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
-        decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
+        decision = {**decision, **_input_values(definition, requirement, on_disk, _said_values(requirement, decision))}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
 
@@ -332,6 +333,15 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
             requirement_id=requirement.id,
             field_name=None if note is None else "note",
         ) from error
+
+
+def _said_values(requirement: RunRequirement, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A person's answers as they gave them: what became of them when the draft was checked may be read as others."""
+    values: dict[str, Any] = decision["values"]
+    if requirement.decision is None:
+        return requirement.given_values
+    fields = {field["name"]: field for field in requirement.user_input_schema or ()}
+    return {name: shown_bytes(schema_of(fields.get(name, {})), value) for name, value in values.items()}
 
 
 def _input_values(

@@ -22,6 +22,7 @@ from haltpoint.resolution.parse import (
     is_undecided,
     result_decision,
     same_decision,
+    show_bytes,
 )
 from haltpoint.run.changed_arguments import changed_arguments, shown_decision
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
@@ -405,6 +406,7 @@ class RunRequirement(RequirementState):
         # Where the call shows a person's word already, that stands, to be held against the decision.
         if is_undecided(self.tool_execution, decision):
             apply_decision(self.tool_execution, decision)
+        show_bytes(self.tool_execution, decision)
         decided_at: str | None = data.get("decided_at")
         at = None if decided_at is None else parse_time(decided_at)
         self._settle(decision, data.get("decided_by"), at)
