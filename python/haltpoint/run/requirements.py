@@ -143,7 +143,8 @@ class RunRequirement(RequirementState):
 
         Args:
             values: the values by the fields' names. Fields that are not named stay as they are; one that is empty takes
-                its default. None is a value where the field takes it.
+                its default. None is a value where the field takes it. Bytes are text, or `base64:` and their base64.
+                A field that the model filled may be changed, too, which counts as a change of the model's arguments.
             by: who decides.
             expected_digest: the digest of what the person was shown.
 
