@@ -17,7 +17,7 @@ _PACKAGE = Path(haltpoint.__file__).parent
 # From the ground up; what stands in one line are neighbours, which may import each other.
 _STOREYS = [
     {"copying", "exception_text", "exceptions", "generics", "invisible", "json_value", "logs", "timestamps"}
-    | {"warning_categories", "_engine"},
+    | {"given_text", "warning_categories", "_engine"},
     {"_concurrency"},
     {"models", "tools"},
     {"resolution", "run", "task"},

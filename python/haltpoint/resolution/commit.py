@@ -26,6 +26,7 @@ from haltpoint.exceptions import (
     RequirementExpiredError,
     UnresolvedRequirementsError,
 )
+from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.resolution.answers import checked_values, shown_bytes, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
@@ -273,8 +274,8 @@ def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
     digest = cast("object", requirement.expected_digest)
     names = [field["name"] for field in requirement.user_input_schema or ()]
     problem: tuple[str, str] | None = None
-    if digest is not None and not isinstance(digest, str):
-        problem = "expected_digest", f"expected_digest must be a str or None, not {digest!r:.80}"
+    if digest is not None and not (isinstance(digest, str) and digest.isascii()):
+        problem = "expected_digest", f"expected_digest must be a digest that was shown or None, not {digest!r:.80}"
     elif len(names) != len(set(names)):
         problem = "user_input_schema", "its form has two fields of one name"
     if problem is not None:
@@ -322,8 +323,7 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     """The decision as it is stored; refused here where it has no such form, such as a note with a lone surrogate."""
     note = decision.get("note")
     try:
-        text = to_json_text(decision)
-        text.encode()
+        text = storable_text("it" if note is None else "its note", to_json_text(decision))
         # A number keeps the digits that it was written with: the tool may make a decimal of it.
         return dump_exact(decision) if holds_written_floats(decision) else text
     except (TypeError, ValueError, RecursionError) as error:
