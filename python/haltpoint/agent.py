@@ -11,10 +11,17 @@ from haltpoint._concurrency.background_loop import run_blocking
 from haltpoint._concurrency.time_limit import TimeLimit
 from haltpoint.db.database import Database, InMemoryDatabase, checked_database
 from haltpoint.generics import FailureT_co
+from haltpoint.given_text import checked_text
 from haltpoint.resolution.commit import Handlers
 from haltpoint.run.active_runs import driver_of
 from haltpoint.runtime.call import Identity
-from haltpoint.runtime.call_arguments import fresh_task, positive, resolved_model
+from haltpoint.runtime.call_arguments import (
+    checked_instructions,
+    checked_metadata,
+    fresh_task,
+    positive,
+    resolved_model,
+)
 from haltpoint.runtime.continue_run import Continuing
 from haltpoint.runtime.event_listeners import Listeners
 from haltpoint.runtime.lifecycle import continue_run
@@ -151,7 +158,7 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         if mode not in ("raise", "return_false"):
             raise ValueError(f'mode must be "raise" or "return_false", got {mode!r}')
         self.model: Model = resolved_model(model, settings)
-        self.name = name
+        self.name = checked_text("name", name)
         self.db: Database = InMemoryDatabase() if db is None else checked_database(db)
         self.tools: list[Any] = list(tools or ())
         self.retry: int = positive("retry", retry)
@@ -163,19 +170,19 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         self.settings: dict[str, Any] = dict(settings or {})
         self.debug = debug
         self.print = print
-        self.agent_id: str = agent_id_ or str(uuid4())
+        self.agent_id: str = checked_text("agent_id_", agent_id_) or str(uuid4())
         self._has_own_memory = db is None
         self._listeners = Listeners(on_pause, on_event)
         self._identity = Identity(
             agent_id=self.agent_id,
             name=name,
-            session_id=session_id or self.db.session_id,
-            user_id=user_id or self.db.user_id,
-            system_prompt=system_prompt,
-            role=role,
-            goal=goal,
-            instructions=instructions,
-            metadata=metadata,
+            session_id=checked_text("session_id", session_id) or self.db.session_id,
+            user_id=checked_text("user_id", user_id) or self.db.user_id,
+            system_prompt=checked_text("system_prompt", system_prompt),
+            role=checked_text("role", role),
+            goal=checked_text("goal", goal),
+            instructions=checked_instructions(instructions),
+            metadata=checked_metadata(metadata),
         )
         self._run_id: str | None = None
         self._agent_run_output: AgentRunOutput[Any] | None = None

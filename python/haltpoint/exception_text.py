@@ -1,7 +1,7 @@
 """Text of exceptions that other people's code raised, for models, journals and people.
 
-Such an exception may be anything: its own text may fail, or hold what no journal can keep, and it may have any number
-of causes. What is here raises nothing, and reads no more of them than helps.
+Such an exception may be anything: its own text may fail, be of any length, or hold what no journal can keep, and it may
+have any number of causes. What is here raises nothing, and reads no more of them than helps.
 """
 
 from __future__ import annotations
@@ -9,7 +9,21 @@ from __future__ import annotations
 import traceback
 from typing import Any, NamedTuple, TypeGuard, cast
 
-__all__ = ["ErrorTexts", "exception_text", "message_of", "storable", "texts_of", "traceback_text"]
+__all__ = [
+    "LONGEST_TEXT",
+    "ErrorTexts",
+    "beginning",
+    "exception_text",
+    "message_of",
+    "storable",
+    "texts_of",
+    "traceback_text",
+]
+
+LONGEST_TEXT = 65_536
+"""How many characters are kept of a message or a note, and four times as many of all that is shown of an exception."""
+
+_LONGEST = 4 * LONGEST_TEXT
 
 # A group may hold thousands of exceptions: more of them than this help neither a model nor a person.
 _MOST_LINES = 10
@@ -46,7 +60,7 @@ def texts_of(error: BaseException) -> ErrorTexts:
 def exception_text(error: BaseException) -> str:
     """Return the exception's type and message, its notes, and the innermost causes of it: no paths, no traceback.
 
-    Of more causes than help, it says how many were left out.
+    Of more causes than help, it says how many were left out; of longer texts than `LONGEST_TEXT`, how many characters.
     """
     lines = [_headline(error), *_notes(error)]
     innermost, is_whole = _innermost_causes(error)
@@ -57,13 +71,13 @@ def exception_text(error: BaseException) -> str:
         lines.append(f"and by more: only {_MOST_READ} exceptions of its causes were read")
     elif len(causes) > _MOST_LINES:
         lines.append(f"and by {len(causes) - _MOST_LINES} more")
-    return "\n".join(lines)
+    return beginning("\n".join(lines), _LONGEST)
 
 
 def message_of(error: BaseException) -> str:
-    """Return the exception's message alone."""
+    """Return the exception's message alone, or its beginning."""
     try:
-        return storable(str(error))
+        return beginning(str(error))
     except BaseException as failure:  # noqa: BLE001 - the text of somebody's exception may fail with anything
         return f"its message can't be read, since __str__ raised {_name(failure)}"
 
@@ -71,13 +85,21 @@ def message_of(error: BaseException) -> str:
 def traceback_text(error: BaseException) -> str:
     """Return the traceback, with the causes, for people who debug; of a long chain, those at both ends."""
     try:
-        return storable(_whole_traceback(error)).rstrip()
+        return beginning(_whole_traceback(error), _LONGEST).rstrip()
     except BaseException:  # noqa: BLE001 - see above: then without the texts
         try:
             frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
         except BaseException:  # noqa: BLE001 - the attribute may be anything, too
             frames = ""
         return storable(f"Traceback (most recent call last):\n{frames}{_headline(error)}")
+
+
+def beginning(text: str, most: int = LONGEST_TEXT) -> str:
+    """Return a text as a journal can keep it, or as much of its beginning and how many characters follow."""
+    # Not by methods of a class that somebody derived from str.
+    length = str.__len__(text)
+    kept = storable(str.__getitem__(text, slice(most)))
+    return kept if length <= most else f"{kept}… ({length - most:,} more characters)"
 
 
 def storable(text: str) -> str:
@@ -101,7 +123,7 @@ def _notes(error: BaseException) -> list[str]:
     if not issubclass(type(notes), (list, tuple)):
         return []
     try:
-        return [storable(note) for note in cast("list[object]", notes)[:_MOST_LINES] if isinstance(note, str)]
+        return [beginning(note) for note in cast("list[object]", notes)[:_MOST_LINES] if isinstance(note, str)]
     except BaseException:  # noqa: BLE001 - see above: it may be a list of somebody's own
         return []
 
@@ -144,7 +166,7 @@ def _is_exception(found: object) -> TypeGuard[BaseException]:
 
 
 def _whole_traceback(error: BaseException) -> str:
-    if _is_small(error):
+    if _is_small(error) and _has_short_texts(error):
         return "".join(traceback.format_exception(error))
     # Not by Python's own means, which look at all causes of each one, and at all members of groups.
     chain, half = _chain(error), _MOST_TRACEBACKS // 2
@@ -156,6 +178,21 @@ def _whole_traceback(error: BaseException) -> str:
 
 def _is_small(error: BaseException) -> bool:
     """Whether the exception has few causes and members of groups."""
+    return len(_related(error)) <= _MOST_TRACEBACKS
+
+
+def _has_short_texts(error: BaseException) -> bool:
+    """Whether all that Python would write of the exception and its causes is short: it goes through it line by line."""
+    for each in _related(error):
+        notes = _attribute(each, "__notes__")
+        texts = [str(each), *(cast("list[object]", notes) if issubclass(type(notes), (list, tuple)) else ())]
+        if any(isinstance(text, str) and str.__len__(text) > LONGEST_TEXT for text in texts):
+            return False
+    return True
+
+
+def _related(error: BaseException) -> list[BaseException]:
+    """The exception, its causes and the members of groups; no more than tell that they are many."""
     seen: dict[int, BaseException] = {}
     pending = [error]
     while pending and len(seen) <= _MOST_TRACEBACKS:
@@ -165,7 +202,7 @@ def _is_small(error: BaseException) -> bool:
             context = _attribute(current, "__context__")
             pending.extend(_causes(current))
             pending.extend([context] if _is_exception(context) else [])
-    return len(seen) <= _MOST_TRACEBACKS
+    return list(seen.values())
 
 
 def _tracebacks(chain: list[_Link]) -> str:

@@ -14,7 +14,15 @@ from itertools import groupby
 
 from haltpoint import _engine
 
-__all__ = ["right_to_left_words", "unseen_parts", "unseen_text", "without_invisible"]
+__all__ = [
+    "right_to_left_words",
+    "unseen_characters",
+    "unseen_parts",
+    "unseen_text",
+    "with_isolated_words",
+    "with_unseen_shown",
+    "without_invisible",
+]
 
 # Of unseen characters in a row, so many are written one by one; of more, how many there are.
 _MOST = 8
@@ -33,9 +41,32 @@ def unseen_parts(text: str) -> Iterator[tuple[str, bool]]:
     character is assigned to, and blanks that are not spaces. Spaces of any width are seen as spaces; line ends and
     tabs are left to whatever shows the text.
     """
-    if not any(map(_is_unseen, set(text))):
+    unseen = unseen_characters(text)
+    if not unseen:
         return iter([(text, False)])
-    return (("".join(characters), is_unseen) for is_unseen, characters in groupby(text, _is_unseen))
+    parts = re.split(f"([{re.escape(unseen)}]+)", text)
+    return ((part, place % 2 == 1) for place, part in enumerate(parts) if part)
+
+
+def unseen_characters(text: str) -> str:
+    """Return each of the unseen characters of a text once."""
+    return "".join(filter(_is_unseen, set(text)))
+
+
+def with_unseen_shown(text: str) -> str:
+    """Return a text, which may be very long, with what `unseen_text` returns in the place of unseen characters."""
+    unseen = unseen_characters(text)
+    if not unseen:
+        return text
+    # Nothing here is done for each character: few of them stand in rows that are counted.
+    counted = re.sub(f"[{re.escape(unseen)}]{{{_MOST + 1},}}", lambda found: unseen_text(found.group()), text)
+    return counted.translate({ord(character): _number(character) for character in unseen})
+
+
+def with_isolated_words(text: str, begin: str, end: str) -> str:
+    """Return a text with marks around words in a row that are read from right to left."""
+    has_any = not text.isascii() and any(map(_is_right_to_left, set(text)))
+    return _words().sub(rf"{begin}\1{end}", text) if has_any else text
 
 
 def right_to_left_words(text: str) -> Iterator[tuple[str, bool]]:
@@ -58,8 +89,8 @@ def unseen_text(characters: str) -> str:
 
 def without_invisible(text: str) -> str:
     """Return `text` without the characters of which nothing is to be seen; white space and controls stay."""
-    hidden = {character for character in set(text) if _is_invisible(character)}
-    return "".join(character for character in text if character not in hidden) if hidden else text
+    hidden = "".join(filter(_is_invisible, set(text)))
+    return re.sub(f"[{re.escape(hidden)}]+", "", text) if hidden else text
 
 
 @cache

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.copying import deep_twin, is_named
 from haltpoint.generics import OutputT_co
+from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.run.base import RunStatus
 
@@ -95,13 +96,13 @@ class Task(Generic[OutputT_co]):
 
         Raises:
             TypeError: something in it has no JSON form.
-            ValueError: it holds a float that is not finite, or itself.
+            ValueError: it holds a float that is not finite, itself, or a lone surrogate.
         """
         if self.context is None:
             return None
         is_list = isinstance(self.context, (list, tuple))
         parts: Iterable[Any] = self.context if is_list else [self.context]
-        return "\n\n".join(_text(part) for part in parts)
+        return storable_text("Task(context=...)", "\n\n".join(_text(part) for part in parts))
 
     @property
     def tools(self) -> list[Any]:
@@ -258,7 +259,7 @@ def format_or_text(data: Mapping[str, Any]) -> Any:
 
 def _checked_description(description: object) -> str:
     if isinstance(description, str):
-        return description
+        return storable_text("Task(description=...)", description)
     raise TypeError(f"Task(description=...) must be a str, got {type(description).__name__}")
 
 

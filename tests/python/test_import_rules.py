@@ -16,8 +16,8 @@ _PACKAGE = Path(haltpoint.__file__).parent
 
 # From the ground up; what stands in one line are neighbours, which may import each other.
 _STOREYS = [
-    {"copying", "exception_text", "exceptions", "generics", "invisible", "json_value", "logs", "sensitive"}
-    | {"timestamps", "warning_categories", "_engine"},
+    {"copying", "exception_text", "exceptions", "generics", "given_text", "invisible", "json_value", "logs"}
+    | {"sensitive", "timestamps", "warning_categories", "_engine"},
     {"_concurrency"},
     {"models", "tools"},
     {"resolution", "run", "task"},

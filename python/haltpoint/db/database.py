@@ -28,6 +28,7 @@ from haltpoint.db.inbox import (
 from haltpoint.db.pruning import prune_runs
 from haltpoint.db.remembered_approvals import ApprovalMemory
 from haltpoint.db.verification import audit_records, verify_run
+from haltpoint.given_text import checked_text, findable_text, storable_text
 from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class Database(ApprovalMemory):
         full_session_memory: bool = False,
         audit_key: bytes | str | None = None,
     ) -> None:
-        self.session_id = session_id
-        self.user_id = user_id
+        self.session_id = checked_text("session_id", session_id)
+        self.user_id = checked_text("user_id", user_id)
         self.full_session_memory = full_session_memory
         self._closed = False
         self._closing = Closing()
@@ -101,6 +102,7 @@ class Database(ApprovalMemory):
         Raises:
             InvalidResolutionError: `by` is not a name.
         """
+        findable_text("run_id", run_id)
         by = checked_author(by, f"cancelling run {run_id}") or "cancel_run"
         return not self._closed and self.native.cancel(run_id, interrupt, by)
 
@@ -120,6 +122,7 @@ class Database(ApprovalMemory):
             InvalidResolutionError: `by` is not a name.
             StoreError: it can't be written.
         """
+        findable_text("run_id", run_id)
         return _engine.WorkQueue(self.native).requeue(run_id, checked_author(by, f"continuing run {run_id}"))
 
     def run(self, run_id: str) -> AgentRunOutput[Any]:
@@ -578,7 +581,7 @@ class Database(ApprovalMemory):
             RunErasedError: what it said was erased.
             StoreError: the journal can't be read.
         """
-        return export_run(self, run_id, with_sensitive=with_sensitive)
+        return export_run(self, findable_text("run_id", run_id), with_sensitive=with_sensitive)
 
     def check(self) -> list[str]:
         """Return what is wrong with the file, and what `verify` finds wrong with each run; nothing when all is well.
@@ -652,6 +655,7 @@ class SqliteDatabase(Database):
         self.db_file: str = os.fspath(
             db_file if db_file is not None else os.environ.get(_FILE_VARIABLE) or _DEFAULT_FILE
         )
+        storable_text("db_file", self.db_file)
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)

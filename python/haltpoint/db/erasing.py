@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from haltpoint.db.shrinking import shrink
 from haltpoint.exceptions import StoreError, UnfinishedRunError
+from haltpoint.given_text import checked_text, findable_text
 from haltpoint.run.base import RunStatus
 from haltpoint.run.said import checked_author
 
@@ -35,6 +36,9 @@ def erase_runs(
     if sum(given is not None for given in (run_id, user_id, session_id)) != 1:
         raise ValueError("give one of run_id, user_id and session_id")
     by = checked_author(by, "erasing runs")
+    if run_id is not None:
+        findable_text("run_id", run_id)
+    checked_text("reason", reason)
     native = database.native
     run_ids = [run_id] if run_id is not None else _run_ids(database, user_id, session_id, force=force)
     erased = [found for found in run_ids if native.erase(found, by, reason, force)]

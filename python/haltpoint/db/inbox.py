@@ -11,6 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.limits import checked_limit
 from haltpoint.exceptions import DamagedRunError
+from haltpoint.given_text import findable_text
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def load_run(database: Database, run_id: str) -> AgentRunOutput[Any]:
 
 def _current(database: Database, run_id: str) -> _engine.Snapshot:
     """The run as it stands, once it is written that nobody decided in time what is due."""
-    snapshot = database.native.look_up(run_id)
+    snapshot = database.native.look_up(findable_text("run_id", run_id))
     if not database.native.is_due(snapshot):
         return snapshot
     expire_overdue(database, run_id)
@@ -181,6 +182,7 @@ def find_requirement(database: Database, requirement_id: str) -> RunRequirement:
 
 def expire_overdue(database: Database, run_id: str | None) -> int:
     """Do what `Database.expire_due` says."""
+    check_texts(run_id=run_id)
     expired, damaged = database.native.expire_due(run_id)
     tell_of(damaged, None if run_id is None else raise_damage)
     return expired
@@ -198,16 +200,8 @@ def check_texts(**texts: object) -> None:
     for name, text in texts.items():
         if text is not None and not isinstance(text, str):
             raise TypeError(f"{name} must be a str or None, got {text!r}")
-        if text is not None and not _is_storable(text):
-            raise ValueError(f"{name} can't be found: {text!r} holds a lone surrogate, which no database keeps")
-
-
-def _is_storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        if text is not None:
+            findable_text(name, text)
 
 
 def _output(database: Database, snapshot: _engine.Snapshot) -> AgentRunOutput[Any]:

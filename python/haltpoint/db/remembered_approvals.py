@@ -12,6 +12,7 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.inbox import check_texts
 from haltpoint.db.limits import checked_limit
+from haltpoint.given_text import findable_text
 from haltpoint.run.said import checked_author
 from haltpoint.sensitive import Masking
 
@@ -152,6 +153,7 @@ class ApprovalMemory:
         """
         with no_fork:
             from haltpoint.resolution.commit import this_process
+        findable_text("requirement_id", requirement_id)
         by = checked_author(by, f"revoking the approval {requirement_id}") or this_process()
         return self.native.revoke(requirement_id, by)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.given_text import findable_text
 from haltpoint.run.changed_arguments import shown_decision
 from haltpoint.sensitive import Masking
 
@@ -133,6 +134,7 @@ class AuditRecord:
 
 def verify_run(database: Database, run_id: str, head: str | None) -> Verification:
     """Do what `Database.verify` says."""
+    findable_text("run_id", run_id)
     found = json.loads(database.native.verify(run_id, None if head is None else _hash(head)))
     first_bad = found.pop("first_bad")
     return Verification(**found, first_bad=None if first_bad is None else Mismatch(**first_bad))
@@ -140,6 +142,7 @@ def verify_run(database: Database, run_id: str, head: str | None) -> Verificatio
 
 def audit_records(database: Database, run_id: str) -> list[AuditRecord]:
     """Do what `Database.audit` says."""
+    findable_text("run_id", run_id)
     return [_record(data) for data in json.loads(database.native.audit(run_id))]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from haltpoint.inbox.error_pages import RefusedError
 from haltpoint.inbox.texts import LONGEST, json_text
-from haltpoint.invisible import unseen_parts
+from haltpoint.invisible import unseen_characters
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.resolution.parse import unfilled_fields
 from haltpoint.run.approvals import approved_arguments, approved_memory
@@ -163,7 +163,7 @@ def _argument_text(value: Any, schema: Mapping[str, Any]) -> tuple[str, Widget]:
 
 def _survives_a_form(text: str) -> bool:
     """Whether a browser sends a text back as it got it, and the person sees all of it."""
-    return "\t" not in text and not any(is_unseen for _, is_unseen in unseen_parts(text))
+    return "\t" not in text and not unseen_characters(text)
 
 
 def _confirmed_alike(requirement: RunRequirement) -> dict[str, Any]:

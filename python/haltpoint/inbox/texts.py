@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
+from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text, with_unseen_shown
 from haltpoint.presentation.times import age
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.timestamps import format_time, parse_time
@@ -68,7 +68,7 @@ def shown_whole(text: str) -> Markup:
 
 def plain(text: object) -> str:
     """Return text for a place that takes no marks, such as a title, with the same characters written by number."""
-    return "".join(unseen_text(part) if is_unseen else part for part, is_unseen in unseen_parts(str(text)))
+    return with_unseen_shown(str(text))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from haltpoint.invisible import right_to_left_words, unseen_parts, unseen_text
+from haltpoint.invisible import unseen_characters, with_isolated_words, with_unseen_shown
 
 __all__ = ["isolated", "visible", "visible_json", "visible_lines"]
 
@@ -23,8 +23,7 @@ def visible(text: str) -> str:
 
     Of many such characters in a row, the first and how many they are.
     """
-    parts = unseen_parts(text)
-    return _one_line("".join(unseen_text(part) if is_unseen else part for part, is_unseen in parts))
+    return _one_line(with_unseen_shown(text))
 
 
 def visible_lines(text: str) -> list[str]:
@@ -36,20 +35,20 @@ def visible_json(value: Any, *, indent: int | None = None) -> str:
     """Return a value as JSON that reads back as the same value, and that a terminal shows as it is."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     # JSON has no control characters within strings; the line ends of an indented text stand between them.
-    return "".join(_escaped(part) if is_unseen else part for part, is_unseen in unseen_parts(text))
+    unseen = unseen_characters(text)
+    return text.translate({ord(character): _escaped(character) for character in unseen}) if unseen else text
 
 
 def isolated(text: str) -> str:
     """Return text for a terminal in which words that are read from right to left move nothing beside them."""
-    parts = right_to_left_words(text)
-    return "".join(f"{_ISOLATE}{part}{_END_OF_ISOLATE}" if is_moving else part for part, is_moving in parts)
+    return with_isolated_words(text, _ISOLATE, _END_OF_ISOLATE)
 
 
 def _one_line(text: str) -> str:
     return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _escaped(characters: str) -> str:
-    """Characters in the way in which JSON writes them, so that JSON stays JSON."""
+def _escaped(character: str) -> str:
+    """A character in the way in which JSON writes it, so that JSON stays JSON."""
     # What JSON lets stand as it is beside ASCII is the delete character.
-    return json.dumps(characters)[1:-1].replace("\x7f", "\\u007f")
+    return json.dumps(character)[1:-1].replace("\x7f", "\\u007f")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["checked_values", "given_values", "is_dynamic", "tool_at_hand"]
+__all__ = ["checked_values", "given_values", "is_dynamic", "shown_bytes", "tool_at_hand"]
 
 
 def is_dynamic(execution: ToolExecution) -> bool:
@@ -80,6 +80,20 @@ def checked_values(
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id
         raise
+
+
+def shown_bytes(schema: Mapping[str, Any], value: Any) -> Any:
+    """Return a value that is kept, in which text stands for bytes, with these bytes as they are shown and given.
+
+    Args:
+        schema: the JSON schema of the value.
+        value: JSON data.
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    with no_fork:
+        from haltpoint.tools.bytes_notation import as_shown, holds_bytes
+    return as_shown(schema, value) if holds_bytes(schema) else value
 
 
 def tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:

@@ -26,8 +26,9 @@ from haltpoint.exceptions import (
     RequirementExpiredError,
     UnresolvedRequirementsError,
 )
+from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
-from haltpoint.resolution.answers import checked_values, tool_at_hand
+from haltpoint.resolution.answers import checked_values, shown_bytes, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
@@ -40,6 +41,7 @@ from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import text_of
 from haltpoint.sensitive import MASK, Masking
+from haltpoint.tools.field_words import schema_of
 from haltpoint.tools.json_form import dump_exact, holds_written_floats
 
 if TYPE_CHECKING:
@@ -279,7 +281,7 @@ def _checked(
     if decision["type"] == "input":
         # As for changed arguments: what the tool gets is shown wherever its code is at hand.
         definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
-        decision = {**decision, **_input_values(definition, requirement, on_disk, decision["values"])}
+        decision = {**decision, **_input_values(definition, requirement, on_disk, _said_values(requirement, decision))}
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
 
@@ -289,8 +291,8 @@ def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
     digest = cast("object", requirement.expected_digest)
     names = [field["name"] for field in requirement.user_input_schema or ()]
     problem: tuple[str, str] | None = None
-    if digest is not None and not isinstance(digest, str):
-        problem = "expected_digest", f"expected_digest must be a str or None, not {digest!r:.80}"
+    if digest is not None and not (isinstance(digest, str) and digest.isascii()):
+        problem = "expected_digest", f"expected_digest must be a digest that was shown or None, not {digest!r:.80}"
     elif len(names) != len(set(names)):
         problem = "user_input_schema", "its form has two fields of one name"
     if problem is not None:
@@ -354,8 +356,7 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
     """The decision as it is stored; refused here where it has no such form, such as a note with a lone surrogate."""
     note = decision.get("note")
     try:
-        text = to_json_text(decision)
-        text.encode()
+        text = storable_text("it" if note is None else "its note", to_json_text(decision))
         # A number keeps the digits that it was written with: the tool may make a decimal of it.
         return dump_exact(decision) if holds_written_floats(decision) else text
     except (TypeError, ValueError, RecursionError) as error:
@@ -365,6 +366,15 @@ def _text_of(decision: Mapping[str, Any], requirement: RunRequirement) -> str:
             requirement_id=requirement.id,
             field_name=None if note is None else "note",
         ) from error
+
+
+def _said_values(requirement: RunRequirement, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A person's answers as they gave them: what became of them when the draft was checked may be read as others."""
+    values: dict[str, Any] = decision["values"]
+    if requirement.decision is None:
+        return requirement.given_values
+    fields = {field["name"]: field for field in requirement.user_input_schema or ()}
+    return {name: shown_bytes(schema_of(fields.get(name, {})), value) for name, value in values.items()}
 
 
 def _input_values(

@@ -15,8 +15,9 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
-from haltpoint.resolution.answers import is_dynamic
+from haltpoint.resolution.answers import is_dynamic, shown_bytes
 from haltpoint.run.said import outline
+from haltpoint.tools.field_words import schema_of
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
@@ -37,6 +38,7 @@ __all__ = [
     "kind_of",
     "result_decision",
     "same_decision",
+    "show_bytes",
     "still_needed",
     "unfilled_fields",
     "yes_or_no",
@@ -268,7 +270,7 @@ def _apply_reject(execution: ToolExecution, decision: Mapping[str, Any]) -> None
 
 def _apply_input(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.answered = True
-    values = decision["values"]
+    values = _shown_values(execution, decision)
     if not is_dynamic(execution):
         given = decision.get("shown") or values
         execution.tool_args = {**execution.tool_args, **given}
@@ -277,6 +279,25 @@ def _apply_input(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     for field in execution.user_input_schema or ():
         if field["name"] in values:
             field["value"] = values[field["name"]]
+
+
+def show_bytes(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
+    """Write the bytes of committed answers in a call as people give them, where they stand as they are kept."""
+    if decision["type"] != "input" or is_dynamic(execution):
+        return
+    kept, shown = decision["values"], _shown_values(execution, decision)
+    for field in execution.user_input_schema or ():
+        name = field["name"]
+        if name in shown and field.get("value") == kept[name]:
+            field["value"] = shown[name]
+    if not decision.get("shown"):
+        written = {name: value for name, value in shown.items() if execution.tool_args.get(name) == kept[name]}
+        execution.tool_args = {**execution.tool_args, **written}
+
+
+def _shown_values(execution: ToolExecution, decision: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {field["name"]: schema_of(field) for field in execution.user_input_schema or ()}
+    return {name: shown_bytes(fields.get(name, {}), value) for name, value in decision["values"].items()}
 
 
 def _apply_content(execution: ToolExecution, decision: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import HaltpointError
+from haltpoint.given_text import findable_text
 from haltpoint.run.active_runs import driver_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def cancel_run(run_id: str, *, interrupt: bool = False) -> bool:
     Raises:
         StoreError: a database can't be read or written, and none of the others has the run.
     """
+    findable_text("run_id", run_id)
     driver = driver_of(run_id)
     if driver is not None and driver.cancel(interrupt=interrupt, by="cancel_run"):
         return True

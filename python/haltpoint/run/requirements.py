@@ -22,6 +22,7 @@ from haltpoint.resolution.parse import (
     is_undecided,
     result_decision,
     same_decision,
+    show_bytes,
 )
 from haltpoint.run.changed_arguments import changed_arguments, shown_decision
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
@@ -143,7 +144,8 @@ class RunRequirement(RequirementState):
 
         Args:
             values: the values by the fields' names. Fields that are not named stay as they are; one that is empty takes
-                its default. None is a value where the field takes it.
+                its default. None is a value where the field takes it. Bytes are text, or `base64:` and their base64.
+                A field that the model filled may be changed, too, which counts as a change of the model's arguments.
             by: who decides.
             expected_digest: the digest of what the person was shown.
 
@@ -419,6 +421,7 @@ class RunRequirement(RequirementState):
         # Where the call shows a person's word already, that stands, to be held against the decision.
         if is_undecided(self.tool_execution, decision):
             apply_decision(self.tool_execution, decision)
+        show_bytes(self.tool_execution, decision)
         decided_at: str | None = data.get("decided_at")
         at = None if decided_at is None else parse_time(decided_at)
         self._settle(decision, data.get("decided_by"), at)

@@ -7,14 +7,15 @@ from typing import Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolNotAvailableError, UnfinishedRunError
+from haltpoint.given_text import checked_text, findable_text, storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.models.base import Model
 from haltpoint.task import Task
 
 __all__ = [
+    "checked_instructions",
     "checked_metadata",
     "checked_run_id",
-    "checked_text",
     "fresh_task",
     "positive",
     "resolved_model",
@@ -31,6 +32,7 @@ def resolved_model(model: str | Model, settings: Mapping[str, Any] | None) -> Mo
     if isinstance(model, str):
         with no_fork:
             from haltpoint.models.provider import ProviderModel, validate_settings
+        storable_text("model", model)
         validate_settings(settings or {})
         return cast("Model", ProviderModel(model))
     given = cast("object", model)
@@ -52,23 +54,10 @@ def positive(name: str, value: object) -> int:
 
 
 def checked_run_id(run_id: object) -> str:
-    """Return `run_id`, which must be text."""
+    """Return `run_id`, which must be text that an id can be."""
     if isinstance(run_id, str):
-        return run_id
+        return findable_text("run_id", run_id)
     raise TypeError(f"run_id must be a str such as output.run_id, got {run_id!r}")
-
-
-def checked_text(name: str, text: object) -> str | None:
-    """Return `text`, which must be None or a str that can be stored."""
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str or None, got {text!r}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{name} can't be stored: {text!r} holds a lone surrogate") from error
-    return text
 
 
 def checked_metadata(metadata: object) -> dict[str, Any] | None:
@@ -79,10 +68,28 @@ def checked_metadata(metadata: object) -> dict[str, Any] | None:
         raise TypeError(f"metadata must be a dict or None, got {metadata!r}")
     given = cast("dict[str, Any]", metadata)
     try:
-        to_json_text(given).encode()
+        text = to_json_text(given)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"metadata must be JSON data: {error}") from error
+    storable_text("metadata", text)
     return given
+
+
+def checked_instructions(instructions: object) -> str | list[str] | None:
+    """Return the instructions of an agent, which must be None, a str or a list of them.
+
+    Raises:
+        TypeError: they are something else.
+        ValueError: one can't be stored.
+    """
+    if isinstance(instructions, (list, tuple)):
+        texts = cast("list[object]", instructions)
+        for place, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TypeError(f"instructions must be a str or a list of them, got {text!r} in the list")
+            storable_text(f"instructions[{place}]", text)
+        return cast("list[str]", list(texts))
+    return checked_text("instructions", instructions)
 
 
 def fresh_task(task: object) -> Task[Any]:

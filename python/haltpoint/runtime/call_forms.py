@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from haltpoint.exceptions import HaltpointError
 from haltpoint.generics import FailureT_co
+from haltpoint.given_text import checked_text
 from haltpoint.runtime.call import Call, Identity
-from haltpoint.runtime.call_arguments import checked_metadata, checked_text, positive, resolved_model
+from haltpoint.runtime.call_arguments import checked_metadata, positive, resolved_model
 from haltpoint.runtime.console import print_result, print_trace, warn_not_completed
 from haltpoint.runtime.failures import is_failed_run
 

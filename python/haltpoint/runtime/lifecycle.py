@@ -24,6 +24,7 @@ from haltpoint.exceptions import (
     RunNotFoundError,
     RunTimeoutError,
 )
+from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
 from haltpoint.resolution.commit import commit_drafts, concerning, unresolved_error, waiter_for
@@ -107,6 +108,9 @@ async def recalled(call: Call) -> RecalledMemory | None:
 def first_entry(call: Call, task: Task, tools: Mapping[str, ToolDefinition], run_id: str) -> dict[str, Any]:
     """Return what a run's journal begins with."""
     who = call.identity
+    # It may have been assigned since the task was made.
+    storable_text("Task.description", task.description)
+    storable_text("the name of the model", call.model.name)
     entry = {
         "format": _FORMAT,
         "run_id": run_id,

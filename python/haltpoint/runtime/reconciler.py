@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from haltpoint._concurrency.user_code import answer_of
-from haltpoint.exception_text import storable
+from haltpoint.exception_text import beginning
 from haltpoint.logs import log_failure, logger
 from haltpoint.sensitive import Masking
 from haltpoint.tools.reconcile import InDoubtCall, NotStarted, Unknown
@@ -58,5 +58,5 @@ def _understood(answer: object) -> str | NotStarted | Unknown:
     if answer is Unknown:
         return Unknown()
     if isinstance(answer, Unknown):
-        return answer if answer.reason is None else Unknown(storable(str(answer.reason)))
+        return answer if answer.reason is None else Unknown(beginning(str(answer.reason)))
     return answer if isinstance(answer, NotStarted) else render_result(answer)

@@ -10,6 +10,7 @@ from haltpoint.logs import logger
 from haltpoint.models.base import ToolSpec
 from haltpoint.tools.arguments import bind_journaled
 from haltpoint.tools.input_form import shown_parameters
+from haltpoint.tools.module_names import is_in_module
 from haltpoint.tools.registry import registered_tool
 from haltpoint.tools.resolve import resolve_tools
 
@@ -21,9 +22,6 @@ __all__ = ["check_ready", "checks_foreign_code", "offered_tools", "tool_specs", 
 
 
 _log = logger("runs")
-
-# The module of what no file holds.
-_NAMELESS = "__main__"
 
 
 def offered_tools(tools: Mapping[str, ToolDefinition]) -> list[dict[str, Any]]:
@@ -115,7 +113,7 @@ def check_ready(
             raise _not_available(call.name, call.module or "?", run_id)
         if allow_changed:
             continue
-        if not _is_of_module(definition, call.module):
+        if call.module is not None and not is_in_module(definition.function, call.module):
             raise ToolChangedError(
                 f"run {run_id} waits with a call of {call.name!r} of module {call.module!r}, and the tool of that name "
                 f"is now of module {definition.module!r}; continue it with the tool as it was, or pass "
@@ -132,11 +130,6 @@ def check_ready(
             )
         if call.approved is not None:
             _check_shown(definition, call, run_id)
-
-
-def _is_of_module(definition: ToolDefinition, module: str | None) -> bool:
-    """Whether a tool stands where it stood; what was typed at a prompt or into a notebook stands nowhere."""
-    return module is None or module == definition.module or _NAMELESS in (module, definition.module)
 
 
 def checks_foreign_code(calls: Iterable[CallToRun], tools: Mapping[str, ToolDefinition]) -> bool:

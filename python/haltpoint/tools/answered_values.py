@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 
+from .bytes_notation import as_shown
+from .field_schema import field_schema
 from .hidden_parts import is_stand_in
 from .json_form import shown
 from .plain_form import PlainForm, plain_form
@@ -38,12 +40,14 @@ def answer_problem(definition: ToolDefinition, parameter: ToolParameter, answere
         value: the Python object that the tool would get.
     """
     form = plain_form(value)
-    if is_same_json(form.data, answered) or _is_written_otherwise(definition, parameter, answered, form):
+    # What stands for bytes is kept as text, and shown in its own notation.
+    given = as_shown(field_schema(definition.parameters, parameter.name), answered)
+    if is_same_json(form.data, given) or _is_written_otherwise(definition, parameter, given, form):
         return None
     if is_same_json(_serialized(definition, parameter, answered), answered):
         return None
     name = parameter.name
-    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(answered), shown(form.data))
+    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(given), shown(form.data))
     return (
         f"{name}: a person answered {said}, of which the tool would make {would_be}; the call was not run. Call the "
         "tool once more, so that the person is asked again"

@@ -1,4 +1,4 @@
-"""Bytes in the arguments that a person gives, in the notation in which they are shown.
+"""Bytes in the arguments and answers that a person gives, in the notation in which they are shown.
 
 Bytes that are readable text are shown as that text, and others as `base64:` and their base64. A tool takes text for
 them, in UTF-8.
@@ -9,13 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .field_schema import schema_at
+from .json_form import dump_json
 from .json_parts import as_list, as_object, value_at
 from .plain_form import BASE64, bytes_text
 
-__all__ = ["UnreadableBytesError", "as_shown", "as_taken"]
+if TYPE_CHECKING:
+    from .value_problems import Path
+
+__all__ = ["UnreadableBytesError", "as_shown", "as_taken", "holds_bytes"]
 
 _BRANCHES = ("anyOf", "oneOf", "allOf")
 
@@ -24,12 +28,21 @@ class UnreadableBytesError(ValueError):
     """A text does not stand for bytes that the tool takes.
 
     Attributes:
-        path: where it stands.
+        path: where it stands, from the argument on.
+        place: where it stands within the argument.
+        problem: why not, without the path.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
-        self.path = path
+    def __init__(self, name: str, place: Path, problem: str) -> None:
+        self.path = ".".join(map(str, (name, *place)))
+        super().__init__(f"{self.path}: {problem}")
+        self.place = place
+        self.problem = problem
+
+
+def holds_bytes(schema: Mapping[str, Any]) -> bool:
+    """Whether bytes may stand in a value of a JSON schema."""
+    return '"format":"binary"' in dump_json(schema)
 
 
 def as_taken(schema: Mapping[str, Any], name: str, value: Any, shown: Any) -> Any:
@@ -48,7 +61,7 @@ def as_taken(schema: Mapping[str, Any], name: str, value: Any, shown: Any) -> An
     taken = _Reading(schema, name, shown).value(value, ())
     if taken != value and taken == shown:
         # Where the call runs, it would be the value that was shown.
-        raise UnreadableBytesError(name, "the text of these bytes is what was shown of others: give other bytes")
+        raise UnreadableBytesError(name, (), "the text of these bytes is what was shown of others: give other bytes")
     return taken
 
 
@@ -61,20 +74,24 @@ class _Walk:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
 
-    def value(self, value: Any, path: tuple[str | int, ...]) -> Any:
-        members, items = as_object(value), as_list(value)
+    def value(self, value: Any, path: Path) -> Any:
+        members, items = as_object(value), as_list(list(value) if isinstance(value, tuple) else value)
         if members is not None:
             return {name: self.value(item, (*path, name)) for name, item in members.items()}
         if items is not None:
             return [self.value(item, (*path, place)) for place, item in enumerate(items)]
         return self.text(value, path) if isinstance(value, str) else value
 
-    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+    def text(self, text: str, path: Path) -> str:
         raise NotImplementedError
 
-    def formats(self, path: tuple[str | int, ...]) -> set[str]:
+    def formats(self, path: Path) -> set[str]:
         """The formats of text at a place; an empty one for any text."""
-        return set(_formats(schema_at(self._schema, path)))
+        try:
+            return set(_formats(schema_at(self._schema, path)))
+        except (AttributeError, KeyError, TypeError, RecursionError):
+            # A schema out of a journal, which anybody may have changed.
+            return set()
 
 
 class _Reading(_Walk):
@@ -83,27 +100,26 @@ class _Reading(_Walk):
         self._name = name
         self._shown = shown
 
-    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+    def text(self, text: str, path: Path) -> str:
         if not text.startswith(BASE64) or "binary" not in (formats := self.formats(path)):
             return text
-        where = ".".join(map(str, (self._name, *path)))
         if "" in formats:
             problem = f"text that begins with {BASE64} may be text or bytes here, and it can't be told which"
-            raise UnreadableBytesError(where, problem)
+            raise UnreadableBytesError(self._name, path, problem)
         try:
             return base64.b64decode(text[len(BASE64) :], validate=True).decode()
         except binascii.Error as error:
             problem = f"must be text, or {BASE64} and the base64 of bytes; after {BASE64} stands no base64 ({error})"
-            raise UnreadableBytesError(where, problem) from error
+            raise UnreadableBytesError(self._name, path, problem) from error
         except UnicodeDecodeError as error:
             if value_at(self._shown, path) == text:
                 return text
             problem = f"the tool takes bytes as text in UTF-8 alone, and these bytes are none ({error})"
-            raise UnreadableBytesError(where, problem) from error
+            raise UnreadableBytesError(self._name, path, problem) from error
 
 
 class _Showing(_Walk):
-    def text(self, text: str, path: tuple[str | int, ...]) -> str:
+    def text(self, text: str, path: Path) -> str:
         is_written_otherwise = text.startswith(BASE64) or not text.isprintable()
         return bytes_text(text.encode()) if is_written_otherwise and self.formats(path) == {"binary"} else text
 

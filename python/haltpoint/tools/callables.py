@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os.path
 import re
-import sys
 from dataclasses import replace
 
 from haltpoint._concurrency.async_functions import AnyFunction, implementation
@@ -18,7 +16,6 @@ from .partials import bound_arguments
 __all__ = [
     "OPTIONS_ATTRIBUTE",
     "AnyFunction",
-    "canonical_module",
     "check_tool",
     "checked_tool_name",
     "is_unbound_method",
@@ -64,23 +61,6 @@ def qualified_name(function: AnyFunction) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     return str(getattr(function, "__qualname__", type(function).__qualname__))
-
-
-def canonical_module(function: AnyFunction) -> str:
-    """Return the name of the module that holds `function`, the same however that module was started.
-
-    A file started as a script goes by the name under which another file of its folder would import it.
-    """
-    source = inspect.unwrap(implementation(function))
-    module = str(getattr(source, "__module__", None) or type(function).__module__)
-    if module not in ("__main__", "__mp_main__"):
-        return module
-    namespace = getattr(source, "__globals__", None) or vars(sys.modules[module])
-    specification = namespace.get("__spec__")
-    if specification is not None:
-        return str(specification.name)
-    file = namespace.get("__file__")
-    return os.path.splitext(os.path.basename(file))[0] if file else "__main__"
 
 
 def tool_name(function: AnyFunction, options: ToolOptions) -> str:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint._concurrency.async_functions import AnyFunction, is_async
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.given_text import storable_text
 
 from .arguments import argument_problems, bind_arguments, check_arguments
-from .callables import canonical_module, check_tool, is_unbound_method, options_of, qualified_name, tool_name
+from .callables import check_tool, is_unbound_method, options_of, qualified_name, tool_name
 from .foreign_code import calls_foreign_code
+from .json_form import dump_json
+from .module_names import canonical_module
 
 if TYPE_CHECKING:
     from .marked_schemas import MarkedSchemas
@@ -219,7 +222,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
     schema = _schema(function, options)
     return ToolDefinition(
         name=schema.name,
-        description=schema.description if options.description is None else options.description,
+        description=_description(schema, options),
         parameters=schema.json_schema,
         function=owner,
         is_async=is_async(function),
@@ -255,3 +258,10 @@ def _schema(function: AnyFunction, options: ToolOptions) -> ToolSchema:
         from .schema import build_schema
 
         return build_schema(tool_name(function, options), function, options.user_input_fields, options.sensitive)
+
+
+def _description(schema: ToolSchema, options: ToolOptions) -> str:
+    """What the model reads about the tool, once all that it is told can be sent and stored."""
+    description = schema.description if options.description is None else options.description
+    storable_text(f"what is said of the tool {schema.name!r}", f"{description}{dump_json(schema.json_schema)}")
+    return description

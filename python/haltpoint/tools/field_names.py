@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["FieldPath", "init_only_fields", "json_names", "shown_path", "taken_paths"]
+__all__ = ["FieldPath", "init_only_fields", "json_names", "shown_paths", "taken_paths"]
 
 # The way through JSON data to the value of a field: mostly one name.
 FieldPath: TypeAlias = "tuple[str | int, ...]"
@@ -15,7 +15,7 @@ FieldPath: TypeAlias = "tuple[str | int, ...]"
 def json_names(kind: Any) -> dict[str, str] | None:
     """Return the fields of a model or dataclass, each with the name that validation takes for it; None for others.
 
-    A field that validation finds within a member of another name has its own name here; see `shown_path`.
+    A field that validation finds within a member of another name has its own name here; see `shown_paths`.
     """
     paths = taken_paths(kind)
     if paths is None:
@@ -57,20 +57,40 @@ def _is_init_only(item: dataclasses.Field[Any]) -> bool:
     return getattr(kind, "name", None) == "_FIELD_INITVAR"
 
 
-def shown_path(ways: list[FieldPath], name: str) -> tuple[str, ...]:
-    """Return under which names a field is shown: those by which validation takes it, if there are such.
+def shown_paths(ways: Mapping[str, list[FieldPath]]) -> dict[str, FieldPath]:
+    """Return under which names fields are shown: those by which validation takes them, where one object can have them.
+
+    A field that is found only by its place in a list is shown at this place, where all places before it are fields,
+    too: what stands there otherwise is not known. Else it is shown under its own name, by which it can't be given.
 
     Args:
         ways: as in `taken_paths`.
-        name: the field.
     """
-    names = (tuple(step for step in path if isinstance(step, str)) for path in ways if path and _has_names_only(path))
-    # One name before several.
-    return min(names, key=lambda path: len(path) > 1, default=(name,))
+    paths = {name: _shown_path(taken, name) for name, taken in ways.items()}
+    while unknown := [name for name, path in paths.items() if not _is_filled_up(path, paths.values())]:
+        paths.update({name: (name,) for name in unknown})
+    return paths
 
 
-def _has_names_only(path: FieldPath) -> bool:
-    return all(isinstance(step, str) for step in path)
+def _shown_path(ways: list[FieldPath], name: str) -> FieldPath:
+    # One name before several, and these before places in a list.
+    return min((path for path in ways if path), key=_strangeness, default=(name,))
+
+
+def _strangeness(path: FieldPath) -> int:
+    if len(path) == 1:
+        return 0
+    return 1 if all(isinstance(step, str) for step in path) else 2
+
+
+def _is_filled_up(path: FieldPath, others: Iterable[FieldPath]) -> bool:
+    """Whether all items of the lists on a path are known from the first one to the last."""
+    for index, step in enumerate(path):
+        if isinstance(step, int):
+            beside = {other[index] for other in others if other[:index] == path[:index] and len(other) > index}
+            if beside != {-1} and beside != set(range(len(beside))):
+                return False
+    return True
 
 
 def _ways(name: str, field: Any, config: Mapping[str, Any]) -> Iterator[FieldPath]:

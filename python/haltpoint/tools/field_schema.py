@@ -82,7 +82,7 @@ def _steps(root: Mapping[str, Any], schema: Mapping[str, Any], step: str | int) 
         yield from _steps(root, _referred(root, schema), step)
     if isinstance(step, int):
         prefix = schema.get("prefixItems", ())
-        found: Any = prefix[step] if step < len(prefix) else schema.get("items")
+        found: Any = prefix[step] if 0 <= step < len(prefix) else schema.get("items")
     else:
         found = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
     if isinstance(found, dict):

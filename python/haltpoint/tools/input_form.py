@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.tools.field_words import takes_null
 
+from .bytes_notation import as_shown
 from .callables import model_parameters
 from .decimals import decimal_form
 from .defaults import NO_DEFAULT
@@ -43,7 +44,7 @@ def input_field(definition: ToolDefinition, parameter: ToolParameter) -> dict[st
         "json_schema": schema,
         "required": parameter.required and not takes_null(schema),
     }
-    default = _default(definition, parameter)
+    default = _default(definition, parameter, schema)
     return field if default is NO_DEFAULT else {**field, "default": default}
 
 
@@ -86,7 +87,7 @@ def _without_marks(schema: Any, marks: frozenset[str]) -> Any:
     return {key: _without_marks(value, marks) for key, value in members if key not in marks}
 
 
-def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
+def _default(definition: ToolDefinition, parameter: ToolParameter, schema: Mapping[str, Any]) -> Any:
     """The default as JSON data that stands for no other value; NO_DEFAULT where there is none."""
     if parameter.required or parameter.default is not NO_DEFAULT:
         return parameter.default
@@ -94,7 +95,7 @@ def _default(definition: ToolDefinition, parameter: ToolParameter) -> Any:
     try:
         data = parameter.adapter.dump_python(default, mode="json")
         json_text(data)
-        return data if validated(parameter.adapter, data) == default else NO_DEFAULT
+        return as_shown(schema, data) if validated(parameter.adapter, data) == default else NO_DEFAULT
     except (InvalidValueError, TypeError, ValueError):
         return NO_DEFAULT
 

@@ -46,6 +46,7 @@ class KeptMembers(NamedTuple):
             _made(given, self.wanted, self.shown, self.said, pins=True),
             # A type's own default need not pass its validators.
             _made(given, self.wanted, self.shown, self.said, pins=False),
+            _found_elsewhere(given, self.wanted, self.shown, self.said),
             given,
         ]
         yield from {dump_json(value): value for value in made}.values()
@@ -96,6 +97,20 @@ def _made_object(
             before, told = shown.get(name, MISSING), said.get(name, MISSING)
             made[name] = _made(item, wanted[name], before, told, pins=pins)
     return made
+
+
+def _found_elsewhere(given: Any, wanted: Any, shown: Any, said: Any) -> Any:
+    """The same with what is shown under another name than the model said it by, such as what has a place in a list."""
+    if not _is_of(dict, given, wanted, shown, said) or is_left_as_shown(wanted, shown):
+        return _made(given, wanted, shown, said, pins=False)
+    made = {
+        name: _found_elsewhere(item, wanted[name], shown.get(name, MISSING), said.get(name, MISSING))
+        for name, item in given.items()
+        if name in said or not (name in shown and is_left_as_shown(wanted[name], shown[name]))
+    }
+    # Places are in lists, which may be within objects.
+    unshown = {name: item for name, item in said.items() if name not in shown and isinstance(item, (list, dict))}
+    return {**unshown, **made}
 
 
 def _is_of(kind: type, *values: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from haltpoint._concurrency.fork_guard import no_fork
 
 from .checked_items import CheckedItems
-from .field_names import json_names, shown_path, taken_paths
+from .field_names import FieldPath, json_names, shown_paths, taken_paths
 from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, dump_json
 
 __all__ = ["BASE64", "HIDDEN", "PlainForm", "bytes_text", "plain_form"]
@@ -188,7 +188,8 @@ class _Walk:
         if ways is None:
             raise NotJsonError("has no JSON form")
         extra: Mapping[str, object] = getattr(value, "__pydantic_extra__", None) or {}
-        fields = [(name, shown_path(ways[name], name), self.form(item)) for name, item in _items(value, ways)]
+        paths = shown_paths(ways)
+        fields = [(name, paths[name], self.form(item)) for name, item in _items(value, ways)]
         extras = [(name, self.form(item)) for name, item in extra.items()]
         nested = _nested([*((path, form) for _, path, form in fields), *(((name,), form) for name, form in extras)])
         if nested is not None:
@@ -235,20 +236,32 @@ def _items(value: Any, names: Iterable[str]) -> Iterator[tuple[str, object]]:
         yield name, item
 
 
-def _nested(fields: Iterable[tuple[tuple[str, ...], Any]]) -> dict[str, Any] | None:
+def _nested(fields: Iterable[tuple[FieldPath, Any]]) -> dict[str, Any] | None:
     """Return an object of what stands at the ends of paths; None where two of them can't be in one object."""
-    made: dict[str, Any] = {}
-    inner: set[int] = {id(made)}
+    made: dict[str | int, Any] = {}
+    inner: dict[int, dict[str | int, Any]] = {id(made): made}
     for path, form in fields:
         here = made
         for step in path[:-1]:
             if step not in here:
                 here[step] = {}
-                inner.add(id(here[step]))
+                inner[id(here[step])] = here[step]
             if id(here[step]) not in inner:
                 return None
             here = here[step]
         if path[-1] in here:
             return None
         here[path[-1]] = form
-    return made
+    return _with_lists(made, inner)
+
+
+def _with_lists(members: dict[str | int, Any], inner: Mapping[int, Any]) -> Any:
+    """Return the same with a list for each inner object whose members have places; None where places are left out."""
+    made = {step: _with_lists(item, inner) if id(item) in inner else item for step, item in members.items()}
+    if any(made[step] is None and item is not None for step, item in members.items()):
+        return None
+    if not any(isinstance(step, int) for step in made):
+        return made
+    if set(made) == {-1}:
+        return list(made.values())
+    return [made[place] for place in range(len(made))] if set(made) == set(range(len(made))) else None

@@ -140,7 +140,25 @@ def _place_of(detail: ErrorDetails, value: object) -> _Place:
             return place._replace(is_key=True)
         elif place.union is None:
             place = place._replace(union=place.path, branch=step)
+    if (
+        detail["type"] == "missing"
+        and len(location) > 1
+        and _is_place_in_nothing(location[-1], _given_at(value, place))
+    ):
+        # It would be found by its place in a list, which is not there either.
+        return _Place((*place.path[:-1], *location[-2:]))
     return place
+
+
+def _given_at(value: Any, place: _Place) -> Any:
+    try:
+        return _at(value, place.path[:-1])
+    except (IndexError, KeyError, TypeError):
+        return None
+
+
+def _is_place_in_nothing(step: str | int, container: Any) -> bool:
+    return isinstance(step, int) and not isinstance(container, list)
 
 
 def _holds(container: object, step: str | int) -> bool:

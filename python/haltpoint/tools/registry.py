@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 from haltpoint._concurrency.fork_guard import no_fork
 
-from .callables import canonical_module, is_unbound_method, tool_name
+from .callables import is_unbound_method, tool_name
+from .module_names import NAMELESS, canonical_module, is_in_module
 
 if TYPE_CHECKING:
     from haltpoint._concurrency.async_functions import AnyFunction
@@ -47,7 +48,19 @@ def registered_tool(name: str, module: str) -> ToolDefinition | None:
     """
     with no_fork:
         from .definition import define_tool
-    functions = _FUNCTIONS.get((module, name), WeakValueDictionary())
+    functions = _functions(name, module)
     # A function may be collected at any moment; what `items` yields is held.
     latest = max(functions.items(), default=None, key=itemgetter(0))
     return None if latest is None else define_tool(latest[1])
+
+
+def _functions(name: str, module: str) -> WeakValueDictionary[int, AnyFunction]:
+    found = _FUNCTIONS.get((module, name))
+    if found:
+        return found
+    # The same file may go by another name here.
+    same: WeakValueDictionary[int, AnyFunction] = WeakValueDictionary()
+    for (own, known), functions in list(_FUNCTIONS.items()):
+        if known == name and NAMELESS not in (own, module):
+            same.update({order: function for order, function in functions.items() if is_in_module(function, module)})
+    return same

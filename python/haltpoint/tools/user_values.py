@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
+from .bytes_notation import as_shown
 from .field_schema import is_secret
 from .input_form import input_field
 from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
@@ -135,21 +136,25 @@ class _Checking:
     def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:
         """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
         name, schema = field["name"], schema_of(field)
-        if "default" in field and self._is_valid(field, field["default"]):
-            checked[name] = field["default"]
+        default = self._default(field)
+        if default is not NOT_GIVEN:
+            checked[name] = default
         elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
             problem = ValueProblem((), "required", missing_words(schema), None if is_null else NOT_GIVEN)
             self._problems.append(named_problem(problem, name, is_secret=False))
         elif takes_null(schema) and "default" not in field:
             checked[name] = None
 
-    def _is_valid(self, field: _Field, default: object) -> bool:
-        if default is None:
-            return True
+    def _default(self, field: _Field) -> Any:
+        """The default as it is kept; NOT_GIVEN where there is none that fits."""
+        default = field.get("default", NOT_GIVEN)
+        if default is None or default is NOT_GIVEN:
+            return default
         try:
-            return bool(self._reader(field)(default) == default)
+            kept = self._reader(field)(default)
         except RefusedValueError:
-            return False
+            return NOT_GIVEN
+        return kept if default in (kept, as_shown(schema_of(field), kept)) else NOT_GIVEN
 
     def _refusal(self) -> InvalidResolutionError:
         # Several keywords of a schema may say the same.

@@ -10,9 +10,11 @@ from pydantic_core import PydanticSerializationError, ValidationError
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.tools.field_words import base_schema, example_of
 
+from .bytes_notation import UnreadableBytesError, as_taken, holds_bytes
 from .dropped_members import closed, dropped_members
 from .field_schema import is_secret
 from .formats import is_number
+from .hidden_parts import MISSING
 from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
@@ -57,8 +59,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
         # Loads jsonschema, which takes its time, and a value of a field that takes all needs none of it.
         with no_fork:
             from .schema_check import BrokenSchemaError, value_problems
-        candidates = _readable(value)
-        refusals: list[list[ValueProblem]] = []
+        candidates, refusals = _with_bytes(_readable(value), schema)
         for candidate in candidates:
             try:
                 problems = value_problems(closed(schema), candidate)
@@ -87,12 +88,12 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
 
     def read(value: object) -> Any:
         is_typed = not isinstance(value, (int, float))
+        meant, refusals = _with_bytes(_readable(value, with_words=not definition.strict), schema)
         readings = [
-            (reading, kind_problems(reading, schema, is_typed=is_typed))
-            for reading in _exactly(parameter, _readable(value, with_words=not definition.strict))
+            (reading, kind_problems(reading, schema, is_typed=is_typed)) for reading in _exactly(parameter, meant)
         ]
         candidates = [reading for reading, problems in readings if not problems]
-        refusals = [problems for _, problems in readings if problems]
+        refusals.extend(problems for _, problems in readings if problems)
         for candidate in candidates:
             if not problems_with(candidate, strict=True):
                 return candidate
@@ -104,6 +105,20 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
+
+
+def _with_bytes(readings: Iterable[object], schema: Mapping[str, Any]) -> tuple[list[object], list[list[ValueProblem]]]:
+    """Return the readings with text for bytes that stand in them as they are shown; and what is wrong with others."""
+    meant: list[object] = []
+    refusals: list[list[ValueProblem]] = []
+    if not holds_bytes(schema):
+        return list(readings), refusals
+    for reading in readings:
+        try:
+            meant.append(as_taken(schema, "", reading, MISSING))
+        except UnreadableBytesError as error:
+            refusals.append([ValueProblem(error.place, "bytes", error.problem)])
+    return meant, refusals
 
 
 def _exactly(parameter: ToolParameter, readings: Iterable[object]) -> Iterator[object]:

@@ -213,7 +213,7 @@ def test_a_further_attempt_sees_them(db: SqliteDatabase) -> None:
         ({"user_id": "\ud800"}, ValueError, "user_id can't be stored"),
         ({"metadata": ["a"]}, TypeError, "metadata must be a dict or None"),
         ({"metadata": {"when": object()}}, TypeError, "metadata must be JSON data: object has no JSON form"),
-        ({"metadata": {"name": "\ud800"}}, TypeError, "metadata must be JSON data"),
+        ({"metadata": {"name": "\ud800"}}, ValueError, "metadata can't be stored"),
     ],
 )
 def test_what_can_not_be_kept_is_refused_before_anything_runs(

@@ -11,8 +11,11 @@ mod strict_schema;
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod testing;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::catalog::Provider;
 use crate::conversation::{Summary, Written};
@@ -232,9 +235,15 @@ fn alternating(
 
 /// An id for a call that came without one.
 fn new_call_id() -> String {
+    call_id_at(SystemTime::now())
+}
+
+/// An id that is made at a time. A clock that shows a time before 1970 counts as one that shows the beginning of 1970.
+fn call_id_at(now: SystemTime) -> String {
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     // Ids that also count up share a lock, which a fork could catch in the hands of a thread that makes requests.
-    let id = uuid::Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext));
-    format!("call_{}", id.simple())
+    let time = Timestamp::from_unix(NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos());
+    format!("call_{}", Uuid::new_v7(time).simple())
 }
 
 /// The text at a JSON pointer.
@@ -259,9 +268,22 @@ fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use serde_json::{Value, json};
 
+    use super::call_id_at;
     use super::testing::{body, conversation, reply};
+
+    #[test]
+    fn call_ids_do_not_depend_on_a_clock_that_is_right() {
+        let moment = Duration::from_millis(1);
+        for now in [UNIX_EPOCH - moment, UNIX_EPOCH, UNIX_EPOCH + moment] {
+            let id = call_id_at(now);
+            assert_eq!((id.len(), id.starts_with("call_")), (37, true), "{id}");
+            assert_ne!(id, call_id_at(now));
+        }
+    }
 
     #[test]
     fn extra_fields_replace_options_and_nothing_of_the_conversation() {

@@ -10,7 +10,7 @@ from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.presentation.escaping import visible_json
 from haltpoint.resolution.answers import checked_values, is_dynamic
-from haltpoint.tools.field_words import base_schema, is_required, schema_of
+from haltpoint.tools.field_words import base_schema, example_of, is_required, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ def _asked(requirement: RunRequirement, field: Mapping[str, Any], output: Output
         if not typed and may_stay:
             return {}
         if not typed:
-            output.line(Styled(f"a value is needed; {_EMPTY_TEXT} is an empty text", "red"))
+            output.line(Styled(f"a value is needed{_advice(field)}", "red"))
             continue
         given = {field["name"]: ""} if typed == _EMPTY_TEXT else typed_values(requirement, {field["name"]: typed})
         try:
@@ -59,9 +59,22 @@ def _is_required(requirement: RunRequirement, field: Mapping[str, Any]) -> bool:
 
 
 def _question(field: Mapping[str, Any]) -> str:
-    hint = ", yes or no" if base_schema(schema_of(field)).get("type") == "boolean" else ""
+    example = _example(field)
+    is_boolean = base_schema(schema_of(field)).get("type") == "boolean"
+    hint = ", yes or no" if is_boolean else f", JSON such as {example}" if example else ""
     description = f" {field['description']}" if field.get("description") else ""
     return f"  {field['name']} ({field.get('field_type') or 'str'}{hint}){description}{_if_empty(field)}"
+
+
+def _advice(field: Mapping[str, Any]) -> str:
+    example = _example(field)
+    return f", as JSON such as {example}" if example else f"; {_EMPTY_TEXT} is an empty text"
+
+
+def _example(field: Mapping[str, Any]) -> str | None:
+    """What may be typed for a list or an object, which has to be JSON; None for others."""
+    wanted = base_schema(schema_of(field))
+    return visible_json(example_of(wanted)) if wanted.get("type") in ("array", "object") else None
 
 
 def _if_empty(field: Mapping[str, Any]) -> str:

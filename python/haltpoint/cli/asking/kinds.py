@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from haltpoint._concurrency.background_loop import run_blocking
 from haltpoint.cli.approving import approve_alike
 from haltpoint.cli.asking.fields import filled_in
 from haltpoint.cli.asking.prompts import Action, ask_action, ask_line, edited
@@ -13,9 +14,13 @@ from haltpoint.cli.given import json_object
 from haltpoint.cli.output import Output, Styled
 from haltpoint.presentation.calls import arguments_text
 from haltpoint.presentation.escaping import visible_json
+from haltpoint.resolution.changed_arguments import with_changed_arguments
+from haltpoint.resolution.parse import confirm_decision
 from haltpoint.run.approvals import approved_arguments
+from haltpoint.run.changed_arguments import changed_arguments
 
 if TYPE_CHECKING:
+    from haltpoint.db.database import Database
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.remember_scope import RememberScope
     from haltpoint.run.requirements import RunRequirement
@@ -29,10 +34,12 @@ class Person:
 
     Attributes:
         name: who they are.
+        database: where what they decide on is.
         edits: arguments as they edited them and as they were refused, by the requirement and what they were shown.
     """
 
     name: str
+    database: Database
     edits: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
 
@@ -68,12 +75,28 @@ def _edit(requirement: RunRequirement, output: Output, person: Person) -> bool:
     # What is refused, as it is or when it is committed, is what the next edit begins with.
     person.edits[place] = text
     changed = json_object(text, "what was edited")
-    output.line(Styled(f"to run: {requirement.tool_execution.tool_name}({arguments_text(changed)})", "bold"))
+    will_run = arguments_text(_checked(requirement, changed, person))
+    output.line(Styled(f"to run: {requirement.tool_execution.tool_name}({will_run})", "bold"))
     if ask_action([_YES, _NO]) is _NO:
         del person.edits[place]
         return False
     requirement.confirm(tool_args=changed, by=person.name, expected_digest=requirement.digest)
     return True
+
+
+def _checked(requirement: RunRequirement, changed: Mapping[str, Any], person: Person) -> Mapping[str, Any]:
+    """What would run with changed arguments, checked before the person is asked whether that is meant.
+
+    Raises:
+        InvalidResolutionError: they do not fit.
+    """
+    wanted = changed_arguments(requirement, changed)
+    if wanted is None:
+        return requirement.tool_execution.tool_args
+    said = confirm_decision(wanted, None)
+    decision = run_blocking(with_changed_arguments(person.database, requirement, said, {}))
+    shown: Mapping[str, Any] = decision.get("shown_args") or decision["tool_args"]
+    return shown
 
 
 def _approve_later_calls(requirement: RunRequirement, output: Output, person: Person) -> bool:

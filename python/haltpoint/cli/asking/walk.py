@@ -73,7 +73,7 @@ class _Walker:
         self._database = database
         self._page = page
         self._output = output
-        self._person = Person(by)
+        self._person = Person(by, database)
         self._asked: set[str] = set()
         self._decided = 0
         self._waits = False
