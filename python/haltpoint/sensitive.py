@@ -138,8 +138,8 @@ def _texts(value: Any) -> Iterable[str]:
 def masked_requirement(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a requirement's data as lists show it.
 
-    It has no digest: that is made of the values too, so that somebody could find a short one by trying. Nobody decides
-    on what they do not see.
+    It has no digest: the digest is made of the values, too, so that somebody could find a short value by trying. And a
+    person decides on what they see.
     """
     masking = _masking_of(data["tool_execution"], data)
     if not masking:
