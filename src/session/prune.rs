@@ -8,7 +8,7 @@ use crate::store::{PruneFilter, Pruned, RunStatus, WritableStore};
 use super::EngineError;
 
 /// How long a part may keep others from writing. The clock is looked at after each run, so that it takes a little longer.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(3);
 
 /// Removes a part of the runs of these statuses that nothing happened to since `before`, beginning behind a place; with `is_dry` it only
 /// counts them. Between two parts others write.

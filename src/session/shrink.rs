@@ -7,7 +7,7 @@ use crate::store::WritableStore;
 use super::EngineError;
 
 /// How long a part may keep others from writing. It is looked at after some pages, so that it takes a little longer.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(3);
 
 /// Gives a part of the free room back to the file system, and says whether there is more. Between two parts others write.
 ///
