@@ -281,5 +281,15 @@ SCHEMAS: dict[str, Schema] = {
     },
     **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
     "Cancel": CANCEL,
-    "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
+    "Problem": _object(
+        "Why a request was refused.",
+        {
+            "error": _TEXT,
+            "message": {**_TEXT, "description": "What is wrong, and what to do."},
+            "field": {
+                **_TEXT_OR_NULL,
+                "description": "The path of the field at fault, such as address.code; null where it is about none.",
+            },
+        },
+    ),
 }

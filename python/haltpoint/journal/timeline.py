@@ -60,11 +60,16 @@ class _Teller:
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
         self._calls: dict[str, str] = {}
+        # What the model had filled into forms, by the call and the field.
+        self._filled: dict[str, dict[str, Any]] = {}
 
     def event(self, item: Mapping[str, Any]) -> Event:
         entry = item["entry"]
         for call in entry.get("calls", ()):
             self._tools[call["id"]] = call["name"]
+            self._filled[call["id"]] = {
+                field["name"]: field["value"] for field in call.get("fields", ()) if field.get("value") is not None
+            }
         if item["kind"] == "requirement_opened":
             self._calls[entry["requirement_id"]] = entry["call_id"]
         title, detail = self._words(item["kind"], entry)
@@ -76,11 +81,18 @@ class _Teller:
         tell = _WORDS.get(kind)
         if tell is None:
             return self._unknown(kind, entry)
-        return tell(self._tool_of(entry), entry)
+        return tell(f"{self._tool_of(entry)}{self._changes_of(entry)}", entry)
 
     def _tool_of(self, entry: Entry) -> str:
         call_id = entry.get("call_id") or self._calls.get(entry.get("requirement_id", ""), "")
         return self._tools.get(call_id, call_id)
+
+    def _changes_of(self, entry: Entry) -> str:
+        """Which fields that the model had filled an answer changes."""
+        values: Mapping[str, Any] = entry.get("decision", {}).get("values") or {}
+        filled = self._filled.get(self._calls.get(entry.get("requirement_id", ""), ""), {})
+        changed = [name for name, value in values.items() if name in filled and filled[name] != value]
+        return f", and changes {', '.join(changed)}" if changed else ""
 
     def _unknown(self, kind: str, entry: Entry) -> tuple[str, str | None]:
         # A journal of a newer release may hold kinds that this one has no words for.

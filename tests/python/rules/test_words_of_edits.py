@@ -92,7 +92,8 @@ def test_it_is_what_is_said_of_an_answer(
     db: SqliteDatabase, annotation: Any, said: Any, wanted: Any, path: str, words: str, has_code: bool
 ) -> None:
     error = refused(db, annotation, said, wanted, has_code=has_code)
-    assert str(error).endswith(f"the changed arguments do not fit 'take': {path}: {words}")
+    told = f"the changed arguments do not fit 'take': {path}: {words}. Correct them and decide again"
+    assert str(error).endswith(told)
     assert error.field_name == path
 
 
