@@ -118,7 +118,9 @@ def test_it_is_what_is_said_of_an_answer(
 def test_it_tells_what_was_given_whatever_the_type_had_made_of_it(
     db: SqliteDatabase, annotation: Any, said: Any, wanted: Any, got: str
 ) -> None:
-    assert str(refused(db, annotation, said, wanted, has_code=True)).endswith(f", got {got}. Correct them and decide again")
+    assert str(refused(db, annotation, said, wanted, has_code=True)).endswith(
+        f", got {got}. Correct them and decide again"
+    )
 
 
 @pytest.mark.parametrize("kind", [timedelta, date, Decimal, bytes, Path, uuid.UUID, Size, set[int]])
