@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from haltpoint.cli.exit_codes import ExitCode, exit_code_of
+from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.presentation.escaping import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -24,10 +25,20 @@ class CommandError(click.ClickException):
         code: the exit code.
         name: what kind of error it is, for programs.
         details: what a person sees below the message, line by line.
+        field_name: the path of the field at fault, where it is about one.
     """
 
-    def __init__(self, message: str, code: ExitCode, name: str | None = None, *, details: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        code: ExitCode,
+        name: str | None = None,
+        *,
+        details: str = "",
+        field_name: str | None = None,
+    ) -> None:
         super().__init__(message)
+        self.field_name = field_name
         self.details = details
         self.code = code
         self.name = name or code.name.lower()
@@ -35,9 +46,10 @@ class CommandError(click.ClickException):
         self.as_json = False
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the message, or with `--json` a JSON document of `error`, `message` and `exit_code`."""
+        """Print the message, or with `--json` a JSON document of `error`, `message`, `field` and `exit_code`."""
         if self.as_json:
-            shown = {"error": self.name, "message": self.message, "exit_code": int(self.code)}
+            told = {"error": self.name, "message": self.message, "field": self.field_name}
+            shown = {**told, "exit_code": int(self.code)}
             click.echo(json.dumps(shown), file=file, err=True)
         else:
             click.echo(f"haltpoint: {visible(self.message)}", file=file, err=True)
@@ -54,4 +66,5 @@ class OutputError(CommandError):
 
 def from_error(error: HaltpointError) -> CommandError:
     """Return the end of a command that ran into an error of the library."""
-    return CommandError(str(error), exit_code_of(error), type(error).__name__)
+    field_name = error.field_name if isinstance(error, InvalidResolutionError) else None
+    return CommandError(str(error), exit_code_of(error), type(error).__name__, field_name=field_name)

@@ -70,7 +70,8 @@ def api_routes() -> list[Route]:
 
 def problem_response(problem: RefusedError) -> Response:
     """Return the answer that tells a program of a problem."""
-    return _json({"error": problem.name, "message": problem.message}, problem.status, problem.headers)
+    told = {"error": problem.name, "message": problem.message, "field": problem.field_name}
+    return _json(told, problem.status, problem.headers)
 
 
 def _answering(answer: Callable[[Site, Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:

@@ -338,5 +338,15 @@ SCHEMAS: dict[str, Schema] = {
         "How many runs were removed, or would be.",
         {"pruned": {"type": "integer", "minimum": 0}, "dry_run": {"type": "boolean"}},
     ),
-    "Problem": _object("Why a request was refused.", {"error": _TEXT, "message": _TEXT}),
+    "Problem": _object(
+        "Why a request was refused.",
+        {
+            "error": _TEXT,
+            "message": {**_TEXT, "description": "What is wrong, and what to do."},
+            "field": {
+                **_TEXT_OR_NULL,
+                "description": "The path of the field at fault, such as address.code; null where it is about none.",
+            },
+        },
+    ),
 }

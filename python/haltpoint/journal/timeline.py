@@ -62,27 +62,40 @@ class _Teller:
         self._tools: dict[str, str] = {}
         self._calls: dict[str, str] = {}
         self._mask = JournalMask()
+        # What the model had filled into forms, by the call and the field.
+        self._filled: dict[str, dict[str, Any]] = {}
 
     def event(self, item: Mapping[str, Any]) -> Event:
         entry = self._mask.entry(item["kind"], item["entry"])
-        for call in entry.get("calls", ()):
+        # Of what changed only the names are told, and what is masked has its name.
+        for call in item["entry"].get("calls", ()):
             self._tools[call["id"]] = call["name"]
+            self._filled[call["id"]] = {
+                field["name"]: field["value"] for field in call.get("fields", ()) if field.get("value") is not None
+            }
         if item["kind"] == "requirement_opened":
             self._calls[entry["requirement_id"]] = entry["call_id"]
-        title, detail = self._words(item["kind"], entry)
+        title, detail = self._words(item["kind"], entry, self._changes_of(item["entry"]))
         mark, style = _look(item["kind"], entry)
         at = from_seconds(item["at"] / MICROSECONDS)
         return Event(item["seq"], at, item["kind"], mark, style, title, detail, entry)
 
-    def _words(self, kind: str, entry: Entry) -> tuple[str, str | None]:
+    def _words(self, kind: str, entry: Entry, changes: str) -> tuple[str, str | None]:
         tell = _WORDS.get(kind)
         if tell is None:
             return self._unknown(kind, entry)
-        return tell(self._tool_of(entry), entry)
+        return tell(f"{self._tool_of(entry)}{changes}", entry)
 
     def _tool_of(self, entry: Entry) -> str:
         call_id = entry.get("call_id") or self._calls.get(entry.get("requirement_id", ""), "")
         return self._tools.get(call_id, call_id)
+
+    def _changes_of(self, entry: Entry) -> str:
+        """Which fields that the model had filled an answer changes."""
+        values: Mapping[str, Any] = entry.get("decision", {}).get("values") or {}
+        filled = self._filled.get(self._calls.get(entry.get("requirement_id", ""), ""), {})
+        changed = [name for name, value in values.items() if name in filled and filled[name] != value]
+        return f", and changes {', '.join(changed)}" if changed else ""
 
     def _unknown(self, kind: str, entry: Entry) -> tuple[str, str | None]:
         # A journal of a newer release may hold kinds that this one has no words for.

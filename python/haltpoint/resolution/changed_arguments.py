@@ -69,7 +69,7 @@ async def with_changed_arguments(
     if edited.problems:
         lines = "; ".join(dict.fromkeys(text for _, text in edited.problems))
         raise InvalidResolutionError(
-            f"the changed arguments do not fit {execution.tool_name!r}: {lines}",
+            f"the changed arguments do not fit {execution.tool_name!r}: {lines}. Correct them and decide again",
             run_id=requirement.run_id,
             requirement_id=requirement.id,
             field_name=next((name for name, _ in edited.problems if name is not None), None),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .field_schema import schema_at
 from .json_form import dump_json
@@ -75,7 +75,7 @@ class _Walk:
         self._schema = schema
 
     def value(self, value: Any, path: Path) -> Any:
-        members, items = as_object(value), as_list(list(value) if isinstance(value, tuple) else value)
+        members, items = as_object(value), as_list(_as_json(value))
         if members is not None:
             return {name: self.value(item, (*path, name)) for name, item in members.items()}
         if items is not None:
@@ -92,6 +92,10 @@ class _Walk:
         except (AttributeError, KeyError, TypeError, RecursionError):
             # A schema out of a journal, which anybody may have changed.
             return set()
+
+
+def _as_json(value: Any) -> Any:
+    return list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
 
 
 class _Reading(_Walk):

@@ -103,13 +103,15 @@ def _found_elsewhere(given: Any, wanted: Any, shown: Any, said: Any) -> Any:
     """The same with what is shown under another name than the model said it by, such as what has a place in a list."""
     if not _is_of(dict, given, wanted, shown, said) or is_left_as_shown(wanted, shown):
         return _made(given, wanted, shown, said, pins=False)
-    made = {
+    made: dict[str, Any] = {
         name: _found_elsewhere(item, wanted[name], shown.get(name, MISSING), said.get(name, MISSING))
         for name, item in given.items()
         if name in said or not (name in shown and is_left_as_shown(wanted[name], shown[name]))
     }
     # Places are in lists, which may be within objects.
-    unshown = {name: item for name, item in said.items() if name not in shown and isinstance(item, (list, dict))}
+    unshown: dict[str, Any] = {
+        name: item for name, item in said.items() if name not in shown and isinstance(item, (list, dict))
+    }
     return {**unshown, **made}
 
 

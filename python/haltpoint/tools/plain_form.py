@@ -252,7 +252,8 @@ def _nested(fields: Iterable[tuple[FieldPath, Any]]) -> dict[str, Any] | None:
         if path[-1] in here:
             return None
         here[path[-1]] = form
-    return _with_lists(made, inner)
+    whole: dict[str, Any] | None = _with_lists(made, inner)
+    return whole
 
 
 def _with_lists(members: dict[str | int, Any], inner: Mapping[int, Any]) -> Any:

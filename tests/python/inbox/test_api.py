@@ -86,7 +86,7 @@ def test_input_and_results_are_given(inbox: Inbox, start: StartRun) -> None:
 def test_a_decision_that_does_not_fit_is_refused_and_leaves_no_trace(inbox: Inbox, decision: Any, status: int) -> None:
     item = _waiting(inbox)
     answer = inbox.decide(item["id"], decision)
-    assert (answer.status, set(answer.json)) == (status, {"error", "message"})
+    assert (answer.status, set(answer.json)) == (status, {"error", "message", "field"})
     assert _waiting(inbox) == item
 
 
@@ -128,7 +128,7 @@ def test_a_body_of_another_type_is_refused(inbox: Inbox) -> None:
 )
 def test_what_is_not_there_is_not_found(inbox: Inbox, path: str) -> None:
     answer = inbox.get(path)
-    assert (answer.status, set(answer.json)) == (404, {"error", "message"})
+    assert (answer.status, set(answer.json)) == (404, {"error", "message", "field"})
 
 
 def test_a_decision_on_what_is_not_there_is_not_found(inbox: Inbox) -> None:

@@ -174,7 +174,7 @@ def test_a_database_that_can_not_be_read_is_said(db: InMemoryDatabase) -> None:
     app = create_app(db, authenticate=_from_header)
     db.close()
     refused = asked(app, "GET", "/api/requirements", {"X-User": "bob"})
-    assert (refused.status, set(refused.json)) == (503, {"error", "message"})
+    assert (refused.status, set(refused.json)) == (503, {"error", "message", "field"})
     for path in ("/", "/history", "/runs", "/runs/x"):
         assert asked(app, "GET", path, {"X-User": "bob"}).status == 503
 

@@ -92,7 +92,8 @@ def test_it_is_what_is_said_of_an_answer(
     db: SqliteDatabase, annotation: Any, said: Any, wanted: Any, path: str, words: str, has_code: bool
 ) -> None:
     error = refused(db, annotation, said, wanted, has_code=has_code)
-    assert str(error).endswith(f"the changed arguments do not fit 'take': {path}: {words}")
+    told = f"the changed arguments do not fit 'take': {path}: {words}. Correct them and decide again"
+    assert str(error).endswith(told)
     assert error.field_name == path
 
 
@@ -117,7 +118,9 @@ def test_it_is_what_is_said_of_an_answer(
 def test_it_tells_what_was_given_whatever_the_type_had_made_of_it(
     db: SqliteDatabase, annotation: Any, said: Any, wanted: Any, got: str
 ) -> None:
-    assert str(refused(db, annotation, said, wanted, has_code=True)).endswith(f", got {got}")
+    assert str(refused(db, annotation, said, wanted, has_code=True)).endswith(
+        f", got {got}. Correct them and decide again"
+    )
 
 
 @pytest.mark.parametrize("kind", [timedelta, date, Decimal, bytes, Path, uuid.UUID, Size, set[int]])
