@@ -61,8 +61,9 @@ def _place_of(function: AnyFunction) -> _Place:
         sys.modules.get(module), "__dict__", {}
     )
     # A function may say that it is of another module than the one that it was made in.
-    file = namespace.get("__file__") if namespace.get("__name__") == module else None
-    specification = namespace.get("__spec__") if module in _STARTED else None
+    is_own = namespace.get("__name__") == module
+    file = namespace.get("__file__") if is_own else None
+    specification = namespace.get("__spec__") if is_own and module in _STARTED else None
     started_as = module if specification is None else str(specification.name)
     return _Place(started_as, os.path.realpath(file) if isinstance(file, str) else None)
 
