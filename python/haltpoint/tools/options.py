@@ -28,6 +28,9 @@ _FLAGS = (
     "strict",
 )
 
+# In seconds. A time further ahead may have no date, and nobody waits for it.
+_LONGEST_WAIT = 3_155_760_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOptions:
@@ -40,8 +43,8 @@ class ToolOptions:
         requires_user_input: a person gives the values of `user_input_fields` before the tool runs.
         user_input_fields: names of the parameters that the person gives.
         external_execution: the tool runs elsewhere, and its result is handed in.
-        expires_after: how long a person, or whatever runs the tool elsewhere, is waited for, in seconds; None for as
-            long as it takes. Nobody can decide after that, and the call is not run.
+        expires_after: how long a person, or whatever runs the tool elsewhere, is waited for, in seconds, at most 100
+            years; None for as long as it takes. Nobody can decide after that, and the call is not run.
         on_expiry: what happens then: "reject" tells the model that nobody answered and goes on, "fail" ends the run
             with an error, "cancel" cancels it.
         approvals: how many different people must confirm a call; one rejection rejects it.
@@ -182,6 +185,11 @@ def _whole_number(name: str, value: object) -> int:
 
 def _check_asking(options: ToolOptions) -> None:
     _check_seconds("expires_after", options.expires_after)
+    if options.expires_after is not None and options.expires_after > _LONGEST_WAIT:
+        raise ValueError(
+            f"expires_after must be at most {_LONGEST_WAIT} seconds, which are 100 years, got "
+            f"{options.expires_after!r}; leave it out where a person has as long as it takes"
+        )
     if options.on_expiry not in get_args(OnExpiry):
         raise ValueError(f"on_expiry must be one of {', '.join(get_args(OnExpiry))}, not {options.on_expiry!r}")
     if options.expires_after is None and options.on_expiry != "reject":

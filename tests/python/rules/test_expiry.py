@@ -340,6 +340,7 @@ async def test_a_cancellation_because_nobody_answered_names_nobody_and_says_why(
         ({"expires_after": 5}, "waits for nobody"),
         ({"requires_confirmation": True, "expires_after": 0}, "above 0"),
         ({"requires_confirmation": True, "expires_after": float("inf")}, "finite"),
+        ({"requires_confirmation": True, "expires_after": 3_155_760_001}, "at most 3155760000 seconds.*100 years"),
         ({"requires_confirmation": True, "expires_after": 5, "on_expiry": "confirm"}, "on_expiry must be one of"),
         ({"requires_confirmation": True, "on_expiry": "fail"}, "needs expires_after"),
     ],
