@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -10,28 +12,25 @@ from browsing import CHROMIUM, opened_browser, signed_in
 from playwright.sync_api import expect
 from visiting import Visitor, words
 
-from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
 from haltpoint.models.scripted import ScriptedReply
 from support.command import CommandLine
 from support.inbox import Inbox
 from support.replies import wants
 
-
-@tool(requires_confirmation=True, expires_after=0.000001)
-def hurry(pad: int) -> str:
-    """Launch at once."""
-    return f"launched from {pad}"
+# In seconds: long enough to open a page in, and short enough to wait for.
+SOON = 2.0
 
 
-@tool(external_execution=True, expires_after=3600)
+@tool(external_execution=True, expires_after=SOON)
 def fetch(what: str) -> str:
-    """Fetch within an hour."""
+    """Fetch soon."""
     return what
 
 
-@tool(requires_user_input=True, user_input_fields=["name"], expires_after=3600)
+@tool(requires_user_input=True, user_input_fields=["name"], expires_after=SOON)
 def sign(name: str) -> str:
-    """Sign within an hour."""
+    """Sign soon."""
     return name
 
 
@@ -41,13 +40,13 @@ def launch(pad: int) -> str:
     return f"launched from {pad}"
 
 
-@tool(requires_confirmation=True, expires_after=3600)
+@tool(requires_confirmation=True, expires_after=SOON)
 def pay(euros: int) -> str:
-    """Pay within an hour."""
+    """Pay soon."""
     return f"paid {euros}"
 
 
-TOOLS = [hurry, fetch, sign, launch, pay]
+TOOLS = [fetch, sign, launch, pay]
 
 
 @pytest.fixture
@@ -55,6 +54,12 @@ def db() -> Iterator[InMemoryDatabase]:
     """A database."""
     with InMemoryDatabase() as database:
         yield database
+
+
+def _wait_until_over(requirement: RunRequirement) -> None:
+    """Nobody writes down meanwhile that the time is over."""
+    assert requirement.expires_at is not None
+    time.sleep(max(0.0, (requirement.expires_at - datetime.now(timezone.utc)).total_seconds()) + 0.01)
 
 
 def _started(db: Any, reply: ScriptedReply) -> str:
@@ -65,15 +70,12 @@ def _started(db: Any, reply: ScriptedReply) -> str:
 
 @pytest.mark.parametrize("reply", [wants("pay", euros=3), wants("fetch", what="it"), wants("sign")])
 @pytest.mark.parametrize("query", ["", "?edit="])
-def test_a_page_that_is_opened_too_late_has_no_button(
-    db: InMemoryDatabase, monkeypatch: pytest.MonkeyPatch, reply: ScriptedReply, query: str
-) -> None:
+def test_a_page_that_is_opened_too_late_has_no_button(db: InMemoryDatabase, reply: ScriptedReply, query: str) -> None:
     run_id = _started(db, reply)
     (requirement,) = db.requirements()
     visitor = Visitor(db, run_id, "ann")
     assert visitor.buttons != []
-    # The time is over, and nobody has written that down yet.
-    monkeypatch.setattr("haltpoint.inbox.texts.has_passed", lambda until: until is not None)
+    _wait_until_over(requirement)
     visitor.open(f"{query}{requirement.id}" if query else "")
     assert visitor.buttons == [] and "/decision" not in visitor.page.text
     assert "Change the arguments" not in visitor.words and "nobody decided in time" in visitor.words
@@ -103,14 +105,11 @@ def test_the_buttons_of_an_open_page_go_when_the_time_is_over(cli: CommandLine, 
         assert db.requirement(requirement.id).decision is None
 
 
-def test_the_server_refuses_a_form_that_comes_too_late_and_keeps_what_was_typed(
-    db: InMemoryDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("haltpoint.inbox.run_page.is_over", lambda requirement: False)
-    monkeypatch.setattr("haltpoint.inbox.run_page.open_requirements", lambda run: run.requirements)
-    run_id = _started(db, wants("hurry", pad=3))
+def test_the_server_refuses_a_form_that_comes_too_late_and_keeps_what_was_typed(db: InMemoryDatabase) -> None:
+    run_id = _started(db, wants("pay", euros=3))
+    (requirement,) = db.requirements()
     visitor = Visitor(db, run_id, "ann")
-    monkeypatch.undo()
+    _wait_until_over(requirement)
     late = visitor.send("reject", note="no <rocket>")
     assert late.status == 409 and "What you typed was not sent: no <rocket>" in words(late)
     assert 'name="action"' not in late.text

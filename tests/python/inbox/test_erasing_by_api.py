@@ -117,7 +117,7 @@ BODIES: list[tuple[str, Any]] = [
 def test_what_does_not_fit_is_refused(db: AnyDatabase, post: Post, path: str, body: Any) -> None:
     run_id = _run(db)
     refused = post(path.format(run=run_id), body)
-    assert (refused.status, set(json.loads(refused.text))) == (422, {"error", "message"})
+    assert (refused.status, set(json.loads(refused.text))) == (422, {"error", "field", "message"})
     assert db.run(run_id).is_complete
 
 
