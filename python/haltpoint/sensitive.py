@@ -7,8 +7,11 @@ process without the tool's code masks as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = ["MASK", "JournalMask", "Masking", "masked_execution", "masked_requirement"]
 
@@ -34,10 +37,13 @@ class Masking:
     Args:
         names: the sensitive parameters of its tool.
         arguments: arguments of the call, as JSON data: texts about it show none of their sensitive values either.
+        members: the names that the types of the sensitive parameters have within them. Other names within a value are
+            part of it. Where the types are not known, so is what is no identifier.
     """
 
-    def __init__(self, names: Iterable[str], *arguments: object) -> None:
+    def __init__(self, names: Iterable[str], *arguments: object, members: Collection[str] | None = None) -> None:
         self.names = frozenset(names)
+        self._is_name = str.isidentifier if members is None else members.__contains__
         self._shown: set[str] = set()
         for given in arguments:
             self._learn(given)
@@ -61,6 +67,14 @@ class Masking:
             text = text.replace(shown, MASK)
         return text
 
+    def path(self, parts: Iterable[str | int]) -> tuple[str | int, ...]:
+        """Return a way through a sensitive value, without the names in it that are part of the value."""
+
+        def is_shown(part: str | int) -> bool:
+            return self._is_name(part) if isinstance(part, str) else str(part) not in self._shown
+
+        return tuple(part if is_shown(part) else MASK for part in parts)
+
     def form(self, fields: Any) -> Any:
         """Return the fields of a form, with the values and defaults of sensitive ones masked; an empty one stays so."""
         return [self._field(field) for field in cast("list[dict[str, Any]]", fields)] if fields else fields
@@ -80,6 +94,12 @@ class Masking:
         words = {part: self.text(said[part]) for part in _WORDS if part in said}
         return {**said, **arguments, **words} if said else decision
 
+    def learn_execution(self, execution: ToolExecution) -> None:
+        """Know the values in a call as it stands."""
+        for given in (execution.tool_args, execution.original_tool_args):
+            self._learn(given)
+        self.learn_form(execution.user_input_schema)
+
     def learn_form(self, fields: Any) -> None:
         """Know the values in a form."""
         for field in cast("list[dict[str, Any]]", fields or []):
@@ -93,7 +113,8 @@ class Masking:
     def _learn(self, arguments: object) -> None:
         given = _members(arguments)
         for name in self.names & given.keys():
-            self._shown.update(text for text in _texts(given[name]) if len(text) >= _SHORTEST and text != MASK)
+            texts = _texts(given[name], self._is_name)
+            self._shown.update(text for text in texts if len(text) >= _SHORTEST and text != MASK)
 
     def _field(self, field: dict[str, Any]) -> dict[str, Any]:
         if field.get("name") not in self.names:
@@ -118,13 +139,15 @@ def _members(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else nothing
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _texts(value: Any, is_name: Callable[[str], bool]) -> Iterable[str]:
     """What the parts of a value look like within a text."""
-    for item in _members(value).values():
-        yield from _texts(item)
+    for name, item in _members(value).items():
+        if not is_name(name):
+            yield from _texts(name, is_name)
+        yield from _texts(item, is_name)
     if isinstance(value, (list, tuple)):
         for item in cast("Iterable[Any]", value):
-            yield from _texts(item)
+            yield from _texts(item, is_name)
     elif isinstance(value, str):
         # As it is, within JSON, and as Python writes it.
         yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])

@@ -196,7 +196,8 @@ def _masking_errors(on_disk: RunRequirement, decision: Mapping[str, Any]) -> Gen
     except HaltpointError as error:
         execution = on_disk.tool_execution
         if execution.sensitive:
-            masking = Masking(execution.sensitive, execution.tool_args, execution.original_tool_args)
+            masking = Masking(execution.sensitive)
+            masking.learn_execution(execution)
             for said in (decision, getattr(error, "decision", None)):
                 masking.learn_decision(said)
             error.args = (masking.text(str(error)), *error.args[1:])

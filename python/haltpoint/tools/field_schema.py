@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from .json_form import dump_json
 
-__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "schema_at"]
+__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "member_names", "schema_at"]
 
 # What a form says beside the schema of a field.
 _SAID_ELSEWHERE = ("description", "default")
@@ -65,6 +65,22 @@ def hides_argument(parameters: Mapping[str, Any], name: str) -> bool:
     except (AttributeError, KeyError, TypeError, RecursionError):
         # Nothing is known about it.
         return True
+
+
+def member_names(schema: object) -> frozenset[str]:
+    """Return the names that a schema has for what stands within a value, however deep."""
+    names: set[str] = set()
+    pending: list[object] = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(cast("list[object]", part))
+        elif isinstance(part, dict):
+            described = cast("dict[str, Any]", part)
+            properties: object = described.get("properties")
+            names.update(cast("dict[str, Any]", properties) if isinstance(properties, dict) else ())
+            pending.extend(described.values())
+    return frozenset(names)
 
 
 def schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> dict[str, Any]:
