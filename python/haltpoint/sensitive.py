@@ -232,6 +232,8 @@ class JournalMask:
         # By the ids of calls, and the calls that requirements are about.
         self._calls: dict[str, Masking] = {}
         self._asked: dict[str, str] = {}
+        # Whether a tool of the run has sensitive parameters.
+        self._is_sensitive = False
 
     def entry(self, kind: str, entry: Entry) -> Entry:
         """Return an entry with what is sensitive in it masked; the very same one where nothing is."""
@@ -242,12 +244,14 @@ class JournalMask:
     def run_started(self, entry: Entry) -> Entry:
         """Mask the defaults of the tools that are offered."""
         tools: list[Entry] = entry.get("tools") or []
+        self._is_sensitive = any(tool.get("sensitive") for tool in tools)
         return {**entry, "tools": [_offered(tool) for tool in tools]} if tools else entry
 
     def model_replied(self, entry: Entry) -> Entry:
         """Mask the arguments of the calls."""
         calls: list[Entry] = entry.get("calls") or []
-        if not any(_sensitive(call) for call in calls):
+        self._is_sensitive = self._is_sensitive or any(map(_sensitive, calls))
+        if not any(map(self._names, calls)):
             return entry
         masked: dict[str, Any] = {**entry, "calls": [self._planned(call) for call in calls]}
         if "provider_data" in entry:
@@ -285,12 +289,9 @@ class JournalMask:
 
     def _planned(self, call: Entry) -> Entry:
         shown = _members(call.get("shown"))
-        names = _sensitive(call)
+        names = self._names(call)
         if not names:
             return call
-        if "refused" in call:
-            # A model that misspells a name says the value all the same.
-            names = [*names, *_members(call.get("args"))]
         masking = Masking(names, call.get("args"), shown.get("args"), shown.get("given"))
         self._calls[call["id"]] = masking
         masked: dict[str, Any] = {**call, "args": masking.arguments(call["args"])}
@@ -305,6 +306,13 @@ class JournalMask:
         if "answer" in rules:
             masked["rules"] = {**rules, "answer": _details(masking, rules["answer"])}
         return masked
+
+    def _names(self, call: Entry) -> list[str]:
+        """The arguments of a call whose values are masked."""
+        names = _sensitive(call)
+        is_unknown = "tool" not in call and self._is_sensitive
+        # A model that misspells a name, of the tool or of an argument, says the value all the same.
+        return [*names, *_members(call.get("args"))] if "refused" in call and (names or is_unknown) else names
 
     def _text(self, text: Any, call_ids: Iterable[str]) -> Any:
         for call_id in call_ids:
