@@ -7,7 +7,7 @@ process without the tool's code masks as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ class Masking:
     Args:
         names: the sensitive parameters of its tool.
         arguments: arguments of the call, as JSON data: texts about it show none of their sensitive values either.
-        members: the names that the types of the sensitive parameters have within them. Other names within a value are
-            part of it. Where the types are not known, so is what is no identifier.
+        is_name: whether a name within a value may be shown. Others are part of the value; by default, these are all
+            that are no identifiers.
     """
 
-    def __init__(self, names: Iterable[str], *arguments: object, members: Collection[str] | None = None) -> None:
+    def __init__(
+        self, names: Iterable[str], *arguments: object, is_name: Callable[[str], bool] = str.isidentifier
+    ) -> None:
         self.names = frozenset(names)
-        self._is_name = str.isidentifier if members is None else members.__contains__
+        self._is_name = is_name
         self._shown: set[str] = set()
         for given in arguments:
             self._learn(given)

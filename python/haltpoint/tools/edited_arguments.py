@@ -58,8 +58,9 @@ class EditedArguments:
         self.given[name] = self.shown[name] = value
 
     def refuse(self, path: str, problem: str, hidden: Masking | None = None) -> None:
-        """Note that an argument, or what stands at a path within it, does not fit; `hidden` masks what was given."""
-        self.problems.append((path, problem) if hidden is None else (hidden.text(path), hidden.text(problem)))
+        """Note that an argument, or what stands at a path within it, does not fit; `hidden` masks names in the path."""
+        place = path if hidden is None else hidden.text(path)
+        self.problems.append((place, f"{place}{problem.removeprefix(path)}"))
 
     def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
         """Note that an argument must have a value."""

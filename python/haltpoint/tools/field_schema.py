@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from .json_form import dump_json
 
-__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "member_names", "schema_at"]
+__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "names_in", "schema_at"]
 
 # What a form says beside the schema of a field.
 _SAID_ELSEWHERE = ("description", "default")
@@ -67,8 +67,13 @@ def hides_argument(parameters: Mapping[str, Any], name: str) -> bool:
         return True
 
 
-def member_names(schema: object) -> frozenset[str]:
-    """Return the names that a schema has for what stands within a value, however deep."""
+def names_in(schema: object, *, is_sensitive: bool) -> Callable[[str], bool]:
+    """Return whether a name within a value may be shown; of a sensitive one, those that the schema has, however deep.
+
+    Of a value that only holds a secret, such as a password, all names may be.
+    """
+    if not is_sensitive:
+        return _is_any
     names: set[str] = set()
     pending: list[object] = [schema]
     while pending:
@@ -80,7 +85,11 @@ def member_names(schema: object) -> frozenset[str]:
             properties: object = described.get("properties")
             names.update(cast("dict[str, Any]", properties) if isinstance(properties, dict) else ())
             pending.extend(described.values())
-    return frozenset(names)
+    return names.__contains__
+
+
+def _is_any(name: str) -> bool:
+    return True
 
 
 def schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
@@ -22,7 +22,7 @@ from haltpoint.sensitive import Masking
 from .callables import model_parameters
 from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
-from .field_schema import argument_schema, hides_argument, member_names
+from .field_schema import argument_schema, hides_argument, names_in
 from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
 
@@ -46,7 +46,7 @@ class ToolParameter(NamedTuple):
         adapter: validates its values.
         decimals: where its values hold decimals, if they do.
         is_secret: whether its values hold something that is not to be shown, such as a password.
-        members: the names that its type has for what stands within a value; told of secret ones only.
+        is_name: of a secret one, whether a name within a value may be shown.
     """
 
     name: str
@@ -58,13 +58,13 @@ class ToolParameter(NamedTuple):
     adapter: Adapter
     decimals: DecimalPlaces | None = None
     is_secret: bool = False
-    members: frozenset[str] = frozenset()
+    is_name: Callable[[str], bool] = str.isidentifier
 
     def hidden(self, *values: object) -> Masking | None:
         """Return what keeps such values out of texts; None where they may be shown."""
         if not self.is_secret:
             return None
-        return Masking([self.name], *({self.name: value} for value in values), members=self.members)
+        return Masking([self.name], *({self.name: value} for value in values), is_name=self.is_name)
 
 
 class ToolSchema(NamedTuple):
@@ -157,7 +157,7 @@ def _tool_parameter(
         adapter=types.adapters[parameter.name],
         decimals=types.decimals.get(parameter.name),
         is_secret=is_secret,
-        members=member_names(argument_schema(json_schema, parameter.name)) if is_secret else frozenset(),
+        is_name=names_in(argument_schema(json_schema, parameter.name) if is_secret else {}, is_sensitive=is_sensitive),
     )
 
 

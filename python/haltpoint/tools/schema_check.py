@@ -14,7 +14,7 @@ from haltpoint.tools.field_words import choice_words, expected_words
 
 from . import schema_marks
 from .decimals import broken_bound
-from .field_schema import argument_schema, hides_argument, member_names, schema_at
+from .field_schema import argument_schema, hides_argument, names_in, schema_at
 from .formats import FORMATS
 from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
@@ -72,8 +72,8 @@ def _of_argument(
     name, *rest = problem.path or ("arguments",)
     hidden: Masking | None = None
     if name in sensitive or hides_argument(schema, str(name)):
-        members = member_names(argument_schema(schema, str(name)))
-        hidden = Masking([str(name)], arguments, members=members)
+        is_name = names_in(argument_schema(schema, str(name)), is_sensitive=name in sensitive)
+        hidden = Masking([str(name)], arguments, is_name=is_name)
     path, text = named_problem(problem._replace(path=tuple(rest)), str(name), hidden)
     return (path if problem.path else None), text
 

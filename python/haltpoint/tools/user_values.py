@@ -10,7 +10,7 @@ from haltpoint.sensitive import Masking
 from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
 from .bytes_notation import as_shown
-from .field_schema import is_secret, member_names
+from .field_schema import is_secret, names_in
 from .input_form import input_field
 from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
 from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
@@ -137,9 +137,10 @@ class _Checking:
     def _hidden(self, field: _Field, value: object) -> Masking | None:
         """What keeps a value out of texts; None where it may be shown."""
         name, schema = field["name"], schema_of(field)
-        if name not in self._sensitive and not is_secret(schema):
+        is_sensitive = name in self._sensitive
+        if not is_sensitive and not is_secret(schema):
             return None
-        return Masking([name], {name: value}, members=member_names(schema))
+        return Masking([name], {name: value}, is_name=names_in(schema, is_sensitive=is_sensitive))
 
     def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:
         """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""

@@ -76,7 +76,7 @@ def named_problem(problem: ValueProblem, name: str, hidden: Masking | None = Non
     parts = problem.path if hidden is None else hidden.path(problem.path)
     path = ".".join(map(str, (name, *parts)))
     must_be = "must be " if problem.is_kind else ""
-    words = problem.words if hidden is None else hidden.text(problem.words)
+    words = problem.words if hidden is None or problem.keyword in _OWN_WORDS else hidden.text(problem.words)
     given = shown(problem.given) if hidden is None else "a secret value"
     got = "" if problem.given is NOT_GIVEN else f", got {given}"
     return path, f"{path}: {must_be}{words}{got}"
@@ -103,6 +103,10 @@ _COUNTS = {
     "maxDigits": ("at most", "digit"),
     "decimalPlaces": ("at most", "decimal place"),
 }
+
+
+# Their words say what the schema says, and nothing of what was given.
+_OWN_WORDS = frozenset({*_KINDS, *_BOUNDS, *_COUNTS, "required", "bytes"})
 
 
 def constraint_words(keyword: str, bound: Any) -> str:
