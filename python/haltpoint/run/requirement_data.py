@@ -85,7 +85,7 @@ _PLACES = "confirmation, confirmation_note, user_input_schema, tool_execution an
 
 def _unread(said: Mapping[str, Any], words: frozenset[str]) -> list[str]:
     """The words in data that nobody would read there; nor does anybody read one in capitals."""
-    names = [name for name in said if isinstance(name, str)]  # pyright: ignore[reportUnnecessaryIsInstance]
+    names = [name for name in cast("Mapping[object, Any]", said) if isinstance(name, str)]
     return sorted(name for name in names if name in words or (name != name.lower() and name.lower() in words | _READ))
 
 
