@@ -120,7 +120,12 @@ def _is_unseen(character: str) -> bool:
 
 
 def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) == "Cf" or _is_ignorable(character)
+    return unicodedata.category(character) == "Cf" or _is_ignorable(character) or _is_noncharacter(ord(character))
+
+
+def _is_noncharacter(code: int) -> bool:
+    """Whether no character ever stands at a code point: Unicode keeps these for programs' own use."""
+    return 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
 
 
 def _is_right_to_left(character: str) -> bool:

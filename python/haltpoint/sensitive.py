@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from haltpoint.run.tools.tools import ToolExecution
 
 __all__ = ["MASK", "JournalMask", "Masking", "masked_execution", "masked_requirement"]
 
@@ -34,10 +37,15 @@ class Masking:
     Args:
         names: the sensitive parameters of its tool.
         arguments: arguments of the call, as JSON data: texts about it show none of their sensitive values either.
+        is_name: whether a name within a value may be shown. Others are part of the value; by default, these are all
+            that are no identifiers.
     """
 
-    def __init__(self, names: Iterable[str], *arguments: object) -> None:
+    def __init__(
+        self, names: Iterable[str], *arguments: object, is_name: Callable[[str], bool] = str.isidentifier
+    ) -> None:
         self.names = frozenset(names)
+        self._is_name = is_name
         self._shown: set[str] = set()
         for given in arguments:
             self._learn(given)
@@ -61,6 +69,14 @@ class Masking:
             text = text.replace(shown, MASK)
         return text
 
+    def path(self, parts: Iterable[str | int]) -> tuple[str | int, ...]:
+        """Return a way through a sensitive value, without the names in it that are part of the value."""
+
+        def is_shown(part: str | int) -> bool:
+            return self._is_name(part) if isinstance(part, str) else str(part) not in self._shown
+
+        return tuple(part if is_shown(part) else MASK for part in parts)
+
     def form(self, fields: Any) -> Any:
         """Return the fields of a form, with the values and defaults of sensitive ones masked; an empty one stays so."""
         return [self._field(field) for field in cast("list[dict[str, Any]]", fields)] if fields else fields
@@ -80,6 +96,12 @@ class Masking:
         words = {part: self.text(said[part]) for part in _WORDS if part in said}
         return {**said, **arguments, **words} if said else decision
 
+    def learn_execution(self, execution: ToolExecution) -> None:
+        """Know the values in a call as it stands."""
+        for given in (execution.tool_args, execution.original_tool_args):
+            self._learn(given)
+        self.learn_form(execution.user_input_schema)
+
     def learn_form(self, fields: Any) -> None:
         """Know the values in a form."""
         for field in cast("list[dict[str, Any]]", fields or []):
@@ -93,7 +115,8 @@ class Masking:
     def _learn(self, arguments: object) -> None:
         given = _members(arguments)
         for name in self.names & given.keys():
-            self._shown.update(text for text in _texts(given[name]) if len(text) >= _SHORTEST and text != MASK)
+            texts = _texts(given[name], self._is_name)
+            self._shown.update(text for text in texts if len(text) >= _SHORTEST and text != MASK)
 
     def _field(self, field: dict[str, Any]) -> dict[str, Any]:
         if field.get("name") not in self.names:
@@ -118,13 +141,15 @@ def _members(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else nothing
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _texts(value: Any, is_name: Callable[[str], bool]) -> Iterable[str]:
     """What the parts of a value look like within a text."""
-    for item in _members(value).values():
-        yield from _texts(item)
+    for name, item in _members(value).items():
+        if not is_name(name):
+            yield from _texts(name, is_name)
+        yield from _texts(item, is_name)
     if isinstance(value, (list, tuple)):
         for item in cast("Iterable[Any]", value):
-            yield from _texts(item)
+            yield from _texts(item, is_name)
     elif isinstance(value, str):
         # As it is, within JSON, and as Python writes it.
         yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
@@ -209,6 +234,8 @@ class JournalMask:
         # By the ids of calls, and the calls that requirements are about.
         self._calls: dict[str, Masking] = {}
         self._asked: dict[str, str] = {}
+        # Whether a tool of the run has sensitive parameters.
+        self._is_sensitive = False
 
     def entry(self, kind: str, entry: Entry) -> Entry:
         """Return an entry with what is sensitive in it masked; the very same one where nothing is."""
@@ -219,12 +246,14 @@ class JournalMask:
     def run_started(self, entry: Entry) -> Entry:
         """Mask the defaults of the tools that are offered."""
         tools: list[Entry] = entry.get("tools") or []
+        self._is_sensitive = any(tool.get("sensitive") for tool in tools)
         return {**entry, "tools": [_offered(tool) for tool in tools]} if tools else entry
 
     def model_replied(self, entry: Entry) -> Entry:
         """Mask the arguments of the calls."""
         calls: list[Entry] = entry.get("calls") or []
-        if not any(_sensitive(call) for call in calls):
+        self._is_sensitive = self._is_sensitive or any(map(_sensitive, calls))
+        if not any(map(self._names, calls)):
             return entry
         masked: dict[str, Any] = {**entry, "calls": [self._planned(call) for call in calls]}
         if "provider_data" in entry:
@@ -262,12 +291,9 @@ class JournalMask:
 
     def _planned(self, call: Entry) -> Entry:
         shown = _members(call.get("shown"))
-        names = _sensitive(call)
+        names = self._names(call)
         if not names:
             return call
-        if "refused" in call:
-            # A model that misspells a name says the value all the same.
-            names = [*names, *_members(call.get("args"))]
         masking = Masking(names, call.get("args"), shown.get("args"), shown.get("given"))
         self._calls[call["id"]] = masking
         masked: dict[str, Any] = {**call, "args": masking.arguments(call["args"])}
@@ -282,6 +308,13 @@ class JournalMask:
         if "answer" in rules:
             masked["rules"] = {**rules, "answer": _details(masking, rules["answer"])}
         return masked
+
+    def _names(self, call: Entry) -> list[str]:
+        """The arguments of a call whose values are masked."""
+        names = _sensitive(call)
+        is_unknown = "tool" not in call and self._is_sensitive
+        # A model that misspells a name, of the tool or of an argument, says the value all the same.
+        return [*names, *_members(call.get("args"))] if "refused" in call and (names or is_unknown) else names
 
     def _text(self, text: Any, call_ids: Iterable[str]) -> Any:
         for call_id in call_ids:

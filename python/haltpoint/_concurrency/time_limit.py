@@ -40,6 +40,10 @@ class TimeLimit:
         """Whether the time is over."""
         return self._end is not None and time.monotonic() >= self._end
 
+    def began_in_time(self, moment: float) -> bool:
+        """Return whether a moment, by `time.monotonic()`, was before the time was over."""
+        return self._end is None or moment < self._end
+
     def rest(self) -> float | None:
         """Return how much of the time is left, in seconds; None where there is no limit."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())

@@ -30,7 +30,7 @@ from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.resolution.answers import checked_values, shown_bytes, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
-from haltpoint.resolution.parse import checked_decision, same_decision
+from haltpoint.resolution.parse import check_words, checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.drafts import is_handed_out
@@ -196,7 +196,8 @@ def _masking_errors(on_disk: RunRequirement, decision: Mapping[str, Any]) -> Gen
     except HaltpointError as error:
         execution = on_disk.tool_execution
         if execution.sensitive:
-            masking = Masking(execution.sensitive, execution.tool_args, execution.original_tool_args)
+            masking = Masking(execution.sensitive)
+            masking.learn_execution(execution)
             for said in (decision, getattr(error, "decision", None)):
                 masking.learn_decision(said)
             error.args = (masking.text(str(error)), *error.args[1:])
@@ -256,6 +257,8 @@ def _checked(
     if data["decision"] is None and requirement.kind != data["kind"]:
         # Else its decision, which is of another kind, would go unseen.
         _check_same_call(requirement, RunRequirement.from_dict(data))
+    if data["decision"] is None and requirement.decision is None:
+        check_words(requirement, data["tool_execution"])
     # What went through other hands may have lost what its fields take, or say something else of it.
     requirement.take_form(data.get("user_input_schema") or ())
     if data["decision"] is not None and requirement.is_refused:

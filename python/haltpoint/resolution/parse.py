@@ -27,6 +27,7 @@ __all__ = [
     "Decision",
     "RequirementKind",
     "apply_decision",
+    "check_words",
     "checked_decision",
     "checked_kind",
     "confirm_decision",
@@ -57,7 +58,7 @@ def checked_kind(kind: object) -> RequirementKind:
     if isinstance(kind, str) and kind in get_args(RequirementKind):
         return cast("RequirementKind", kind)
     kinds = ", ".join(get_args(RequirementKind))
-    raise InvalidResolutionError(f"the kind of a requirement is one of {kinds}, not {kind!r}")
+    raise InvalidResolutionError(f"the kind of a requirement is one of {kinds}, not {kind!r:.80}", field_name="kind")
 
 
 def kind_of(execution: ToolExecution) -> RequirementKind:
@@ -152,6 +153,52 @@ def still_needed(execution: ToolExecution, open_fields: Collection[str]) -> list
     form = execution.user_input_schema or ()
     required = [field["name"] for field in form if field["name"] in open_fields and field.get("required", False)]
     return [name for name in unfilled if name in required] if required else unfilled
+
+
+# What people say by assigning it to a call, and what of it each kind of requirement reads.
+_SAID = ("confirmed", "confirmation_note", "answered", "result", "tool_call_error")
+_READ: dict[RequirementKind, tuple[str, ...]] = {
+    "confirmation": ("confirmed", "confirmation_note"),
+    "user_input": ("answered",),
+    "external_tool": ("result",),
+    "recovery": ("result",),
+}
+
+
+def check_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None:
+    """Check that a call says nothing that belongs to a decision of another kind: nobody would read it.
+
+    Args:
+        requirement: what is open.
+        asked: its call as it stands on disk. What this says already may stand in the requirement, too.
+
+    Raises:
+        InvalidResolutionError: there is such a word; `field_name` names it.
+    """
+    execution = requirement.tool_execution
+    for name in _SAID:
+        value = getattr(execution, name)
+        if name in _READ[requirement.kind] or _says_nothing(name, value) or _is_same(value, asked.get(name)):
+            continue
+        raise InvalidResolutionError(
+            f"{name} of the call of {execution.tool_name!r} is set, which is no part of the decision that requirement "
+            f"{requirement.id} needs; leave it as it was: {requirement.how_to_resolve}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name=name,
+        )
+
+
+def _says_nothing(name: str, value: object) -> bool:
+    # That a result is no error is so in any case.
+    return (
+        value is None or (name == "tool_call_error" and value is False) or (name == "confirmation_note" and not value)
+    )
+
+
+def _is_same(value: object, asked: object) -> bool:
+    """Whether a word is the one on disk. Objects of other types may compare in ways of their own."""
+    return type(value) is type(asked) and value == asked
 
 
 # What each type of decision says, and as which type. What the tool makes of a person's values is found out anew.

@@ -15,8 +15,9 @@ _LONGEST = 512
 def plain_name(text: str) -> str:
     """Return a name as it is kept and compared; empty where it is blank.
 
-    It is in Unicode's form NFKC, without characters of which nothing is to be seen, without blanks around it, and with
-    single spaces in it. Upper and lower case stay: "Ann" and "ann" are two.
+    It is in Unicode's form NFKC, without noncharacters and characters of which nothing is to be seen, without blanks
+    around it, and with single spaces in it. Upper and lower case stay: "Ann" and "ann" are two. So do characters for
+    private use, for which a font may have something to show.
 
     Raises:
         ValueError: it is too long, holds a control character, or can't be stored. The message is a predicate.

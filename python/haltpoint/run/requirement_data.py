@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
@@ -22,8 +23,12 @@ __all__ = ["check_said", "drafted", "merged_execution"]
 # Words of a decision that stand elsewhere in a requirement's data, or nowhere: nobody would read them here.
 _UNREAD = frozenset(
     {"answer", "answered", "answers", "approve", "approved", "confirm", "confirmed", "note", "reject", "rejected"}
-    | {"remember", "result", "retry", "skip", "supply", "tool_args", "values"}
+    | {"remember", "result", "retry", "skip", "supply", "tool_args", "values", "args", "arguments", "by"}
 )
+_UNREAD_IN_CALLS = (_UNREAD | {"confirmation"}) - {item.name for item in fields(ToolExecution)}
+# Who decided, and when, which is read only beside what they decided.
+_OF_DECISIONS = ("decided_by", "decided_at")
+_READ = frozenset({"confirmation", "confirmed", "answered", "result", "draft_by", "expected_digest"})
 # What a draft may say beyond yes, or on a call in doubt.
 _DRAFTED = {"confirmation_draft": {"tool_args", "remember"}, "recovery_draft": {"type", "note"}}
 _RECOVERIES = ("retry", "skip")
@@ -64,8 +69,8 @@ def check_said(data: Mapping[str, Any]) -> None:
     execution: object = data.get("tool_execution")
     nothing: Mapping[str, Any] = {}
     parts = cast("Mapping[str, Any]", execution) if isinstance(execution, Mapping) else nothing
-    unread = [*(_UNREAD & data.keys()), *({"approve", "approved", "confirm", "confirmation", "reject"} & parts.keys())]
-    for name in sorted(unread):
+    early = [name for name in _OF_DECISIONS if data.get("decision") is None and data.get(name) is not None]
+    for name in (*_unread(data, _UNREAD), *_unread(parts, _UNREAD_IN_CALLS), *early):
         raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {_PLACES}")
     digest: object = data.get("expected_digest")
     if digest is not None and not (isinstance(digest, str) and digest):
@@ -76,6 +81,12 @@ def check_said(data: Mapping[str, Any]) -> None:
 
 
 _PLACES = "confirmation, confirmation_note, user_input_schema, tool_execution and the drafts that to_dict() returns"
+
+
+def _unread(said: Mapping[str, Any], words: frozenset[str]) -> list[str]:
+    """The words in data that nobody would read there; nor does anybody read one in capitals."""
+    names = [name for name in cast("Mapping[object, Any]", said) if isinstance(name, str)]
+    return sorted(name for name in names if name in words or (name != name.lower() and name.lower() in words | _READ))
 
 
 def _unfit(name: str, problem: str) -> InvalidResolutionError:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.resolution.answers import given_values
 from haltpoint.resolution.parse import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
 from haltpoint.run.requirement_validation import HOW_TO_RESOLVE
 from haltpoint.run.said import checked_name
-
-if TYPE_CHECKING:
-    from haltpoint.run.tools.tools import ToolExecution
+from haltpoint.run.tools.tools import ToolExecution, checked_execution
 
 __all__ = ["RequirementState"]
 
@@ -37,7 +35,7 @@ class RequirementState:
         self.has_own_id = not id
         self.id: str = id or _new_id()
         self.run_id = run_id
-        self._kind: RequirementKind = checked_kind(kind or kind_of(tool_execution))
+        self._kind: RequirementKind = checked_kind(kind_of(tool_execution) if kind is None else kind)
         self.created_at: datetime = created_at or datetime.now(timezone.utc)
         self.details = details
         self.digest: str | None = None
@@ -68,6 +66,15 @@ class RequirementState:
         self._committed_result: Any = None
 
     # What is asked
+
+    @property
+    def tool_execution(self) -> ToolExecution:
+        """The tool call in question."""
+        return self._tool_execution
+
+    @tool_execution.setter
+    def tool_execution(self, execution: ToolExecution) -> None:
+        self._tool_execution = checked_execution(execution)
 
     @property
     def kind(self) -> RequirementKind:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
 from haltpoint.resolution.parse import Decision, RequirementKind, describe_decision
+from haltpoint.sensitive import Masking
 from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
@@ -53,8 +54,11 @@ def wrong_kind_error(requirement: RequirementState, what: str) -> InvalidResolut
 def conflict_error(requirement: RequirementState, decision: Decision) -> RequirementConflictError:
     """Return the error for a decision other than the one that was committed."""
     at = "" if requirement.decided_at is None else f" at {format_time(requirement.decided_at)}"
+    masking = Masking(requirement.tool_execution.sensitive)
+    masking.learn_execution(requirement.tool_execution)
+    masking.learn_decision(decision)
     return RequirementConflictError(
-        f"{_named(requirement)} was {describe_decision(decision)} "
+        f"{_named(requirement)} was {masking.text(describe_decision(decision))} "
         f"by {requirement.decided_by or 'somebody'}{at}; that decision is final",
         run_id=requirement.run_id,
         requirement_id=requirement.id,

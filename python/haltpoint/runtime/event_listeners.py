@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -30,7 +32,8 @@ __all__ = ["NOBODY", "Listeners", "observed"]
 
 _log = logger("callbacks")
 
-# How long a listener may take with one event once the run is cancelled or the time of the call is over, in seconds.
+# How long a listener may still take, in seconds: with one event once the run is cancelled; with all once the call is
+# cancelled, or with events that came after its time was over.
 _LONGEST_LISTENER = 2.0
 
 # What a run that waits for its first driver begins with.
@@ -88,7 +91,8 @@ async def observed(
 ) -> AsyncGenerator[Callable[[], None] | None]:
     """Tell `on_event` what is written into a run's journal while the block lasts; all of it is told when it ends.
 
-    Where the run ends cancelled, or the time of the call is over, a listener that does not return is left behind.
+    A listener is left behind that has not returned when the time of the call is over, or within two seconds after the
+    call was cancelled; where the run ends cancelled, one that takes longer than that with an event.
 
     Args:
         listeners: who is told.
@@ -127,20 +131,35 @@ async def _finished(observer: _Observer, ending: asyncio.Task[None]) -> None:
 
 
 async def _until_told(observer: _Observer, telling: asyncio.Task[None], session: Session, limit: TimeLimit) -> None:
-    """Wait for the listener; from when it is in a hurry, only while that gets on with the events."""
-    told = -1
-    while not telling.done() and observer.told > told:
-        if observer.hurry.done() or session.status == RunStatus.cancelled or limit.has_passed:
-            told = observer.told
-            await asyncio.wait({telling}, timeout=_LONGEST_LISTENER)
-        else:
-            await asyncio.wait({telling, observer.hurry}, timeout=limit.rest(), return_when=asyncio.FIRST_COMPLETED)
+    """Wait for the listener, as long as there is time for it."""
+    told, end = -1, math.inf
+    while not telling.done():
+        is_cancelled, now, longest = observer.hurry.done(), time.monotonic(), limit.rest()
+        if is_cancelled or longest == 0:
+            end = min(end, now + _LONGEST_LISTENER)
+            is_late = observer.began is not None and limit.began_in_time(observer.began) and not is_cancelled
+            if is_late or now >= end:
+                break
+            longest = end - now
+        elif session.status == RunStatus.cancelled:
+            if observer.told == told:
+                break
+            told, longest = observer.told, min(_LONGEST_LISTENER, math.inf if longest is None else longest)
+        await _until_news(telling, observer, longest)
     if not telling.done():
         telling.cancel()
         _warn(
             f"on_event did not return in time, and is not told of all that happened to run {session.run_id}",
             session.run_id,
         )
+
+
+async def _until_news(telling: asyncio.Task[None], observer: _Observer, longest: float | None) -> None:
+    """Wait until the listener was told all, or its time may have changed; at most for `longest` seconds."""
+    awaited: set[asyncio.Future[None]] = {telling}
+    if not observer.hurry.done():
+        awaited.add(observer.hurry)
+    await asyncio.wait(awaited, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
 
 
 class _Observer:
@@ -165,8 +184,9 @@ class _Observer:
         self._has_ended = False
         # Done once the listener is no longer waited for as long as it likes.
         self.hurry: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # How many events were told.
+        # How many events were told, and since when the listener is told the next one, by `time.monotonic()`.
         self.told = 0
+        self.began: float | None = None
 
     def look(self) -> None:
         """Something was committed."""
@@ -217,9 +237,12 @@ class _Observer:
         return bool(events)
 
     async def _tell(self, event: RunEvent) -> None:
+        self.began = time.monotonic()
         try:
             await _told("on_event", self._on_event, event, self._run_id)
         except KeyboardInterrupt as error:
             if self.interrupt is None:
                 self.interrupt = error
                 self._stop_program(error)
+        finally:
+            self.began = None

@@ -181,7 +181,7 @@ async def _continue_run(
         if not call.handlers:
             raise unresolved_error(output)
         if not await _ask_handlers(call, output, tools, undecided, snapshot):
-            return _handed_out(call, output, tools, task)
+            return await _as_on_disk(call, _handed_out(call, output, tools, task), tools)
     elif output.is_paused and call.handlers:
         snapshot = await _load(call.database, run_id, snapshot)
         await _ask_handlers(call, _output(call, task, snapshot), tools, undecided, snapshot)
@@ -271,7 +271,17 @@ async def _resolve_and_continue(
     """
     while output.is_paused and call.handlers and await _ask_handlers(call, output, tools, undecided):
         output = await _take_up(call, output, tools)
-    return output
+    return await _as_on_disk(call, output, tools)
+
+
+async def _as_on_disk(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> AgentRunOutput:
+    """The run as it is now: a handler or a listener of the call may have cancelled it while it was paused."""
+    if not output.is_paused or not (call.handlers or any(call.listeners)):
+        return output
+    snapshot = await _load(call.database, output.run_id)
+    if snapshot.status != RunStatus.cancelled:
+        return output
+    return _handed_out(call, _output(call, output.task, snapshot), tools, output.task)
 
 
 async def _ask_handlers(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import ValidationError
 
 from haltpoint.exceptions import ToolArgumentsError
+from haltpoint.sensitive import Masking
 
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
 from .dropped_members import closed, dropped_members
@@ -56,14 +57,15 @@ class EditedArguments:
         """Take a value as it was shown."""
         self.given[name] = self.shown[name] = value
 
-    def refuse(self, path: str, problem: str) -> None:
-        """Note that an argument, or what stands at a path within it, does not fit."""
-        self.problems.append((path, problem))
+    def refuse(self, path: str, problem: str, hidden: Masking | None = None) -> None:
+        """Note that an argument, or what stands at a path within it, does not fit; `hidden` masks names in the path."""
+        place = path if hidden is None else hidden.text(path)
+        self.problems.append((place, f"{place}{problem.removeprefix(path)}"))
 
     def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
         """Note that an argument must have a value."""
         problem = ValueProblem((), "required", missing_words(schema))
-        self.problems.append(named_problem(problem, name, is_secret=False))
+        self.problems.append(named_problem(problem, name))
 
 
 def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted: Mapping[str, Any]) -> EditedArguments:
@@ -98,7 +100,7 @@ def _edit(
         try:
             edited.shown[name], edited.given[name] = _changed(definition, parameter, execution, wanted[name])
         except (HiddenPartError, UnreadableBytesError) as error:
-            edited.refuse(error.path, str(error))
+            edited.refuse(error.path, str(error), parameter.hidden(wanted[name]))
         except _UnfitError as error:
             edited.problems.extend(error.problems)
     elif parameter.required:
@@ -140,7 +142,7 @@ def _changed(
     for value in members.values(as_taken(schema, name, _restored(members, name), members.shown)):
         try:
             shown, given = _validated(definition, parameter, value, members.said)
-            problem = members.problem_with(shown, name)
+            problem = members.problem_with(shown, name, parameter.hidden(members.wanted, members.shown))
             if problem is None:
                 return shown, given
             raise _UnfitError([problem])
@@ -164,7 +166,7 @@ def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any,
         known = {problem.key for problem in _misfits(definition, parameter, said)}
     new = [problem for problem in misfits if problem.key not in known]
     if new:
-        raise _unfit(parameter, new)
+        raise _unfit(parameter, value, new)
     # Nothing but what was read more freely when the model said it.
     return _shown(definition, parameter, value, strict=False)
 
@@ -175,7 +177,7 @@ def _shown(definition: ToolDefinition, parameter: ToolParameter, value: Any, *, 
     except ToolArgumentsError as error:
         problems = _invalid_parts(definition, parameter, value, MISSING, strict=strict)
         # A validator that does not accept what it accepted before.
-        raise _unfit(parameter, problems or [ValueProblem((), "validator", str(error))]) from error
+        raise _unfit(parameter, value, problems or [ValueProblem((), "validator", str(error))]) from error
 
 
 def _misfits(
@@ -212,9 +214,9 @@ def _invalid_parts(
         return [ValueProblem((), "validator", str(error))]
 
 
-def _unfit(parameter: ToolParameter, problems: Iterable[ValueProblem]) -> _UnfitError:
-    hides = parameter.is_secret
-    told = [named_problem(problem, parameter.name, is_secret=hides) for problem in problems]
+def _unfit(parameter: ToolParameter, value: object, problems: Iterable[ValueProblem]) -> _UnfitError:
+    hidden = parameter.hidden(value)
+    told = [named_problem(problem, parameter.name, hidden) for problem in problems]
     return _UnfitError(list(dict.fromkeys(told)))
 
 
@@ -256,7 +258,8 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
                 restored = as_taken(described, name, _restored(members, name), members.shown)
                 taken = as_taken(described, name, wanted[name], members.shown)
             except (HiddenPartError, UnreadableBytesError) as error:
-                edited.refuse(error.path, str(error))
+                is_shown = name not in execution.sensitive
+                edited.refuse(error.path, str(error), None if is_shown else Masking([name], wanted))
                 continue
             edited.given[name] = new[name] = next(members.values(restored))
             edited.shown[name] = schema_form(schema, name, as_shown(described, taken), completed=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from .json_form import dump_json
 
-__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "schema_at"]
+__all__ = ["argument_schema", "field_schema", "hides_argument", "is_secret", "names_in", "schema_at"]
 
 # What a form says beside the schema of a field.
 _SAID_ELSEWHERE = ("description", "default")
@@ -65,6 +65,31 @@ def hides_argument(parameters: Mapping[str, Any], name: str) -> bool:
     except (AttributeError, KeyError, TypeError, RecursionError):
         # Nothing is known about it.
         return True
+
+
+def names_in(schema: object, *, is_sensitive: bool) -> Callable[[str], bool]:
+    """Return whether a name within a value may be shown; of a sensitive one, those that the schema has, however deep.
+
+    Of a value that only holds a secret, such as a password, all names may be.
+    """
+    if not is_sensitive:
+        return _is_any
+    names: set[str] = set()
+    pending: list[object] = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(cast("list[object]", part))
+        elif isinstance(part, dict):
+            described = cast("dict[str, Any]", part)
+            properties: object = described.get("properties")
+            names.update(cast("dict[str, Any]", properties) if isinstance(properties, dict) else ())
+            pending.extend(described.values())
+    return names.__contains__
+
+
+def _is_any(name: str) -> bool:
+    return True
 
 
 def schema_at(schema: Mapping[str, Any], path: Iterable[str | int]) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .hidden_parts import MISSING
 from .json_form import dump_json, with_whole_numbers
 from .json_form import shown as short
 from .same_values import is_same_json
+
+if TYPE_CHECKING:
+    from haltpoint.sensitive import Masking
 
 __all__ = ["KeptMembers", "is_left_as_shown"]
 
@@ -51,19 +54,22 @@ class KeptMembers(NamedTuple):
         ]
         yield from {dump_json(value): value for value in made}.values()
 
-    def problem_with(self, form: Any, path: str) -> tuple[str, str] | None:
+    def problem_with(self, form: Any, path: str, hidden: Masking | None = None) -> tuple[str, str] | None:
         """Say which member does not come out as it was shown, if one does not: its path, and the problem in words.
 
         Args:
             form: what people are shown of the value that the tool would get.
             path: where the value stands.
+            hidden: masks the values, where they must not be shown.
         """
         found = _stray(self.wanted, self.shown, form, path)
         if found is None:
             return None
-        would_be = "missing" if found.form is MISSING else short(found.form)
-        return found.path, (
-            f"{found.path}: it was left as it was shown, {short(found.shown)}, and would be {would_be} beside what was "
+        was, other = (short(found.shown), short(found.form)) if hidden is None else ("a secret value", "another one")
+        would_be = "missing" if found.form is MISSING else other
+        place = found.path if hidden is None else hidden.text(found.path)
+        return place, (
+            f"{place}: it was left as it was shown, {was}, and would be {would_be} beside what was "
             "changed; give another value for it, or leave it out"
         )
 

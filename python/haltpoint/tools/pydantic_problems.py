@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from haltpoint.tools.field_words import base_schema, expected_words
 
 from .field_schema import schema_at
+from .json_form import NotJsonError, parse_json
 from .plain_form import plain_form
 from .schema_marks import KEYS
 from .value_problems import (
@@ -93,12 +94,16 @@ class _Place(NamedTuple):
         union: where the union stands whose branch the problem is about, if it is about one.
         branch: which branch that is.
         is_key: whether it is about the key that the path ends with, and not about what stands there.
+        is_no_list: whether it is that no list stands there, in which something would have its place.
+        within: the way through the JSON data in the text that stands there.
     """
 
     path: Path
     union: Path | None = None
     branch: str | int | None = None
     is_key: bool = False
+    is_no_list: bool = False
+    within: Path = ()
 
 
 class _Located(NamedTuple):
@@ -114,8 +119,34 @@ def _located(detail: ErrorDetails, value: object, schema: Mapping[str, Any]) -> 
     if place.is_key:
         keys = schema_at(schema, path[:-1]).get(KEYS, {})
         return _Located(key_problem(path, _problem(detail, (), keys)), place)
+    if place.is_no_list:
+        return _Located(ValueProblem(path, "type", expected_words({"type": "array"}), _at(value, path)), place)
+    if place.within or _is_in_text(detail, value, path, schema):
+        return _Located(_in_text(detail, place, value, schema), place)
     problem = _problem(detail, path, schema)
     return _Located(problem if problem.given is NOT_GIVEN else _as_given(problem, value), place)
+
+
+def _is_in_text(detail: ErrorDetails, value: object, path: Path, schema: Mapping[str, Any]) -> bool:
+    """Whether a problem is with the value that stands as JSON in a text, and not with the text."""
+    if "contentSchema" not in schema_at(schema, path):
+        return False
+    try:
+        text = _at(value, path)
+    except (IndexError, KeyError, TypeError):
+        return False
+    return isinstance(text, str) and not isinstance(detail["input"], str)
+
+
+def _in_text(detail: ErrorDetails, place: _Place, value: object, schema: Mapping[str, Any]) -> ValueProblem:
+    """Say what is wrong with JSON data that is given as text."""
+    described = schema_at(schema, place.path).get("contentSchema", {})
+    problem = _problem(detail, place.within, described)
+    must_be = "must be " if problem.is_kind else ""
+    where = ".".join(map(str, problem.path)) or "the value"
+    return ValueProblem(
+        place.path, "json", f"in this JSON text, {where} {must_be}{problem.words}", _at(value, place.path)
+    )
 
 
 def _as_given(problem: ValueProblem, value: object) -> ValueProblem:
@@ -138,6 +169,8 @@ def _place_of(detail: ErrorDetails, value: object) -> _Place:
             here = here[step] if _holds(here, step) else None
         elif step == _KEY and place.path and location[index - 1] == place.path[-1]:
             return place._replace(is_key=True)
+        elif _in_json(here, location[index:]):
+            return place._replace(within=location[index:])
         elif place.union is None:
             place = place._replace(union=place.path, branch=step)
     if (
@@ -145,6 +178,8 @@ def _place_of(detail: ErrorDetails, value: object) -> _Place:
         and len(location) > 1
         and _is_place_in_nothing(location[-1], _given_at(value, place))
     ):
+        if place.path[-2:] == location[-2:]:
+            return place._replace(path=place.path[:-1], is_no_list=True)
         # It would be found by its place in a list, which is not there either.
         return _Place((*place.path[:-1], *location[-2:]))
     return place
@@ -159,6 +194,17 @@ def _given_at(value: Any, place: _Place) -> Any:
 
 def _is_place_in_nothing(step: str | int, container: Any) -> bool:
     return isinstance(step, int) and not isinstance(container, list)
+
+
+def _in_json(text: object, steps: Path) -> bool:
+    """Whether a text is of JSON data, as pydantic's `Json` takes it, and holds something at a place."""
+    if not isinstance(text, str) or not text.lstrip().startswith(("[", "{")):
+        return False
+    try:
+        here = parse_json(text)
+    except NotJsonError:
+        return False
+    return _holds(here, steps[0])
 
 
 def _holds(container: object, step: str | int) -> bool:

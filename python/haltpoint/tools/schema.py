@@ -10,18 +10,19 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union, cast, get_args, get_origin, get_type_hints
 
 from haltpoint._concurrency.async_functions import AnyFunction, implementation
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.sensitive import Masking
 
 from .callables import model_parameters
 from .defaults import NO_DEFAULT, plain_default
 from .documentation import read_documentation
-from .field_schema import hides_argument
+from .field_schema import argument_schema, hides_argument, names_in
 from .plain_types import Adapter, PlainAdapter, PlainType, plain_type
 from .type_names import accepts_none, type_name
 
@@ -45,6 +46,7 @@ class ToolParameter(NamedTuple):
         adapter: validates its values.
         decimals: where its values hold decimals, if they do.
         is_secret: whether its values hold something that is not to be shown, such as a password.
+        is_name: of a secret one, whether a name within a value may be shown.
     """
 
     name: str
@@ -56,6 +58,13 @@ class ToolParameter(NamedTuple):
     adapter: Adapter
     decimals: DecimalPlaces | None = None
     is_secret: bool = False
+    is_name: Callable[[str], bool] = str.isidentifier
+
+    def hidden(self, *values: object) -> Masking | None:
+        """Return what keeps such values out of texts; None where they may be shown."""
+        if not self.is_secret:
+            return None
+        return Masking([self.name], *({self.name: value} for value in values), is_name=self.is_name)
 
 
 class ToolSchema(NamedTuple):
@@ -137,6 +146,7 @@ def _tool_parameter(
 ) -> ToolParameter:
     schema = types.properties[parameter.name]
     is_required = parameter.default is inspect.Parameter.empty
+    is_secret = is_sensitive or hides_argument(json_schema, parameter.name)
     return ToolParameter(
         name=parameter.name,
         type_name=type_name(hint),
@@ -146,7 +156,8 @@ def _tool_parameter(
         default_value=None if is_required else parameter.default,
         adapter=types.adapters[parameter.name],
         decimals=types.decimals.get(parameter.name),
-        is_secret=is_sensitive or hides_argument(json_schema, parameter.name),
+        is_secret=is_secret,
+        is_name=names_in(argument_schema(json_schema, parameter.name) if is_secret else {}, is_sensitive=is_sensitive),
     )
 
 

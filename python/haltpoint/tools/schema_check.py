@@ -9,11 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.sensitive import Masking
 from haltpoint.tools.field_words import choice_words, expected_words
 
 from . import schema_marks
 from .decimals import broken_bound
-from .field_schema import hides_argument, schema_at
+from .field_schema import argument_schema, hides_argument, names_in, schema_at
 from .formats import FORMATS
 from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
@@ -60,15 +61,20 @@ def schema_problems(
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
-    return [_of_argument(problem, schema, sensitive) for problem in value_problems(schema, arguments, accepted)]
+    return [
+        _of_argument(problem, schema, arguments, sensitive) for problem in value_problems(schema, arguments, accepted)
+    ]
 
 
 def _of_argument(
-    problem: ValueProblem, schema: Mapping[str, Any], sensitive: Collection[str]
+    problem: ValueProblem, schema: Mapping[str, Any], arguments: Mapping[str, Any], sensitive: Collection[str]
 ) -> tuple[str | None, str]:
     name, *rest = problem.path or ("arguments",)
-    hides = name in sensitive or hides_argument(schema, str(name))
-    path, text = named_problem(problem._replace(path=tuple(rest)), str(name), is_secret=hides)
+    hidden: Masking | None = None
+    if name in sensitive or hides_argument(schema, str(name)):
+        is_name = names_in(argument_schema(schema, str(name)), is_sensitive=name in sensitive)
+        hidden = Masking([str(name)], arguments, is_name=is_name)
+    path, text = named_problem(problem._replace(path=tuple(rest)), str(name), hidden)
     return (path if problem.path else None), text
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.sensitive import Masking
 from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
 from .bytes_notation import as_shown
-from .field_schema import is_secret
+from .field_schema import is_secret, names_in
 from .input_form import input_field
 from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
 from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
@@ -130,8 +131,16 @@ class _Checking:
         try:
             checked[field["name"]] = self._reader(field)(value)
         except RefusedValueError as error:
-            hides = field["name"] in self._sensitive or is_secret(schema_of(field))
-            self._problems.extend(named_problem(problem, field["name"], is_secret=hides) for problem in error.problems)
+            hidden = self._hidden(field, value)
+            self._problems.extend(named_problem(problem, field["name"], hidden) for problem in error.problems)
+
+    def _hidden(self, field: _Field, value: object) -> Masking | None:
+        """What keeps a value out of texts; None where it may be shown."""
+        name, schema = field["name"], schema_of(field)
+        is_sensitive = name in self._sensitive
+        if not is_sensitive and not is_secret(schema):
+            return None
+        return Masking([name], {name: value}, is_name=names_in(schema, is_sensitive=is_sensitive))
 
     def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:
         """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
@@ -141,7 +150,7 @@ class _Checking:
             checked[name] = default
         elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
             problem = ValueProblem((), "required", missing_words(schema), None if is_null else NOT_GIVEN)
-            self._problems.append(named_problem(problem, name, is_secret=False))
+            self._problems.append(named_problem(problem, name))
         elif takes_null(schema) and "default" not in field:
             checked[name] = None
 

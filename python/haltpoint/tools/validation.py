@@ -14,6 +14,8 @@ from .json_form import dump_json, shown
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
 
+    from haltpoint.sensitive import Masking
+
     from .plain_types import Adapter
     from .schema import ToolParameter
 
@@ -67,12 +69,15 @@ def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool
     try:
         return validated(parameter.adapter, value, strict=strict, is_secret=parameter.is_secret)
     except ValueError as error:
+        hidden = parameter.hidden(value)
+        reason = str(error) if hidden is None else hidden.text(str(error))
         problem = (
-            "; ".join(_problems(parameter, value, error))
+            "; ".join(_problems(parameter, value, error, hidden))
             if is_validation_error(error)
-            else f"{parameter.name}: {error}"
+            else f"{parameter.name}: {reason}"
         )
-        raise InvalidValueError(problem) from error
+        # A cause would show the value in a traceback.
+        raise InvalidValueError(problem) from (error if hidden is None else None)
 
 
 def is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
@@ -83,18 +88,23 @@ def is_validation_error(error: BaseException) -> TypeGuard[ValidationError]:
     return is_kind(error, ValidationError)
 
 
-def _problems(parameter: ToolParameter, value: object, error: ValidationError) -> Iterator[str]:
+def _problems(parameter: ToolParameter, value: object, error: ValidationError, hidden: Masking | None) -> Iterator[str]:
     details = error.errors(include_url=False, include_context=False)
+
+    def said(words: str) -> str:
+        return words if hidden is None else hidden.text(words)
+
     if not any(detail["loc"] for detail in details):
-        reasons = ", ".join(detail["msg"] for detail in details[:_PROBLEMS_SHOWN])
+        reasons = ", ".join(said(detail["msg"]) for detail in details[:_PROBLEMS_SHOWN])
         given = _shown(value, is_secret=parameter.is_secret)
         yield f"{parameter.name}: expected {parameter.type_name}, got {given} ({reasons})"
         return
     for detail in details[:_PROBLEMS_SHOWN]:
-        path = ".".join(map(str, (parameter.name, *detail["loc"])))
+        parts = detail["loc"] if hidden is None else hidden.path(detail["loc"])
+        path = ".".join(map(str, (parameter.name, *parts)))
         given = _shown(detail["input"], is_secret=parameter.is_secret)
         given = "" if detail["type"] == "missing" else f", got {given}"
-        yield f"{path}: {detail['msg']}{given}"
+        yield f"{path}: {said(detail['msg'])}{given}"
     if len(details) > _PROBLEMS_SHOWN:
         yield f"and {len(details) - _PROBLEMS_SHOWN} more problems with {parameter.name}"
 

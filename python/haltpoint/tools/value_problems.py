@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from haltpoint.tools.field_words import choice_words, expected_words
 
 from .json_form import dump_json, shown
 from .plain_form import plain_form
+
+if TYPE_CHECKING:
+    from haltpoint.sensitive import Masking
 
 __all__ = [
     "NOT_GIVEN",
@@ -62,18 +65,21 @@ class ValueProblem(NamedTuple):
         return self.path, self.keyword, given
 
 
-def named_problem(problem: ValueProblem, name: str, *, is_secret: bool) -> tuple[str, str]:
+def named_problem(problem: ValueProblem, name: str, hidden: Masking | None = None) -> tuple[str, str]:
     """Return the path of a problem with a field, and the problem in words.
 
     Args:
         problem: the problem.
         name: the field.
-        is_secret: whether what was given must not be shown.
+        hidden: masks what was given, where that must not be shown.
     """
-    path = ".".join(map(str, (name, *problem.path)))
+    parts = problem.path if hidden is None else hidden.path(problem.path)
+    path = ".".join(map(str, (name, *parts)))
     must_be = "must be " if problem.is_kind else ""
-    got = "" if problem.given is NOT_GIVEN else ", got a secret value" if is_secret else f", got {shown(problem.given)}"
-    return path, f"{path}: {must_be}{problem.words}{got}"
+    words = problem.words if hidden is None or problem.keyword in _OWN_WORDS else hidden.text(problem.words)
+    given = shown(problem.given) if hidden is None else "a secret value"
+    got = "" if problem.given is NOT_GIVEN else f", got {given}"
+    return path, f"{path}: {must_be}{words}{got}"
 
 
 # The keywords of JSON Schema
@@ -97,6 +103,10 @@ _COUNTS = {
     "maxDigits": ("at most", "digit"),
     "decimalPlaces": ("at most", "decimal place"),
 }
+
+
+# Their words say what the schema says, and nothing of what was given.
+_OWN_WORDS = frozenset({*_KINDS, *_BOUNDS, *_COUNTS, "required", "bytes"})
 
 
 def constraint_words(keyword: str, bound: Any) -> str:

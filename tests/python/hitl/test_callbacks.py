@@ -407,3 +407,20 @@ def test_what_a_handler_leaves_undecided_it_is_not_asked_again_in_the_same_call(
     assert [item.tool_execution.tool_name for item in output.active_requirements] == ["act"]
     assert [execution.result for execution in output.tools] == [None, "acted"]
     assert agent.continue_run(run_id=output.run_id, hitl_handler=confirm) == "finished"
+
+
+@pytest.mark.parametrize("place", ["hitl_handler", "on_pause"])
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_run_that_a_callback_cancels_is_returned_cancelled(db: SqliteDatabase, place: str, is_begun: bool) -> None:
+    def cancel(fact: Any) -> None:
+        db.cancel(fact.run_id)
+
+    handler, on_pause = (cancel, None) if place == "hitl_handler" else (None, cancel)
+    agent = Agent(ScriptedModel([wants("act"), "finished"]), db=db, tools=[act], on_pause=on_pause)
+    if is_begun and handler is not None:
+        paused = agent.do("Act.", return_output=True)
+        output = agent.continue_run(run_id=paused.run_id, hitl_handler=handler, return_output=True)
+    else:
+        output = agent.do("Act.", hitl_handler=handler, return_output=True)
+    assert output.is_cancelled
+    assert db.run(output.run_id).is_cancelled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from haltpoint import (
     Agent,
     NotificationWarning,
+    RunEvent,
     RunRequirement,
     RunTimeoutError,
     ScriptedModel,
@@ -379,6 +381,27 @@ def test_a_plain_tool_that_returns_a_little_late_keeps_its_result(form: str, db:
         in_form(form, agent, timeout=1)
     output = in_form(form, agent, run_id=agent.run_id)
     assert (output.output, output.tools[0].result) == ("finished", "worked")
+
+
+@asynchronous
+async def test_a_listener_that_hangs_is_left_behind_as_soon_as_the_time_is_over(db: SqliteDatabase, hang: Hang) -> None:
+    agent = Agent(ScriptedModel(["answer"]), db=db, on_event=hang)
+    began = time.monotonic()
+    with pytest.warns(NotificationWarning, match="on_event did not return in time"):
+        assert await agent.do_async("Answer.", timeout=0.5) == "answer"
+    assert time.monotonic() - began < 1.5
+
+
+@asynchronous
+async def test_a_cancelled_call_waits_two_seconds_for_its_listener_however_it_gets_on(db: SqliteDatabase) -> None:
+    def listen(event: RunEvent) -> None:
+        time.sleep(0.9)
+
+    agent = Agent(ScriptedModel(["answer"]), db=db, on_event=listen)
+    began = time.monotonic()
+    with pytest.warns(NotificationWarning, match="on_event did not return"), pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(agent.do_async("Answer."), 0.2)
+    assert 2 < time.monotonic() - began < 2.8
 
 
 def test_no_warning_of_a_listener_is_lost_when_it_is_left_behind(db: SqliteDatabase, hang: Hang) -> None:

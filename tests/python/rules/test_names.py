@@ -35,6 +35,9 @@ SPELLINGS_OF_ANN = [
     "\u00a0ann",
     "ann\u3000",
     "ann\u200b",
+    "ann\ufdd0",
+    "a\uffffnn",
+    "ann\U0010fffe",
     "a\u200dn\u200cn",
     "\u2060ann\ufeff",
     "\u200b ann \u200b",
@@ -53,7 +56,7 @@ SPELLINGS_OF_ANN = [
     "\uff41\uff4e\uff4e",
     "\U0001d41ann",
 ]
-BLANK = ["", " ", "\u200b", "\u3164", "\u2800 \u2800", "\ufeff\u00ad", "\U000e0020", "\u3000\n"]
+BLANK = ["", " ", "\ufdef", "\U0001ffff", "\u200b", "\u3164", "\u2800 \u2800", "\ufeff\u00ad", "\U000e0020", "\u3000\n"]
 UNUSABLE = ["ann\x00", "a\x1bnn", "a\nnn", "a\x7fnn", "a\x9fnn", "\ud800", "a" * 513, "é" * 300, "\ufdfa" * 100]
 
 

@@ -217,6 +217,19 @@ def test_a_call_that_does_not_fit_the_tool_shows_none_of_its_values(db: SqliteDa
     assert "4711" not in str(found) + db.export(run_id)
 
 
+def test_a_call_of_a_tool_with_a_misspelt_name_shows_none_of_its_values(db: SqliteDatabase) -> None:
+    reply = ModelReply("With 4711-4711.", tool_calls=[ToolCall("Unlock", {"pin": "4711-4711", "door": "front"})])
+    agent = Agent(ScriptedModel([reply, "done"]), db=db, tools=[unlock])
+    run_id = agent.do("Work.", return_output=True).run_id
+    assert "4711-4711" not in str(told(db.journal(run_id))) + str(spans_of(db.journal(run_id))) + db.export(run_id)
+
+
+def test_a_call_of_an_unknown_tool_is_shown_where_no_tool_has_sensitive_parameters(db: SqliteDatabase) -> None:
+    agent = Agent(ScriptedModel([wants("unlock", pin="4711"), "done"]), db=db)
+    run_id = agent.do("Work.", return_output=True).run_id
+    assert "4711" in str(told(db.journal(run_id)))
+
+
 # Errors and logs
 
 

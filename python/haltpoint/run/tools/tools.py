@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.sensitive import masked_execution
 
-__all__ = ["ToolExecution", "text_of"]
+__all__ = ["ToolExecution", "checked_execution", "text_of"]
 
 
 # What a person says by assigning it.
@@ -136,6 +137,19 @@ class ToolExecution:
         known["sensitive"] = list(data.get("sensitive") or ())
         known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
         return cls(**known)
+
+
+def checked_execution(given: object) -> ToolExecution:
+    """Return `given`, which must be a tool call.
+
+    Raises:
+        InvalidResolutionError: it is something else.
+    """
+    if isinstance(given, ToolExecution):
+        return given
+    raise InvalidResolutionError(
+        f"tool_execution must be a ToolExecution, got {type(given).__name__}", field_name="tool_execution"
+    )
 
 
 def text_of(result: object) -> str:
