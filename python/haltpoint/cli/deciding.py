@@ -15,7 +15,7 @@ from haltpoint.cli.output import Output, Styled
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.presentation.calls import arguments_text, call_text, remembered_text
 from haltpoint.presentation.escaping import visible
-from haltpoint.presentation.records import as_decided_on, run_record
+from haltpoint.presentation.records import run_record
 from haltpoint.presentation.times import clock
 from haltpoint.resolution.answers import is_dynamic
 
@@ -112,6 +112,7 @@ def decided_call_text(requirement: RunRequirement) -> str:
 
 def decided_text(requirement: RunRequirement) -> str:
     """Return who decided what on a requirement, and when; or who approved so far."""
+    requirement = requirement.masked()
     if requirement.decision is None:
         return approvals_text(requirement) or "open"
     what = _words(requirement.decision)
@@ -154,7 +155,7 @@ def _report(database: Database, requirement: RunRequirement, output: Output) -> 
     run = database.run(requirement.run_id or "")
     step = next_step(database, run)
     if output.as_json:
-        output.json({"requirement": as_decided_on(requirement).to_dict(), "run": run_record(run), "next": step})
+        output.json({"requirement": requirement.masked().to_dict(), "run": run_record(run), "next": step})
         return
     output.line(
         Styled(short_requirement_id(requirement.id), "bold"),

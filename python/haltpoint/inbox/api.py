@@ -137,7 +137,7 @@ async def _decide(site: Site, request: Request) -> dict[str, Any]:
     _check_decision(asked)
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
     decided = await decide(site.database, requirement, asked, request.state.visitor.name)
-    return as_decided_on(decided).to_dict()
+    return decided.masked().to_dict()
 
 
 async def _order(site: Site, request: Request) -> Any:

@@ -28,8 +28,10 @@ from haltpoint import (
     ToolChangedError,
     tool,
 )
+from haltpoint.inbox import create_app
 from haltpoint.journal.spans import spans_of
 from haltpoint.journal.timeline import told
+from support.asgi import asked
 from support.command import CommandLine
 from support.replies import wants
 
@@ -305,6 +307,32 @@ def test_what_others_approved_is_not_shown_in_an_error(db: SqliteDatabase) -> No
         other.commit()
     assert "-pin-" not in str(caught.value)
     assert "-pin-" not in json.dumps(db.requirement(requirement.id).masked().to_dict())
+
+
+@pytest.mark.parametrize("form", ["text", "json", "api"])
+def test_what_one_of_several_approved_is_not_printed(db: SqliteDatabase, db_file: Path, form: str) -> None:
+    @tool(requires_confirmation=True, approvals=2, sensitive=["pin"])
+    def open_safe(pin: str) -> str:
+        """Open the safe."""
+        return "open"
+
+    requirement = _paused(db, open_safe, "open_safe", pin="first-pin-1")
+    if form == "api":
+        app: Any = create_app(db, authenticate=lambda request: "ann")
+        body = json.dumps({"type": "confirm", "tool_args": {"pin": "second-pin-2"}}).encode()
+        path = f"/api/requirements/{requirement.id}/decision"
+        answer = asked(app, "POST", path, {"content-type": "application/json"}, body)
+        assert answer.status == 200
+        printed = answer.text
+    else:
+        db.close()
+        options = ["--json"] if form == "json" else []
+        changed = CommandLine(db_file)(
+            "approve", requirement.id, "--by", "ann", "--args", '{"pin": "second-pin-2"}', *options
+        )
+        assert changed.code == 0
+        printed = changed.out + changed.err
+    assert "ann" in printed and "-pin-" not in printed
 
 
 _SHIFT = {"by": 0}
