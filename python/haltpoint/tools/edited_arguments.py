@@ -15,6 +15,7 @@ from pydantic_core import ValidationError
 from haltpoint.exceptions import ToolArgumentsError
 
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
+from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from .definition import ToolDefinition
     from .schema import ToolParameter
+    from .value_problems import Path
 
 __all__ = ["EditedArguments", "edited_by_schema", "edited_by_tool"]
 
@@ -59,6 +61,12 @@ class EditedArguments:
     def refuse(self, path: str, problem: str) -> None:
         """Note that an argument, or what stands at a path within it, does not fit."""
         self.problems.append((path, problem))
+
+    def refuse_all(self, name: str, problems: Iterable[tuple[Path, str]]) -> None:
+        """Note what does not fit at places within an argument."""
+        for place, words in problems:
+            path = ".".join(map(str, (name, *place)))
+            self.refuse(path, f"{path}: {words}")
 
     def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
         """Note that an argument must have a value."""
@@ -253,7 +261,12 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             try:
                 members = _members(name, execution, wanted[name])
                 described = argument_schema(schema, name)
-                restored = as_taken(described, name, _restored(members, name), members.shown)
+                parts = _restored(members, name)
+                undecidable = code_needed(described, wanted[name], members.shown, members.said)
+                if undecidable:
+                    edited.refuse_all(name, undecidable)
+                    continue
+                restored = as_taken(described, name, parts, members.shown)
                 taken = as_taken(described, name, wanted[name], members.shown)
             except (HiddenPartError, UnreadableBytesError) as error:
                 edited.refuse(error.path, str(error))
