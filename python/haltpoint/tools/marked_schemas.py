@@ -15,7 +15,7 @@ from pydantic import EncodedBytes, EncodedStr
 from pydantic_core import to_jsonable_python
 
 from .argument_schemas import ArgumentSchema, named_schemas
-from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNKNOWN_DEFAULT
+from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -79,6 +79,11 @@ class MarkedSchema(ArgumentSchema):
         """Mark a member whose default only the tool knows."""
         found = super().default_schema(schema)
         return found if "default" in found else {**found, UNKNOWN_DEFAULT: True}
+
+    def union_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a union, which looks like a decimal where it is of a number and text."""
+        found = super().union_schema(schema)
+        return {**found, UNION: True} if "anyOf" in found else found
 
     def str_schema(self, schema: Any) -> dict[str, Any]:
         """Mark text that is changed."""

@@ -23,6 +23,7 @@ __all__ = [
     "KEYS",
     "NEEDS_CODE",
     "TEXT",
+    "UNION",
     "UNKNOWN_DEFAULT",
     "BrokenBound",
     "broken_bound",
@@ -46,6 +47,9 @@ IGNORES: Final = "haltpoint:ignores"
 NEEDS_CODE: Final = "haltpoint:needs_code"
 """Marks the places of values that can't be checked and kept as they are without the tool's code: "paths" of an object
 with a field that validation takes by another way than its name, "bytes" and "text" of what is encoded, "complex"."""
+
+UNION: Final = "haltpoint:union"
+"""Marks the places of a type out of several, in which a number beside text is no decimal: it is true."""
 
 UNKNOWN_DEFAULT: Final = "haltpoint:unknown_default"
 """Marks members whose default is not in the schema, since it is no plain data or made anew: it is true."""
