@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .hidden_parts import MISSING, type_names_in
+from .hidden_parts import MISSING, holds_stand_in, type_names_in
 from .json_parts import as_list, as_object
 from .kept_members import is_left_as_shown
 from .schema_marks import KEYS, NEEDS_CODE, UNKNOWN_DEFAULT
@@ -118,7 +118,11 @@ class _Walk:
                 yield from self.of(keys, name, MISSING, (*path, name))
             yield from self.of(known.get(name, others), item, before.get(name, MISSING), (*path, name))
         for name, described in known.items():
-            if name in before and name not in members and UNKNOWN_DEFAULT in described:
+            if name not in before or name in members:
+                continue
+            # Another secret would look like the one that was shown.
+            is_hidden = described.get("default") is not None and holds_stand_in(before[name])
+            if is_hidden or UNKNOWN_DEFAULT in described:
                 yield (*path, name), DEFAULT_UNKNOWN
 
     def _items(

@@ -82,7 +82,7 @@ class DecimalPlaces(NamedTuple):
                 for name, member in members.items()
             }
         if isinstance(value, list) and isinstance(like, list):
-            items, written = cast("list[Any]", value), cast("list[Any]", like)
+            items, written = cast("Sequence[Any]", value), cast("Sequence[Any]", like)
             known = self._alternatives(schemas)
             return [
                 self._written_as(item, written[index] if index < len(written) else None, [*_of_item(known, index)])
