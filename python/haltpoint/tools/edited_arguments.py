@@ -144,8 +144,8 @@ def _changed(
     wanted = _with_digits(parameter, wanted)
     members = _members(name, execution, wanted)
     first: _UnfitError | None = None
-    schema = field_schema(definition.parameters, name)
-    for value in members.values(as_taken(schema, name, _restored(members, name), members.shown)):
+    schema = form_schema(definition, parameter)
+    for value in members.values(as_taken(schema, name, _restored(members, name), members.shown, is_encoded=True)):
         try:
             shown, given = _validated(definition, parameter, value, members.said)
             problem = members.problem_with(shown, name)

@@ -15,6 +15,7 @@ from . import schema_marks
 from .decimals import broken_bound
 from .field_schema import hides_argument, schema_at
 from .formats import FORMATS
+from .json_form import NotJsonError, parse_json
 from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
     NOT_GIVEN,
@@ -122,6 +123,7 @@ def _validator_class() -> tuple[Any, Any]:
         "pattern": _pattern,
         "anyOf": _any_of,
         "propertyNames": _keys,
+        "contentSchema": _json_text,
         KEYS: _keys,
         DECIMAL: _decimal,
         BOUNDS: _bounds,
@@ -188,6 +190,20 @@ def _bounds(_validator: object, bounds: Any, value: object, schema: Mapping[str,
     if broken is not None:
         keyword, bound = broken
         yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)
+
+
+def _json_text(validator: Any, schema: object, value: object, _around: object) -> Iterator[ValidationError]:
+    """JSON in a text, which types read."""
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    if not isinstance(value, str):
+        return
+    try:
+        parsed = parse_json(value)
+    except NotJsonError as error:
+        yield ValidationError(f"it {error}", validator="contentSchema")
+        return
+    yield from validator.descend(parsed, schema)
 
 
 _LENGTHS = ("minLength", "maxLength", "pattern")
@@ -298,6 +314,10 @@ def _other_format(found: _Found) -> list[ValueProblem]:
     return [ValueProblem(found.path, "format", words, found.given)]
 
 
+def _no_json(found: _Found) -> list[ValueProblem]:
+    return [ValueProblem(found.path, "contentSchema", "must be JSON text", found.given)]
+
+
 def _no_choice(found: _Found) -> list[ValueProblem]:
     choices = found.wanted if found.keyword == "enum" else [found.wanted]
     return [ValueProblem(found.path, "enum", choice_words(choices), found.given)]
@@ -315,6 +335,7 @@ _SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
     "oneOf": _no_branch,
     "type": _other_type,
     "format": _other_format,
+    "contentSchema": _no_json,
     "enum": _no_choice,
     "const": _no_choice,
     KEYS: _other_key,
