@@ -58,6 +58,43 @@ class DecimalPlaces(NamedTuple):
             return [self._as_text(item, [*_of_item(known, index)]) for index, item in enumerate(items)]
         return self._number_as_text(value, schemas)
 
+    def written_as(self, value: Any, like: Any) -> Any:
+        """Return JSON data in which decimals are written as text or as numbers, as equal ones are in other JSON data.
+
+        Args:
+            value: JSON data. It is not changed.
+            like: the other JSON data.
+
+        Raises:
+            NotJsonError: it is nested too deep.
+        """
+        try:
+            return self._written_as(value, like, [self.schema])
+        except RecursionError as error:
+            raise NotJsonError(f"is nested deeper than {MAX_DEPTH} levels") from error
+
+    def _written_as(self, value: Any, like: Any, schemas: _Schemas) -> Any:
+        if isinstance(value, dict) and isinstance(like, dict):
+            members, others = cast("dict[str, Any]", value), cast("dict[str, Any]", like)
+            known = self._alternatives(schemas)
+            return {
+                name: self._written_as(member, others.get(name), [*_of_member(known, name)])
+                for name, member in members.items()
+            }
+        if isinstance(value, list) and isinstance(like, list):
+            items, written = cast("Sequence[Any]", value), cast("Sequence[Any]", like)
+            known = self._alternatives(schemas)
+            return [
+                self._written_as(item, written[index] if index < len(written) else None, [*_of_item(known, index)])
+                for index, item in enumerate(items)
+            ]
+        return self._scalar_written_as(cast("object", value), like, schemas)
+
+    def _scalar_written_as(self, value: object, like: Any, schemas: _Schemas) -> Any:
+        number = _decimal(value)
+        is_equal = number is not None and number == _decimal(like)
+        return like if is_equal and any(DECIMAL in schema for schema in self._alternatives(schemas)) else value
+
     def _number_as_text(self, value: Any, schemas: _Schemas) -> Any:
         digits = _lost_digits(value)
         is_decimal = digits is not None and any(DECIMAL in schema for schema in self._alternatives(schemas))

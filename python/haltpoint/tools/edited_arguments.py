@@ -16,6 +16,7 @@ from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.sensitive import Masking
 
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
+from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from .definition import ToolDefinition
     from .schema import ToolParameter
+    from .value_problems import Path
 
 __all__ = ["EditedArguments", "edited_by_schema", "edited_by_tool"]
 
@@ -61,6 +63,12 @@ class EditedArguments:
         """Note that an argument, or what stands at a path within it, does not fit; `hidden` masks names in the path."""
         place = path if hidden is None else hidden.text(path)
         self.problems.append((place, f"{place}{problem.removeprefix(path)}"))
+
+    def refuse_all(self, name: str, problems: Iterable[tuple[Path, str]]) -> None:
+        """Note what does not fit at places within an argument."""
+        for place, words in problems:
+            path = ".".join(map(str, (name, *place)))
+            self.refuse(path, f"{path}: {words}")
 
     def refuse_missing(self, name: str, schema: Mapping[str, Any]) -> None:
         """Note that an argument must have a value."""
@@ -138,8 +146,8 @@ def _changed(
     wanted = _with_digits(parameter, wanted)
     members = _members(name, execution, wanted)
     first: _UnfitError | None = None
-    schema = field_schema(definition.parameters, name)
-    for value in members.values(as_taken(schema, name, _restored(members, name), members.shown)):
+    schema = form_schema(definition, parameter)
+    for value in members.values(as_taken(schema, name, _restored(members, name), members.shown, is_encoded=True)):
         try:
             shown, given = _validated(definition, parameter, value, members.said)
             problem = members.problem_with(shown, name, parameter.hidden(members.wanted, members.shown))
@@ -255,7 +263,12 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             try:
                 members = _members(name, execution, wanted[name])
                 described = argument_schema(schema, name)
-                restored = as_taken(described, name, _restored(members, name), members.shown)
+                parts = _restored(members, name)
+                undecidable = code_needed(described, wanted[name], members.shown, members.said)
+                if undecidable:
+                    edited.refuse_all(name, undecidable)
+                    continue
+                restored = as_taken(described, name, parts, members.shown)
                 taken = as_taken(described, name, wanted[name], members.shown)
             except (HiddenPartError, UnreadableBytesError) as error:
                 is_shown = name not in execution.sensitive

@@ -57,6 +57,7 @@ _FORMAT_WORDS = {
     "time": "time such as 12:30:00",
     "duration": "duration such as P1DT2H",
     "uuid": "UUID",
+    "regex": "regular expression such as ^a.*",
     "email": "e-mail address",
     "uri": "URL",
     "ipv4": "IPv4 address",

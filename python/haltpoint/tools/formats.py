@@ -78,6 +78,14 @@ def _is_address(kind: Callable[[str], object]) -> Callable[[str], bool]:
     return fits
 
 
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     **{f"uuid{version}": _reads("uuid", version=version) for version in range(1, 9)},
     **{name: _is_address(kind) for name, kind in _NETWORKS.items()},
@@ -88,6 +96,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "duration": _reads("timedelta"),
     "uuid": _reads("uuid"),
     "uri": _reads("url"),
+    "regex": _is_pattern,
     "email": lambda text: _EMAIL.match(text) is not None,
     "ipv4": _is_address(IPv4Address),
     "ipv6": _is_address(IPv6Address),

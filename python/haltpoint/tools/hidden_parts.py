@@ -19,6 +19,7 @@ __all__ = [
     "is_hidden_in",
     "is_stand_in",
     "stand_ins_in",
+    "type_names_in",
     "with_hidden_parts",
 ]
 
@@ -63,6 +64,14 @@ def is_hidden_in(shown: Any, said: Any) -> bool:
         said: the value as the model said it, or `MISSING`.
     """
     return bool(_hidden_texts(shown, said))
+
+
+def type_names_in(shown: Any, said: Any) -> frozenset[str]:
+    """Return the texts in a shown value that stand for objects by the names of their types.
+
+    What it takes is as in `is_hidden_in`.
+    """
+    return _hidden_texts(shown, said) - {HIDDEN}
 
 
 def with_hidden_parts(name: str, wanted: Any, shown: Any, said: Any) -> Any:

@@ -13,7 +13,7 @@ from .decimals import decimal_form
 from .defaults import NO_DEFAULT
 from .field_schema import field_schema
 from .json_form import json_text
-from .schema_marks import BOUNDS, BYTE_SIZE, IGNORES, KEYS, TEXT
+from .schema_marks import BOUNDS, BYTE_SIZE, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 from .validation import InvalidValueError, validated
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _described(schema: Mapping[str, Any], for_models: Mapping[str, Any]) -> dict
 
 
 # Marks that say nothing about which values fit.
-_OF_WRITING = frozenset({BYTE_SIZE, IGNORES})
+_OF_WRITING = frozenset({BYTE_SIZE, IGNORES, UNION, UNKNOWN_DEFAULT})
 
 
 def _without_marks(schema: Any, marks: frozenset[str]) -> Any:
@@ -128,4 +128,4 @@ def _unmarked(schema: Any) -> Any:
 
 
 # DECIMAL is none of them: forms have it for as long as there are marks.
-_OF_FITTING = frozenset({BOUNDS, KEYS, TEXT})
+_OF_FITTING = frozenset({BOUNDS, KEYS, NEEDS_CODE, TEXT})

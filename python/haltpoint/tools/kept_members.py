@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .hidden_parts import MISSING
+from .hidden_parts import MISSING, is_hidden_in
 from .json_form import dump_json, with_whole_numbers
 from .json_form import shown as short
 from .same_values import is_same_json
@@ -55,13 +55,19 @@ class KeptMembers(NamedTuple):
         yield from {dump_json(value): value for value in made}.values()
 
     def problem_with(self, form: Any, path: str, hidden: Masking | None = None) -> tuple[str, str] | None:
-        """Say which member does not come out as it was shown, if one does not: its path, and the problem in words.
+        """Say which member does not come out as it was shown or left out, if one does not: its path, and the problem.
 
         Args:
             form: what people are shown of the value that the tool would get.
             path: where the value stands.
             hidden: masks the values, where they must not be shown.
         """
+        swapped = _swapped(self, form, path)
+        if swapped is not None:
+            return swapped, (
+                f"{swapped}: it was left out, and a hidden default would take the place of the hidden value that was "
+                "shown; leave it as it was shown, or give another value for it"
+            )
         found = _stray(self.wanted, self.shown, form, path)
         if found is None:
             return None
@@ -163,6 +169,32 @@ class _Stray(NamedTuple):
     path: str
     shown: Any
     form: Any
+
+
+def _swapped(members: KeptMembers, form: Any, path: str) -> str | None:
+    """Return the path of the first hidden member that was left out and in whose place stands another hidden one."""
+    wanted, shown, said = members
+    found: Iterator[str | None] = iter(())
+    if _is_of(dict, wanted, shown, said, form):
+        names = [name for name in said if name in shown and name in form]
+        found = (
+            _swapped(KeptMembers(wanted[name], shown[name], said[name]), form[name], f"{path}.{name}")
+            if name in wanted
+            else _swapped_out(shown[name], said[name], form[name], f"{path}.{name}")
+            for name in names
+        )
+    elif _is_of(list, wanted, shown, said, form) and len(shown) == len(said) and len(wanted) == len(form):
+        places = enumerate(_places(wanted, shown))
+        found = (
+            _swapped(KeptMembers(wanted[index], shown[place], said[place]), form[index], f"{path}.{index}")
+            for index, place in places
+            if place is not None
+        )
+    return next(filter(None, found), None)
+
+
+def _swapped_out(shown: Any, said: Any, form: Any, path: str) -> str | None:
+    return path if is_hidden_in(shown, said) and is_hidden_in(form, MISSING) else None
 
 
 def _stray(wanted: Any, shown: Any, form: Any, path: str) -> _Stray | None:

@@ -5,16 +5,17 @@ This module loads pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import EncodedBytes, EncodedStr
 from pydantic_core import to_jsonable_python
 
 from .argument_schemas import ArgumentSchema, named_schemas
-from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, TEXT
+from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -58,6 +59,9 @@ class MarkedSchema(ArgumentSchema):
             found = super().generate_inner(schema)
         if _is_decimal(schema):
             return {**found, DECIMAL: _decimal_bounds(schema)}
+        encoded = _encoded(schema)
+        if encoded is not None:
+            return {**found, NEEDS_CODE: encoded}
         return {**found, BYTE_SIZE: True} if _is_byte_size(schema) else found
 
     @contextmanager
@@ -70,6 +74,16 @@ class MarkedSchema(ArgumentSchema):
             yield
         finally:
             self._configs.pop()
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a member whose default only the tool knows."""
+        found = super().default_schema(schema)
+        return found if "default" in found else {**found, UNKNOWN_DEFAULT: True}
+
+    def union_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a union, which looks like a decimal where it is of a number and text."""
+        found = super().union_schema(schema)
+        return {**found, UNION: True} if "anyOf" in found else found
 
     def str_schema(self, schema: Any) -> dict[str, Any]:
         """Mark text that is changed."""
@@ -114,6 +128,26 @@ class MarkedSchema(ArgumentSchema):
         said = {key: value for key, value in keys.items() if key != "title"}
         return found if said in ({}, {"type": "string"}) else {**found, KEYS: said}
 
+    def complex_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a complex number, which may be written in several ways."""
+        return {**super().complex_schema(schema), NEEDS_CODE: "complex"}
+
+    def model_fields_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a model with a field that is not taken by its name."""
+        return self._with_paths(super().model_fields_schema(schema), schema["fields"].items())
+
+    def dataclass_args_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a dataclass with a field that is not taken by its name."""
+        fields = [(field["name"], field) for field in schema["fields"]]
+        return self._with_paths(super().dataclass_args_schema(schema), fields)
+
+    def _with_paths(self, found: dict[str, Any], fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        config = self._configs[-1]
+        by_name = config.get("validate_by_name") or config.get("populate_by_name")
+        by_alias = config.get("validate_by_alias") is not False
+        taken = (by_name or not by_alias or _has_name(field) for _, field in fields)
+        return found if all(taken) else {**found, NEEDS_CODE: "paths"}
+
     def model_schema(self, schema: Any) -> dict[str, Any]:
         """Mark a model that drops members."""
         return _with_dropping(super().model_schema(schema))
@@ -123,8 +157,8 @@ class MarkedSchema(ArgumentSchema):
         return _with_dropping(super().dataclass_schema(schema))
 
     def typed_dict_schema(self, schema: Any) -> dict[str, Any]:
-        """Mark a typed dict that drops members."""
-        return _with_dropping(super().typed_dict_schema(schema))
+        """Mark a typed dict that drops members, or that has one which is not taken by its name."""
+        return _with_dropping(self._with_paths(super().typed_dict_schema(schema), schema["fields"].items()))
 
 
 def _with_dropping(found: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +186,21 @@ def _text(bound: date | time | timedelta) -> Any:
 
 def _is_byte_size(core_schema: Any) -> bool:
     return bool(core_schema.get("schema", {}).get("custom_error_type") == "byte_size")
+
+
+def _has_name(field: Mapping[str, Any]) -> bool:
+    """Whether validation takes a field by one name: its own one or another, but no way through other members."""
+    alias = field.get("validation_alias", "")
+    return isinstance(alias, str) or any(isinstance(path, list) and len(path) == 1 for path in alias)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _encoded(core_schema: Any) -> str | None:
+    """Return what a text encodes, as pydantic's `Base64Bytes` does: bytes or text; None where it is no such text."""
+    decode = core_schema["function"].get("function") if core_schema["type"] == "function-after" else None
+    owner = getattr(decode, "__self__", None)
+    if isinstance(owner, EncodedBytes):
+        return "bytes"
+    return "text" if isinstance(owner, EncodedStr) else None
 
 
 def _is_decimal(core_schema: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
@@ -153,6 +154,8 @@ class _Walk:
         return self._written(kind, value)
 
     def _written(self, kind: type[Any], value: object) -> Any:
+        if kind is re.Pattern:
+            return self._pattern(value)
         base: Any
         for base in kind.__mro__:
             name = f"{base.__module__}.{base.__qualname__}"
@@ -162,6 +165,11 @@ class _Walk:
                 self.is_whole = False
                 return HIDDEN
         return self._container(kind, value)
+
+    def _pattern(self, pattern: Any) -> Any:
+        """A pattern's own text, where it says all of the pattern: flags may be given beside it."""
+        text: str | bytes = pattern.pattern
+        return self.form(text) if re.compile(text) == pattern else self._type_name(re.Pattern)
 
     def _container(self, kind: type[Any], value: Any) -> Any:
         around, key = self._around, id(value)

@@ -16,6 +16,7 @@ from . import schema_marks
 from .decimals import broken_bound
 from .field_schema import argument_schema, hides_argument, names_in, schema_at
 from .formats import FORMATS
+from .json_form import NotJsonError, parse_json
 from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
     NOT_GIVEN,
@@ -128,6 +129,7 @@ def _validator_class() -> tuple[Any, Any]:
         "pattern": _pattern,
         "anyOf": _any_of,
         "propertyNames": _keys,
+        "contentSchema": _json_text,
         KEYS: _keys,
         DECIMAL: _decimal,
         BOUNDS: _bounds,
@@ -194,6 +196,20 @@ def _bounds(_validator: object, bounds: Any, value: object, schema: Mapping[str,
     if broken is not None:
         keyword, bound = broken
         yield ValidationError(f"{value!r} does not keep {keyword} {bound}", validator=keyword, validator_value=bound)
+
+
+def _json_text(validator: Any, schema: object, value: object, _around: object) -> Iterator[ValidationError]:
+    """JSON in a text, which types read."""
+    with no_fork:
+        from jsonschema.exceptions import ValidationError
+    if not isinstance(value, str):
+        return
+    try:
+        parsed = parse_json(value)
+    except NotJsonError as error:
+        yield ValidationError(f"it {error}", validator="contentSchema")
+        return
+    yield from validator.descend(parsed, schema)
 
 
 _LENGTHS = ("minLength", "maxLength", "pattern")
@@ -304,6 +320,10 @@ def _other_format(found: _Found) -> list[ValueProblem]:
     return [ValueProblem(found.path, "format", words, found.given)]
 
 
+def _no_json(found: _Found) -> list[ValueProblem]:
+    return [ValueProblem(found.path, "contentSchema", "must be JSON text", found.given)]
+
+
 def _no_choice(found: _Found) -> list[ValueProblem]:
     choices = found.wanted if found.keyword == "enum" else [found.wanted]
     return [ValueProblem(found.path, "enum", choice_words(choices), found.given)]
@@ -321,6 +341,7 @@ _SPECIAL: dict[str, Callable[[_Found], list[ValueProblem]]] = {
     "oneOf": _no_branch,
     "type": _other_type,
     "format": _other_format,
+    "contentSchema": _no_json,
     "enum": _no_choice,
     "const": _no_choice,
     KEYS: _other_key,

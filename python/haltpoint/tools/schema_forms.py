@@ -11,7 +11,7 @@ from .hidden_parts import MISSING
 from .json_form import NotJsonError, WrittenFloat, dump_json, parse_json
 from .plain_form import HIDDEN
 from .schema_check import BrokenSchemaError, value_problems
-from .schema_marks import BYTE_SIZE, DECIMAL, IGNORES, KEYS, TEXT, key_readings, made_text
+from .schema_marks import BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, key_readings, made_text
 
 __all__ = ["schema_form"]
 
@@ -49,6 +49,8 @@ class _Forms:
         if not isinstance(schema, Mapping):
             return value
         here = cast("_Schema", schema)
+        if NEEDS_CODE in here:
+            return value
         if DECIMAL in here:
             return _decimal(value)
         if isinstance(value, WrittenFloat) and self._may_be_decimal(here):
@@ -75,7 +77,7 @@ class _Forms:
         """Whether a number may be one whose digits the tool writes out as text: a decimal is a number or text."""
         branches: list[Any] = [branch for branch in schema.get("anyOf", ()) if isinstance(branch, Mapping)]
         kinds = [branch.get("type") for branch in branches]
-        return "number" in kinds and "string" in kinds
+        return UNION not in schema and "number" in kinds and "string" in kinds
 
     def _fits(self, schema: _Schema, value: Any) -> bool:
         return not value_problems({**schema, "$defs": self._definitions}, value)

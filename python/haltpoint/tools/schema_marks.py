@@ -21,7 +21,10 @@ __all__ = [
     "DECIMAL",
     "IGNORES",
     "KEYS",
+    "NEEDS_CODE",
     "TEXT",
+    "UNION",
+    "UNKNOWN_DEFAULT",
     "BrokenBound",
     "broken_bound",
     "key_readings",
@@ -40,6 +43,16 @@ TEXT: Final = "haltpoint:text"
 
 IGNORES: Final = "haltpoint:ignores"
 """Marks the places of objects whose unknown members are dropped: it is true."""
+
+NEEDS_CODE: Final = "haltpoint:needs_code"
+"""Marks the places of values that can't be checked and kept as they are without the tool's code: "paths" of an object
+with a field that validation takes by another way than its name, "bytes" and "text" of what is encoded, "complex"."""
+
+UNION: Final = "haltpoint:union"
+"""Marks the places of a type out of several, in which a number beside text is no decimal: it is true."""
+
+UNKNOWN_DEFAULT: Final = "haltpoint:unknown_default"
+"""Marks members whose default is not in the schema, since it is no plain data or made anew: it is true."""
 
 BYTE_SIZE: Final = "haltpoint:byte_size"
 """Marks the places of numbers of bytes, which people may write as "1GB": it is true."""

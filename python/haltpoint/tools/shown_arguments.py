@@ -19,7 +19,7 @@ from haltpoint.sensitive import MASK
 from .hidden_parts import holds_stand_in, stand_ins_in
 from .json_form import dump_json
 from .plain_form import BASE64, HIDDEN, plain_form
-from .same_values import is_same_json
+from .same_values import is_same_json, is_same_kind
 from .validation import InvalidValueError, validated, validated_parameter
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     for name, shown in arguments.approved.items():
         if name in bound:
             form = plain_form(bound[name]).data
-            if not is_same_json(form, shown) and not _is_same_by_schema(definition, name, form, shown):
+            if not _is_as_shown(definition, name, form, shown):
                 was, would_be = (_said(definition, name, value) for value in (shown, form))
                 raise _not_as_decided(definition, f"{name} was shown as {was} and would be {would_be}")
         elif name not in arguments.defaulted:
@@ -273,13 +273,23 @@ def _pinned(definition: ToolDefinition, parameter: ToolParameter, value: Any) ->
         raise _changed(definition, str(error)) from error
 
 
+def _is_as_shown(definition: ToolDefinition, name: str, form: Any, shown: Any) -> bool:
+    """Whether what the tool would get is what was shown.
+
+    Text is no number, and a number no text, but for decimals: those that were given without the code are as given.
+    """
+    decimals = next((item.decimals for item in definition.inputs if item.name == name), None)
+    known = shown if decimals is None else decimals.written_as(shown, form)
+    return is_same_kind(form, known) or _is_same_by_schema(definition, name, form, known)
+
+
 def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second: Any) -> bool:
     """Whether two values stand for the same: sets in another order, or a UUID with dashes and one without."""
     # Loads what knows JSON Schema, which few values need.
     with no_fork:
         from .schema_forms import schema_form
     forms = (schema_form(definition.parameters, name, value) for value in (first, second))
-    return is_same_json(*forms)
+    return is_same_kind(*forms)
 
 
 def _said(definition: ToolDefinition, name: str, value: Any) -> str:

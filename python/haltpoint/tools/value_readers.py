@@ -11,6 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.tools.field_words import base_schema, example_of
 
 from .bytes_notation import UnreadableBytesError, as_taken, holds_bytes
+from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
 from .field_schema import is_secret
 from .formats import is_number
@@ -61,6 +62,10 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
             from .schema_check import BrokenSchemaError, value_problems
         candidates, refusals = _with_bytes(_readable(value), schema)
         for candidate in candidates:
+            undecidable = code_needed(schema, candidate, MISSING)
+            if undecidable:
+                refusals.append([ValueProblem(path, "code", words) for path, words in undecidable])
+                continue
             try:
                 problems = value_problems(closed(schema), candidate)
             except BrokenSchemaError:

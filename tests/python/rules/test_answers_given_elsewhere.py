@@ -13,9 +13,12 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 from pydantic import (
     AfterValidator,
+    AliasPath,
+    Base64Bytes,
     BaseModel,
     BeforeValidator,
     ByteSize,
+    Field,
     Json,
     SecretStr,
     StringConstraints,
@@ -189,3 +192,24 @@ def test_a_value_that_is_only_written_in_another_way_runs(
     call = Answering(db_file, annotation)
     call.answer(answer)
     assert call.run() == f"gave {got}"
+
+
+class Found(BaseModel):
+    x: int = Field(validation_alias=AliasPath("d", 0))
+
+
+@pytest.mark.parametrize("kind", [Found, list[Found], Annotated[Found | None, "maybe"]])
+@pytest.mark.parametrize("answer", ['{"d": [1]}', '{"x": 1}'])
+def test_an_answer_that_only_the_code_can_check_is_refused(db_file: Path, kind: Any, answer: str) -> None:
+    call = Answering(db_file, kind)
+    with pytest.raises(AssertionError, match="the tool's code is needed to tell what this value means; decide where"):
+        call.answer(f"[{answer}]" if kind == list[Found] else answer)
+    assert RAN == []
+
+
+@pytest.mark.parametrize(("kind", "answer", "got"), [(Base64Bytes, "//79AQ==", b"\xff\xfe\xfd\1"), (complex, "2j", 2j)])
+def test_what_the_schema_describes_needs_no_code(db_file: Path, kind: Any, answer: str, got: Any) -> None:
+    call = Answering(db_file, kind)
+    call.answer(answer)
+    call.run()
+    assert [got] == RAN

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from haltpoint import Agent, InvalidResolutionError, ScriptedModel, SqliteDatabase, tool
+from haltpoint.tools.hidden_parts import MISSING
 from support.editing import Editing, anywhere
 from support.replies import wants
 from support.running import asynchronous
@@ -177,3 +178,57 @@ async def test_an_approval_is_not_remembered_with_what_was_not_seen(
         requirement.confirm(remember="run", remember_args=True)
     requirement.confirm(remember="run")
     assert await agent.continue_run_async(run_id=output.run_id) == "Finished."
+
+
+class Signed(BaseModel):
+    key: SecretStr = SecretStr("default")
+    pinned: SecretStr = Field(default="default", validate_default=True)
+    maybe: SecretStr | None = None
+    number: int = 1
+
+
+class Signing(BaseModel):
+    one: Signed = Signed()
+    more: list[Signed] = []
+    by_name: dict[str, Signed] = {}
+    number: int = 1
+
+
+def sign_up(value: Signing) -> str:
+    """Sign up."""
+    every = [value.one, *value.more, *value.by_name.values()]
+    texts = [(item.key.get_secret_value(), item.pinned.get_secret_value(), item.number) for item in every]
+    return f"{texts} {value.number}"
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "path"),
+    [
+        ({"one": {"key": "a"}}, {"one": {"pinned": MASK, "maybe": None, "number": 2}}, "value.one.key"),
+        ({"one": {"pinned": "a"}}, {"one": {"key": MASK, "maybe": None, "number": 2}}, "value.one.pinned"),
+        ({"one": {"key": "a"}}, {"one": MISSING, "number": 2}, "value.one"),
+        ({"more": [{"key": "a"}]}, {"more": [{"pinned": MASK, "maybe": None, "number": 2}]}, "value.more.0.key"),
+        (
+            {"by_name": {"x": {"key": "a"}}},
+            {"by_name": {"x": {"pinned": MASK, "maybe": None, "number": 2}}},
+            "value.by_name.x.key",
+        ),
+    ],
+)
+@anywhere
+def test_a_hidden_default_does_not_take_the_place_of_what_was_left_out(
+    db_file: Path, has_code: bool, said: Any, wanted: Any, path: str
+) -> None:
+    call = Editing(db_file, sign_up, value={"one": {"key": "k", "pinned": "p"}, **said})
+    members = {**call.shown["value"], **wanted}
+    with pytest.raises(InvalidResolutionError, match=rf"{path}: (it was left out|missing, and the tool's code)"):
+        call.change(has_code=has_code, value={name: item for name, item in members.items() if item is not MISSING})
+
+
+def test_what_is_shown_to_be_away_may_be_left_out(db_file: Path) -> None:
+    call = Editing(db_file, sign_up, value={"one": {"key": "k", "maybe": "a"}, "by_name": {"x": {"key": "a"}}})
+    one = {**call.shown["value"]["one"], "number": 2}
+    del one["maybe"]
+    call.change(has_code=True, value={**call.shown["value"], "one": one, "by_name": {}})
+    assert call.shown["value"]["one"]["maybe"] is None
+    assert call.run() == "[('k', 'default', 2)] 1"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainValidator, SecretStr
 
 from haltpoint import (
     Agent,
@@ -410,3 +410,57 @@ def test_what_the_tool_gets_for_an_answer_is_shown_once_it_is_committed(
     run_on(db, committed, function)
     (got,) = ran
     assert (got.value if isinstance(got, Mode) else plain(got)) == shown
+
+
+MADE: dict[str, Any] = {}
+
+
+def _made(_: str) -> Any:
+    return MADE["value"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "made"),
+    [
+        ("007", 7),
+        (7, "007"),
+        (1, "1"),
+        ("1e5", 100000),
+        (" 1", 1),
+        (1.5, "1.50"),
+        (1, Decimal("1.00")),
+        ([1], ["1"]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": "1"}]}),
+        ("12345678901234567890", 12345678901234567890),
+        (10**30, 1e30),
+        (1, True),
+    ],
+)
+def test_a_number_in_the_place_of_text_is_another_value(db: SqliteDatabase, shown: Any, made: Any) -> None:
+    @confirmed_tool
+    def work(value: Annotated[Any, PlainValidator(_made, json_schema_input_type=str)]) -> None:
+        """Work."""
+        ran.append(value)
+
+    MADE["value"] = shown
+    requirement = asked(db, work, value="in")
+    requirement.confirm()
+    MADE["value"] = made
+    with pytest.raises(ToolChangedError, match="value was shown as"):
+        run_on(db, requirement, work)
+    assert ran == []
+
+
+@pytest.mark.parametrize(("shown", "made"), [(1, 1.0), (10**30, 10**30), ({"a": 0.5}, {"a": 0.5}), ("1.0", "1.0")])
+def test_the_same_value_runs(db: SqliteDatabase, shown: Any, made: Any) -> None:
+    @confirmed_tool
+    def work(value: Annotated[Any, PlainValidator(_made, json_schema_input_type=str)]) -> None:
+        """Work."""
+        ran.append(value)
+
+    MADE["value"] = shown
+    requirement = asked(db, work, value="in")
+    requirement.confirm()
+    MADE["value"] = made
+    run_on(db, requirement, work)
+    assert [made] == ran
