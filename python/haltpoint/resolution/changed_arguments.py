@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from haltpoint._concurrency.time_limit import TimeLimit
     from haltpoint.db.database import Database
     from haltpoint.run.requirements import RunRequirement
+    from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
+    from haltpoint.tools.edited_arguments import EditedArguments
 
 __all__ = ["offered_tool", "with_changed_arguments"]
 
@@ -66,6 +68,8 @@ async def with_changed_arguments(
         edited = await checked_apart(edit, limit, calls_foreign_code=definition.calls_foreign_code)
     else:
         edited = edited_by_schema(offered.get("parameters"), execution, arguments)
+    if requirement.approvals_needed > 1:
+        edited.problems.extend(_unseen_by_others(execution, edited))
     if edited.problems:
         lines = "; ".join(dict.fromkeys(text for _, text in edited.problems))
         raise InvalidResolutionError(
@@ -80,6 +84,19 @@ async def with_changed_arguments(
         return {**decision, **approved}
     changed = {**decision, "tool_args": edited.given}
     return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
+
+
+def _unseen_by_others(execution: ToolExecution, edited: EditedArguments) -> list[tuple[str | None, str]]:
+    """What the next approver could not tell from what they are shown: new objects that are shown by their types."""
+    with no_fork:
+        from haltpoint.tools.hidden_parts import shown_by_type
+    said = execution.original_tool_args or {}
+    known = shown_by_type({**execution.tool_args}, {**execution.tool_args, **said})
+    new = [item for item in shown_by_type(edited.shown, edited.given) if item not in known]
+    return [
+        (path, f"{path}: it is shown by its type, so that others who must approve could not see what it was changed to")
+        for path in dict.fromkeys(path for path, _ in new)
+    ]
 
 
 def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ __all__ = [
     "holds_stand_in",
     "is_hidden_in",
     "is_stand_in",
+    "shown_by_type",
     "stand_ins_in",
     "type_names_in",
     "with_hidden_parts",
@@ -72,6 +73,28 @@ def type_names_in(shown: Any, said: Any) -> frozenset[str]:
     What it takes is as in `is_hidden_in`.
     """
     return _hidden_texts(shown, said) - {HIDDEN}
+
+
+def shown_by_type(shown: Any, said: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Return what is shown by the names of types alone: where it stands, and what was given for it.
+
+    Args:
+        shown: the value as people are shown it.
+        said: the value as it was given, or `MISSING`.
+        path: where it stands.
+    """
+    if isinstance(shown, str):
+        return [(path, said)] if is_stand_in(shown) and shown not in (said, HIDDEN) else []
+    members, items = _object(shown), _list(shown)
+    others = _list(said)
+    inner = {name: (item, _object(said).get(name, MISSING)) for name, item in members.items()} or {
+        str(place): (item, others[place] if place < len(others) else MISSING) for place, item in enumerate(items)
+    }
+    return [
+        found
+        for name, (item, given) in inner.items()
+        for found in shown_by_type(item, given, f"{path}.{name}" if path else name)
+    ]
 
 
 def with_hidden_parts(name: str, wanted: Any, shown: Any, said: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, ImportString, PlainValidator
+from pydantic import AfterValidator, BaseModel, ImportString, PlainValidator
 
 from haltpoint import Agent, InMemoryDatabase, InvalidResolutionError, ModelReply, ScriptedModel, ToolCall, tool
 from haltpoint.tools.plain_form import plain_form
@@ -99,3 +99,36 @@ def test_so_is_what_a_validator_makes_an_object_of(db_file: Path) -> None:
         call.change(has_code=False, account="bob")
     call.change(has_code=False, number=2)
     assert call.run() == "ann 2"
+
+
+class Both(BaseModel):
+    account: Annotated[Any, PlainValidator(Account, json_schema_input_type=str)]
+    number: int = 1
+
+
+def close_both(account: Annotated[Any, PlainValidator(Account, json_schema_input_type=str)], both: Both) -> str:
+    """Close."""
+    return f"{account.name} {both.account.name} {both.number}"
+
+
+def test_where_others_must_approve_nobody_changes_what_they_can_not_see() -> None:
+    closer = tool(requires_confirmation=True, approvals=2)(close_both)
+    database = InMemoryDatabase()
+    script = [ModelReply(tool_calls=[ToolCall("close_both", {"account": "ann", "both": {"account": "bob"}})]), "Done."]
+    agent = Agent(ScriptedModel(script), db=database, tools=[closer])
+    requirement = agent.do("Work.", return_output=True).active_requirements[0]
+    shown = requirement.tool_execution.tool_args
+    assert shown == {"account": "<Account>", "both": {"account": "<Account>", "number": 1}}
+    for wanted, path in (
+        ({**shown, "account": "eve"}, "account"),
+        ({**shown, "both": {"account": "eve", "number": 1}}, "both.account"),
+    ):
+        requirement.confirm(tool_args=wanted, by="ann")
+        with pytest.raises(InvalidResolutionError, match=f": {path}: it is shown by its type, so that others who"):
+            requirement.commit()
+    requirement.confirm(tool_args={**shown, "both": {"account": "<Account>", "number": 2}}, by="ann")
+    requirement.commit()
+    second = database.requirement(requirement.id)
+    second.confirm(tool_args=second.approvals[0]["tool_args"], by="bob")
+    second.commit()
+    assert agent.continue_run(run_id=requirement.run_id) == "Done."
