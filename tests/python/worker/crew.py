@@ -118,6 +118,5 @@ def clerk(*tools: object, name: str = "clerk") -> Agent:
 
 
 CLERK = clerk(pay, refund, kill_the_worker, work, wait_for_ever, mail, cancel_all, stop_the_loop, cling)
-WITHOUT_MAIL = clerk(pay)
 AGENTS = [CLERK, clerk(pay, name="cook")]
 NO_AGENT = "clerk"

@@ -184,7 +184,7 @@ def test_a_run_that_keeps_killing_its_worker_is_set_aside_until_somebody_lets_it
 
 def test_a_run_whose_tool_is_not_at_hand_is_left_alone_with_a_line_that_says_so(yard: Yard) -> None:
     (run_id,) = yard.submit("mail")
-    with yard.worker(target="crew:WITHOUT_MAIL") as lacking:
+    with yard.worker(target="newcomer:CLERK") as lacking:
         found = lacking.until("left_alone", run_id)
         assert "needs the tool" in found["message"]
         assert yard.status(run_id) == "QUEUED"
