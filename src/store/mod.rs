@@ -215,7 +215,7 @@ pub trait WritableStore: Store {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>>;
 
     /// Erases what a run said: its payloads and salts, and every copy of them. Its hashes, and who decided what, stay. `false`: that was
-    /// done before. Copies in a log may last until [`Store::finish_erasures`].
+    /// done before. Copies in a log may last until [`WritableStore::finish_erasures`].
     ///
     /// # Errors
     /// [`StoreError::RunNotFound`]; [`StoreError::NotStopped`] of a run that can be continued; [`StoreError::Undelivered`]; that the run's

@@ -162,7 +162,7 @@ impl SqliteStore {
             .map_err(|error| Fault::from(error).describe("write to", &self.path))
     }
 
-    /// As [`Store::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
+    /// As [`WritableStore::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
     pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
         let _inside = fork_guard::enter_at_once()?;
         let surroundings = self.surroundings();
