@@ -42,6 +42,7 @@ def terminal(db_file: Path) -> Any:
             env={**os.environ, "PYTHONPATH": path},
             encoding="utf-8",
             timeout=30,
+            use_poll=True,
         )
         started.append(program)
         return program

@@ -100,6 +100,8 @@ class CommandLine:
             encoding="utf-8",
             dimensions=(50, columns),
             timeout=_PATIENCE,
+            # The tests before may have any number of files open, of which select() knows the first 1,024.
+            use_poll=True,
         )
 
     def shown(self, *arguments: str, columns: int = 100, env: Mapping[str, str] | None = None) -> str:
