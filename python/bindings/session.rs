@@ -185,11 +185,13 @@ impl PySession {
     /// What the journal got behind a place since `listen`, as the lines of `Database.journal_after`; None: only the journal has it. With
     /// `is_last`, what is not known yet is not waited for.
     fn take_committed(&self, py: Python<'_>, after: u64, is_last: bool) -> PyResult<Option<String>> {
-        let taken = self
-            .listening
-            .get()
-            .and_then(|listening| listening.take(after, is_last));
-        let lines = taken.map(event_lines).transpose();
+        let lines = py.detach(|| {
+            let taken = self
+                .listening
+                .get()
+                .and_then(|listening| listening.take(after, is_last));
+            taken.map(event_lines).transpose()
+        });
         lines.map_err(|error| exception(py, &error))
     }
 

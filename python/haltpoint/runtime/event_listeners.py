@@ -223,7 +223,8 @@ class _Observer:
     async def _tell_new(self, *, is_last: bool) -> bool:
         """Tell what is known by now; False where it was nothing."""
         try:
-            found = self._reader.take(self._session, is_last=is_last)
+            # Beside the loop: an entry may be as large as a tool's result.
+            found = await in_thread(lambda: self._reader.take(self._session, is_last=is_last))
             if found is None:
                 found = await in_thread(self._reader.read)
         except HaltpointError as error:
