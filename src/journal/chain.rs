@@ -70,50 +70,55 @@ impl Chain {
     /// The hash that stands before a run's first row.
     #[must_use]
     pub fn genesis(&self, run_id: &str) -> Hash {
-        match &self.key {
-            None => genesis(Sha256::new(), self.format, run_id).finalize().into(),
-            Some(key) => genesis(key.mac(), self.format, run_id).finalize().into_bytes().into(),
-        }
+        self.hash(|digest| {
+            digest.update(self.format.genesis());
+            digest.update(run_id.as_bytes());
+        })
     }
 
     /// The hash of the row that follows upon one with the hash `previous`.
     #[must_use]
     pub fn next(&self, previous: &Hash, link: &Link<'_>) -> Hash {
+        self.hash(|digest| row(digest, previous, link))
+    }
+
+    fn hash(&self, parts: impl FnOnce(&mut dyn Update)) -> Hash {
         match &self.key {
-            None => row(Sha256::new(), previous, link).finalize().into(),
-            Some(key) => row(key.mac(), previous, link).finalize().into_bytes().into(),
+            None => {
+                let mut digest = Sha256::new();
+                parts(&mut digest);
+                digest.finalize().into()
+            }
+            Some(key) => {
+                let mut mac = key.mac();
+                parts(&mut mac);
+                mac.finalize().into_bytes().into()
+            }
         }
     }
-}
-
-fn genesis<D: Update>(digest: D, format: Format, run_id: &str) -> D {
-    digest.chain(format.genesis()).chain(run_id)
 }
 
 /// Each part goes in with its length, so that no two rows share an encoding.
-fn row<D: Update>(digest: D, previous: &Hash, link: &Link<'_>) -> D {
-    let digest = digest
-        .chain(previous)
-        .chain(link.seq.to_le_bytes())
-        .chain(link.at.0.to_le_bytes())
-        .chain([u8::from(link.outsider)]);
-    let digest = text(digest, Some(link.kind));
+fn row(digest: &mut dyn Update, previous: &Hash, link: &Link<'_>) {
+    digest.update(previous);
+    digest.update(&link.seq.to_le_bytes());
+    digest.update(&link.at.0.to_le_bytes());
+    digest.update(&[u8::from(link.outsider)]);
+    text(digest, Some(link.kind));
     match link.content {
         Content::Payload(payload) => text(digest, Some(payload)),
         Content::Seal(seal) => {
-            let attribution = seal.attribution;
-            let texts = [
-                seal.requires,
-                attribution.action,
-                attribution.actor,
-                attribution.requirement_id,
-            ];
-            texts.into_iter().fold(digest.chain(seal.commitment), text)
+            digest.update(&seal.commitment);
+            text(digest, seal.requires);
+            text(digest, seal.attribution.action);
+            text(digest, seal.attribution.actor);
+            text(digest, seal.attribution.requirement_id);
         }
     }
 }
 
-fn text<D: Update>(digest: D, text: Option<&str>) -> D {
+fn text(digest: &mut dyn Update, text: Option<&str>) {
     let length = text.map_or(ABSENT, |text| text.len() as u64);
-    digest.chain(length.to_le_bytes()).chain(text.unwrap_or_default())
+    digest.update(&length.to_le_bytes());
+    digest.update(text.unwrap_or_default().as_bytes());
 }

@@ -110,6 +110,11 @@ impl Guard {
         self.require(is_ours, |guard| &guard.log)
     }
 
+    /// Refuses where the files were found to be overwritten before.
+    pub(super) fn check_known(&self) -> Result<(), StoreError> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+
     /// What has to be known at the last moment before a commit: without this file, another process may by now write to the same places of
     /// the log.
     pub(super) fn check_shared_memory(&self) -> Result<(), StoreError> {
@@ -125,7 +130,7 @@ impl Guard {
         if !is_well && self.broken.is_none() {
             self.broken = Some(overwritten(&watched(self).path));
         }
-        self.broken.clone().map_or(Ok(()), Err)
+        self.check_known()
     }
 }
 

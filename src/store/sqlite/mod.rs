@@ -165,16 +165,7 @@ impl SqliteStore {
     /// As [`WritableStore::commit`], unless another process is writing at this moment, or this one forks: then `None`, and nothing is written.
     pub(super) fn commit_at_once(&mut self, batch: &[Operation]) -> Option<Vec<Result<Committed, StoreError>>> {
         let _inside = fork_guard::enter_at_once()?;
-        let surroundings = self.surroundings();
-        let carry_out = |connection: &Connection| {
-            migrate::refuse_newer(connection, &self.path)?;
-            let outcomes = carry_out(connection, batch, surroundings)?;
-            self.guard.check_shared_memory()?;
-            Ok(outcomes)
-        };
-        let written = self
-            .lock_wait
-            .without(|| transaction::write(&self.connection, carry_out));
+        let written = self.lock_wait.without(|| self.write_batch(batch));
         match written {
             Err(fault) if fault.is_busy() => None,
             written => Some(to_each(batch, self.checked_batch(batch, written))),
@@ -186,22 +177,28 @@ impl SqliteStore {
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let _inside = fork_guard::enter();
-        let written = self.write_unchecked(action)?;
+        self.check_files()?;
+        let written = self.write_unchecked(action);
         self.checked(written)
     }
 
+    /// Writes to files that are looked at afterwards, and only to those that were well when they were last looked at.
     fn write_unchecked<T>(
-        &mut self,
+        &self,
         action: impl FnOnce(&Connection, Surroundings<'_>) -> Result<T, Fault>,
-    ) -> Result<Result<T, Fault>, StoreError> {
-        self.check_files()?;
+    ) -> Result<T, Fault> {
+        self.guard.check_known()?;
         let surroundings = self.surroundings();
-        Ok(transaction::write(&self.connection, |connection| {
+        transaction::write(&self.connection, |connection| {
             migrate::refuse_newer(connection, &self.path)?;
             let done = action(connection, surroundings)?;
             self.guard.check_shared_memory()?;
             Ok(done)
-        }))
+        })
+    }
+
+    fn write_batch(&self, batch: &[Operation]) -> Result<Vec<Result<Committed, StoreError>>, Fault> {
+        self.write_unchecked(|connection, surroundings| carry_out(connection, batch, surroundings))
     }
 
     /// Checked before anybody is told: a file that went away meanwhile took the commit with it.
@@ -321,12 +318,13 @@ struct Surroundings<'a> {
 }
 
 /// Carries the operations out. One that is refused leaves the others untouched.
-fn carry_out(
-    connection: &Connection,
-    batch: &[Operation],
-    surroundings: Surroundings<'_>,
+fn carry_out<'a>(
+    connection: &'a Connection,
+    batch: &'a [Operation],
+    surroundings: Surroundings<'a>,
 ) -> Result<Vec<Result<Committed, StoreError>>, Fault> {
-    let outcome = |operation| match write::carry_out(connection, operation, surroundings) {
+    let mut carried_out = write::Batch::new(connection, surroundings);
+    let outcome = |operation| match carried_out.carry_out(operation) {
         Ok(committed) => Ok(Ok(committed)),
         Err(Fault::Refused(error)) => Ok(Err(error)),
         Err(fault) => Err(fault),
@@ -473,8 +471,10 @@ impl Store for SqliteStore {
 impl WritableStore for SqliteStore {
     fn commit(&mut self, batch: &[Operation]) -> Vec<Result<Committed, StoreError>> {
         let _inside = fork_guard::enter();
-        let written = self.write_unchecked(|connection, surroundings| carry_out(connection, batch, surroundings));
-        let committed = written.and_then(|written| self.checked_batch(batch, written));
+        let committed = self.check_files().and_then(|()| {
+            let written = self.write_batch(batch);
+            self.checked_batch(batch, written)
+        });
         to_each(batch, committed)
     }
 

@@ -1,7 +1,7 @@
 //! What is written to the database. Each operation checks first and writes then: a refused one leaves no trace, except that a lease
 //! which seemed to last too long is cut down, and that one of a holder whom nobody can see is watched.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::entry_id::entry_id;
 use super::fault::Fault;
@@ -14,40 +14,66 @@ use crate::store::salts::Salts;
 use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
-/// Carries one operation out inside the batch's transaction.
-pub(super) fn carry_out(
-    connection: &Connection,
-    operation: &Operation,
-    surroundings: Surroundings<'_>,
-) -> Result<Committed, Fault> {
-    match operation {
-        Operation::Create(new) => create(connection, new, surroundings),
-        Operation::Append(append) => self::append(connection, append, surroundings),
-        Operation::Acquire {
-            run_id,
-            holder,
-            now,
-            expires,
-            known,
-        } => {
-            let applicant = lease::Applicant {
-                holder,
-                now: *now,
-                expires: *expires,
-                known: *known,
-            };
-            lease::acquire(connection, run_id, applicant, surroundings)
-        }
-        Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
-        Operation::ClaimOutbox(claim) => Ok(Committed::OutboxClaimed(outbox::claim(
+/// Carries the operations of one transaction out, one after the other.
+pub(super) struct Batch<'a> {
+    connection: &'a Connection,
+    surroundings: Surroundings<'a>,
+    /// The run that the operation before has appended to, as it left it: a tool's outcome and the reply to it are two operations. Nobody
+    /// else writes before the transaction ends.
+    left: Option<(&'a Text, Found)>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(connection: &'a Connection, surroundings: Surroundings<'a>) -> Self {
+        Self {
             connection,
-            claim,
-            surroundings.liveness,
-        )?)),
-        Operation::AdvanceOutbox { claim, place } => {
-            let is_ours = outbox::advance(connection, claim, *place, surroundings.liveness)?;
-            Ok(Committed::OutboxAdvanced(is_ours))
+            surroundings,
+            left: None,
         }
+    }
+
+    pub(super) fn carry_out(&mut self, operation: &'a Operation) -> Result<Committed, Fault> {
+        let left = self.left.take();
+        let (connection, surroundings) = (self.connection, self.surroundings);
+        match operation {
+            Operation::Create(new) => create(connection, new, surroundings),
+            Operation::Append(append) => self.append(append, left),
+            Operation::Acquire {
+                run_id,
+                holder,
+                now,
+                expires,
+                known,
+            } => {
+                let applicant = lease::Applicant {
+                    holder,
+                    now: *now,
+                    expires: *expires,
+                    known: *known,
+                };
+                lease::acquire(connection, run_id, applicant, surroundings)
+            }
+            Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
+            Operation::ClaimOutbox(claim) => Ok(Committed::OutboxClaimed(outbox::claim(
+                connection,
+                claim,
+                surroundings.liveness,
+            )?)),
+            Operation::AdvanceOutbox { claim, place } => {
+                let is_ours = outbox::advance(connection, claim, *place, surroundings.liveness)?;
+                Ok(Committed::OutboxAdvanced(is_ours))
+            }
+        }
+    }
+
+    fn append(&mut self, append: &'a Append, left: Option<(&Text, Found)>) -> Result<Committed, Fault> {
+        let found = match left {
+            Some((run_id, found)) if *run_id == append.run_id => found,
+            _ => find(self.connection, &append.run_id, self.surroundings.key)?,
+        };
+        let (committed, found) = self::append(self.connection, append, found, self.surroundings)?;
+        self.left = found.map(|found| (&append.run_id, found));
+        Ok(committed)
     }
 }
 
@@ -85,7 +111,7 @@ fn create(connection: &Connection, new: &NewRun, surroundings: Surroundings<'_>)
     };
     let beginning = Tail::genesis(&new.run_id, &journal.chain);
     Ok(Committed::Appended {
-        seq: journal.extend(beginning, rows)?,
+        seq: journal.extend(beginning, rows)?.seq,
     })
 }
 
@@ -119,29 +145,42 @@ fn insert_run(
         )
 }
 
-fn append(connection: &Connection, append: &Append, surroundings: Surroundings<'_>) -> Result<Committed, Fault> {
+/// Appends, and returns the run as it stands then, where that is known.
+fn append(
+    connection: &Connection,
+    append: &Append,
+    found: Found,
+    surroundings: Surroundings<'_>,
+) -> Result<(Committed, Option<Found>), Fault> {
     let (key, salts) = (surroundings.key, surroundings.salts);
-    let found = find(connection, &append.run_id, key)?;
     rules::check_author(append, found.state)?;
     let outsiders = found.tail.seq.saturating_sub(found.tail.driver_entries);
     let is_cancelled = |after| is_cancelled_after(connection, found.run, after, key);
     match late_cancel::instead_of(append, outsiders, is_cancelled)? {
-        Some(instead) => write(connection, &instead, found, salts).map(Committed::into_cancelled),
+        Some(instead) => {
+            let (committed, found) = write(connection, &instead, found, salts)?;
+            Ok((committed.into_cancelled(), found))
+        }
         None => write(connection, append, found, salts),
     }
 }
 
-fn write(connection: &Connection, append: &Append, found: Found, salts: &Salts) -> Result<Committed, Fault> {
+fn write(
+    connection: &Connection,
+    append: &Append,
+    found: Found,
+    salts: &Salts,
+) -> Result<(Committed, Option<Found>), Fault> {
     let Found {
         run,
-        state,
+        mut state,
         tail,
         chain,
     } = found;
     let journaled = requirements::Journaled::new(connection, run, &append.run_id, &chain);
     let verdict = rules::judge(append, state.status, journaled)?;
     let Verdict::Write { entries, at } = verdict else {
-        return Ok(Committed::AlreadyDecided);
+        return Ok((Committed::AlreadyDecided, None));
     };
     let rows = encode(entries.into_iter())?;
     entry_id(run, tail.seq + rows.len() as u64)?;
@@ -153,11 +192,24 @@ fn write(connection: &Connection, append: &Append, found: Found, salts: &Salts) 
         outsider: append.author == Author::External,
         salts,
     };
-    let seq = journal.extend(tail, rows)?;
+    let tail = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {
         journal.set_status(status, append.finish.is_some())?;
+        state.status = status;
+        state.held &= append.finish.is_none();
     }
-    Ok(Committed::Appended { seq })
+    state.driver_entries = tail.driver_entries;
+    let committed = Committed::Appended { seq: tail.seq };
+    let chain = journal.chain;
+    Ok((
+        committed,
+        Some(Found {
+            run,
+            state,
+            tail,
+            chain,
+        }),
+    ))
 }
 
 /// A run that entries are appended to.
@@ -224,6 +276,9 @@ fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<EncodedEnt
         .collect()
 }
 
+const INSERT_ENTRY: &str = "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, requires, action, actor, requirement_id, salt, \
+     commitment, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+
 /// Where and how entries are appended.
 pub(super) struct Journal<'a> {
     connection: &'a Connection,
@@ -249,11 +304,12 @@ impl<'a> Journal<'a> {
 
     /// Appends an entry, and returns its place.
     pub(super) fn extend_by(&self, tail: Tail, entry: &Entry) -> Result<u64, Fault> {
-        self.extend(tail, encode(std::iter::once(entry))?)
+        Ok(self.extend(tail, encode(std::iter::once(entry))?)?.seq)
     }
 
-    /// Appends the rows, and returns the place of the last.
-    fn extend(&self, mut tail: Tail, rows: Vec<EncodedEntry<'_>>) -> Result<u64, Fault> {
+    /// Appends the rows, and returns where the journal then ends.
+    fn extend(&self, mut tail: Tail, rows: Vec<EncodedEntry<'_>>) -> Result<Tail, Fault> {
+        let mut insert = self.connection.prepare_cached(INSERT_ENTRY)?;
         for row in rows {
             let sealing = Sealing::new(row.entry, &row.payload, self.salts.next()?);
             let seal = sealing.seal(row.entry);
@@ -262,11 +318,11 @@ impl<'a> Journal<'a> {
             tail.hash = self.chain.next(&tail.hash, &self.link(&tail, row.entry, &seal));
             let (id, entry) = (entry_id(self.run, tail.seq)?, row.entry);
             let outline = crate::store::outline::of(entry.kind(), &row.payload);
-            self.insert(id, &tail, row, &sealing.salt, &seal)?;
+            self.insert(&mut insert, id, &tail, row, &sealing.salt, &seal)?;
             outline::note(self.connection, id, outline)?;
             requirements::note(self.connection, self.run, id, entry)?;
         }
-        Ok(tail.seq)
+        Ok(tail)
     }
 
     fn link<'b>(&self, tail: &Tail, entry: &'b Entry, seal: &'b Seal<'b>) -> Link<'b> {
@@ -281,16 +337,13 @@ impl<'a> Journal<'a> {
 
     fn insert(
         &self,
+        insert: &mut Statement<'_>,
         id: i64,
         tail: &Tail,
         row: EncodedEntry<'_>,
         salt: &Salt,
         seal: &Seal<'_>,
     ) -> rusqlite::Result<()> {
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, requires, action, actor, requirement_id, salt, \
-             commitment, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?;
         insert.raw_bind_parameter(1, id)?;
         insert.raw_bind_parameter(2, tail.driver_entries.cast_signed())?;
         insert.raw_bind_parameter(3, self.outsider)?;
