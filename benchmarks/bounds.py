@@ -19,6 +19,7 @@ from figures import (
 )
 
 OURS = "haltpoint_agent"
+OURS_OVER_HTTP = "haltpoint_http"
 KILOBYTE = 1_000
 
 
@@ -27,7 +28,7 @@ class Bound:
     """A bound and what was measured.
 
     Attributes:
-        scenario: "S1" to "S8".
+        scenario: "S1" to "S9".
         text: what is bounded.
         limit: the highest value allowed; the lowest one where `at_least` is true.
         unit: of both; empty for ratios.
@@ -62,6 +63,7 @@ def all_bounds(figures: Figures) -> list[Bound]:
         _processes,
         _noticing,
         _big_results,
+        _over_http,
     ]
     return [bound for family in families for bound in family(figures) if bound.measured is not None]
 
@@ -173,3 +175,30 @@ def _big_results(figures: Figures) -> list[Bound]:
         gap = figures.spread(key, extra("longest_gap_seconds"))
         bounds.append(Bound("S8", f"longest gap of the event loop, {where}", 0.020, "s", gap))
     return bounds
+
+
+def _over_http(figures: Figures) -> list[Bound]:
+    hundred, thousand = (Key("http", OURS_OVER_HTTP, "full", steps) for steps in (100, 1_000))
+    others = [
+        key
+        for key in figures.keys("http")
+        if key.adapter != OURS_OVER_HTTP and (key.steps, key.runs) == (hundred.steps, hundred.runs)
+    ]
+    return [
+        *(
+            Bound("S9", f"a step, N = {key.steps:,}, full", 2.0, "ms", _each_step(figures, key))
+            for key in (hundred, thousand)
+        ),
+        *(
+            Bound("S9", f"time over {key.adapter}, N = 100, full", 0.1, "", figures.ratio(hundred, key, seconds))
+            for key in others
+        ),
+    ]
+
+
+def _each_step(figures: Figures, key: Key) -> Spread | None:
+    def milliseconds(measurement: Measurement) -> float | None:
+        whole = seconds(measurement)
+        return None if whole is None else 1_000 * whole / key.steps
+
+    return figures.spread(key, milliseconds)

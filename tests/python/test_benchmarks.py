@@ -174,6 +174,20 @@ def test_a_bound_holds_or_does_not(ours: float, holds: bool) -> None:
     assert (bound.limit, bound.holds) == (0.8, holds)
 
 
+def test_steps_over_http_are_bound_by_their_time_and_by_that_of_each_other_client() -> None:
+    measurements = [
+        measurement("haltpoint_http", 0, scenario="http", seconds=0.1),
+        measurement("openai_client", 0, scenario="http", mode="bare", seconds=2.0),
+        measurement("pydantic_ai_http", 0, scenario="http", mode="not durable", seconds=0.5),
+    ]
+    bounds = all_bounds(Figures(measurements))
+    assert [(bound.text, bound.measured and bound.measured.median, bound.holds) for bound in bounds] == [
+        ("a step, N = 100, full", 1.0, True),
+        ("time over openai_client, N = 100, full", 0.05, True),
+        ("time over pydantic_ai_http, N = 100, full", 0.2, False),
+    ]
+
+
 def test_a_bound_from_below_holds_above_it() -> None:
     assert Bound("S6", "", 0.7, "", Spread(0.9, 0.9, 0.9, 1), at_least=True).holds
     assert not Bound("S6", "", 0.7, "", Spread(0.6, 0.6, 0.6, 1), at_least=True).holds
