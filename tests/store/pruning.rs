@@ -5,8 +5,8 @@ use std::time::Duration;
 use haltpoint_engine::store::{Author, Finish, OutboxClaim, PruneFilter, Pruned, RunStatus, Store, WritableStore};
 
 use crate::support::{
-    TestFile, advance_outbox, append, at, beside, claim_outbox, completed_entry, create, execute, execute_all, holder,
-    on_each_store,
+    TestFile, advance_outbox, append, at, beside, claim_outbox, completed_entry, continued, create, execute,
+    execute_all, holder, on_each_store,
 };
 
 const OVER: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Cancelled, RunStatus::Error];
@@ -106,6 +106,60 @@ fn what_a_webhook_has_not_got_yet_holds_a_run_back() {
     let place = store.outbox_after(0, 99).unwrap().last().unwrap().place;
     assert_eq!(advance_outbox(&mut store, &claim, place), Ok(true));
     assert_eq!(store.prune(&all).unwrap().runs, 1);
+}
+
+#[test]
+fn a_run_with_many_entries_is_gone_at_once_and_its_entries_go_in_parts() {
+    let file = TestFile::new();
+    let mut store = file.store();
+    let author = Author::Driver {
+        epoch: 1,
+        driver_entries: 1,
+    };
+    let entries = std::iter::repeat_with(continued).take(20).chain([completed_entry()]);
+    let finish = Some(Finish::as_told(RunStatus::Completed));
+    let completed = append("long", author, entries.collect(), finish);
+    execute_all(&mut store, vec![create("long", "a"), completed]);
+    assert_eq!(store.prune(&filter(0, Duration::ZERO)).unwrap().runs, 1);
+    assert_eq!(store.run_ids(None, 9).unwrap(), [""; 0]);
+    assert!(store.load("long").is_err());
+    assert_eq!(store.check().unwrap(), [""; 0]);
+    assert_eq!(rows_of(&file, "entries"), 18, "some are left for the next part");
+
+    // A run that begins meanwhile, in a process that knows nothing of it, has a number of its own.
+    execute_all(&mut file.store(), vec![create("next", "a")]);
+    assert_eq!(file.store().load("next").unwrap().records.len(), 1);
+
+    let mut parts = 1;
+    while let Some(after) = store.prune(&filter(0, Duration::ZERO)).unwrap().next {
+        assert_eq!(after, 0);
+        parts += 1;
+    }
+    assert_eq!(parts, 5);
+    assert_eq!((rows_of(&file, "entries"), rows_of(&file, "removals")), (1, 0));
+    assert_eq!(store.load("next").unwrap().records.len(), 1);
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_is_there_is_not_removed_by_what_a_stranger_wrote() {
+    let file = TestFile::new();
+    let mut store = file.store();
+    complete(&mut store, "r");
+    beside(&file.path())
+        .execute("INSERT INTO removals SELECT run FROM runs", [])
+        .unwrap();
+    let young = PruneFilter {
+        before: at(5),
+        ..filter(0, Duration::from_secs(9))
+    };
+    assert_eq!(store.prune(&young), Ok(Pruned { runs: 0, next: None }));
+    assert_eq!(store.load("r").unwrap().records.len(), 2);
+}
+
+fn rows_of(file: &TestFile, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    beside(&file.path()).query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
 #[test]

@@ -87,10 +87,11 @@ fn dangling(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     lines.collect()
 }
 
-/// Journals of runs that are not there. What is wrong within a run is not looked for here.
+/// Journals of runs that are not there, but for those that are being removed. What is wrong within a run is not looked for here.
 fn ownerless(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
-        "SELECT id >> 32, count(*) FROM entries WHERE id >> 32 NOT IN (SELECT run FROM runs) GROUP BY id >> 32 LIMIT ?1",
+        "SELECT id >> 32, count(*) FROM entries WHERE id >> 32 NOT IN (SELECT run FROM runs UNION ALL SELECT run FROM removals) \
+         GROUP BY id >> 32 LIMIT ?1",
     )?;
     let lines = statement.query_map([MOST_PROBLEMS], |row| {
         let (run, entries) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
@@ -105,7 +106,7 @@ fn ownerless(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 fn unnoticed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
         "SELECT id >> 32, id & 4294967295 FROM entries \
-         WHERE outsider <> 0 AND id NOT IN (SELECT entry FROM outsiders) LIMIT ?1",
+         WHERE outsider <> 0 AND id NOT IN (SELECT entry FROM outsiders) AND id >> 32 NOT IN (SELECT run FROM removals) LIMIT ?1",
     )?;
     let lines = statement.query_map([MOST_PROBLEMS], |row| {
         let (run, seq) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);

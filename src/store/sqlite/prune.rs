@@ -1,9 +1,10 @@
-//! Removing whole runs, a few at a time, so that nobody who drives one waits long.
+//! Removing whole runs, a few at a time, so that nobody who drives one waits long. A run with many entries takes several times: it is gone
+//! for all who look after the first.
 
 use std::collections::HashSet;
 use std::time::Instant;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entry_id::ids_of;
 use super::fault::Fault;
@@ -18,7 +19,7 @@ const IS_OVER: &str = "updated_at < ?2 AND status IN (?3, ?4, ?5) AND holder IS 
 
 /// What leads to a run, and the run. SQLite does not look for rows that still refer to them: without an index it would read whole tables
 /// for each entry. ?1 and ?2 are the ids of its entries.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 8] = [
     "DELETE FROM outlines WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM outbox WHERE place <= coalesce((SELECT min(position) FROM subscriptions), 9223372036854775807) \
      AND entry BETWEEN ?1 AND ?2",
@@ -27,9 +28,11 @@ const PARTS: [&str; 9] = [
     "DELETE FROM requirements WHERE run = ?1 >> 32 AND ?2",
     "DELETE FROM outsiders WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM unfinished_erasures WHERE run = ?1 >> 32 AND ?2",
-    "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
     "DELETE FROM runs WHERE run = ?1 >> 32 AND ?2",
 ];
+
+/// How many entries are removed between two looks at the clock: each may be as large as a tool's result.
+const ENTRIES_AT_ONCE: usize = 4;
 
 /// What a look at the database found, before the right to write is taken: in a large file that takes longer than others should wait.
 pub(super) struct Found {
@@ -57,7 +60,13 @@ pub(super) fn find(connection: &Connection, filter: &PruneFilter) -> Result<Foun
 
 /// Removes what was found, or counts it, for as long as the filter's time allows.
 pub(super) fn prune(connection: &Connection, filter: &PruneFilter, found: Found) -> Result<Pruned, Fault> {
-    let begun = Instant::now();
+    let deadline = Instant::now() + filter.patience;
+    if !filter.is_dry && !finish_removals(connection, deadline)? {
+        return Ok(Pruned {
+            runs: 0,
+            next: Some(filter.after),
+        });
+    }
     let Found {
         candidates,
         mut undelivered,
@@ -66,14 +75,14 @@ pub(super) fn prune(connection: &Connection, filter: &PruneFilter, found: Found)
     undelivered.extend(events_after(connection, seen)?);
     let mut pruned = Pruned::default();
     for (place, run) in candidates.iter().enumerate() {
-        if place > 0 && begun.elapsed() >= filter.patience {
+        if place > 0 && Instant::now() >= deadline {
             pruned.next = candidates.get(place - 1).copied();
             return Ok(pruned);
         }
         if !undelivered.contains(run) && is_over_still(connection, *run, filter)? {
             pruned.runs += 1;
             if !filter.is_dry {
-                remove(connection, *run)?;
+                remove(connection, *run, deadline)?;
             }
         }
     }
@@ -123,9 +132,40 @@ fn runs_of(connection: &Connection, sql: &str, place: i64) -> rusqlite::Result<H
     found.collect()
 }
 
-fn remove(connection: &Connection, run: i64) -> rusqlite::Result<()> {
+/// Removes a run; as many of its entries as the time allows, and the others next time.
+fn remove(connection: &Connection, run: i64, deadline: Instant) -> rusqlite::Result<()> {
     let ids = ids_of(run);
     PARTS
         .iter()
-        .try_for_each(|part| connection.prepare_cached(part)?.execute(ids).map(drop))
+        .try_for_each(|part| connection.prepare_cached(part)?.execute(ids).map(drop))?;
+    if !remove_entries(connection, run, deadline)? {
+        connection.execute("INSERT INTO removals (run) VALUES (?1)", [run])?;
+    }
+    Ok(())
+}
+
+/// Removes what is left of runs that were removed before, and says whether nothing is.
+fn finish_removals(connection: &Connection, deadline: Instant) -> rusqlite::Result<bool> {
+    let mut next =
+        connection.prepare_cached("SELECT run FROM removals WHERE run NOT IN (SELECT run FROM runs) LIMIT 1")?;
+    while let Some(run) = next.query_row([], |row| row.get(0)).optional()? {
+        if !remove_entries(connection, run, deadline)? {
+            return Ok(false);
+        }
+        connection.execute("DELETE FROM removals WHERE run = ?1", [run])?;
+    }
+    Ok(true)
+}
+
+/// Says whether all of a run's entries are gone. Some are removed however little time there is.
+fn remove_entries(connection: &Connection, run: i64, deadline: Instant) -> rusqlite::Result<bool> {
+    let mut some = connection.prepare_cached(&format!(
+        "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE id BETWEEN ?1 AND ?2 LIMIT {ENTRIES_AT_ONCE})"
+    ))?;
+    while some.execute(ids_of(run))? == ENTRIES_AT_ONCE {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

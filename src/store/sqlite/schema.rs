@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -188,6 +188,14 @@ CREATE TABLE unfinished_erasures (
     run INTEGER PRIMARY KEY
 ) STRICT;
 ";
+
+// The numbers of removed runs whose entries are not all gone yet: no new run gets one of them.
+const EIGHTH: &str = "
+CREATE TABLE removals (
+    run INTEGER PRIMARY KEY
+) STRICT;
+";
+
 /// Kind and name of what a schema consists of, with the statement that made it.
 type Parts = BTreeMap<(String, String), Option<String>>;
 

@@ -134,8 +134,9 @@ fn insert_run(
     let key_id = key.map(AuditKey::id);
     connection
         .prepare_cached(
-            "INSERT INTO runs (run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
-             held_since, format, audit_key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10) RETURNING run",
+            "INSERT INTO runs (run, run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
+             held_since, format, audit_key_id) VALUES ((SELECT max(run) + 1 FROM (SELECT max(run) AS run FROM runs \
+             UNION ALL SELECT max(run) FROM removals)), ?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10) RETURNING run",
         )?
         .query_row(
             params![

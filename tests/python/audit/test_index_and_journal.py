@@ -66,6 +66,7 @@ _CHANGES = {
     "runs.format": _Change("UPDATE runs SET format = 1"),
     "runs.erased": _Change("UPDATE runs SET erased = 1"),
     "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
+    "removals.run": _Change("INSERT INTO removals SELECT run FROM runs", _UNSAID),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
     "holders.holder": _Change("UPDATE holders SET holder = holder + 7", _UNSAID),
     "holders.token": _Change("UPDATE holders SET token = 'another'", _UNSAID),
