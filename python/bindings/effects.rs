@@ -16,6 +16,7 @@ pub(crate) struct StartTool {
     module: Option<String>,
     args: String,
     approved: Option<String>,
+    unchecked: Vec<String>,
     defaulted: Vec<String>,
     attempt: u32,
     idempotency_key: String,
@@ -86,6 +87,7 @@ fn start_tool(run_id: &str, start: &run::ToolStart) -> StartTool {
             .approved
             .as_ref()
             .map(|approved| approved.get().to_owned()),
+        unchecked: start.arguments.unchecked.iter().map(ToString::to_string).collect(),
         defaulted: start.arguments.defaulted.iter().map(ToString::to_string).collect(),
         attempt: start.attempt,
         idempotency_key: idempotency_key(run_id, &start.call_id),

@@ -411,6 +411,7 @@ pub(crate) struct CallToRun {
     digest: Option<String>,
     args: String,
     approved: Option<String>,
+    unchecked: Vec<String>,
     defaulted: Vec<String>,
 }
 
@@ -423,6 +424,7 @@ impl CallToRun {
             digest: call.digest.as_deref().map(str::to_owned),
             args: arguments.given.get().to_owned(),
             approved: arguments.approved.map(|approved| approved.get().to_owned()),
+            unchecked: arguments.unchecked.iter().map(ToString::to_string).collect(),
             defaulted: arguments.defaulted.iter().map(ToString::to_string).collect(),
         }
     }

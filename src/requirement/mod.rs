@@ -55,6 +55,9 @@ pub enum Decision {
         /// The values that the tool gets, where its validation makes others of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shown: Option<BTreeMap<Text, serde_json::Value>>,
+        /// Whether no code of the tool checked `shown`, which comes of its schema alone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unchecked: bool,
     },
     /// The result of a call that was run elsewhere.
     Result {
@@ -88,6 +91,10 @@ pub struct Confirmation {
     /// Which later calls of the tool may run without asking, where any may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember: Option<Remember>,
+    /// Whether no code of the tool checked the changed arguments, which fit its schema alone. Where the tool makes other values of
+    /// them, they are an answer that does not fit, and no sign that the tool has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 impl Confirmation {
@@ -150,6 +157,8 @@ struct WrittenDecision {
     shown: Option<BTreeMap<Text, serde_json::Value>>,
     #[serde(default)]
     content: Option<Text>,
+    #[serde(default)]
+    unchecked: bool,
 }
 
 impl TryFrom<WrittenDecision> for Decision {
@@ -162,11 +171,13 @@ impl TryFrom<WrittenDecision> for Decision {
                 tool_args: written.tool_args,
                 shown_args: written.shown_args,
                 remember: written.remember,
+                unchecked: written.unchecked,
             }),
             "reject" => Self::Reject { note: written.note },
             "input" => Self::Input {
                 values: written.values.ok_or_else(|| missing("values"))?,
                 shown: written.shown,
+                unchecked: written.unchecked,
             },
             "result" => Self::Result {
                 content: written.content.ok_or_else(|| missing("content"))?,
@@ -231,6 +242,8 @@ impl Decision {
     pub fn says_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Confirm(first), Self::Confirm(second)) => first.says_the_same(second),
+            // What became of the values is found out, and not said.
+            (Self::Input { values: first, .. }, Self::Input { values: second, .. }) => first == second,
             _ => self == other,
         }
     }

@@ -20,8 +20,10 @@ pub struct Arguments {
     pub given: Json,
     /// What people are shown: the values that the tool gets, a JSON object.
     pub shown: Json,
-    /// Those of the shown values that must come out of the validation, a JSON object; `None` where nobody was asked.
+    /// The shown values, which must come out of the validation, a JSON object; `None` where nobody was asked.
     pub approved: Option<Json>,
+    /// Those of the approved values that a person gave where no code of the tool checked them.
+    pub unchecked: Vec<Text>,
     /// The parameters that have their defaults. One that `given` lacks has one without a JSON form.
     pub defaulted: Vec<Text>,
     /// Whether a person gave or changed arguments.
@@ -139,52 +141,73 @@ fn says_arguments(plan: &PlannedCall, decision: &Decision) -> bool {
 
 fn arguments(plan: &PlannedCall, decisive: Option<&Decision>) -> Arguments {
     match decisive {
-        Some(Decision::Input { values, shown }) => answered(plan, values, shown.as_ref()),
-        Some(Decision::Confirm(Confirmation {
-            tool_args: Some(given),
-            shown_args,
-            ..
-        })) => changed(plan, given, shown_args.as_ref().unwrap_or(given)),
-        _ => Arguments {
-            given: plan.given_args().clone(),
-            shown: plan.shown_args().clone(),
-            approved: plan.asks.map(|_| plan.shown_args().clone()),
-            defaulted: plan.defaulted().to_vec(),
-            changed_by_person: false,
-        },
+        Some(Decision::Input {
+            values,
+            shown,
+            unchecked,
+        }) => answered(plan, values, shown.as_ref(), *unchecked),
+        Some(Decision::Confirm(confirmation)) if confirmation.tool_args.is_some() => changed(plan, confirmation),
+        _ => as_planned(plan),
+    }
+}
+
+fn as_planned(plan: &PlannedCall) -> Arguments {
+    Arguments {
+        given: plan.given_args().clone(),
+        shown: plan.shown_args().clone(),
+        approved: plan.asks.map(|_| plan.shown_args().clone()),
+        unchecked: Vec::new(),
+        defaulted: plan.defaulted().to_vec(),
+        changed_by_person: false,
     }
 }
 
 /// What a person filled in is validated where the call runs, if no code was at hand for it before.
-fn answered(plan: &PlannedCall, values: &Values, shown: Option<&Values>) -> Arguments {
+fn answered(plan: &PlannedCall, values: &Values, shown: Option<&Values>, unchecked: bool) -> Arguments {
     let shown_args = merged(plan.shown_args(), shown.unwrap_or(values));
-    let approved = if shown.is_some() {
-        shown_args.clone()
-    } else {
-        without(&shown_args, values)
-    };
+    let is_checked = shown.is_some() && !unchecked;
     let defaulted = plan.defaulted().iter();
     Arguments {
         given: merged(plan.given_args(), values),
+        approved: Some(shown_args.clone()),
         shown: shown_args,
-        approved: Some(approved),
+        unchecked: values.keys().filter(|_| !is_checked).cloned().collect(),
         defaulted: defaulted.filter(|name| !values.contains_key(*name)).cloned().collect(),
         changed_by_person: !values.is_empty(),
     }
 }
 
-fn changed(plan: &PlannedCall, given: &Json, shown: &Json) -> Arguments {
-    let (before, now) = (members(plan.given_args()), members(given));
-    let is_same = |name: &&Text| match (before.get(&***name), now.get(&***name)) {
-        (Some(before), Some(now)) => canonical(before) == canonical(now),
-        (before, now) => before.is_none() && now.is_none(),
+fn changed(plan: &PlannedCall, confirmation: &Confirmation) -> Arguments {
+    let Some(given) = &confirmation.tool_args else {
+        return as_planned(plan);
     };
+    let shown = confirmation.shown_args.as_ref().unwrap_or(given);
+    let (planned, now) = (members(plan.given_args()), members(given));
+    let (before, after) = (members(plan.shown_args()), members(shown));
+    let is_given_anew = |name: &Text| !is_same(planned.get(&**name), now.get(&**name));
+    let is_shown_anew = |name: &Text| !is_same(before.get(&**name), after.get(&**name));
+    let names = after.keys().map(|name| Text::from(name.as_str()));
     Arguments {
         given: given.clone(),
         shown: shown.clone(),
         approved: Some(shown.clone()),
-        defaulted: plan.defaulted().iter().filter(is_same).cloned().collect(),
+        unchecked: names
+            .filter(|name| confirmation.unchecked && (is_given_anew(name) || is_shown_anew(name)))
+            .collect(),
+        defaulted: plan
+            .defaulted()
+            .iter()
+            .filter(|name| !is_given_anew(name))
+            .cloned()
+            .collect(),
         changed_by_person: true,
+    }
+}
+
+fn is_same(first: Option<&Box<RawValue>>, second: Option<&Box<RawValue>>) -> bool {
+    match (first, second) {
+        (Some(first), Some(second)) => canonical(first) == canonical(second),
+        (first, second) => first.is_none() && second.is_none(),
     }
 }
 
@@ -228,12 +251,6 @@ fn merged(args: &Json, values: &Values) -> Json {
         merged.insert(name.to_string(), value.clone());
     }
     Json::from_serialize(&merged).unwrap_or_else(|_| args.clone())
-}
-
-fn without(args: &Json, values: &Values) -> Json {
-    let mut rest = object(args);
-    rest.retain(|name, _| !values.contains_key(&**name));
-    Json::from_serialize(&rest).unwrap_or_else(|_| args.clone())
 }
 
 fn object(args: &Json) -> Map<String, Value> {

@@ -188,6 +188,7 @@ fn from_what_was_shown(plan: &PlannedCall, decision: Decision) -> Decision {
         tool_args: Some(wanted),
         shown_args,
         remember,
+        unchecked,
     }) = decision
     else {
         return decision;
@@ -198,6 +199,7 @@ fn from_what_was_shown(plan: &PlannedCall, decision: Decision) -> Decision {
         tool_args: Some(given),
         shown_args,
         remember,
+        unchecked,
     })
 }
 

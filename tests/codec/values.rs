@@ -305,11 +305,13 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
 }
 
 fn confirmation() -> impl Strategy<Value = Confirmation> {
-    (option::of(json()), option::of(json()), option::of(remember())).prop_map(|(tool_args, shown_args, remember)| {
+    let args = (option::of(json()), option::of(json()));
+    (args, option::of(remember()), any::<bool>()).prop_map(|((tool_args, shown_args), remember, unchecked)| {
         Confirmation {
             tool_args,
             shown_args,
             remember,
+            unchecked,
         }
     })
 }
@@ -325,7 +327,11 @@ pub(crate) fn decision() -> impl Strategy<Value = Decision> {
     prop_oneof![
         confirmation().prop_map(Decision::Confirm),
         some_text().prop_map(|note| Decision::Reject { note }),
-        (values.clone(), option::of(values)).prop_map(|(values, shown)| Decision::Input { values, shown }),
+        (values.clone(), option::of(values), any::<bool>()).prop_map(|(values, shown, unchecked)| Decision::Input {
+            values,
+            shown,
+            unchecked,
+        }),
         text().prop_map(|content| Decision::Result { content }),
         Just(Decision::Retry),
         text().prop_map(|content| Decision::Supply { content }),

@@ -205,6 +205,7 @@ fn nothing_is_remembered_with_changed_arguments_or_for_a_session_that_is_none() 
             scope: RememberScope::Run,
             with_arguments: false,
         }),
+        unchecked: false,
     });
     assert_refused(&asked(), changed, "about this call of pay alone");
 }

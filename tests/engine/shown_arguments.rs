@@ -1,7 +1,8 @@
 //! What people are shown of a call beside what the model said: what runs, what must come out of it, and what its digest names.
 
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::{PlannedCall, ShownArguments};
-use haltpoint_engine::requirement::Decision;
+use haltpoint_engine::requirement::{Confirmation, Decision};
 use haltpoint_engine::run::{Arguments, DecisionError};
 use serde_json::{Value, json};
 
@@ -62,18 +63,55 @@ fn of_an_edit_only_what_was_changed_is_new() {
 }
 
 #[test]
+fn an_edit_that_no_code_checked_names_what_was_changed() {
+    let wanted = json!({"amount": 7, "to": "bob", "client": "<Client>"});
+    let Decision::Confirm(confirmation) = confirmed_with(&wanted) else {
+        panic!("an edit is a confirmation");
+    };
+    let unchecked = Decision::Confirm(Confirmation {
+        unchecked: true,
+        ..confirmation
+    });
+    let arguments = about_to_run(&asked().decides_unheard("pay", unchecked));
+    assert_eq!(arguments.unchecked, ["to".into()]);
+    assert_eq!(value(&arguments.approved.unwrap()), wanted);
+    let checked = about_to_run(&asked().decides_unheard("pay", confirmed_with(&wanted)));
+    assert_eq!(checked.unchecked, [] as [Text; 0]);
+}
+
+#[test]
+fn what_is_shown_as_before_and_given_anew_was_changed_too() {
+    let wanted = json!({"amount": "8", "to": "ann", "client": "<Client>"});
+    let unchecked = Decision::Confirm(Confirmation {
+        tool_args: Some(as_json(&wanted)),
+        shown_args: Some(as_json(&json!({"amount": 7, "to": "ann", "client": "<Client>"}))),
+        unchecked: true,
+        ..Confirmation::default()
+    });
+    let arguments = about_to_run(&asked().decides_unheard("pay", unchecked));
+    assert_eq!(arguments.unchecked, ["amount".into()]);
+}
+
+#[test]
 fn answers_are_validated_where_the_call_runs_unless_they_were_before() {
     let asked = || Scenario::new().replies(calls([asks_user("pay")])).overlooks_effects();
     let unseen = about_to_run(&asked().decides_unheard("pay", answers([("to", json!(" Ann "))])));
     assert_eq!(value(&unseen.given), json!({"amount": 7, "to": " Ann "}));
-    assert_eq!(value(&unseen.approved.unwrap()), json!({"amount": 7}));
-    let Decision::Input { values, .. } = answers([("to", json!(" Ann "))]) else {
-        panic!("answers are an input");
-    };
-    let shown = Some([("to".into(), json!("Ann"))].into_iter().collect());
-    let seen = about_to_run(&asked().decides_unheard("pay", Decision::Input { values, shown }));
-    assert_eq!(value(&seen.given), json!({"amount": 7, "to": " Ann "}));
-    assert_eq!(value(&seen.approved.unwrap()), json!({"amount": 7, "to": "Ann"}));
+    assert_eq!(unseen.unchecked, ["to".into()]);
+    for unchecked in [false, true] {
+        let Decision::Input { values, .. } = answers([("to", json!(" Ann "))]) else {
+            panic!("answers are an input");
+        };
+        let decision = Decision::Input {
+            values,
+            shown: Some([("to".into(), json!("Ann"))].into_iter().collect()),
+            unchecked,
+        };
+        let seen = about_to_run(&asked().decides_unheard("pay", decision));
+        assert_eq!(value(&seen.given), json!({"amount": 7, "to": " Ann "}));
+        assert_eq!(value(&seen.approved.unwrap()), json!({"amount": 7, "to": "Ann"}));
+        assert_eq!(seen.unchecked.is_empty(), !unchecked);
+    }
 }
 
 #[test]

@@ -118,6 +118,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: asking::changed_arguments,
     },
     Story {
+        name: "decided_elsewhere",
+        play: asking::decided_elsewhere,
+    },
+    Story {
         name: "expired",
         play: asking::expired,
     },

@@ -103,6 +103,7 @@ fn call(random: &mut Random) -> PlannedCall {
         name: "work".into(),
         args: json(random.one_of(&[r#"{"amount": 1}"#, r#"{"amount": 1}"#, r#"{"amount": 9}"#])),
         shown: None,
+        unchecked: false,
         tool: Some(facts),
         asks: None,
         fields: None,
@@ -162,6 +163,7 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
         (RequirementKind::UserInput, _) => Decision::Input {
             values: std::iter::once(("place".into(), serde_json::Value::from(&*word))).collect(),
             shown: None,
+            unchecked: false,
         },
         (RequirementKind::ExternalTool, _) => Decision::Result { content: word },
         (RequirementKind::Recovery, 0) => Decision::Supply { content: word },

@@ -218,6 +218,7 @@ fn the_same_decision_twice_is_written_once() {
         let decision = Decision::Input {
             values: values.into_iter().collect(),
             shown: None,
+            unchecked: false,
         };
         assert_eq!(execute(store, say("r", decided("q", decision.clone()))), appended(3));
         assert_eq!(

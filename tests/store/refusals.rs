@@ -187,6 +187,7 @@ fn an_answer_that_could_not_be_read_back_is_not_written() {
         let decision = Decision::Input {
             values: [("field".into(), nested)].into_iter().collect(),
             shown: None,
+            unchecked: false,
         };
         let text = message::<()>(Err(refused(store, say("r", decided("q", decision)))));
         assert!(text.contains("recursion limit"), "{text}");

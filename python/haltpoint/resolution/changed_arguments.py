@@ -82,7 +82,7 @@ async def with_changed_arguments(
     approved = None if holds_stand_in(edited.shown) else _as_approved(requirement, edited.shown)
     if approved is not None:
         return {**decision, **approved}
-    changed = {**decision, "tool_args": edited.given}
+    changed = {**decision, "tool_args": edited.given, **({"unchecked": True} if definition is None else {})}
     return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
 
 
@@ -104,7 +104,9 @@ def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> d
     if not requirement.approvals:
         return None
     first = requirement.approvals[0]
-    said = {name: first["decision"][name] for name in ("tool_args", "shown_args") if name in first["decision"]}
+    said = {
+        name: first["decision"][name] for name in ("tool_args", "shown_args", "unchecked") if name in first["decision"]
+    }
     if "tool_args" not in said:
         return None
     is_meant = any(same_arguments(arguments, known) for known in (first["tool_args"], said["tool_args"]))

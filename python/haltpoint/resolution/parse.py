@@ -5,7 +5,7 @@ it answers later calls, too),
 `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
 Where the tool's validation makes something else of a person's values, `shown_args` of a confirmation and `shown` of an
-input hold what the tool gets.
+input hold what the tool gets. With `unchecked`, no code of the tool checked what a person gave, but its schema alone.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ _PARTS: dict[str, dict[str, tuple[type, ...]]] = {
     "supply": {"content": (str,)},
     "skip": {"note": (str, NoneType)},
 }
-_FOUND_OUT = ("shown_args", "shown")
+_FOUND_OUT = ("shown_args", "shown", "unchecked")
 
 
 def checked_decision(requirement: RequirementState, decision: Mapping[str, Any]) -> Decision:
@@ -403,4 +403,4 @@ def _changed(decision: Mapping[str, Any]) -> list[Any]:
     return [given, decision.get("shown_args") or given]
 
 
-_ARGUMENTS = ("tool_args", "shown_args", "shown")
+_ARGUMENTS = ("tool_args", *_FOUND_OUT)

@@ -431,7 +431,7 @@ async def _ready(
 
 def _facts_of(call: CallToRun) -> tuple[Any, ...]:
     """What `check_ready` looks at."""
-    return call.name, call.module, call.digest, call.args, call.approved, call.defaulted
+    return call.name, call.module, call.digest, call.args, call.approved, call.unchecked, call.defaulted
 
 
 def _close_on_error(opened: Session, check: Callable[[], None]) -> None:

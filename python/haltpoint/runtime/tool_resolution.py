@@ -145,7 +145,7 @@ def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str) -> No
         error.run_id = run_id
         raise
     except ToolArgumentsError:
-        # About what a person filled in where no code was at hand: the model is told once the call runs.
+        # About what a person gave where no code was at hand: the model is told once the call runs.
         return
 
 

@@ -1,7 +1,7 @@
-"""What a person answered, held against the value that the tool gets where the call runs.
+"""What a person gave, held against the value that the tool gets where the call runs.
 
-Where the tool's code was not at hand, only its schema could check the answer. The tool may write the value in another
-way; it must not get another value.
+Where the tool's code was not at hand, only its schema could check an answer or a changed argument. The tool may write
+the value in another way; it must not get another value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from .bytes_notation import as_shown
 from .field_schema import field_schema
 from .hidden_parts import is_stand_in
-from .json_form import shown
+from .json_form import dump_json, shown
 from .plain_form import PlainForm, plain_form
 from .same_values import is_same_json, number_of
 from .validation import validated_parameter
@@ -30,61 +30,65 @@ __all__ = ["answer_problem"]
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
-def answer_problem(definition: ToolDefinition, parameter: ToolParameter, answered: Any, value: object) -> str | None:
-    """Return what is wrong where the tool would get another value than a person answered; None where it would not.
+def answer_problem(
+    definition: ToolDefinition, parameter: ToolParameter, given: Any, seen: Any, value: object
+) -> str | None:
+    """Return what is wrong where the tool would get another value than a person gave; None where it would not.
 
     Args:
         definition: the tool.
         parameter: the parameter.
-        answered: what the person answered, as JSON data.
+        given: what the tool validates, as JSON data.
+        seen: what the person gave, as it was shown to them.
         value: the Python object that the tool would get.
     """
     form = plain_form(value)
-    # What stands for bytes is kept as text, and shown in its own notation.
-    given = as_shown(field_schema(definition.parameters, parameter.name), answered)
-    if is_same_json(form.data, given) or _is_written_otherwise(definition, parameter, given, form):
+    if dump_json(seen) == dump_json(given):
+        # What stands for bytes is kept as text, and shown in its own notation.
+        seen = as_shown(field_schema(definition.parameters, parameter.name), given)
+    if is_same_json(form.data, seen) or _is_written_otherwise(definition, parameter, seen, form):
         return None
-    if is_same_json(_serialized(definition, parameter, answered), answered):
+    if is_same_json(_serialized(definition, parameter, given), seen):
         return None
     name = parameter.name
-    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(given), shown(form.data))
+    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(seen), shown(form.data))
     return (
         f"{name}: a person answered {said}, of which the tool would make {would_be}; the call was not run. Call the "
         "tool once more, so that the person is asked again"
     )
 
 
-def _is_written_otherwise(definition: ToolDefinition, parameter: ToolParameter, answered: Any, form: PlainForm) -> bool:
+def _is_written_otherwise(definition: ToolDefinition, parameter: ToolParameter, seen: Any, form: PlainForm) -> bool:
     with no_fork:
         from .input_form import shown_parameters
         from .schema_forms import schema_form
     parameters = shown_parameters(definition)
-    first = schema_form(parameters, parameter.name, answered, like=form.data)
+    first = schema_form(parameters, parameter.name, seen, like=form.data)
     second = schema_form(parameters, parameter.name, form.data)
     return _is_same(first, second, hides=not form.is_whole)
 
 
-def _is_same(answered: Any, form: Any, *, hides: bool) -> bool:
+def _is_same(seen: Any, form: Any, *, hides: bool) -> bool:
     """Whether two values are the same, where text may be read in a type's own way.
 
     Args:
-        answered: JSON data.
+        seen: JSON data.
         form: what the tool would get.
         hides: whether text in it may stand for what is not shown.
     """
     if hides and is_stand_in(form):
         return True
-    if isinstance(answered, dict) and isinstance(form, dict):
-        members, others = cast("dict[str, Any]", answered), cast("dict[str, Any]", form)
+    if isinstance(seen, dict) and isinstance(form, dict):
+        members, others = cast("dict[str, Any]", seen), cast("dict[str, Any]", form)
         same = (_is_same(item, others[name], hides=hides) for name, item in members.items() if name in others)
         return members.keys() == others.keys() and all(same)
-    if isinstance(answered, list) and isinstance(form, list):
-        pairs: list[tuple[Any, Any]] = list(zip(answered, form, strict=False))  # pyright: ignore[reportUnknownArgumentType]
-        is_long_enough = len(pairs) == len(answered) == len(form)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(seen, list) and isinstance(form, list):
+        pairs: list[tuple[Any, Any]] = list(zip(seen, form, strict=False))  # pyright: ignore[reportUnknownArgumentType]
+        is_long_enough = len(pairs) == len(seen) == len(form)  # pyright: ignore[reportUnknownArgumentType]
         return is_long_enough and all(_is_same(item, made, hides=hides) for item, made in pairs)
-    if is_same_json(answered, form):
+    if is_same_json(seen, form):
         return True
-    return isinstance(answered, str) and number_of(answered) is None and _is_read_as(answered, form)
+    return isinstance(seen, str) and number_of(seen) is None and _is_read_as(seen, form)
 
 
 def _is_read_as(text: str, form: Any) -> bool:
@@ -110,11 +114,12 @@ def _numbers(form: Any) -> Iterator[Decimal]:
         yield number
 
 
-def _serialized(definition: ToolDefinition, parameter: ToolParameter, answered: Any) -> Any:
-    """What a person answered, as its type writes it; None where it does not."""
+def _serialized(definition: ToolDefinition, parameter: ToolParameter, given: Any) -> Any:
+    """What a person gave, as its type writes it; None where it does not."""
     try:
         # An object of its own: writing an iterator out takes its items.
-        value = validated_parameter(parameter, answered, strict=definition.strict)
+        with failures_apart():
+            value = validated_parameter(parameter, given, strict=definition.strict)
         return parameter.adapter.dump_python(value, mode="json")
     except Exception:  # noqa: BLE001 - types bring serializers of their own, which may raise anything
         return None

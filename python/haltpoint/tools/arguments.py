@@ -113,7 +113,12 @@ class JournaledCall(Protocol):
 
     @property
     def approved(self) -> str | None:
-        """Those of the shown values that the tool must get, as JSON text; None where nobody was asked."""
+        """The shown values, which the tool must get, as JSON text; None where nobody was asked."""
+        ...
+
+    @property
+    def unchecked(self) -> list[str]:
+        """Those of these values that a person gave where no code of the tool checked them."""
         ...
 
     @property
@@ -142,7 +147,8 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
     # Loads what shows objects to people, which a call that nobody is asked about does not need.
     with no_fork:
         from .shown_arguments import ApprovedArguments, bind_approved
-    return bind_approved(definition, ApprovedArguments(given, json.loads(call.approved), tuple(call.defaulted)))
+    approved: dict[str, Any] = json.loads(call.approved)
+    return bind_approved(definition, ApprovedArguments(given, approved, tuple(call.unchecked), tuple(call.defaulted)))
 
 
 def _journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:

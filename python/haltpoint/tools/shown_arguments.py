@@ -61,13 +61,15 @@ class ApprovedArguments(NamedTuple):
 
     Attributes:
         given: as in `ShownArguments`, with what people gave.
-        approved: those of the shown values that the tool must get.
+        approved: the shown values, which the tool must get.
+        unchecked: those of them that a person gave where no code of the tool checked them.
         defaulted: as in `ShownArguments`, without those that people gave.
     """
 
     given: dict[str, Any]
     approved: dict[str, Any]
     defaulted: tuple[str, ...]
+    unchecked: tuple[str, ...]
 
 
 def shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
@@ -204,7 +206,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     """Return the keyword arguments to call the tool with: those that were shown.
 
     Raises:
-        ToolArgumentsError: what a person filled in, and no code checked until now, is not valid, or the tool would make
+        ToolArgumentsError: what a person gave, and no code checked until now, is not valid, or the tool would make
             another value of it.
         ToolChangedError: the tool as it is now would get something else than what was shown.
     """
@@ -213,9 +215,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     for parameter in definition.inputs:
         try:
             bound.update(_bound(definition, parameter, arguments))
-            problems.extend(_answer_problems(definition, parameter, arguments, bound))
         except InvalidValueError as error:
-            if parameter.name in arguments.approved:
+            if parameter.name in arguments.approved and parameter.name not in arguments.unchecked:
                 raise _not_as_decided(definition, str(error)) from error
             problems.append(str(error))
     if problems:
@@ -223,10 +224,12 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     for name, shown in arguments.approved.items():
         if name in bound:
             form = plain_form(bound[name]).data
-            if not _is_as_shown(definition, name, form, shown):
+            if name not in arguments.unchecked and not _is_as_shown(definition, name, form, shown):
                 was, would_be = (_said(definition, name, value) for value in (shown, form))
                 raise _not_as_decided(definition, f"{name} was shown as {was} and would be {would_be}")
         elif name not in arguments.defaulted:
+        else:
+            problems.extend(_answer_problems(definition, parameter, arguments, bound))
             raise _changed(definition, f"it has no parameter {name}")
     return bound
 
@@ -234,13 +237,16 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
 def _answer_problems(
     definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments, bound: Mapping[str, Any]
 ) -> list[str]:
-    """What is wrong where the tool makes another value of what a person filled in than they were shown."""
+    """What is wrong where the tool makes another value of what a person gave than they were shown."""
     name = parameter.name
-    if name not in arguments.given or name in arguments.approved or name in arguments.defaulted:
+    if name not in arguments.unchecked or name not in arguments.given:
+        return []
+    seen = arguments.approved[name]
+    if _is_as_shown(definition, name, plain_form(bound[name]).data, seen):
         return []
     with no_fork:
         from .answered_values import answer_problem
-    problem = answer_problem(definition, parameter, arguments.given[name], bound[name])
+    problem = answer_problem(definition, parameter, arguments.given[name], seen, bound[name])
     return [] if problem is None else [problem]
 
 

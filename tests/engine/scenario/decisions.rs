@@ -55,6 +55,7 @@ pub(crate) fn answers<const N: usize>(values: [(&str, Value); N]) -> Decision {
     Decision::Input {
         values: BTreeMap::from(values.map(|(name, value)| (Text::from(name), value))),
         shown: None,
+        unchecked: false,
     }
 }
 

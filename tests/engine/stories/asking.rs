@@ -1,6 +1,10 @@
 //! People are asked: they decide, change arguments, or do not answer in time.
 
+use std::collections::BTreeMap;
+
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::{OfferedTool, OnExpiry, RunStarted};
+use haltpoint_engine::requirement::{Confirmation, Decision};
 use serde_json::json;
 
 use crate::scenario::{
@@ -62,6 +66,34 @@ pub(super) fn changed_arguments() -> Scenario {
         .returns("c", "C")
         .decides("a", confirmed_with(&json!({"to": "Ada", "amount": 5})))
         .decides("b", confirmed())
+        .continues()
+        .returns("a", "A")
+        .returns("b", "B")
+        .answers("done")
+}
+
+/// Arguments are changed and fields are answered where the tool's code is not at hand.
+pub(super) fn decided_elsewhere() -> Scenario {
+    let args = json!({"to": "Ada", "amount": 5});
+    let place = |place: serde_json::Value| BTreeMap::from([(Text::from("to"), place)]);
+    Scenario::new()
+        .replies(calls([confirm("a"), asks_user("b")]))
+        .decides(
+            "a",
+            Decision::Confirm(Confirmation {
+                tool_args: Some(as_json(&args)),
+                unchecked: true,
+                ..Confirmation::default()
+            }),
+        )
+        .decides(
+            "b",
+            Decision::Input {
+                values: place(json!({"street": "Elm"})),
+                shown: Some(place(json!({"street": "Elm", "number": 1}))),
+                unchecked: true,
+            },
+        )
         .continues()
         .returns("a", "A")
         .returns("b", "B")

@@ -230,7 +230,8 @@ def test_without_the_tool_the_schema_in_the_journal_is_what_arguments_must_fit(
     assert field in told["message"]
     told = run_program(program, str(db_file), json.dumps({"amount": 5}), cwd=tmp_path).last
     whole = {"amount": 5, "to": "Ann"}
-    assert told == {"decision": {"type": "confirm", "tool_args": whole}, "tool_args": whole}
+    decision = {"type": "confirm", "tool_args": whole, "unchecked": True}
+    assert told == {"decision": decision, "tool_args": whole}
     with SqliteDatabase(db_file) as db:
         run_id = db.runs()[0].run_id
         assert asyncio.run(agent(db).continue_run_async(run_id=run_id)).endswith("paid 5 to Ann")

@@ -20,7 +20,6 @@ from haltpoint import (
     RunRequirement,
     ScriptedModel,
     SqliteDatabase,
-    ToolChangedError,
     tool,
 )
 from support.command import COMMAND
@@ -174,18 +173,20 @@ def test_a_call_that_can_not_run_as_decided_shows_no_value(db: SqliteDatabase, m
         _unknown(patch)
         _edited(card=CARD, euros=1)(db.requirement(requirement.id))
     agent = Agent(ScriptedModel(["", "done"]), db=db, tools=TOOLS)
-    with pytest.raises(ToolChangedError) as caught:
-        agent.continue_run(run_id=requirement.run_id or "")
-    assert CARD not in "".join(traceback.format_exception(caught.value))
+    output = agent.continue_run(run_id=requirement.run_id or "", return_output=True)
+    assert output.is_complete
+    assert output.tools[0].tool_call_error
+    assert CARD not in str(output.tools[0].result)
 
 
 _WORKING = """
+import os
 from typing import Annotated
 from pydantic import AfterValidator
 from haltpoint import Agent, ModelReply, ScriptedModel, ToolCall, tool
 
 def check(card):
-    if card.startswith("4000"):
+    if "CLERK_REFUSES" in os.environ:
         raise ValueError(f"{card} is a test card")
     return card
 
@@ -195,7 +196,7 @@ def charge(card: Annotated[str, AfterValidator(check)]) -> str:
     return "ok"
 
 clerk = Agent(
-    ScriptedModel([ModelReply(tool_calls=[ToolCall("charge", {"card": "9999"})]), "done"]),
+    ScriptedModel([ModelReply(tool_calls=[ToolCall("charge", {"card": os.environ["CARD"]})]), "done"]),
     name="clerk",
     tools=[charge],
 )
@@ -210,16 +211,17 @@ def test_the_log_of_a_worker_shows_no_value(db: SqliteDatabase, db_file: Path, t
         "    agent = Agent(clerks.clerk.model, name='clerk', db=db, tools=[clerks.charge])\n"
         "    print(agent.do('Charge.', return_output=True).active_requirements[0].id)"
     )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CARD": CARD}
     begun = subprocess.run(
-        [sys.executable, "-c", start, str(db_file)], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", start, str(db_file)], env=environment, capture_output=True, text=True, check=True
     )
-    _edited(card=CARD)(db.requirement(begun.stdout.strip()))
+    requirement = db.requirement(begun.stdout.strip())
+    requirement.confirm()
+    requirement.commit()
     db.close()
     worker = [str(COMMAND), "worker", "clerks:clerk", "--db", str(db_file)]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    with subprocess.Popen(
-        worker, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as started:
+    refusing = {**environment, "CLERK_REFUSES": "yes"}
+    with subprocess.Popen(worker, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=refusing) as started:
         assert started.stdout is not None
         lines = [next(line for line in started.stdout if "left_alone" in line)]
         started.terminate()
