@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["GRACE", "TimeLimit", "TimeLimitPassedError"]
+__all__ = ["GRACE", "TimeLimit", "TimeLimitPassedError", "contained"]
 
 _Result = TypeVar("_Result")
 
@@ -59,7 +59,7 @@ class TimeLimit:
             return await function()
         if self.has_passed:
             raise TimeLimitPassedError
-        task = asyncio.ensure_future(_contained(function))
+        task = asyncio.ensure_future(contained(function))
         try:
             await asyncio.wait({task}, timeout=self.rest())
         except asyncio.CancelledError:
@@ -77,8 +77,11 @@ class TimeLimit:
         return result
 
 
-async def _contained(function: Callable[[], Coroutine[Any, Any, _Result]]) -> tuple[Any, BaseException | None]:
-    """Keep what leaves the program, such as SystemExit, from ending the loop: it is raised where it is awaited."""
+async def contained(function: Callable[[], Coroutine[Any, Any, _Result]]) -> tuple[Any, BaseException | None]:
+    """Call an async function; return its result, or what it raised.
+
+    What leaves the program, such as SystemExit, would end the loop: it is to be raised where the result is awaited.
+    """
     try:
         return await function(), None
     except asyncio.CancelledError:

@@ -7,7 +7,7 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from haltpoint._concurrency.lasting_wait import outlast
 from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.time_limit import TimeLimitPassedError
 from haltpoint._concurrency.user_code import answer_of
+from haltpoint._concurrency.wanted_calls import ended_unless
 from haltpoint.exceptions import HaltpointError, NotificationWarning
 from haltpoint.logs import log_failure, logger
 from haltpoint.run.base import RunStatus
@@ -51,14 +52,31 @@ class Listeners(NamedTuple):
     on_pause: Callable[[AgentRunOutput[Any]], Any] | None = None
     on_event: Callable[[RunEvent], Any] | None = None
 
-    async def paused(self, output: AgentRunOutput, limit: TimeLimit) -> None:
-        """Tell that a run has paused, as long as there is time."""
+    async def paused(
+        self, output: AgentRunOutput, limit: TimeLimit, until_cancelled: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Tell that a run has paused, as long as there is time.
+
+        Args:
+            output: the run.
+            limit: the time of the call.
+            until_cancelled: waits until the run is cancelled. Two seconds later the listener is left behind.
+        """
         if self.on_pause is None:
             return
+
+        async def long_after_cancel() -> None:
+            await until_cancelled()
+            await asyncio.sleep(_LONGEST_LISTENER)
+
+        tell = functools.partial(_told, "on_pause", self.on_pause, output, output.run_id)
         try:
-            await limit.within(functools.partial(_told, "on_pause", self.on_pause, output, output.run_id))
+            if await ended_unless(tell, limit, long_after_cancel):
+                return
+            what = f"two seconds after run {output.run_id} was cancelled"
         except TimeLimitPassedError:
-            _warn(f"on_pause did not return before the call's time was over, for run {output.run_id}", output.run_id)
+            what = f"before the call's time was over, for run {output.run_id}"
+        _warn(f"on_pause did not return {what}", output.run_id)
 
 
 NOBODY = Listeners()

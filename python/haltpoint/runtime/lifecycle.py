@@ -15,6 +15,7 @@ from haltpoint._concurrency.callbacks import one_call
 from haltpoint._concurrency.foreign_checks import checked_unless
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._concurrency.time_limit import GRACE, TimeLimitPassedError
+from haltpoint._concurrency.wanted_calls import ended_unless
 from haltpoint._engine import Snapshot, WorkQueue, new_run_id
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import (
@@ -41,7 +42,7 @@ from haltpoint.runtime.notices import watched
 from haltpoint.runtime.output_validation import AnyJson
 from haltpoint.runtime.prompts import opening_prompt, system_prompt
 from haltpoint.runtime.tool_resolution import check_ready, checks_foreign_code, offered_tools, tool_specs, tools_at_hand
-from haltpoint.runtime.wait import until_status_changes
+from haltpoint.runtime.wait import until_cancelled, until_status_changes
 from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
@@ -303,7 +304,13 @@ async def _ask_handlers(
     for requirement in list(output.requirements):
         if requirement.decision is not None or requirement.is_expired or requirement.id in undecided:
             continue
-        if await _is_decided_by_handlers(call, output, requirement, tools, known):
+        try:
+            is_decided = await _is_decided_by_handlers(call, output, requirement, tools, known)
+        except _CancelledMeanwhileError:
+            # Nobody is asked about a cancelled run. Whoever continues it is.
+            undecided.update(item.id for item in output.requirements)
+            break
+        if is_decided:
             decided += 1
         else:
             undecided.add(requirement.id)
@@ -319,7 +326,11 @@ async def _is_decided_by_handlers(
     tools: Mapping[str, ToolDefinition],
     known: Snapshot | None,
 ) -> bool:
-    """Ask about a requirement; where it takes several approvals, again after each one."""
+    """Ask about a requirement; where it takes several approvals, again after each one.
+
+    Raises:
+        _CancelledMeanwhileError: the run was cancelled before the handler had answered.
+    """
     approvals = -1
     while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
@@ -341,15 +352,26 @@ def _drafted_beside(requirement: RunRequirement) -> list[RunRequirement]:
     return [item for item in live if item.id == requirement.id and item is not requirement and item.hearing is not None]
 
 
+class _CancelledMeanwhileError(Exception):
+    """A run was cancelled while a handler was asked."""
+
+
 async def _ask(call: Call, output: AgentRunOutput, requirement: RunRequirement, hearing: Hearing) -> None:
+    ask = functools.partial(call.handlers.resolve, requirement, hearing)
     try:
         with concerning(output.run_id):
-            await call.limit.within(functools.partial(call.handlers.resolve, requirement, hearing))
+            if not await ended_unless(
+                ask, call.limit, functools.partial(until_cancelled, call.database, output.run_id)
+            ):
+                _log.info("run %s was cancelled while its handler was asked", output.run_id)
+                raise _CancelledMeanwhileError
     except BaseException as error:
         # It may work on in a thread: what it has said or says without being heard is nobody's decision.
         _give_up_draft(output, requirement, hearing)
         if isinstance(error, TimeLimitPassedError):
             raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED) from None
+        if isinstance(error, _CancelledMeanwhileError):
+            raise
         _note_run(error, output.run_id)
         raise
 
@@ -496,7 +518,9 @@ async def _drive(
         session.close()
         output = _handed_out(call, _output(call, task, snapshot), tools, task)
     if output.is_paused:
-        await call.listeners.paused(output, call.limit)
+        await call.listeners.paused(
+            output, call.limit, functools.partial(until_cancelled, call.database, output.run_id)
+        )
     if output.is_error:
         raise failure_of(snapshot, driver.error, call.tool_call_limit)
     if time.is_over and output.is_cancelled:

@@ -11,14 +11,14 @@ from haltpoint.run.base import RunStatus
 from haltpoint.runtime.failures import failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from haltpoint.db.database import Database
     from haltpoint.exceptions import HaltpointError
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["failure_on_disk", "until_decided", "until_free", "until_status_changes"]
+__all__ = ["failure_on_disk", "until_cancelled", "until_decided", "until_free", "until_status_changes"]
 
 
 async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:
@@ -89,9 +89,18 @@ async def failure_on_disk(database: Database, run_id: str, limit: int) -> Haltpo
 
 async def until_status_changes(database: Database, run_id: str, status: RunStatus) -> None:
     """Wait until a run has another status on disk."""
+    await _until_status(database, run_id, lambda found: found is not status)
+
+
+async def until_cancelled(database: Database, run_id: str) -> None:
+    """Wait until a run is cancelled on disk, or gone."""
+    await _until_status(database, run_id, lambda found: found is RunStatus.cancelled)
+
+
+async def _until_status(database: Database, run_id: str, is_meant: Callable[[RunStatus], bool]) -> None:
     with ChangeFeed(database.native) as feed:
         while True:
             found = await database.runs_async(id_prefix=run_id, limit=1)
-            if not found or found[0].status is not status:
+            if not found or is_meant(found[0].status):
                 return
             await feed.next()
