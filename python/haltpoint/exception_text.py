@@ -17,6 +17,7 @@ __all__ = [
     "message_of",
     "storable",
     "texts_of",
+    "texts_without_words",
     "traceback_text",
 ]
 
@@ -57,6 +58,11 @@ def texts_of(error: BaseException) -> ErrorTexts:
     return ErrorTexts(exception_text(error), traceback_text(error))
 
 
+def texts_without_words(error: BaseException) -> ErrorTexts:
+    """Return what is shown of an exception whose own words may hold a secret: its type, and where it was raised."""
+    return ErrorTexts(_name(error), f"{_frames(error)}{_name(error)}")
+
+
 def exception_text(error: BaseException) -> str:
     """Return the exception's type and message, its notes, and the innermost causes of it: no paths, no traceback.
 
@@ -87,11 +93,15 @@ def traceback_text(error: BaseException) -> str:
     try:
         return beginning(_whole_traceback(error), _LONGEST).rstrip()
     except BaseException:  # noqa: BLE001 - see above: then without the texts
-        try:
-            frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
-        except BaseException:  # noqa: BLE001 - the attribute may be anything, too
-            frames = ""
-        return storable(f"Traceback (most recent call last):\n{frames}{_headline(error)}")
+        return storable(f"{_frames(error)}{_headline(error)}")
+
+
+def _frames(error: BaseException) -> str:
+    try:
+        frames = "".join(traceback.format_tb(_attribute(error, "__traceback__")))
+    except BaseException:  # noqa: BLE001 - the attribute may be anything, too
+        frames = ""
+    return storable(f"Traceback (most recent call last):\n{frames}")
 
 
 def beginning(text: str, most: int = LONGEST_TEXT) -> str:

@@ -9,6 +9,7 @@ from haltpoint.exceptions import ToolArgumentsError, ToolChangedError, ToolNotAv
 from haltpoint.logs import logger
 from haltpoint.models.base import ToolSpec
 from haltpoint.tools.arguments import bind_journaled
+from haltpoint.tools.failing_validators import failures_if_refused, failures_logged
 from haltpoint.tools.input_form import shown_parameters
 from haltpoint.tools.module_names import is_in_module
 from haltpoint.tools.registry import registered_tool
@@ -140,7 +141,8 @@ def checks_foreign_code(calls: Iterable[CallToRun], tools: Mapping[str, ToolDefi
 
 def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str) -> None:
     try:
-        bind_journaled(definition, call)
+        with failures_logged(f"the arguments of {definition.name}"), failures_if_refused(ToolChangedError):
+            bind_journaled(definition, call)
     except ToolChangedError as error:
         error.run_id = run_id
         raise

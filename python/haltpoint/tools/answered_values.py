@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from haltpoint._concurrency.fork_guard import no_fork
 
 from .bytes_notation import as_shown
+from .failing_validators import failures_apart
 from .field_schema import field_schema
 from .hidden_parts import is_stand_in
 from .json_form import dump_json, shown

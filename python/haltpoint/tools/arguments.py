@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError
 
+from .failing_validators import failures_apart, failures_logged
 from .json_form import NotJsonError, dump_json, json_text, parse_exact, parse_json, shown
 from .validation import InvalidValueError, validated_parameter
 
@@ -42,9 +43,10 @@ class CheckedArguments(NamedTuple):
 
 def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
     """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
-    given, text = _read_object(definition, arguments)
-    count = len(given)
-    bound, found = _validated(definition, given)
+    with failures_logged(_arguments_of(definition)):
+        given, text = _read_object(definition, arguments)
+        count = len(given)
+        bound, found = _validated(definition, given)
     problems: list[str] = []
     for name, problem in found:
         if name in definition.user_input_fields:
@@ -73,7 +75,12 @@ def argument_problems(definition: ToolDefinition, arguments: Mapping[str, Any]) 
     except ToolArgumentsError as error:
         return [(None, str(error))]
     # What a person gives is taken as it stands, as the tool's schema has it: what is shown is what runs.
-    return [*_validated(definition, given, strict=True)[1]]
+    with failures_logged(_arguments_of(definition)):
+        return [*_validated(definition, given, strict=True)[1]]
+
+
+def _arguments_of(definition: ToolDefinition) -> str:
+    return f"the arguments of {definition.name}"
 
 
 def _validated(
@@ -100,7 +107,8 @@ def _validated(
 
 def bind_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `ToolDefinition.bind` says."""
-    return _bound(definition, _read_object(definition, arguments)[0])
+    with failures_logged(_arguments_of(definition)):
+        return _bound(definition, _read_object(definition, arguments)[0])
 
 
 class JournaledCall(Protocol):
@@ -139,6 +147,11 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
         ToolArgumentsError: an argument is missing or invalid.
         ToolChangedError: the tool would get something else than what people were shown.
     """
+    with failures_logged(_arguments_of(definition)):
+        return _bind_journaled(definition, call, allow_changed=allow_changed)
+
+
+def _bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_changed: bool) -> dict[str, Any]:
     given = _journaled(definition, call.args)
     if call.approved is None:
         return _bound(definition, given)
@@ -246,7 +259,9 @@ def _with_digits(definition: ToolDefinition, decimals: Iterable[ToolParameter], 
 
 def _fits(definition: ToolDefinition, parameter: ToolParameter, value: object) -> bool:
     try:
-        validated_parameter(parameter, value, strict=definition.strict)
+        # What is taken in its place is checked for good afterwards.
+        with failures_apart():
+            validated_parameter(parameter, value, strict=definition.strict)
     except InvalidValueError:
         return False
     return True

@@ -18,6 +18,7 @@ from haltpoint.sensitive import Masking
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
 from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
+from .failing_validators import failures_if_refused, failures_logged
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
@@ -86,8 +87,9 @@ def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted:
     """
     edited = EditedArguments()
     known = [parameter.name for parameter in definition.inputs]
-    for parameter in definition.inputs:
-        _edit(edited, definition, parameter, execution, wanted)
+    with failures_logged(f"the changed arguments of {definition.name}"):
+        for parameter in definition.inputs:
+            _edit(edited, definition, parameter, execution, wanted)
     for name in wanted:
         if name not in known:
             edited.refuse(name, f"{name}: there is no such argument; the arguments are: {', '.join(known) or 'none'}")
@@ -133,6 +135,7 @@ class _UnfitError(ValueError):
         self.problems = problems
 
 
+@failures_if_refused()
 def _changed(
     definition: ToolDefinition, parameter: ToolParameter, execution: ToolExecution, wanted: Any
 ) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from .bytes_notation import as_shown
 from .callables import model_parameters
 from .decimals import decimal_form
 from .defaults import NO_DEFAULT
+from .failing_validators import failures_apart
 from .field_schema import field_schema
 from .json_form import json_text
 from .schema_marks import BOUNDS, BYTE_SIZE, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
@@ -95,7 +96,9 @@ def _default(definition: ToolDefinition, parameter: ToolParameter, schema: Mappi
     try:
         data = parameter.adapter.dump_python(default, mode="json")
         json_text(data)
-        return as_shown(schema, data) if validated(parameter.adapter, data) == default else NO_DEFAULT
+        with failures_apart():
+            read = validated(parameter.adapter, data)
+        return as_shown(schema, data) if read == default else NO_DEFAULT
     except (InvalidValueError, TypeError, ValueError):
         return NO_DEFAULT
 

@@ -16,6 +16,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
 from haltpoint.sensitive import MASK
 
+from .failing_validators import failures_apart, failures_logged
 from .hidden_parts import holds_stand_in, stand_ins_in
 from .json_form import dump_json
 from .plain_form import BASE64, HIDDEN, plain_form
@@ -68,8 +69,8 @@ class ApprovedArguments(NamedTuple):
 
     given: dict[str, Any]
     approved: dict[str, Any]
-    defaulted: tuple[str, ...]
     unchecked: tuple[str, ...]
+    defaulted: tuple[str, ...]
 
 
 def shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
@@ -78,6 +79,11 @@ def shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) ->
     Raises:
         ToolArgumentsError: a validator does not accept what it accepted before.
     """
+    with failures_logged(f"the arguments of {definition.name}"):
+        return _shown_arguments(definition, arguments)
+
+
+def _shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> ShownArguments:
     shown: dict[str, Any] = {}
     given: dict[str, Any] = {}
     defaulted: list[str] = []
@@ -117,7 +123,8 @@ def shown_value(
 
 def _is_shown_as(parameter: ToolParameter, value: Any, form: Any, *, strict: bool) -> bool:
     try:
-        return is_same_json(plain_form(validated_parameter(parameter, value, strict=strict)).data, form)
+        with failures_apart():
+            return is_same_json(plain_form(validated_parameter(parameter, value, strict=strict)).data, form)
     except InvalidValueError:
         # A type may show more than it takes, such as what it computes. Then its own defaults are made anew.
         return False
@@ -126,7 +133,8 @@ def _is_shown_as(parameter: ToolParameter, value: Any, form: Any, *, strict: boo
 def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what the tool gets for a person's answers, which must be valid; None where it gets just these."""
     parameters = {parameter.name: parameter for parameter in definition.inputs}
-    shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
+    with failures_logged(f"the answers to {definition.name}"):
+        shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
     return None if dump_json(shown) == dump_json(dict(values)) else shown
 
 
@@ -193,7 +201,8 @@ def _is_plain(value: Any) -> bool:
 
 def _reads_back(parameter: ToolParameter, data: Any, default: object) -> bool:
     try:
-        read = validated(parameter.adapter, data)
+        with failures_apart():
+            read = validated(parameter.adapter, data)
         return type(read) is type(default) and bool(read == default)
     except Exception:  # noqa: BLE001 - validators and comparisons of users' types may raise anything: then it does not
         return False
@@ -219,6 +228,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
             if parameter.name in arguments.approved and parameter.name not in arguments.unchecked:
                 raise _not_as_decided(definition, str(error)) from error
             problems.append(str(error))
+        else:
+            problems.extend(_answer_problems(definition, parameter, arguments, bound))
     if problems:
         raise _invalid(definition, *problems)
     for name, shown in arguments.approved.items():
@@ -228,8 +239,6 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
                 was, would_be = (_said(definition, name, value) for value in (shown, form))
                 raise _not_as_decided(definition, f"{name} was shown as {was} and would be {would_be}")
         elif name not in arguments.defaulted:
-        else:
-            problems.extend(_answer_problems(definition, parameter, arguments, bound))
             raise _changed(definition, f"it has no parameter {name}")
     return bound
 

@@ -10,6 +10,7 @@ from haltpoint.sensitive import Masking
 from haltpoint.tools.field_words import is_required, schema_of, takes_null
 
 from .bytes_notation import as_shown
+from .failing_validators import failures_logged
 from .field_schema import is_secret, names_in
 from .input_form import input_field
 from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
@@ -105,6 +106,10 @@ class _Checking:
         self._problems: list[tuple[str, str]] = []
 
     def checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
+        with failures_logged(f"the answers to {self._tool_name}"):
+            return self._checked(values, asked)
+
+    def _checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
         self._check_names(values)
         checked: dict[str, Any] = {}
         for field in asked:

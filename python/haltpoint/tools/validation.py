@@ -9,6 +9,7 @@ from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exception_text import exception_text
 
+from .failing_validators import note_failure
 from .json_form import dump_json, shown
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def refusal_of(error: BaseException, value: object, *, is_secret: bool = False) 
     if is_validation_error(error):
         return error
     # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
+    note_failure(error, is_secret=is_secret)
     return InvalidValueError(f"{_shown(value, is_secret=is_secret)} could not be checked ({exception_text(error)})")
 
 

@@ -14,6 +14,7 @@ from .bytes_notation import UnreadableBytesError, as_taken, holds_bytes
 from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
 from .field_schema import is_secret
+from .failing_validators import failures_apart, failures_if_refused
 from .formats import is_number
 from .hidden_parts import MISSING
 from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
@@ -93,6 +94,7 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
 
     def read(value: object) -> Any:
         is_typed = not isinstance(value, (int, float))
+    @failures_if_refused()
         meant, refusals = _with_bytes(_readable(value, with_words=not definition.strict), schema)
         readings = [
             (reading, kind_problems(reading, schema, is_typed=is_typed)) for reading in _exactly(parameter, meant)
@@ -182,7 +184,8 @@ def _normalised(adapter: Adapter, value: object) -> Any:
 
 def _same(adapter: Adapter, first: object, second: object) -> bool:
     try:
-        return bool(validated(adapter, first) == validated(adapter, second))
+        with failures_apart():
+            return bool(validated(adapter, first) == validated(adapter, second))
     except (InvalidValueError, ValidationError):
         return False
 

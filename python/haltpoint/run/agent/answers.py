@@ -13,6 +13,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from haltpoint._concurrency.exception_kinds import interrupt_in
+from haltpoint.tools.failing_validators import failures_apart, failures_logged
 from haltpoint.tools.field_names import json_names
 from haltpoint.tools.json_form import NotJsonError, dump_exact, parse_exact
 from haltpoint.tools.lazy_values import checked_throughout
@@ -53,6 +54,11 @@ def stored_answer(response_format: Any, text: str) -> str:
         InvalidValueError: a validator of the class failed in a way of its own.
         NotJsonError: the answer holds what JSON does not know, such as NaN.
     """
+    with failures_logged(f"an answer in the form of {response_format.__name__}"):
+        return _stored_answer(response_format, text)
+
+
+def _stored_answer(response_format: Any, text: str) -> str:
     try:
         said = parse_exact(text)
     except NotJsonError:
@@ -72,7 +78,8 @@ def _with_digits(response_format: Any, said: Any) -> Any:
 
 def _read_or_none(response_format: Any, text: str) -> Any:
     try:
-        return read_answer(response_format, text)
+        with failures_apart():
+            return read_answer(response_format, text)
     except ValueError:
         return None
 
@@ -85,7 +92,8 @@ def _completed(response_format: Any, said: Any, instance: Any) -> str:
     longer = _text_of_same(response_format, everything, instance)
     if longer is None:
         # A default need not fit its own field. Then only what is not the same each time is kept: ids, times.
-        again = read_answer(response_format, text)
+        with failures_apart():
+            again = read_answer(response_format, text)
         longer = _text_of_same(response_format, _filled_in(said, instance, again), instance)
     return longer or text
 
