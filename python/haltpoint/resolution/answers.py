@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.tools.field_words import schema_of
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["checked_values", "given_values", "is_dynamic", "shown_bytes", "tool_at_hand"]
+__all__ = ["checked_values", "given_values", "is_dynamic", "shown_by_schema", "shown_bytes", "tool_at_hand"]
 
 
 def is_dynamic(execution: ToolExecution) -> bool:
@@ -94,6 +95,29 @@ def shown_bytes(schema: Mapping[str, Any], value: Any) -> Any:
     with no_fork:
         from haltpoint.tools.bytes_notation import as_shown, holds_bytes
     return as_shown(schema, value) if holds_bytes(schema) else value
+
+
+def shown_by_schema(requirement: RequirementState, values: dict[str, Any]) -> dict[str, Any]:
+    """Return checked answers as part of a decision, with what people are shown of them, as far as the form tells it.
+
+    That is the values as the tool writes them, with the defaults of members that were left out. No code has checked
+    them: where the tool makes other values of them, the call does not run.
+    """
+    execution = requirement.tool_execution
+    if is_dynamic(execution):
+        return {"values": values}
+    with no_fork:
+        from haltpoint.tools.json_form import dump_exact
+        from haltpoint.tools.schema_forms import schema_form
+    fields = {field["name"]: schema_of(field) for field in execution.user_input_schema or ()}
+    shown: dict[str, Any] = {}
+    for name, value in values.items():
+        schema = fields.get(name, {})
+        described = {"properties": {name: schema}, "$defs": schema.get("$defs", {})}
+        shown[name] = schema_form(described, name, shown_bytes(schema, value), completed=True)
+    # Compared as text: to Python, True equals 1.
+    is_same = dump_exact(shown) == dump_exact(values)
+    return {"values": values} if is_same else {"values": values, "shown": shown, "unchecked": True}
 
 
 def tool_at_hand(requirement: RequirementState) -> ToolDefinition | None:

@@ -28,7 +28,7 @@ from haltpoint.exceptions import (
 )
 from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
-from haltpoint.resolution.answers import checked_values, shown_bytes, tool_at_hand
+from haltpoint.resolution.answers import checked_values, shown_by_schema, shown_bytes, tool_at_hand
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import check_words, checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
@@ -387,7 +387,7 @@ def _input_values(
     try:
         if definition is None or definition.dynamic_user_input:
             # By the form on disk: the one that came as data may be another.
-            return {"values": checked_values(on_disk, values)}
+            return shown_by_schema(on_disk, checked_values(on_disk, values))
         with no_fork:
             from haltpoint.tools.shown_arguments import shown_answers
         checked = definition.check_user_input(on_disk.tool_execution.tool_args, values)
