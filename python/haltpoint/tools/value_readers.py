@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pydantic_core import PydanticSerializationError, ValidationError
@@ -211,14 +212,22 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
         else:
             yield parsed
         said = value.strip().lower()
+            yield from _whole(parsed)
         if with_words and said in _BOOLEANS:
             yield _BOOLEANS[said]
         return
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         yield dump_json(value)
     whole = with_whole_numbers(value)
+    yield from _whole(value)
+
+
+def _whole(value: object) -> Iterator[object]:
+    """The same with 5 for 5.0, where that makes a difference and JSON can carry it."""
     if whole is not value:
-        yield whole
+        with suppress(NotJsonError):
+            json_text(whole)
+            yield whole
 
 
 def _most_telling(refusals: Sequence[list[ValueProblem]]) -> list[ValueProblem]:
