@@ -23,6 +23,7 @@ from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
 from .kept_members import KeptMembers, is_left_as_shown
+from .other_names import as_named
 from .pydantic_problems import problems_of
 from .schema_check import BrokenSchemaError, schema_problems
 from .schema_forms import schema_form
@@ -87,6 +88,8 @@ def edited_by_tool(definition: ToolDefinition, execution: ToolExecution, wanted:
     """
     edited = EditedArguments()
     known = [parameter.name for parameter in definition.inputs]
+    schemas = {parameter.name: form_schema(definition, parameter) for parameter in definition.inputs}
+    wanted = {name: as_named(schemas.get(name, {}), value) for name, value in wanted.items()}
     with failures_logged(f"the changed arguments of {definition.name}"):
         for parameter in definition.inputs:
             _edit(edited, definition, parameter, execution, wanted)
@@ -259,13 +262,15 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
     """
     edited = EditedArguments()
     new: dict[str, Any] = {}
+    wanted = _named(schema, wanted)
     for name in dict.fromkeys((*execution.tool_args, *wanted)):
         if _is_kept(name, execution, wanted):
             edited.keep(name, execution.tool_args[name])
         elif name in wanted:
             try:
-                members = _members(name, execution, wanted[name])
                 described = argument_schema(schema, name)
+                members = _members(name, execution, wanted[name])
+                members = members._replace(said=as_named(described, members.said))
                 parts = _restored(members, name)
                 undecidable = code_needed(described, wanted[name], members.shown, members.said)
                 if undecidable:
@@ -291,7 +296,7 @@ def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any])
 
     Types may show what they do not take, or show it under another name.
     """
-    said = _part(execution.original_tool_args or {}, new)
+    said = _named(schema, _part(execution.original_tool_args or {}, new))
     try:
         problems = _schema_problems(schema, new, said)
         known = _schema_problems(schema, _part(execution.tool_args, new), said) if problems else []
@@ -301,6 +306,10 @@ def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any])
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
     return [told for problem, told in zip(problems, shown, strict=True) if problem not in known]
+
+
+def _named(schema: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: as_named(argument_schema(schema, name), value) for name, value in values.items()}
 
 
 def _part(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

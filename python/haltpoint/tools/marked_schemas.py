@@ -15,7 +15,7 @@ from pydantic import EncodedBytes, EncodedStr
 from pydantic_core import to_jsonable_python
 
 from .argument_schemas import ArgumentSchema, named_schemas
-from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
+from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NAMES, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -145,7 +145,12 @@ class MarkedSchema(ArgumentSchema):
         config = self._configs[-1]
         by_name = config.get("validate_by_name") or config.get("populate_by_name")
         by_alias = config.get("validate_by_alias") is not False
-        taken = (by_name or not by_alias or _has_name(field) for _, field in fields)
+        known = list(fields)
+        others = (
+            [pair for name, field in known for pair in _other_names(name, field, bool(by_name))] if by_alias else []
+        )
+        found = {**found, NAMES: others} if others and "properties" in found else found
+        taken = (by_name or not by_alias or _has_name(field) for _, field in known)
         return found if all(taken) else {**found, NEEDS_CODE: "paths"}
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
@@ -192,6 +197,15 @@ def _has_name(field: Mapping[str, Any]) -> bool:
     """Whether validation takes a field by one name: its own one or another, but no way through other members."""
     alias = field.get("validation_alias", "")
     return isinstance(alias, str) or any(isinstance(path, list) and len(path) == 1 for path in alias)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _other_names(name: str, field: Mapping[str, Any], by_name: bool) -> list[list[str]]:
+    """The names by which validation takes a field beside the first one, which is that of the JSON schema: in pairs."""
+    alias = field.get("validation_alias", name)
+    ways: list[Any] = [[alias]] if isinstance(alias, str) else list(alias)
+    names = [str(way[0]) for way in ways if isinstance(way, list) and len(way) == 1]  # pyright: ignore[reportUnknownArgumentType]
+    names += [name] if by_name else []
+    return [[other, names[0]] for other in names[1:] if other != names[0]]
 
 
 def _encoded(core_schema: Any) -> str | None:

@@ -21,6 +21,7 @@ __all__ = [
     "DECIMAL",
     "IGNORES",
     "KEYS",
+    "NAMES",
     "NEEDS_CODE",
     "TEXT",
     "UNION",
@@ -43,6 +44,10 @@ TEXT: Final = "haltpoint:text"
 
 IGNORES: Final = "haltpoint:ignores"
 """Marks the places of objects whose unknown members are dropped: it is true."""
+
+NAMES: Final = "haltpoint:names"
+"""Marks the places of objects that take a member by several names: a list of pairs, each of another name and the one by
+which the member is shown."""
 
 NEEDS_CODE: Final = "haltpoint:needs_code"
 """Marks the places of values that can't be checked and kept as they are without the tool's code: "paths" of an object

@@ -14,11 +14,12 @@ from haltpoint.tools.field_words import base_schema, example_of
 from .bytes_notation import UnreadableBytesError, as_taken, holds_bytes
 from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
-from .field_schema import is_secret
 from .failing_validators import failures_apart, failures_if_refused
+from .field_schema import is_secret
 from .formats import is_number
 from .hidden_parts import MISSING
 from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
+from .other_names import as_named
 from .pydantic_problems import problems_of
 from .validation import InvalidValueError, validated
 from .value_problems import NOT_GIVEN, ValueProblem
@@ -63,7 +64,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
         with no_fork:
             from .schema_check import BrokenSchemaError, value_problems
         candidates, refusals = _with_bytes(_readable(value), schema)
-        for candidate in candidates:
+        for candidate in (as_named(schema, reading) for reading in candidates):
             undecidable = code_needed(schema, candidate, MISSING)
             if undecidable:
                 refusals.append([ValueProblem(path, "code", words) for path, words in undecidable])
@@ -93,9 +94,9 @@ def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Ma
         except InvalidValueError as error:
             return [ValueProblem((), "validator", str(error))]
 
+    @failures_if_refused()
     def read(value: object) -> Any:
         is_typed = not isinstance(value, (int, float))
-    @failures_if_refused()
         meant, refusals = _with_bytes(_readable(value, with_words=not definition.strict), schema)
         readings = [
             (reading, kind_problems(reading, schema, is_typed=is_typed)) for reading in _exactly(parameter, meant)
@@ -211,19 +212,19 @@ def _readings(value: object, *, with_words: bool) -> Iterator[object]:
             pass
         else:
             yield parsed
-        said = value.strip().lower()
             yield from _whole(parsed)
+        said = value.strip().lower()
         if with_words and said in _BOOLEANS:
             yield _BOOLEANS[said]
         return
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         yield dump_json(value)
-    whole = with_whole_numbers(value)
     yield from _whole(value)
 
 
 def _whole(value: object) -> Iterator[object]:
     """The same with 5 for 5.0, where that makes a difference and JSON can carry it."""
+    whole = with_whole_numbers(value)
     if whole is not value:
         with suppress(NotJsonError):
             json_text(whole)
