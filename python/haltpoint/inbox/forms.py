@@ -16,7 +16,7 @@ from haltpoint.resolution.parse import unfilled_fields
 from haltpoint.run.approvals import approved_arguments, approved_memory
 from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.tools.field_schema import argument_schema
-from haltpoint.tools.field_words import base_schema, is_required, schema_of, schema_words, takes_null
+from haltpoint.tools.field_words import base_schema, is_null_text, is_required, schema_of, schema_words, takes_null
 from haltpoint.tools.typed_values import UnfitTextError, typed_value
 
 if TYPE_CHECKING:
@@ -225,7 +225,8 @@ def _field_words(field: Mapping[str, Any], *, must_be_filled: bool) -> str:
     schema = schema_of(field)
     words = schema_words(schema) if schema else field.get("field_type") or "text"
     if field.get("default") is not None:
-        return f"{words}, {json_text(field['default'])} if left empty"
+        null = ", null for no value" if takes_null(schema) else ""
+        return f"{words}, {json_text(field['default'])} if left empty{null}"
     return words if must_be_filled else f"{words}, may stay empty"
 
 
@@ -247,13 +248,12 @@ def _widget(schema: Mapping[str, Any], value: str) -> Widget:
 
 def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[str, Any]:
     """The values that were typed, and None for each that was taken out; what stands as it was shown stays as it is."""
-    fields = input_fields(requirement, {})
-    typed = {field.name: form.get(field.form_name) for field in fields}
-    values = {
-        field.name: typed[field.name] or None
-        for field in fields
-        if typed[field.name] is not None and typed[field.name] != _as_sent(field.value)
-    }
+    schemas = {field["name"]: schema_of(field) for field in requirement.user_input_schema or ()}
+    values: dict[str, str | None] = {}
+    for shown in input_fields(requirement, {}):
+        typed = form.get(shown.form_name)
+        if typed is not None and typed != _as_sent(shown.value):
+            values[shown.name] = None if not typed or is_null_text(typed, schemas[shown.name]) else typed
     if not values and EMPTY_FIELD not in form and _may_be_empty(requirement):
         message = (
             "Nothing was sent yet: no field is filled in. Fill one in, or say below that all are meant to stay empty."

@@ -25,6 +25,12 @@ def write(to: str, cc: str | None = None, tone: str = "warm") -> str:
     return f"{to} {cc} {tone}"
 
 
+@tool(requires_user_input=True, user_input_fields=["title", "count", "note"])
+def post(title: str | None = "news", count: int | None = 3, note: str = "-") -> str:
+    """Post."""
+    return f"{title!r} {count!r} {note!r}"
+
+
 @pytest.fixture
 def db() -> Iterator[InMemoryDatabase]:
     """A database."""
@@ -33,7 +39,7 @@ def db() -> Iterator[InMemoryDatabase]:
 
 
 def _started(db: Any, *replies: ScriptedReply) -> str:
-    agent = Agent(ScriptedModel([*replies, "finished"]), db=db, tools=[*TOOLS, write])
+    agent = Agent(ScriptedModel([*replies, "finished"]), db=db, tools=[*TOOLS, write, post])
     run_id: str = agent.do(Task("Work."), return_output=True).run_id
     return run_id
 
@@ -103,6 +109,27 @@ def test_what_the_fields_are_if_left_empty_is_said(db: InMemoryDatabase) -> None
     assert sent.status == 303
     visitor.open("?" + (sent.header("location") or "").partition("?")[2])
     assert "cc bob" in visitor.words.partition("What runs is")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "posted"),
+    [
+        ({"value-0": "null"}, {"title": None, "count": 3, "note": "-"}),
+        ({"value-0": " null ", "value-1": "null"}, {"title": None, "count": None, "note": "-"}),
+        ({"value-0": "", "value-1": "5"}, {"title": "news", "count": 5, "note": "-"}),
+        ({"value-0": "nullify"}, {"title": "nullify", "count": 3, "note": "-"}),
+        ({"value-2": "null"}, {"title": "news", "count": 3, "note": "null"}),
+    ],
+)
+def test_null_is_given_by_its_name_where_a_field_takes_it(
+    db: InMemoryDatabase, typed: dict[str, str], posted: dict[str, Any]
+) -> None:
+    visitor = Visitor(db, _started(db, wants("post")), "ann")
+    assert 'title text, "news" if left empty, null for no value' in visitor.words
+    assert 'note text, "-" if left empty' in visitor.words
+    assert 'note text, "-" if left empty, null' not in visitor.words
+    assert visitor.send("answer", **typed).status == 303
+    assert db.requirements(open_only=False)[0].tool_execution.tool_args == posted
 
 
 def test_a_value_that_was_taken_out_is_not_sent_all_the_same(db: InMemoryDatabase) -> None:
