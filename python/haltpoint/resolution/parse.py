@@ -187,6 +187,14 @@ def check_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None
             requirement_id=requirement.id,
             field_name=name,
         )
+    if requirement.kind == "confirmation" and execution.confirmed is True and execution.confirmation_note:
+        raise InvalidResolutionError(
+            f"confirmation_note of the call of {execution.tool_name!r} is set beside a yes, where nobody reads it: a "
+            "note is the reason of a rejection. Take it out (None) to approve the call, or reject it with the note",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name="confirmation_note",
+        )
 
 
 def _says_nothing(name: str, value: object) -> bool:

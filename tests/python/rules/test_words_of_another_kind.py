@@ -166,3 +166,35 @@ def test_the_call_of_a_requirement_is_a_tool_execution(given: Any) -> None:
         requirement.tool_execution = cast("ToolExecution", given)
     assert caught.value.field_name == "tool_execution"
     assert requirement.tool_execution.tool_name == "pay"
+
+
+@pytest.mark.parametrize("is_data", [True, False])
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_note_beside_a_yes_is_refused_where_nobody_would_read_it(is_data: bool, changes: bool) -> None:
+    db, agent, requirement = paused("pay")
+    requirement.confirm(tool_args={"euros": 7} if changes else None)
+    requirement.confirmation_note = "only this once"
+    said: Any = requirement.to_dict() if is_data else requirement
+    with pytest.raises(InvalidResolutionError, match="a note is the reason of a rejection") as caught:
+        agent.continue_run(run_id=str(requirement.run_id), requirements=[said])
+    assert caught.value.field_name == "confirmation_note"
+    assert db.requirement(requirement.id).decision is None
+    requirement.confirmation_note = None
+    assert agent.continue_run(run_id=str(requirement.run_id), requirements=[requirement]) == "END"
+
+
+@pytest.mark.parametrize("note", [None, ""])
+def test_an_empty_note_says_nothing(note: str | None) -> None:
+    _, agent, requirement = paused("pay")
+    requirement.confirm()
+    requirement.confirmation_note = note
+    requirement.commit()
+    assert agent.continue_run(run_id=str(requirement.run_id)) == "END"
+
+
+def test_the_note_of_a_no_that_became_a_yes_is_not_kept() -> None:
+    _, agent, requirement = paused("pay")
+    requirement.reject("too much")
+    requirement.confirm()
+    requirement.commit()
+    assert agent.continue_run(run_id=str(requirement.run_id)) == "END"
