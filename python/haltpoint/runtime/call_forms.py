@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
+from haltpoint._concurrency.threads import in_thread
 from haltpoint.exceptions import HaltpointError
 from haltpoint.generics import FailureT_co
 from haltpoint.given_text import checked_text
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.runtime.event_listeners import Listeners
 
-__all__ = ["Calling"]
+__all__ = ["Calling", "content_of"]
 
 
 class Calling(Generic[FailureT_co]):
@@ -100,10 +101,18 @@ class Calling(Generic[FailureT_co]):
             if self.mode == "raise" or not is_failed_run(error):
                 raise
             return self._agent_run_output if return_output else False
+        content = None if return_output and not self.print else await content_of(output)
         if self.print:
             print_result(output)
         if return_output:
             return output
         if not output.is_complete:
             await warn_not_completed(output, has_file=not self._has_own_memory)
+        return content
+
+
+async def content_of(output: AgentRunOutput[Any]) -> Any:
+    """Return the answer of a run. What reads it may call validators of users' types: beside the event loop then."""
+    if output._content.is_read:  # pyright: ignore[reportPrivateUsage]
         return output.output
+    return await in_thread(lambda: output.output)

@@ -12,7 +12,7 @@ from haltpoint.exceptions import RunBusyError
 from haltpoint.generics import FailureT_co, StoredOutputT
 from haltpoint.resolution.commit import Handlers
 from haltpoint.runtime.call_arguments import checked_run_id
-from haltpoint.runtime.call_forms import Calling
+from haltpoint.runtime.call_forms import Calling, content_of
 from haltpoint.runtime.console import warn_not_completed
 from haltpoint.runtime.failures import timeout_error
 from haltpoint.runtime.lifecycle import continue_run
@@ -416,7 +416,7 @@ class Continuing(Calling[FailureT_co]):
             return False
         if not output.is_complete:
             await warn_not_completed(output, has_file=not self._has_own_memory)
-        return output.output
+        return await content_of(output)
 
     @overload
     def wait_and_continue(

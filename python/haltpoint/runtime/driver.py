@@ -84,6 +84,8 @@ class RunDriver:
         self._facts: RunFacts | None = None
         # What the calls of the model's last reply are called with, by their tools' names and their arguments.
         self._bound: dict[tuple[str, str], dict[str, Any]] = {}
+        # What was found of the last answer: whoever hands it out need not call validators once more.
+        self.verdict = ACCEPTED
         self._reconciling: set[asyncio.Task[None]] = set()
         # What others wrote and is not taken in yet, and the task that checks the first of it.
         self._unread: deque[OutsiderNotice] = deque()
@@ -423,6 +425,7 @@ class RunDriver:
             verdict = await in_thread(
                 functools.partial(judge, reply.text, options.response_format, self._session.refusals)
             )
+            self.verdict = verdict
         duration = _micros_since(started)
         planned = await plan_reply(reply, options.tools, duration_us=duration, attempt=attempt, verdict=verdict)
         asks_for_approval = False

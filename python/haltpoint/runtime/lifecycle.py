@@ -517,6 +517,7 @@ async def _drive(
         snapshot = session.snapshot()
         session.close()
         output = _handed_out(call, _output(call, task, snapshot), tools, task)
+        output._content.take_answer(driver.verdict.output, driver.verdict.instance)  # pyright: ignore[reportPrivateUsage]
     if output.is_paused:
         await call.listeners.paused(
             output, call.limit, functools.partial(until_cancelled, call.database, output.run_id)

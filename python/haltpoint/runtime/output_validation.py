@@ -46,19 +46,20 @@ def judge(text: str | None, response_format: Any, corrections: int) -> Verdict:
     answer = _without_fence(text or "")
     name = "the answer" if response_format is AnyJson else response_format.__name__
     try:
-        return Verdict(output=_stored(answer, response_format))
+        return _accepted(answer, response_format)
     except ValueError as error:
         return _refused(_problems(error), name, corrections)
 
 
-def _stored(answer: str, response_format: Any) -> str:
+def _accepted(answer: str, response_format: Any) -> Verdict:
     if response_format is AnyJson:
-        return dump_exact(parse_exact(answer))
+        return Verdict(output=dump_exact(parse_exact(answer)))
     # Pydantic imports parts of itself for it.
     with no_fork:
         from haltpoint.run.agent.answers import stored_answer
 
-        return stored_answer(response_format, answer)
+        stored = stored_answer(response_format, answer)
+    return Verdict(output=stored.text, instance=stored.instance)
 
 
 def _problems(error: ValueError) -> str:

@@ -74,11 +74,19 @@ class PlannedReply(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the response format says about a final answer."""
+    """What the response format says about a final answer.
+
+    Attributes:
+        output: JSON of the run's output, where that is not the text as it stands.
+        refused: why the answer does not fit.
+        gave_up: with `refused`: the message of the failure that ends the run.
+        instance: the object that `output` stands for, where it is one of a class.
+    """
 
     output: str | None = None
     refused: str | None = None
     gave_up: str | None = None
+    instance: Any = None
 
 
 ACCEPTED = Verdict()

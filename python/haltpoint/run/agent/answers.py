@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import TypeAdapter
 
@@ -21,7 +21,7 @@ from haltpoint.tools.plain_form import plain_form
 from haltpoint.tools.pydantic_types import decimal_places
 from haltpoint.tools.validation import refusal_of
 
-__all__ = ["read_answer", "stored_answer"]
+__all__ = ["StoredAnswer", "read_answer", "stored_answer"]
 
 # Stands for a part that is not there; equal to no other.
 _NOTHING = object()
@@ -43,11 +43,21 @@ def read_answer(response_format: Any, text: str) -> Any:
         raise refusal_of(error, text) from error
 
 
-def stored_answer(response_format: Any, text: str) -> str:
-    """Return the JSON text to keep of an answer, once it is known to fit.
+class StoredAnswer(NamedTuple):
+    """An answer that fits.
 
-    It is what the model said, with the values that the class filled in: reading it gives an equal instance in every
-    process. Text stands for decimals of which a float would lose digits.
+    Attributes:
+        text: the JSON text to keep of it. It is what the model said, with the values that the class filled in: reading
+            it gives an equal instance in every process. Text stands for decimals of which a float would lose digits.
+        instance: the object that it stands for.
+    """
+
+    text: str
+    instance: Any
+
+
+def stored_answer(response_format: Any, text: str) -> StoredAnswer:
+    """Return what is kept of an answer, once it is known to fit.
 
     Raises:
         ValidationError: the answer does not fit.
@@ -58,7 +68,7 @@ def stored_answer(response_format: Any, text: str) -> str:
         return _stored_answer(response_format, text)
 
 
-def _stored_answer(response_format: Any, text: str) -> str:
+def _stored_answer(response_format: Any, text: str) -> StoredAnswer:
     try:
         said = parse_exact(text)
     except NotJsonError:
@@ -66,7 +76,8 @@ def _stored_answer(response_format: Any, text: str) -> str:
         read_answer(response_format, text)
         raise
     exact = _with_digits(response_format, said)
-    return _completed(response_format, exact, read_answer(response_format, dump_exact(exact)))
+    instance = read_answer(response_format, dump_exact(exact))
+    return StoredAnswer(_completed(response_format, exact, instance), instance)
 
 
 def _with_digits(response_format: Any, said: Any) -> Any:

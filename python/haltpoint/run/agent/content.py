@@ -70,6 +70,21 @@ class RunContent:
             return output
         return self._read(self.view.text("output_json") or to_json_text(output))
 
+    def take_answer(self, text: str | None, instance: object) -> None:
+        """Take the object that was made of an answer as the output, where that is this answer.
+
+        Args:
+            text: JSON of the answer.
+            instance: what it stands for; None where that is not known.
+        """
+        if instance is not None and text is not None and self.view.text("output_json") == text:
+            vars(self).setdefault("output", instance)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the answer is at hand, so that no validator is called for it."""
+        return "output" in vars(self) or not hasattr(self._response_format, "model_validate")
+
     @cached_property
     def requirements(self) -> list[RunRequirement]:
         """All that the run has asked for so far, decided or not."""
