@@ -49,7 +49,7 @@ class StoredAnswer(NamedTuple):
     Attributes:
         text: the JSON text to keep of it. It is what the model said, with the values that the class filled in: reading
             it gives an equal instance in every process. Text stands for decimals of which a float would lose digits.
-        instance: the object that it stands for.
+        instance: the object that was read from that text.
     """
 
     text: str
@@ -76,8 +76,7 @@ def _stored_answer(response_format: Any, text: str) -> StoredAnswer:
         read_answer(response_format, text)
         raise
     exact = _with_digits(response_format, said)
-    instance = read_answer(response_format, dump_exact(exact))
-    return StoredAnswer(_completed(response_format, exact, instance), instance)
+    return _completed(response_format, exact, read_answer(response_format, dump_exact(exact)))
 
 
 def _with_digits(response_format: Any, said: Any) -> Any:
@@ -95,24 +94,26 @@ def _read_or_none(response_format: Any, text: str) -> Any:
         return None
 
 
-def _completed(response_format: Any, said: Any, instance: Any) -> str:
+def _completed(response_format: Any, said: Any, instance: Any) -> StoredAnswer:
     text = dump_exact(said)
     everything = _filled_in(said, instance, _NOTHING)
     if everything == said:
-        return text
+        return StoredAnswer(text, instance)
     longer = _text_of_same(response_format, everything, instance)
-    if longer is None:
-        # A default need not fit its own field. Then only what is not the same each time is kept: ids, times.
-        with failures_apart():
-            again = read_answer(response_format, text)
-        longer = _text_of_same(response_format, _filled_in(said, instance, again), instance)
-    return longer or text
+    if longer is not None:
+        return longer
+    # A default need not fit its own field. Then only what is not the same each time is kept: ids, times.
+    with failures_apart():
+        again = read_answer(response_format, text)
+    longer = _text_of_same(response_format, _filled_in(said, instance, again), instance)
+    return longer or StoredAnswer(text, again)
 
 
-def _text_of_same(response_format: Any, data: Any, instance: Any) -> str | None:
+def _text_of_same(response_format: Any, data: Any, instance: Any) -> StoredAnswer | None:
     """Return the data as JSON text, None if that does not stand for an equal instance."""
     text = dump_exact(data)
-    return text if _is_same(_read_or_none(response_format, text), instance) else None
+    read = _read_or_none(response_format, text)
+    return StoredAnswer(text, read) if _is_same(read, instance) else None
 
 
 def _is_same(one: Any, other: Any) -> bool:
