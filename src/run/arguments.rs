@@ -12,6 +12,7 @@ use crate::{Json, Text};
 use super::state::{Call, CallState, Reconciled, Run};
 
 type Values = BTreeMap<Text, Value>;
+type Members = BTreeMap<String, Box<RawValue>>;
 
 /// The arguments of a call as they stand, with all that people decided about them.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,8 +185,8 @@ fn changed(plan: &PlannedCall, confirmation: &Confirmation) -> Arguments {
     let shown = confirmation.shown_args.as_ref().unwrap_or(given);
     let (planned, now) = (members(plan.given_args()), members(given));
     let (before, after) = (members(plan.shown_args()), members(shown));
-    let is_given_anew = |name: &Text| !is_same(planned.get(&**name), now.get(&**name));
-    let is_shown_anew = |name: &Text| !is_same(before.get(&**name), after.get(&**name));
+    let is_given_anew = |name: &Text| !is_same_in(&planned, &now, name);
+    let is_shown_anew = |name: &Text| !is_same_in(&before, &after, name);
     let names = after.keys().map(|name| Text::from(name.as_str()));
     Arguments {
         given: given.clone(),
@@ -204,8 +205,8 @@ fn changed(plan: &PlannedCall, confirmation: &Confirmation) -> Arguments {
     }
 }
 
-fn is_same(first: Option<&Box<RawValue>>, second: Option<&Box<RawValue>>) -> bool {
-    match (first, second) {
+fn is_same_in(first: &Members, second: &Members, name: &str) -> bool {
+    match (first.get(name), second.get(name)) {
         (Some(first), Some(second)) => canonical(first) == canonical(second),
         (first, second) => first.is_none() && second.is_none(),
     }
@@ -241,7 +242,7 @@ fn canonical(value: &RawValue) -> Option<String> {
     Json::parse(value.get().to_owned()).ok().map(|json| json.canonical())
 }
 
-fn members(args: &Json) -> BTreeMap<String, Box<RawValue>> {
+fn members(args: &Json) -> Members {
     serde_json::from_str(args.get()).unwrap_or_default()
 }
 

@@ -103,7 +103,6 @@ fn call(random: &mut Random) -> PlannedCall {
         name: "work".into(),
         args: json(random.one_of(&[r#"{"amount": 1}"#, r#"{"amount": 1}"#, r#"{"amount": 9}"#])),
         shown: None,
-        unchecked: false,
         tool: Some(facts),
         asks: None,
         fields: None,

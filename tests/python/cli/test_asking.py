@@ -220,7 +220,11 @@ def test_arguments_are_edited_and_shown_before_they_are_approved(
     _answer(terminal, r'to run: paint\(color="blue"\).*\[n\]o\s+> ', "y")
     terminal.expect("approved with changed arguments")
     _end(terminal)
-    assert _decisions(cli, run_id)[0][0] == {"type": "confirm", "tool_args": {"color": "blue"}}
+    assert _decisions(cli, run_id)[0][0] == {
+        "type": "confirm",
+        "tool_args": {"color": "blue"},
+        "unchecked": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -260,7 +264,11 @@ else echo '{"size":' > "$1"; fi
     _answer(terminal, r'to run: paint\(color="three"\).*\[n\]o\s+> ', "y")
     terminal.expect("approved with changed arguments")
     _end(terminal)
-    assert _decisions(cli, run_id)[0][0] == {"type": "confirm", "tool_args": {"color": "three"}}
+    assert _decisions(cli, run_id)[0][0] == {
+        "type": "confirm",
+        "tool_args": {"color": "three"},
+        "unchecked": True,
+    }
 
 
 def test_it_is_said_what_was_answered(cli: CommandLine, start: StartRun) -> None:

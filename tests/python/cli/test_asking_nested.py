@@ -77,7 +77,11 @@ def test_a_form_with_nested_values_is_filled_in(cli: CommandLine) -> None:
         "count": 3,
         "kept": {"a": 2},
     }
-    assert _decision(cli, run_id) == {"type": "input", "values": values}
+    decision = _decision(cli, run_id)
+    assert (decision["type"], decision["values"]) == ("input", values)
+    # With the defaults that were left out.
+    whole = {"to": {"city": "Oslo", "zip": 5000, "tags": []}, "note": None}
+    assert decision["shown"] == {**values, "order": whole}
 
 
 def test_an_edit_is_checked_before_the_person_is_asked_whether_it_is_meant(cli: CommandLine, tmp_path: Path) -> None:
