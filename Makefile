@@ -22,10 +22,13 @@ FUZZ_SECONDS ?= 60
 
 # The code that decides, which `make mutants` changes one place at a time, and the tools that change it. They are not light, and
 # live apart from those that each check needs.
-FILES = $(filter src/run/% src/session% src/store/rules% src/journal/%,$(RUST_SOURCES)) \
+FILES = $(filter src/run/% src/session% src/store/rules% src/journal/% src/requirement/%,$(RUST_SOURCES)) \
   $(addprefix python/haltpoint/,resolution/parse.py run/requirements.py resolution/commit.py resolution/changed_arguments.py \
   tools/validation.py tools/user_values.py tools/value_readers.py)
 TESTS =
+# So many changes of the Rust files, instead of all, and the seed that draws them.
+SAMPLE =
+SEED = 0
 MUTANTS := build/mutants
 CARGO_MUTANTS := cargo-mutants@27.1.0
 COSMIC_RAY := cosmic-ray==8.7.0
@@ -113,8 +116,8 @@ soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 3
 test-all-pythons: $(DIST)/.built $(STAMPS)/tools ## pytest on the oldest and the newest Python; PYTEST_ARGS (tests/python) for a part of it
 	@$(BIN)/python tests/wheels.py $(DIST) $(VENV)/pythons $(PYTEST_ARGS)
 
-mutants: $(if $(filter %.rs,$(FILES)),$(MUTANTS)/cargo/bin/cargo-mutants) $(if $(filter %.py,$(FILES)),$(MUTANTS)/python/.installed) ## change the code that decides and tell what no test notices; FILES and TESTS for a part of it
-	@$(PYTHON) tests/mutants.py $(MUTANTS) --tests "$(TESTS)" $(FILES)
+mutants: $(if $(filter %.rs,$(FILES)),$(MUTANTS)/cargo/bin/cargo-mutants) $(if $(filter %.py,$(FILES)),$(MUTANTS)/python/.installed) ## change the code that decides and tell what no test notices; FILES, TESTS and SAMPLE for a part of it
+	@$(PYTHON) tests/mutants.py $(MUTANTS) --tests "$(TESTS)" $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED)) $(FILES)
 
 fuzz: $(STAMPS)/installed ## look for inputs that break a reader, FUZZ_SECONDS (60) for each target
 	HALTPOINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --package haltpoint-engine --test codec fuzz_

@@ -1,6 +1,6 @@
 //! Providers that give no ids, or the same ones again: within a run each call has its own.
 
-use haltpoint_engine::journal::OutcomeSource;
+use haltpoint_engine::journal::{LONGEST_NAME, OutcomeSource};
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::run::{idempotency_key, requirement_id};
 
@@ -100,4 +100,35 @@ fn identifiers_stay_what_they_were_in_earlier_releases() {
         "cfe8c09b-c28b-84bf-80ed-18457ef14f64"
     );
     assert_eq!(idempotency_key(RUN_ID, "pay"), "c3a44bafd802462b5b3abc7c8085151a");
+}
+
+/// The name and the id that a call goes by which the model gave these.
+fn kept(name: &str, id: &str) -> (String, String) {
+    let scenario = Scenario::new().replies(calls([plain(name).with_id(id)]));
+    let [call] = scenario.run().calls() else {
+        panic!("one call was asked for")
+    };
+    (call.plan.name.to_string(), call.plan.id.to_string())
+}
+
+#[test]
+fn a_name_that_no_journal_keeps_is_cut_to_its_beginning() {
+    let longest = "n".repeat(LONGEST_NAME);
+    assert_eq!(kept(&longest, "0").0, longest);
+    assert_eq!(kept(&format!("{longest}n"), "0").0, longest);
+    assert_eq!(kept("pay\0roll", "0").0, "pay");
+    assert_eq!(kept("\0", "0").0, "");
+    // Whole characters: half of the last one fits.
+    let odd = format!("{}é", "n".repeat(LONGEST_NAME - 1));
+    assert_eq!(kept(&odd, "0").0, odd[..LONGEST_NAME - 1]);
+    let even = "é".repeat(LONGEST_NAME / 2);
+    assert_eq!(kept(&format!("{even}é\0"), "0").0, even);
+}
+
+#[test]
+fn an_id_that_no_journal_keeps_is_made_up_anew() {
+    let longest = "i".repeat(LONGEST_NAME);
+    assert_eq!(kept("pay", &longest).1, longest);
+    assert_eq!(kept("pay", &format!("{longest}i")).1, "call_1");
+    assert_eq!(kept("pay", "0\0").1, "call_1");
 }

@@ -11,6 +11,7 @@ mod stories;
 
 mod answers;
 mod approving;
+mod audited;
 mod call_ids;
 mod cancelling;
 mod changed_arguments;
