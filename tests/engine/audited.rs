@@ -1,6 +1,6 @@
 //! Who decided what about a run, as auditors read it.
 
-use haltpoint_engine::journal::{OnExpiry, PlannedCall, Record, hexadecimal};
+use haltpoint_engine::journal::{OnExpiry, PlannedCall, Record};
 use haltpoint_engine::requirement::{Decision, RememberScope, RequirementKind};
 use haltpoint_engine::run::{AuditRecord, audit};
 use serde_json::json;
@@ -91,7 +91,8 @@ fn a_record_has_the_place_the_time_and_the_hash_of_its_entry() {
     let entry: &Record = scenario.journal().records().last().unwrap();
     let found = record(&scenario);
     assert_eq!((found.seq, found.at), (entry.seq, entry.at.0));
-    assert_eq!(found.hash, hexadecimal(&entry.hash));
+    let digits: String = entry.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(found.hash, digits);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Runs that cannot go on: the model fails, or asks for more than it may have.
 
-use haltpoint_engine::journal::FailureKind;
+use haltpoint_engine::journal::{FailureKind, OutcomeSource};
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::store::RunStatus;
 use serde_json::json;
@@ -131,4 +131,22 @@ fn a_completed_run_has_nothing_left_to_do() {
     assert_eq!(continued.kinds(), kinds);
     let later = continued.replies(text("more")).expect_no_effects();
     assert_eq!(later.kinds(), kinds);
+}
+
+#[test]
+fn a_result_that_is_too_long_to_be_kept_becomes_an_error_that_says_so() {
+    let largest = "x".repeat(64 << 20);
+    let running = || Scenario::new().replies(calls([plain("read")]));
+    running()
+        .returns("read", &largest)
+        .expect_error_flag("read", false)
+        .expect_outcome("read", OutcomeSource::Tool, &largest);
+    running()
+        .returns("read", &format!("{largest}x"))
+        .expect_error_flag("read", true)
+        .expect_outcome(
+            "read",
+            OutcomeSource::Tool,
+            "The call ran, but its result takes 67108865 bytes and at most 67108864 are kept: it is lost. Ask for less at a time.",
+        );
 }
