@@ -150,3 +150,17 @@ fn a_result_that_is_too_long_to_be_kept_becomes_an_error_that_says_so() {
             "The call ran, but its result takes 67108865 bytes and at most 67108864 are kept: it is lost. Ask for less at a time.",
         );
 }
+
+#[test]
+fn each_kind_of_failure_is_shown_under_the_name_under_which_it_is_stored() {
+    for kind in [
+        FailureKind::Model,
+        FailureKind::ToolCallLimit,
+        FailureKind::InvalidOutput,
+        FailureKind::InDoubt,
+        FailureKind::Expired,
+        FailureKind::SetAside,
+    ] {
+        assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.as_str()));
+    }
+}

@@ -193,6 +193,24 @@ fn a_cancel_of_an_earlier_stretch_does_not_end_a_later_one() {
 }
 
 #[test]
+fn a_cancel_that_an_earlier_driver_heard_of_is_not_found_again_beside_a_new_decision() {
+    on_each_store(|store| {
+        let mut session = began(store);
+        assert!(cancelled(store, RUN_ID));
+        effects(replied(&mut session, text("done")));
+        drop(session);
+        let Ok(Opened::Session(mut session)) = opened(store) else {
+            panic!("not ours")
+        };
+        continued(&mut session).unwrap();
+        effects(replied(&mut session, calls([plain("a"), confirm("b")])));
+        decided(store, confirmed()).unwrap();
+        assert_eq!(effects(returned(&mut session, "a")), [Effect::Stop]);
+        assert_eq!(on_disk(store).run.status(), RunStatus::Paused);
+    });
+}
+
+#[test]
 fn a_decision_that_the_driver_has_not_heard_of_cancels_nothing() {
     on_each_store(|store| {
         let mut session = began(store);

@@ -292,9 +292,9 @@ fn requirements_of_a_run_that_cannot_be_read_take_no_place_from_the_others() {
     );
 }
 
-/// Of each requirement five megabytes are shown.
-fn long(name: &str) -> PlannedCall {
-    let args = as_json(&json!({"amount": "9".repeat(5 << 20)}));
+/// A call of which so many bytes are shown.
+fn long(name: &str, bytes: usize) -> PlannedCall {
+    let args = as_json(&json!({"amount": "9".repeat(bytes)}));
     PlannedCall { args, ..confirm(name) }
 }
 
@@ -302,7 +302,7 @@ fn long(name: &str) -> PlannedCall {
 fn a_part_ends_where_it_holds_much() {
     let (_directory, store) = on_file();
     for run_id in ["a", "b"] {
-        asked(&store, run_id, None, long("pay"));
+        asked(&store, run_id, None, long("pay", 5 << 20));
     }
     let (list, rows) = part(&store, RequirementList::new(of_set(RequirementSet::Open), None));
     assert_eq!(rows.unwrap().items.len(), 0, "rows of the index alone");
@@ -320,6 +320,43 @@ fn a_part_ends_where_it_holds_much() {
     assert_eq!(of_runs(&both), ["b", "a"]);
     assert!(serde_json::to_string(&both).unwrap().len() < 100_000);
     assert!(list.is_over());
+}
+
+#[test]
+fn several_of_some_length_are_in_one_part() {
+    let store = StoreHandle::in_memory();
+    for run_id in ["a", "b", "c", "d"] {
+        asked(&store, run_id, None, long("pay", 3 << 19));
+    }
+    let (list, _) = part(&store, RequirementList::new(of_set(RequirementSet::Open), None));
+    let (_, first) = part(&store, list);
+    assert_eq!(of_runs(&first.unwrap().items), ["d", "c", "b"]);
+}
+
+#[test]
+fn a_part_ends_behind_so_many_rows_that_lead_nowhere() {
+    let (directory, store) = on_file();
+    waiting(&store, &["a"]);
+    change(
+        &directory,
+        "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 5000)
+         INSERT INTO requirements (run, requirement_id, kind, opened)
+         SELECT run, 'of no journal ' || number, kind, opened FROM requirements, numbers",
+    );
+    let mut list = RequirementList::new(of_set(RequirementSet::Open), None);
+    let mut parts = 0;
+    while !list.is_over() {
+        let (rest, read) = part(&store, list);
+        list = rest;
+        let items = read.unwrap().items;
+        parts += 1;
+        assert_eq!(
+            items.len(),
+            usize::from(list.is_over()),
+            "the oldest row leads somewhere"
+        );
+    }
+    assert_eq!(parts, 5, "three of rows, and two of what they lead to");
 }
 
 /// A run with more entries than a part reads.

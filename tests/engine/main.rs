@@ -34,6 +34,7 @@ mod reconciling;
 mod recovery;
 mod refused_calls;
 mod remembering;
+mod required_features;
 mod sequential_calls;
 mod sessions;
 mod shown_arguments;

@@ -6,7 +6,7 @@ use haltpoint_engine::run::{DecisionError, Run};
 use serde_json::json;
 
 use crate::scenario::{
-    Declared, Scenario, as_json, calls, confirm, confirmed, external, plain, rejected, remembered,
+    Declared, Scenario, as_json, calls, confirm, confirmed, confirmed_with, external, plain, rejected, remembered,
     remembered_with_arguments, request_model, run_started, start,
 };
 
@@ -296,4 +296,31 @@ fn a_revocation_shows_and_a_second_one_changes_nothing() {
     assert_eq!(once["by"], "cid");
     let twice = scenario.revokes("pay");
     assert_eq!(twice.view()["requirements"][0]["revoked"], once);
+}
+
+#[test]
+fn what_others_must_approve_alike_is_put_into_words() {
+    let words = |scope, with_arguments| {
+        let remember = Some(Remember { scope, with_arguments });
+        let decision = Decision::Confirm(Confirmation {
+            remember,
+            ..Confirmation::default()
+        });
+        decision.approved_text()
+    };
+    let asked = "the arguments as they were asked for";
+    assert_eq!(confirmed().approved_text(), asked);
+    for (scope, with_arguments, expected) in [
+        (RememberScope::Run, false, "the run"),
+        (RememberScope::Run, true, "the run with these arguments"),
+        (RememberScope::Session, false, "its session"),
+        (RememberScope::Session, true, "its session with these arguments"),
+    ] {
+        assert_eq!(
+            words(scope, with_arguments),
+            format!("{asked}, remembered for {expected}")
+        );
+    }
+    let changed = confirmed_with(&json!({"amount": 5}));
+    assert_eq!(changed.approved_text(), r#"{"amount":5}"#);
 }

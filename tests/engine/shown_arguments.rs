@@ -1,13 +1,14 @@
 //! What people are shown of a call beside what the model said: what runs, what must come out of it, and what its digest names.
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{PlannedCall, ShownArguments};
+use haltpoint_engine::journal::{Entry, PlannedCall, ShownArguments};
 use haltpoint_engine::requirement::{Confirmation, Decision};
 use haltpoint_engine::run::{Arguments, DecisionError};
 use serde_json::{Value, json};
 
 use crate::scenario::{
-    Scenario, answers, as_json, asks_user, calls, confirm, confirmed, confirmed_with, plain, rejected,
+    Declared, Scenario, answers, as_json, asks_user, calls, confirm, confirmed, confirmed_with, plain, rejected,
+    retried,
 };
 
 /// The model said the amount as text and left the rest out; the default of `client` has no JSON form.
@@ -125,6 +126,71 @@ fn a_call_that_nobody_is_asked_about_promises_nothing() {
         panic!("it is to run again");
     };
     assert_eq!(again.arguments.approved, None);
+}
+
+#[test]
+fn a_call_in_doubt_needs_its_tool_where_that_can_tell_or_may_repeat_it() {
+    let needed = |call: PlannedCall| {
+        let scenario = Scenario::new().replies(calls([call])).overlooks_effects().crashes();
+        scenario.on_disk().calls_to_run(false).len()
+    };
+    assert_eq!(needed(plain("pay")), 0);
+    assert_eq!(needed(plain("pay").repeatable()), 1);
+    assert_eq!(needed(plain("pay").reconcilable()), 1);
+    let traceless = Scenario::new()
+        .replies(calls([plain("pay").reconcilable(), plain("tell").reconcilable()]))
+        .crashes()
+        .continues()
+        .finds_no_trace("pay")
+        .overlooks_effects();
+    assert_eq!(traceless.on_disk().calls_to_run(false).len(), 2);
+}
+
+/// The call that runs once this is decided, and its arguments.
+fn decided_call(scenario: &Scenario, decision: Decision) -> Option<(String, Value)> {
+    let run = scenario.on_disk();
+    let id = scenario.open_requirement("pay").id.clone();
+    let Ok(Entry::RequirementDecided(decided)) = run.decision_entry(&id, decision, Some("ann".into())) else {
+        panic!("it fits")
+    };
+    let call = run.call_decided_by(&decided)?;
+    Some((call.name.to_string(), value(&call.arguments.given)))
+}
+
+#[test]
+fn a_decision_tells_which_call_it_lets_run_with_which_arguments() {
+    let pay = |args: Value| Some(("pay".to_owned(), args));
+    let shown = json!({"amount": "7", "to": "ann"});
+    assert_eq!(decided_call(&asked(), confirmed()), pay(shown));
+    let wanted = json!({"amount": 7, "to": "bob", "client": "<Client>"});
+    assert_eq!(
+        decided_call(&asked(), confirmed_with(&wanted)),
+        pay(json!({"amount": "7", "to": "bob"}))
+    );
+    assert_eq!(decided_call(&asked(), rejected()), None);
+    let with_user = Scenario::new().replies(calls([asks_user("pay")])).overlooks_effects();
+    assert_eq!(
+        decided_call(&with_user, answers([("to", json!("Ada"))])),
+        pay(json!({"amount": 7, "to": "Ada"}))
+    );
+    let of_two = Scenario::new()
+        .replies(calls([confirm("pay").approved_by(2)]))
+        .overlooks_effects();
+    assert_eq!(decided_call(&of_two, confirmed()), None, "one of two");
+    let second = of_two.decides_as("bob", "pay", confirmed());
+    assert_eq!(decided_call(&second, confirmed()), pay(json!({"amount": 7})));
+    let edited = Scenario::new()
+        .replies(calls([confirm("pay")]))
+        .decides("pay", confirmed_with(&json!({"amount": 5})))
+        .continues()
+        .crashes()
+        .continues()
+        .overlooks_effects();
+    assert_eq!(
+        decided_call(&edited, retried()),
+        pay(json!({"amount": 5})),
+        "as it ran before"
+    );
 }
 
 #[test]
