@@ -5,12 +5,13 @@ use haltpoint_engine::journal::{
     ApprovalRevoked, CancelRequested, Entry, LARGEST_VALUE, LONGEST_NAME, PayloadsErased, encode,
 };
 use haltpoint_engine::requirement::{Decision, RememberScope};
+use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::{Committed, NewRun, Operation, StoreError, WritableStore};
 use serde_json::{Value, json};
 
 use crate::support::{
-    at, confirmed, create, decided_by, drive, execute, execute_all, holder, on_each_blocking_store, opened, remembered,
-    tool_finished,
+    Deaths, at, confirmed, create, decided_by, drive, execute, execute_all, holder, on_each_blocking_store, opened,
+    remembered, tool_finished,
 };
 
 fn read(kind: &str, payload: &Value) -> Entry {
@@ -71,8 +72,13 @@ fn revoked(by: Option<Text>) -> Entry {
     Entry::ApprovalRevoked(ApprovalRevoked { requirement_id, by })
 }
 
+/// Writes this name somewhere.
+type WritesName = Box<dyn Fn(&str) -> Operation>;
+/// Writes an entry of this size.
+type WritesSize = Box<dyn Fn(usize) -> Operation>;
+
 /// Where a name stands, and what writes it there.
-fn places() -> Vec<(&'static str, Box<dyn Fn(&str) -> Operation>)> {
+fn places() -> Vec<(&'static str, WritesName)> {
     fn driven(entries: Vec<Entry>) -> Operation {
         drive("r", 1, 1, entries)
     }
@@ -193,14 +199,14 @@ fn a_value_takes_64_mib_at_most() {
         let note = Some(note.into());
         decided_by("q", Decision::Reject { note }, "ada")
     };
-    let written: [(_, Box<dyn Fn(usize) -> Operation>); 4] = [
+    let written: [(_, WritesSize); 4] = [
         (
             "what the run begins with",
             Box::new(|size| begin(vec![of_size(size, |text| started("description", text))])),
         ),
         (
             "the decision",
-            Box::new(|size| drive("r", 1, 1, vec![opened("q"), of_size(size, rejection)])),
+            Box::new(move |size| drive("r", 1, 1, vec![opened("q"), of_size(size, rejection)])),
         ),
         (
             "the request to cancel",
@@ -219,9 +225,8 @@ fn a_value_takes_64_mib_at_most() {
                 format!("{what} takes {larger} bytes, and {largest} are allowed; nothing was written")
             );
         });
-        on_each_blocking_store(|store, _| {
-            outcome(store, write(largest)).unwrap();
-        });
+        let mut store = MemoryStore::new(Box::new(Deaths::default()));
+        outcome(&mut store, write(largest)).unwrap();
     }
 }
 
