@@ -3,7 +3,7 @@
 use super::StoreError;
 
 /// `problem` is a sentence about the run, without its end.
-pub(crate) fn damaged(run_id: &str, problem: &str) -> StoreError {
+pub fn damaged(run_id: &str, problem: &str) -> StoreError {
     StoreError::Damaged {
         run_id: run_id.into(),
         message: format!(

@@ -80,14 +80,15 @@ impl FaultPlan {
         }
     }
 
-    pub(in crate::store) fn pass_before_commit(&self, operations: &[Operation]) {
+    /// Passes the points before a commit of these operations.
+    pub fn pass_before_commit(&self, operations: &[Operation]) {
         if self.armed.is_some() {
             self.pass_each(BEFORE_COMMIT, operations.iter().flat_map(kinds_in));
         }
     }
 
-    /// On disk, and nobody has been told.
-    pub(in crate::store) fn pass_after_commit(
+    /// Passes the points after a commit: it is on disk, and nobody has been told.
+    pub fn pass_after_commit(
         &self,
         operations: &[Operation],
         outcomes: &[Result<Committed, StoreError>],

@@ -84,7 +84,7 @@ pub struct LateCancel {
 /// driver's own process come too late.
 ///
 /// `outsiders` is how many entries of outsiders the journal has; `is_cancelled` looks for a cancel request among those behind a place.
-pub(super) fn instead_of<E>(
+pub fn instead_of<E>(
     append: &Append,
     outsiders: u64,
     is_cancelled: impl FnOnce(u64) -> Result<bool, E>,

@@ -5,7 +5,7 @@
 
 pub mod backend;
 mod clock;
-pub(crate) mod damage;
+pub mod damage;
 mod error;
 pub mod fault_points;
 mod filter;
@@ -15,22 +15,22 @@ mod id;
 mod late_cancel;
 pub mod memory;
 mod operation;
-pub(crate) mod outline;
+pub mod outline;
 mod position;
 pub mod raw;
 mod row;
-mod rules;
-mod salts;
+pub mod rules;
+pub mod salts;
 pub mod sqlite;
 
-pub use clock::Clock;
+pub use clock::{Clock, system_clock};
 pub use error::{StoreError, UnsupportedJournal};
 pub use filter::{
     ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, PruneFilter, Pruned, RequirementFilter, RequirementSet,
     RunFilter,
 };
 pub use id::new_id;
-pub use late_cancel::{CancelFlag, Finish, LateCancel};
+pub use late_cancel::{CancelFlag, Finish, LateCancel, instead_of};
 pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
 pub use position::{Changes, Position};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};

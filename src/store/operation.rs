@@ -106,7 +106,7 @@ pub struct Erasure {
 
 impl Erasure {
     /// The entry that says so.
-    pub(super) fn entry(&self) -> Entry {
+    pub fn entry(&self) -> Entry {
         Entry::PayloadsErased(PayloadsErased {
             by: self.by.clone(),
             reason: self.reason.clone(),
@@ -158,7 +158,7 @@ pub enum Committed {
 
 impl Committed {
     /// The answer to an append in whose place [`super::LateCancel`] was written.
-    pub(super) fn into_cancelled(self) -> Self {
+    pub fn into_cancelled(self) -> Self {
         match self {
             Self::Appended { seq } => Self::Cancelled { seq },
             other => other,

@@ -18,7 +18,7 @@ const MEMBERS_KEPT: usize = 64;
 const LEVEL_OF_VALUES: usize = 4;
 
 /// The outline of an entry, if it is large.
-pub(crate) fn of(kind: &str, payload: &str) -> Option<String> {
+pub fn of(kind: &str, payload: &str) -> Option<String> {
     if payload.len() < SMALLEST {
         return None;
     }

@@ -206,17 +206,17 @@ fn named<'a>(rows: &'a mut [RawRequirement], requirement_id: &str) -> Option<&'a
 
 /// How the rows of a run are read.
 #[derive(Clone, Debug)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// The format.
-    pub(crate) format: Format,
+    pub format: Format,
     /// What the hashes are checked with. `None`: the chain is keyed, and its key is not at hand.
-    pub(crate) chain: Option<Chain>,
+    pub chain: Option<Chain>,
 }
 
 impl Reading {
     /// # Errors
     /// [`StoreError::UnsupportedJournal`] where the format came later.
-    pub(crate) fn of(row: &RunRow, key: Option<&AuditKey>) -> Result<Self, StoreError> {
+    pub fn of(row: &RunRow, key: Option<&AuditKey>) -> Result<Self, StoreError> {
         let format = read_format(&row.run_id, row.format)?;
         let chain = match (&row.audit_key_id, key) {
             (None, _) => Some(Chain::new(format, None)),

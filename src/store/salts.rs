@@ -21,7 +21,7 @@ pub enum SaltSource {
 
 /// Hands out salts, each once.
 #[derive(Debug)]
-pub(super) struct Salts(RefCell<State>);
+pub struct Salts(RefCell<State>);
 
 #[derive(Debug)]
 struct State {
@@ -31,7 +31,9 @@ struct State {
 }
 
 impl Salts {
-    pub(super) fn new(source: SaltSource) -> Self {
+    /// From that source.
+    #[must_use]
+    pub fn new(source: SaltSource) -> Self {
         Self(RefCell::new(State {
             source,
             count: 0,
@@ -43,7 +45,7 @@ impl Salts {
     ///
     /// # Errors
     /// When the operating system has no random numbers.
-    pub(super) fn next(&self) -> Result<Salt, StoreError> {
+    pub fn next(&self) -> Result<Salt, StoreError> {
         let mut state = self.0.borrow_mut();
         if state.source == SaltSource::Counting {
             state.count += 1;

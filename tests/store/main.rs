@@ -16,6 +16,7 @@ mod contention;
 mod contract;
 #[path = "../shared/difference.rs"]
 mod difference;
+mod each;
 mod equivalence;
 mod erasing;
 mod feed;

@@ -1,6 +1,5 @@
 //! Runs, entries and holders for the tests, each in as few words as it takes.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
@@ -8,19 +7,14 @@ use haltpoint_engine::journal::{
     RequirementOpened, RunPaused, Terms, ToolFinished, ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
-use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::holder::{Holder, Liveness};
-use haltpoint_engine::store::memory::{MemoryBackend, MemoryStore};
-use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
     Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, RunStatus, StoreError, StoredRun,
     WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
-use tempfile::TempDir;
 
-use crate::through::Through;
-use crate::toy::ToyBackend;
+pub(crate) use crate::each::*;
 
 /// Long enough for anything that is going to happen at all.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -42,63 +36,6 @@ impl Liveness for Deaths {
     fn is_alive(&self, holder: &Holder) -> Option<bool> {
         Some(!self.0.lock().unwrap().contains(&holder.token))
     }
-}
-
-/// A database file in a directory of its own.
-pub(crate) struct TestFile {
-    directory: TempDir,
-}
-
-impl TestFile {
-    pub(crate) fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("runs.db")
-    }
-
-    pub(crate) fn store(&self) -> SqliteStore {
-        self.store_with(Deaths::default())
-    }
-
-    pub(crate) fn store_with(&self, deaths: Deaths) -> SqliteStore {
-        SqliteStore::open_with_liveness(&self.path(), &SqliteOptions::default(), Box::new(deaths)).unwrap()
-    }
-}
-
-/// Runs a test on each kind of blocking store.
-pub(crate) fn on_each_blocking_store(test: impl Fn(&mut dyn WritableStore, &Deaths)) {
-    let deaths = Deaths::default();
-    test(&mut MemoryStore::new(Box::new(deaths.clone())), &deaths);
-    let (file, deaths) = (TestFile::new(), Deaths::default());
-    test(&mut file.store_with(deaths.clone()), &deaths);
-}
-
-/// Runs a test on each kind of store, and on each backend.
-pub(crate) fn on_each_store(test: impl Fn(&mut dyn WritableStore, &Deaths)) {
-    on_each_blocking_store(&test);
-    on_each_backend(|handle, deaths| test(&mut Through(handle.clone()), deaths));
-}
-
-/// Runs a test on a handle of each backend.
-pub(crate) fn on_each_backend(test: impl Fn(&StoreHandle, &Deaths)) {
-    let deaths = Deaths::default();
-    let store = MemoryStore::new(Box::new(deaths.clone()));
-    test(&StoreHandle::new(Arc::new(MemoryBackend::new(store))), &deaths);
-    let (file, deaths) = (TestFile::new(), Deaths::default());
-    let options = SqliteOptions {
-        liveness: Arc::new(deaths.clone()),
-        ..SqliteOptions::default()
-    };
-    test(&StoreHandle::open_sqlite(&file.path(), options).unwrap(), &deaths);
-    let deaths = Deaths::default();
-    test(
-        &StoreHandle::new(Arc::new(ToyBackend::new(Box::new(deaths.clone())))),
-        &deaths,
-    );
 }
 
 pub(crate) fn holder(token: &str) -> Holder {
@@ -360,11 +297,6 @@ pub(crate) fn message<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> Str
         Err(StoreError::Unusable { message } | StoreError::Damaged { message, .. }) => message,
         other => panic!("expected the store to be unusable, got {other:?}"),
     }
-}
-
-/// A connection beside the store, as another program might have.
-pub(crate) fn beside(path: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(path).unwrap()
 }
 
 /// Checks that each row of a run has the hash of that chain.

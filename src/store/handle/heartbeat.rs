@@ -15,7 +15,7 @@ const BEATS_PER_LEASE: u32 = 3;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The leases that were granted through one handle, and when they must be renewed.
-pub(in crate::store) struct Heartbeat {
+pub struct Heartbeat {
     holder: Holder,
     lease: Duration,
     clock: Clock,
@@ -26,7 +26,9 @@ pub(in crate::store) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(in crate::store) fn new(holder: Holder, lease: Duration, clock: Clock) -> Self {
+    /// Of no leases yet. They are renewed at a third of `lease`, by the backend's clock.
+    #[must_use]
+    pub fn new(holder: Holder, lease: Duration, clock: Clock) -> Self {
         Self {
             holder,
             lease,
@@ -38,15 +40,16 @@ impl Heartbeat {
     }
 
     /// How long nothing needs to be done; `None` while nothing is held.
-    pub(in crate::store) fn time_left(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
         (!self.held.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
     }
 
     /// Renews the leases when it is time to, and gives those back that could not be before. A store that cannot be written now is
-    /// asked again soon.
-    pub(in crate::store) fn beat_if_due(&mut self, store: &mut dyn WritableStore) {
+    /// asked again soon. Returns whether they were renewed by this call.
+    pub fn beat_if_due(&mut self, store: &mut dyn WritableStore) -> bool {
         if self.time_left() != Some(Duration::ZERO) {
-            return;
+            return false;
         }
         let micros = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
         let now = (self.clock)();
@@ -59,20 +62,22 @@ impl Heartbeat {
         }
         let interval = self.lease / BEATS_PER_LEASE;
         self.due = Instant::now() + if beaten.is_ok() { interval } else { interval.min(RETRY) };
+        beaten.is_ok()
     }
 
     /// Renews the leases at the next opportunity.
-    pub(in crate::store) fn hasten(&mut self) {
+    pub fn hasten(&mut self) {
         self.due = Instant::now();
     }
 
     /// Whether exactly one run is held, and nothing is owed.
-    pub(in crate::store) fn is_about_one_run(&self) -> bool {
+    #[must_use]
+    pub fn is_about_one_run(&self) -> bool {
         self.held.len() == 1 && self.owed.is_empty()
     }
 
     /// Learns from an operation's outcome which leases are held.
-    pub(in crate::store) fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
+    pub fn note(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
         match (operation, outcome) {
             (Operation::Create(new), Ok(_)) if !new.is_queued() => self.hold(&new.run_id, 1),
             (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
@@ -109,12 +114,14 @@ impl Heartbeat {
     }
 
     /// What still has to be given back: it belongs before whatever is written next.
-    pub(in crate::store) fn take_owed(&mut self) -> Vec<Operation> {
+    #[must_use]
+    pub fn take_owed(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.owed)
     }
 
     /// What gives all leases back.
-    pub(in crate::store) fn releases(&self) -> Vec<Operation> {
+    #[must_use]
+    pub fn releases(&self) -> Vec<Operation> {
         let release = |(run_id, &epoch): (&Text, &u64)| Operation::Release {
             run_id: run_id.clone(),
             epoch,

@@ -9,7 +9,7 @@ use super::signal::Signal;
 
 /// Whether the sender of a message waits for what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Urgency {
+pub enum Urgency {
     /// The receiver is to see to it at once.
     Now,
     /// The receiver may let it wait for as long as it calls patience.
@@ -17,7 +17,7 @@ pub(in crate::store) enum Urgency {
 }
 
 /// The two ends of a new mailbox.
-pub(in crate::store) fn mailbox<M>() -> (Sender<M>, Receiver<M>) {
+pub fn mailbox<M>() -> (Sender<M>, Receiver<M>) {
     let mailbox = Arc::new(Mailbox {
         state: Mutex::new(State {
             messages: Vec::new(),
@@ -56,11 +56,11 @@ enum Attention {
 }
 
 /// The sending end. The mailbox closes as it is dropped.
-pub(in crate::store) struct Sender<M>(Arc<Mailbox<M>>);
+pub struct Sender<M>(Arc<Mailbox<M>>);
 
 impl<M> Sender<M> {
     /// Hands a message over, or back when the receiver is gone.
-    pub(in crate::store) fn send(&self, message: M, urgency: Urgency) -> Result<(), M> {
+    pub fn send(&self, message: M, urgency: Urgency) -> Result<(), M> {
         let mut state = lock(&self.0.state);
         if state.is_closed {
             return Err(message);
@@ -81,7 +81,7 @@ impl<M> Sender<M> {
     }
 
     /// Takes back what was sent and not received, if `all` of it is such that the sender can see to it.
-    pub(in crate::store) fn take_back(&self, all: impl FnMut(&M) -> bool) -> Option<Vec<M>> {
+    pub fn take_back(&self, all: impl FnMut(&M) -> bool) -> Option<Vec<M>> {
         let mut state = lock(&self.0.state);
         if !state.messages.iter().all(all) {
             return None;
@@ -91,7 +91,7 @@ impl<M> Sender<M> {
     }
 
     /// Sends messages before all others that wait: those that were taken back, and that the receiver has to see to after all.
-    pub(in crate::store) fn send_first(&self, mut messages: Vec<M>) -> Result<(), Vec<M>> {
+    pub fn send_first(&self, mut messages: Vec<M>) -> Result<(), Vec<M>> {
         let mut state = lock(&self.0.state);
         if state.is_closed {
             return Err(messages);
@@ -104,7 +104,7 @@ impl<M> Sender<M> {
     }
 
     /// Lets the receiver look after itself.
-    pub(in crate::store) fn nudge(&self) {
+    pub fn nudge(&self) {
         let state = lock(&self.0.state);
         self.0.urgent.set(true);
         self.wake(state);
@@ -126,7 +126,7 @@ impl<M> Drop for Sender<M> {
 
 /// Why a receiver stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Waited {
+pub enum Waited {
     /// There are messages, or there were a moment ago.
     Ready,
     /// The time was over.
@@ -136,12 +136,12 @@ pub(in crate::store) enum Waited {
 }
 
 /// The receiving end. Messages that nobody receives any more are dropped with it.
-pub(in crate::store) struct Receiver<M>(Arc<Mailbox<M>>);
+pub struct Receiver<M>(Arc<Mailbox<M>>);
 
 impl<M> Receiver<M> {
     /// Waits for messages, until `deadline` where there is one. Those that nobody waits for may wait for as long as `patience`, so that
     /// others come with them.
-    pub(in crate::store) fn wait(&self, deadline: Option<Instant>, patience: Duration) -> Waited {
+    pub fn wait(&self, deadline: Option<Instant>, patience: Duration) -> Waited {
         let mut state = lock(&self.0.state);
         let mut nap_end = Instant::now() + patience;
         loop {
@@ -168,14 +168,14 @@ impl<M> Receiver<M> {
     }
 
     /// The messages, in the order in which they were sent.
-    pub(in crate::store) fn take(&self) -> Vec<M> {
+    pub fn take(&self) -> Vec<M> {
         let mut state = lock(&self.0.state);
         self.0.urgent.set(false);
         std::mem::take(&mut state.messages)
     }
 
     /// Spins until somebody waits for a message, for a quarter of a millisecond at most.
-    pub(in crate::store) fn spin(&self) {
+    pub fn spin(&self) {
         self.0.urgent.spin();
     }
 

@@ -16,13 +16,13 @@ use super::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use super::holder::Holder;
 use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::{Text, Timestamp};
-pub(super) use heartbeat::Heartbeat;
-pub(super) use mailbox::{Receiver, Sender, Urgency, Waited};
+pub use heartbeat::Heartbeat;
+pub use mailbox::{Receiver, Sender, Urgency, Waited, mailbox};
 pub(super) use signal::LONGEST_SPIN;
 pub(crate) use signal::Signal;
-pub(super) use submission::{Batch, Done, Submission, is_by_outsider};
+pub use submission::{Batch, Done, Pending, Submission, is_by_outsider};
 pub use subscribers::{Subscriber, Subscribers, Subscription, Watcher};
-pub(super) use worker::Worker;
+pub use worker::Worker;
 
 /// What completes the sentence that a database was opened before a fork, and ...
 pub(super) const FORK_ADVICE: &str = "cannot be used in the child: start children with the spawn or forkserver method, or open \
@@ -241,7 +241,9 @@ impl Drop for Opening {
     }
 }
 
-pub(super) fn new_holder() -> Holder {
+/// This very process, under a token that nobody else has: the holder of the leases that a backend's handles take.
+#[must_use]
+pub fn new_holder() -> Holder {
     Holder::this_process(new_id().into())
 }
 
@@ -257,6 +259,6 @@ fn answer<T>(sender: &mpsc::SyncSender<T>, value: T) {
 }
 
 /// A panic in one thread says nothing about the value that it had locked: each lock here guards single assignments.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,32 +4,38 @@ use crate::store::backend::Completion;
 use crate::store::{Append, Author, Committed, Operation, StoreError};
 
 /// An operation on its way.
-pub(in crate::store) struct Submission {
+pub struct Submission {
     operation: Operation,
     completion: Pending,
 }
 
 /// A completion that is called once in any case: one that gets lost hears that the store was closed.
-pub(in crate::store) struct Pending(Option<Completion>);
+pub struct Pending(Option<Completion>);
 
 impl Submission {
-    pub(in crate::store) fn new(operation: Operation, completion: Completion) -> Self {
+    /// An operation, and what is called with its outcome.
+    #[must_use]
+    pub fn new(operation: Operation, completion: Completion) -> Self {
         Self {
             operation,
             completion: Pending(Some(completion)),
         }
     }
 
-    pub(in crate::store) fn into_parts(self) -> (Operation, Pending) {
+    /// Apart, so that operations can be carried out together: see [`Batch`].
+    #[must_use]
+    pub fn into_parts(self) -> (Operation, Pending) {
         (self.operation, self.completion)
     }
 
-    pub(in crate::store) fn operation(&self) -> &Operation {
+    /// What is to be carried out.
+    #[must_use]
+    pub fn operation(&self) -> &Operation {
         &self.operation
     }
 
     /// Ends the submission with an error.
-    pub(in crate::store) fn fail(self, error: StoreError) {
+    pub fn fail(self, error: StoreError) {
         self.completion.finish(Err(error));
     }
 }
@@ -57,18 +63,20 @@ impl Drop for Pending {
 }
 
 /// Operations with what is called with their outcomes.
-pub(in crate::store) type Batch = (Vec<Operation>, Vec<Pending>);
+pub type Batch = (Vec<Operation>, Vec<Pending>);
 
 /// Submissions and what came of them.
-pub(in crate::store) struct Done(Vec<(Pending, Result<Committed, StoreError>)>);
+pub struct Done(Vec<(Pending, Result<Committed, StoreError>)>);
 
 impl Done {
-    pub(in crate::store) fn new(completions: Vec<Pending>, outcomes: Vec<Result<Committed, StoreError>>) -> Self {
+    /// One outcome for each completion, in order.
+    #[must_use]
+    pub fn new(completions: Vec<Pending>, outcomes: Vec<Result<Committed, StoreError>>) -> Self {
         Self(std::iter::zip(completions, outcomes).collect())
     }
 
     /// Tells each submission its outcome.
-    pub(in crate::store) fn tell(self) {
+    pub fn tell(self) {
         for (completion, outcome) in self.0 {
             completion.finish(outcome);
         }
@@ -76,7 +84,8 @@ impl Done {
 }
 
 /// Whether the operation puts something into a journal that its driver does not know.
-pub(in crate::store) fn is_by_outsider(operation: &Operation) -> bool {
+#[must_use]
+pub fn is_by_outsider(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::Append(Append {

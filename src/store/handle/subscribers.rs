@@ -60,7 +60,7 @@ impl Subscribers {
     }
 
     /// As [`Subscribers::add`]; `true`: it is the only one, so that nobody looked out for anything until now.
-    pub(in crate::store) fn add_noting_first(
+    pub fn add_noting_first(
         self: &Arc<Self>,
         run_id: Text,
         subscriber: Subscriber,
@@ -72,7 +72,7 @@ impl Subscribers {
     }
 
     /// As [`Subscribers::watch`]; `true` as for [`Subscribers::add_noting_first`].
-    pub(in crate::store) fn watch_noting_first(self: &Arc<Self>, watcher: Watcher) -> (Subscription, bool) {
+    pub fn watch_noting_first(self: &Arc<Self>, watcher: Watcher) -> (Subscription, bool) {
         let mut state = lock(&self.state);
         let (is_first, id) = (state.is_empty(), state.next_id());
         state.watchers.push((id, watcher));
@@ -90,7 +90,8 @@ impl Subscribers {
         }
     }
 
-    pub(in crate::store) fn is_empty(&self) -> bool {
+    /// Whether nobody waits for anything.
+    pub fn is_empty(&self) -> bool {
         lock(&self.state).is_empty()
     }
 

@@ -11,7 +11,7 @@ use crate::store::rules::unusable;
 type Body<M> = Box<dyn FnOnce(Receiver<M>) + Send>;
 
 /// A thread that works messages off in order.
-pub(in crate::store) struct Worker<M> {
+pub struct Worker<M> {
     name: &'static str,
     state: Mutex<State<M>>,
 }
@@ -24,7 +24,7 @@ enum State<M> {
 
 impl<M: Send + 'static> Worker<M> {
     /// `body` runs until its receiver says that nothing more will come.
-    pub(in crate::store) fn new(name: &'static str, body: impl FnOnce(Receiver<M>) + Send + 'static) -> Self {
+    pub fn new(name: &'static str, body: impl FnOnce(Receiver<M>) + Send + 'static) -> Self {
         Self {
             name,
             state: Mutex::new(State::Idle(Box::new(body))),
@@ -32,7 +32,7 @@ impl<M: Send + 'static> Worker<M> {
     }
 
     /// Hands a message over, or back with the reason why not.
-    pub(in crate::store) fn send(&self, message: M, urgency: Urgency) -> Result<(), (M, StoreError)> {
+    pub fn send(&self, message: M, urgency: Urgency) -> Result<(), (M, StoreError)> {
         let mut state = lock(&self.state);
         if matches!(*state, State::Idle(_)) {
             match start(self.name, std::mem::replace(&mut *state, State::Stopped)) {
@@ -49,7 +49,7 @@ impl<M: Send + 'static> Worker<M> {
     }
 
     /// What `look` makes of the sending end, while the thread runs.
-    pub(in crate::store) fn with_sender<T>(&self, look: impl FnOnce(&Sender<M>) -> T) -> Option<T> {
+    pub fn with_sender<T>(&self, look: impl FnOnce(&Sender<M>) -> T) -> Option<T> {
         match &*lock(&self.state) {
             State::Running { sender, .. } => Some(look(sender)),
             State::Idle(_) | State::Stopped => None,
@@ -57,7 +57,7 @@ impl<M: Send + 'static> Worker<M> {
     }
 
     /// Waits until all messages are worked off; on the thread itself, which cannot wait for its own end, `false` says that they are not.
-    pub(in crate::store) fn stop(&self) -> bool {
+    pub fn stop(&self) -> bool {
         let state = std::mem::replace(&mut *lock(&self.state), State::Stopped);
         if let State::Running { sender, thread } = state {
             drop(sender);

@@ -57,7 +57,7 @@ impl Expiry {
     }
 
     /// The expiry, where the wall clock once said another time that is later.
-    pub(in crate::store) fn no_earlier_than(self, wall: Timestamp) -> Self {
+    pub fn no_earlier_than(self, wall: Timestamp) -> Self {
         Self {
             wall: self.wall.max(wall),
             ..self
@@ -134,7 +134,7 @@ impl Expiry {
     }
 
     /// What is stored of it beside the wall clock's time: behind the holder's place, in one text.
-    pub(in crate::store) fn write_behind(&self, host: &str) -> String {
+    pub fn write_behind(&self, host: &str) -> String {
         let mut text = host.to_owned();
         for (name, value) in [("lease", self.length), ("until", self.steady)] {
             if let Some(value) = value {
@@ -148,7 +148,7 @@ impl Expiry {
     }
 
     /// The holder's place and the expiry, from what [`Expiry::write_behind`] wrote.
-    pub(in crate::store) fn read_behind(text: &str, wall: Timestamp) -> (String, Self) {
+    pub fn read_behind(text: &str, wall: Timestamp) -> (String, Self) {
         let mut expiry = Self::by_wall_clock(wall);
         let is_of_place = |word: &&str| {
             match word.split_once('=') {

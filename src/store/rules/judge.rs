@@ -11,17 +11,20 @@ use super::unusable;
 
 /// What is to be written of an append.
 #[derive(Debug)]
-pub(in crate::store) enum Verdict<'a> {
+pub enum Verdict<'a> {
+    /// These entries.
     Write {
+        /// Those that say something new, in order.
         entries: Vec<&'a Entry>,
         /// When they count as written.
         at: Timestamp,
     },
+    /// Nothing: all of it stands on disk already.
     AlreadyDecided,
 }
 
 /// What the run's journal says of its requirements.
-pub(in crate::store) trait Precedents {
+pub trait Precedents {
     /// What can go wrong in looking them up.
     type Error: From<StoreError>;
 
@@ -39,7 +42,7 @@ pub(in crate::store) trait Precedents {
 }
 
 /// Sorts out the decisions: the first on disk wins, and the same one again is not written twice.
-pub(in crate::store) fn judge<'a, P: Precedents>(
+pub fn judge<'a, P: Precedents>(
     append: &'a Append,
     status: RunStatus,
     mut precedents: P,
@@ -93,7 +96,7 @@ fn spoken_of(entry: &Entry) -> Option<&Text> {
 }
 
 /// As [`judge`], for the entries that a run begins with.
-pub(in crate::store) fn judge_first(new: &NewRun) -> Result<(), StoreError> {
+pub fn judge_first(new: &NewRun) -> Result<(), StoreError> {
     if let Some(Entry::RunStarted(started)) = new.entries.first()
         && started.format != FORMAT
     {

@@ -3,8 +3,8 @@
 mod judge;
 mod requirement;
 
-pub(super) use judge::{Precedents, Verdict, judge, judge_first};
-pub(super) use requirement::{RequirementState, Requirements, is_final};
+pub use judge::{Precedents, Verdict, judge, judge_first};
+pub use requirement::{RequirementState, Requirements, is_final};
 
 use std::time::Duration;
 
@@ -17,15 +17,19 @@ use super::{Append, Author, NewRun, RunRow, RunStatus, StoreError, UnsupportedJo
 
 /// What an append must know of the run it goes to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RunState {
-    pub(super) status: RunStatus,
-    pub(super) epoch: u64,
-    pub(super) held: bool,
-    pub(super) driver_entries: u64,
+pub struct RunState {
+    /// Its status.
+    pub status: RunStatus,
+    /// The epoch of its last lease.
+    pub epoch: u64,
+    /// Whether somebody holds it.
+    pub held: bool,
+    /// How many entries drivers have appended.
+    pub driver_entries: u64,
 }
 
 /// The status that a run begins with.
-pub(super) fn status_of(new: &NewRun) -> RunStatus {
+pub fn status_of(new: &NewRun) -> RunStatus {
     if new.is_queued() {
         RunStatus::Queued
     } else {
@@ -34,7 +38,7 @@ pub(super) fn status_of(new: &NewRun) -> RunStatus {
 }
 
 /// The status that the entries leave the run with, where they change it: the column is an index of the journal.
-pub(super) fn status_after(append: &Append) -> Option<RunStatus> {
+pub fn status_after(append: &Append) -> Option<RunStatus> {
     let goes_on = append
         .entries
         .iter()
@@ -47,7 +51,7 @@ pub(super) fn status_after(append: &Append) -> Option<RunStatus> {
 }
 
 /// Refuses a driver that lost its lease, and an outsider who writes what only drivers may.
-pub(super) fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
+pub fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
     match append.author {
         Author::Driver { epoch, driver_entries } => {
             let fenced = !run.held || run.epoch != epoch || run.driver_entries != driver_entries;
@@ -88,15 +92,18 @@ fn check_outsider(append: &Append, entry: &Entry, status: RunStatus) -> Result<(
 
 /// A lease as the store finds it.
 #[derive(Clone, Debug)]
-pub(super) struct Lease {
-    pub(super) holder: Holder,
-    pub(super) expiry: Expiry,
-    pub(super) since: Timestamp,
+pub struct Lease {
+    /// Who holds it.
+    pub holder: Holder,
+    /// Until when.
+    pub expiry: Expiry,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 impl Lease {
     /// Whether a worker should ask for the run: the lease may be taken over, or asking for it cuts it down to its proper length.
-    pub(super) fn is_worth_trying(&self, liveness: &dyn Liveness, now: Timestamp) -> bool {
+    pub fn is_worth_trying(&self, liveness: &dyn Liveness, now: Timestamp) -> bool {
         may_be_taken(liveness, &self.holder, self.expiry, now)
             || self.expiry.is_clearly_too_long(now_for(liveness, &self.holder, now))
             || self.is_to_be_watched(liveness, now)
@@ -111,7 +118,7 @@ impl Lease {
 
     /// Makes it end with a whole lease from now on, where it would last longer, and begins to watch for a sign of life, where nothing else
     /// shows that the holder is gone. Says whether it did. `expires` is when one that is taken now ends.
-    pub(super) fn cut_down(&mut self, liveness: &dyn Liveness, now: Timestamp, expires: Timestamp) -> bool {
+    pub fn cut_down(&mut self, liveness: &dyn Liveness, now: Timestamp, expires: Timestamp) -> bool {
         let usual = expires.0.saturating_sub(now.0);
         let before = self.expiry;
         let capped = before.capped(now_for(liveness, &self.holder, now), usual);
@@ -125,7 +132,7 @@ impl Lease {
 }
 
 /// Refuses a lease that another one has: another process that lives, or another task of this very process.
-pub(super) fn check_lease(
+pub fn check_lease(
     run_id: &Text,
     lease: Option<Lease>,
     asking: &Holder,
@@ -158,7 +165,7 @@ fn busy(run_id: &Text, lease: Lease, asking: &Holder, now: Timestamp, liveness: 
 }
 
 /// The format of a run that is to be read.
-pub(super) fn read_format(run_id: &str, format: u32) -> Result<Format, StoreError> {
+pub fn read_format(run_id: &str, format: u32) -> Result<Format, StoreError> {
     Format::of(format).ok_or_else(|| unsupported(run_id, UnsupportedJournal::LaterFormat(format)))
 }
 
@@ -168,7 +175,7 @@ fn unsupported(run_id: &str, problem: UnsupportedJournal) -> StoreError {
 }
 
 /// Why a row of a run cannot be used. `place` is where it should stand.
-pub(super) fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
+pub fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
     match fault {
         RowFault::Features(features) => unsupported(run_id, UnsupportedJournal::Features(features)),
         _ => {
@@ -179,7 +186,7 @@ pub(super) fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
 }
 
 /// Refuses a run that cannot be erased now: one that can be continued.
-pub(super) fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
+pub fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
     let advice = match row.status {
         RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => return Ok(()),
         RunStatus::Running => "erase it when its driver has stopped it",
@@ -193,12 +200,12 @@ pub(super) fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
 }
 
 /// Whether a run of that status is over, so that it may be removed.
-pub(super) fn is_over(status: RunStatus) -> bool {
+pub fn is_over(status: RunStatus) -> bool {
     matches!(status, RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error)
 }
 
 /// Refuses a run of which nothing is left to read.
-pub(super) fn check_not_erased(row: &RunRow) -> Result<(), StoreError> {
+pub fn check_not_erased(row: &RunRow) -> Result<(), StoreError> {
     match row.is_erased {
         true => Err(StoreError::RunErased {
             run_id: row.run_id.clone(),
@@ -208,13 +215,13 @@ pub(super) fn check_not_erased(row: &RunRow) -> Result<(), StoreError> {
 }
 
 /// The chain that new runs are written with.
-pub(super) fn chain_to_begin(key: Option<&AuditKey>) -> Chain {
+pub fn chain_to_begin(key: Option<&AuditKey>) -> Chain {
     Chain::new(Format::Second, key)
 }
 
 /// What a run's next hashes are computed with. Nothing is written to runs of an earlier format. Who has a key writes to keyed runs only:
 /// any other could be a forgery.
-pub(super) fn chain_to_write(
+pub fn chain_to_write(
     run_id: &str,
     format: u32,
     key_id: Option<&Text>,
@@ -239,7 +246,7 @@ pub(super) fn chain_to_write(
 ///
 /// People's answers are arbitrary JSON, which can be nested deeper than a reader follows: what could not be read back
 /// must not get into a journal.
-pub(super) fn encode(entry: &Entry) -> Result<String, StoreError> {
+pub fn encode(entry: &Entry) -> Result<String, StoreError> {
     let payload = journal::encode(entry).and_then(|payload| match entry {
         Entry::RequirementDecided(_) => journal::decode(entry.kind(), &payload).map(|_| payload),
         _ => Ok(payload),
@@ -259,6 +266,8 @@ pub(super) fn encode(entry: &Entry) -> Result<String, StoreError> {
     Ok(payload)
 }
 
-pub(super) fn unusable(message: String) -> StoreError {
+/// The error for what keeps the database from being used. The message says what to do.
+#[must_use]
+pub fn unusable(message: String) -> StoreError {
     StoreError::Unusable { message }
 }

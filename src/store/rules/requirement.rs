@@ -8,14 +8,21 @@ use crate::{Text, Timestamp};
 
 /// A requirement as the store finds it.
 #[derive(Clone, Debug)]
-pub(in crate::store) enum RequirementState {
+pub enum RequirementState {
+    /// It waits.
     Open(OpenRequirement),
+    /// It has a decision.
     Decided {
+        /// The decision.
         by: RequirementDecided,
+        /// When.
         at: Timestamp,
+        /// Whether it no longer answers later calls.
         is_revoked: bool,
     },
+    /// Nobody decided in time.
     Expired {
+        /// When that was written.
         at: Timestamp,
     },
 }
@@ -29,15 +36,19 @@ impl RequirementState {
 
 /// A requirement that waits, and who has confirmed it where several people must.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct OpenRequirement {
-    pub(in crate::store) terms: Terms,
+pub struct OpenRequirement {
+    /// For how long it waits, and for how many people.
+    pub terms: Terms,
     /// The place in the journal where it was opened.
     opened: u64,
-    pub(in crate::store) approvals: Vec<(RequirementDecided, Timestamp)>,
+    /// Who has confirmed, and when.
+    pub approvals: Vec<(RequirementDecided, Timestamp)>,
 }
 
 impl OpenRequirement {
-    pub(in crate::store) fn new(terms: Terms) -> Self {
+    /// One that nobody has confirmed yet.
+    #[must_use]
+    pub fn new(terms: Terms) -> Self {
         Self {
             terms,
             ..Self::default()
@@ -45,7 +56,7 @@ impl OpenRequirement {
     }
 
     /// How the requirement stands after a decision.
-    pub(in crate::store) fn after(mut self, decided: &RequirementDecided, at: Timestamp) -> RequirementState {
+    pub fn after(mut self, decided: &RequirementDecided, at: Timestamp) -> RequirementState {
         let by = decided.clone();
         if is_final(&self.terms, decided) {
             return RequirementState::decided(by, at);
@@ -61,12 +72,12 @@ impl OpenRequirement {
     }
 
     /// How many more people must approve.
-    pub(super) fn still_needed(&self) -> u32 {
+    pub fn still_needed(&self) -> u32 {
         let given = u32::try_from(self.approvals.len()).unwrap_or(u32::MAX);
         self.terms.approvals.saturating_sub(given)
     }
 
-    pub(super) fn approval_by(&self, by: Option<&Text>) -> Option<&(RequirementDecided, Timestamp)> {
+    pub fn approval_by(&self, by: Option<&Text>) -> Option<&(RequirementDecided, Timestamp)> {
         self.approvals.iter().find(|(approval, _)| approval.by.as_ref() == by)
     }
 }
@@ -96,18 +107,19 @@ impl Times {
 
 /// The requirements of a run as its journal leaves them: what decisions are judged by.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct Requirements {
+pub struct Requirements {
     states: HashMap<Text, RequirementState>,
     times: Times,
 }
 
 impl Requirements {
-    pub(in crate::store) fn get(&self, requirement_id: &str) -> Option<&RequirementState> {
+    /// How the journal leaves a requirement; `None`: it was never opened.
+    pub fn get(&self, requirement_id: &str) -> Option<&RequirementState> {
         self.states.get(requirement_id)
     }
 
     /// The latest time that the journal shows since an open requirement was opened.
-    pub(in crate::store) fn latest_since(&self, requirement_id: &str) -> Option<Timestamp> {
+    pub fn latest_since(&self, requirement_id: &str) -> Option<Timestamp> {
         match self.get(requirement_id)? {
             RequirementState::Open(open) => self.times.latest_since(open.opened),
             RequirementState::Decided { .. } | RequirementState::Expired { .. } => None,
@@ -115,17 +127,18 @@ impl Requirements {
     }
 
     /// Takes in when the journal's next entry was written, where nothing else counts of it.
-    pub(in crate::store) fn note_time(&mut self, at: Timestamp) {
+    pub fn note_time(&mut self, at: Timestamp) {
         self.times.note(at);
     }
 
-    pub(in crate::store) fn are_all_closed(&self) -> bool {
+    /// Whether none of them waits.
+    pub fn are_all_closed(&self) -> bool {
         let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
         !self.states.values().any(is_open)
     }
 
     /// Takes the journal's next entry in. What closed a requirement first holds, whatever follows.
-    pub(in crate::store) fn note(&mut self, entry: &Entry, at: Timestamp) {
+    pub fn note(&mut self, entry: &Entry, at: Timestamp) {
         self.note_time(at);
         match entry {
             Entry::RequirementOpened(opened) => {
@@ -159,6 +172,6 @@ impl Requirements {
 }
 
 /// Whether the decision alone closes the requirement.
-pub(in crate::store) fn is_final(terms: &Terms, decided: &RequirementDecided) -> bool {
+pub fn is_final(terms: &Terms, decided: &RequirementDecided) -> bool {
     terms.approvals <= 1 || decided.remembered.is_some() || !matches!(decided.decision, Decision::Confirm(_))
 }

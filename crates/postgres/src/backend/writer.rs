@@ -1,0 +1,197 @@
+//! Writing: whatever waits goes to the server together. And the leases of this process: renewed in time, or over for itself first.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use haltpoint_engine::Text;
+use haltpoint_engine::store::fault_points::FaultPlan;
+use haltpoint_engine::store::handle::{
+    Batch, Done, Heartbeat, Receiver, Submission, Subscribers, Waited, is_by_outsider,
+};
+use haltpoint_engine::store::holder::Holder;
+use haltpoint_engine::store::{
+    Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, WritableStore,
+};
+
+use crate::clock::{ServerClock, micros, steady};
+use crate::lease;
+use crate::store::PostgresStore;
+
+/// For how long an operation that nobody waits for may wait for company.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How long operations are tried that no lease depends on, at least.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is written with.
+pub(super) struct Writer {
+    pub(super) store: PostgresStore,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) holder: Holder,
+    pub(super) lease: Duration,
+    /// When the last renewal was sent that the server has acknowledged, by this machine's steady clock.
+    pub(super) renewed: i64,
+    pub(super) patience: Duration,
+    pub(super) clock: Arc<ServerClock>,
+    pub(super) fault_plan: FaultPlan,
+    pub(super) subscribers: Arc<Subscribers>,
+    /// Called after something was committed that somebody waits for.
+    pub(super) wake_reader: Box<dyn Fn() + Send>,
+}
+
+impl Writer {
+    /// Works submissions off until no more can come, then gives the leases back.
+    pub(super) fn run(mut self, receiver: &Receiver<Submission>) {
+        loop {
+            let deadline = self.beat();
+            match receiver.wait(deadline, PATIENCE) {
+                Waited::Ready => {
+                    let batch = receiver.take();
+                    self.commit(batch).tell();
+                }
+                Waited::Nothing => {}
+                Waited::End => return self.finish(),
+            }
+        }
+    }
+
+    /// Renews the leases when it is time to, and says when it is the next time.
+    fn beat(&mut self) -> Option<Instant> {
+        let sent = steady();
+        if self.heartbeat.beat_if_due(&mut self.store) {
+            self.renewed = sent;
+            // What cannot be read or forgotten now is so the next time.
+            let _ = self.clock.read_again(&mut self.store.connection);
+            let _ = lease::sweep(&mut self.store.connection, self.clock.now());
+        }
+        self.heartbeat.time_left().map(|time_left| Instant::now() + time_left)
+    }
+
+    fn commit(&mut self, batch: Vec<Submission>) -> Done {
+        let owed = self.heartbeat.take_owed().into_iter();
+        let owed = owed.map(|operation| Submission::new(operation, Box::new(|_| ())));
+        let (operations, completions): Batch = owed.chain(batch).map(Submission::into_parts).unzip();
+        self.fault_plan.pass_before_commit(&operations);
+        let sent = steady();
+        self.store.patience = self.time_to_try();
+        let mut outcomes = self.store.commit(&operations);
+        self.fault_plan.pass_after_commit(&operations, &outcomes);
+        if std::iter::zip(&operations, &outcomes).any(|(operation, outcome)| outcome.is_ok() && takes_a_lease(operation)) {
+            self.renewed = self.renewed.max(sent);
+        }
+        self.settle_leases(&operations, &mut outcomes);
+        for (operation, outcome) in operations.iter().zip(&outcomes) {
+            self.heartbeat.note(operation, outcome);
+            self.owe(operation, outcome);
+        }
+        let is_news = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
+            outcome.is_ok() && self.is_news(operation)
+        };
+        if std::iter::zip(&operations, &outcomes).any(is_news) {
+            (self.wake_reader)();
+        }
+        Done::new(completions, outcomes)
+    }
+
+    /// For how long a batch is tried: while runs are held, no longer than their leases last.
+    fn time_to_try(&self) -> Duration {
+        match self.heartbeat.time_left() {
+            None => self.patience,
+            Some(_) => {
+                let left = Duration::from_micros(self.lease_left().max(0).unsigned_abs());
+                left.clamp(LEAST_PATIENCE.min(self.lease), self.patience)
+            }
+        }
+    }
+
+    /// How many microseconds are left of the leases of this process by its own measure. It ends a little before the server's does: the
+    /// server counts from when it took the renewal, and the two clocks differ by a little.
+    fn lease_left(&self) -> i64 {
+        let length = micros(self.lease);
+        self.renewed.saturating_add(length - length / 10).saturating_sub(steady())
+    }
+
+    /// What was written for a driver counts only while its lease does: else somebody else may drive the run by now, and nothing may be
+    /// started on the strength of it.
+    fn settle_leases(&mut self, operations: &[Operation], outcomes: &mut [Result<Committed, StoreError>]) {
+        let is_driven = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
+            driven(operation, outcome).is_some()
+        };
+        if self.lease_left() > 0 || !std::iter::zip(operations, &*outcomes).any(is_driven) {
+            return;
+        }
+        let held = self.held_still();
+        for (operation, outcome) in std::iter::zip(operations, outcomes) {
+            if let Some((run_id, epoch)) = driven(operation, outcome)
+                && !held.contains(&(run_id.clone(), epoch))
+            {
+                let run_id = run_id.clone();
+                *outcome = Err(StoreError::LeaseLost { run_id });
+            }
+        }
+    }
+
+    /// Renews the leases and asks which of them this process has: those that nobody took over.
+    fn held_still(&mut self) -> Vec<(Text, u64)> {
+        let (sent, now) = (steady(), self.clock.now());
+        let expires = now.plus_micros(micros(self.lease));
+        if self.store.heartbeat(&self.holder, now, expires).is_err() {
+            return Vec::new();
+        }
+        let held = lease::held_by(&mut self.store.connection, &self.holder).unwrap_or_default();
+        self.renewed = sent;
+        match self.lease_left() > 0 {
+            true => held,
+            false => Vec::new(),
+        }
+    }
+
+    /// A lease of which it is not known whether it was taken is given back.
+    fn owe(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
+        if let (Operation::Acquire { .. } | Operation::Create(_), Err(StoreError::Unusable { .. })) = (operation, outcome) {
+            self.store.forget();
+        }
+    }
+
+    /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
+    fn is_news(&self, operation: &Operation) -> bool {
+        is_by_outsider(operation) || self.subscribers.has_watchers()
+    }
+
+    fn finish(mut self) {
+        let releases = self.heartbeat.releases();
+        if !releases.is_empty() {
+            self.store.patience = LEAST_PATIENCE;
+            // A lease that cannot be given back now expires.
+            let _ = self.store.commit(&releases);
+        }
+    }
+}
+
+fn takes_a_lease(operation: &Operation) -> bool {
+    match operation {
+        Operation::Create(new) => !new.is_queued(),
+        Operation::Acquire { .. } => true,
+        _ => false,
+    }
+}
+
+/// The run and the epoch that an outcome lets its driver go on under.
+fn driven<'a>(operation: &'a Operation, outcome: &Result<Committed, StoreError>) -> Option<(&'a Text, u64)> {
+    match (operation, outcome) {
+        (Operation::Create(new @ NewRun { run_id, .. }), Ok(_)) if !new.is_queued() => Some((run_id, 1)),
+        (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
+            Some((run_id, *epoch))
+        }
+        (
+            Operation::Append(Append {
+                run_id,
+                author: Author::Driver { epoch, .. },
+                finish: None,
+                ..
+            }),
+            Ok(_),
+        ) => Some((run_id, *epoch)),
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! PostgreSQL does what every store and every backend does: the engine's own tests of that, on a server of their own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(clippy::disallowed_methods, reason = "the tests start a server")]
+
+#[path = "../../../../tests/store/contract.rs"]
+mod contract;
+mod each;
+#[path = "../../../../tests/store/lists.rs"]
+mod lists;
+#[path = "../../../../tests/store/refusals.rs"]
+mod refusals;
+#[path = "../../../../tests/store/requirements.rs"]
+mod requirements;
+mod server;
+#[expect(dead_code, reason = "not all of it is used here")]
+#[path = "../../../../tests/store/support.rs"]
+mod support;
+#[path = "../../../../tests/store/through.rs"]
+mod through;
