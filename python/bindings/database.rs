@@ -17,7 +17,7 @@ use crate::completions::Completions;
 use crate::delivering::{deliver, deliver_opened};
 use crate::errors::{Damage, exception};
 use crate::listing::{ApprovalParts, RequirementParts, RunParts, approval_filter, requirement_filter, run_filter};
-use crate::opening::{read_audit_key, sqlite_options};
+use crate::opening::{ServerSettings, read_audit_key, sqlite_options};
 use crate::session::{PySession, commit_ticket};
 use crate::snapshot::Snapshot;
 use crate::waiting::wait_detached;
@@ -83,6 +83,31 @@ impl PyDatabase {
         let opened = py.detach(|| StoreHandle::open_sqlite(path.as_ref(), options));
         let store = opened.map_err(|error| exception(py, &error.into()))?;
         Ok(Self { store })
+    }
+
+    /// Opens a database on a PostgreSQL server. Its tables are made where they are missing, if the settings let them be.
+    #[staticmethod]
+    fn open_postgres(py: Python<'_>, url: &str, settings: ServerSettings) -> PyResult<Self> {
+        let options = settings.options(py)?;
+        let opened = py.detach(|| haltpoint_postgres::open(url, options));
+        let store = opened.map_err(|error| exception(py, &error.into()))?;
+        Ok(Self { store })
+    }
+
+    /// Makes the tables on a server, or brings them to this release. Returns the version that they had before; 0: there were none.
+    #[staticmethod]
+    fn migrate_postgres(py: Python<'_>, url: &str, settings: ServerSettings) -> PyResult<usize> {
+        let options = settings.options(py)?;
+        let before = py.detach(|| haltpoint_postgres::migrate(url, &options));
+        before.map_err(|error| exception(py, &error.into()))
+    }
+
+    /// The statements that bring the tables on a server to this release; an empty text where there is nothing to do.
+    #[staticmethod]
+    fn postgres_migration(py: Python<'_>, url: &str, settings: ServerSettings) -> PyResult<String> {
+        let options = settings.options(py)?;
+        let sql = py.detach(|| haltpoint_postgres::missing_sql(url, &options));
+        sql.map_err(|error| exception(py, &error.into()))
     }
 
     /// A database that lives and dies with this process.

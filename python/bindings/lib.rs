@@ -57,6 +57,18 @@ mod _engine {
         haltpoint_engine::store::new_id()
     }
 
+    /// Whether a text is the address of a PostgreSQL database, and no file's name.
+    #[pyfunction]
+    fn is_server_address(text: &str) -> bool {
+        haltpoint_postgres::is_address(text)
+    }
+
+    /// What messages may call the database of an address: no user, no password, no parameters.
+    #[pyfunction]
+    fn server_address_name(url: &str) -> String {
+        haltpoint_postgres::name_of(url)
+    }
+
     /// The names of the places at which a test can let this process die.
     #[pyfunction]
     fn fault_points() -> Vec<String> {

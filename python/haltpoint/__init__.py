@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from haltpoint import models
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
-    from haltpoint.db.database import InMemoryDatabase, SqliteDatabase
+    from haltpoint.db.database import InMemoryDatabase, PostgresDatabase, SqliteDatabase
     from haltpoint.db.remembered_approvals import RememberedApproval
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
@@ -114,6 +114,7 @@ __all__ = [
     "NestedRunError",
     "NotStarted",
     "NotificationWarning",
+    "PostgresDatabase",
     "RememberedApproval",
     "RequirementConflictError",
     "RequirementExpiredError",
@@ -163,7 +164,7 @@ __all__ = [
 _MODULES = {
     "haltpoint.agent": ("Agent",),
     "haltpoint.compatibility": ("install_as_upsonic",),
-    "haltpoint.db.database": ("InMemoryDatabase", "SqliteDatabase"),
+    "haltpoint.db.database": ("InMemoryDatabase", "PostgresDatabase", "SqliteDatabase"),
     "haltpoint.db.remembered_approvals": ("RememberedApproval",),
     "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (

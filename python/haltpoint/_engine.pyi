@@ -2,6 +2,7 @@
 
 from typing import Literal, TypeAlias, final
 
+from haltpoint.db.server import ServerSettings
 from haltpoint.exceptions import StoreError
 from haltpoint.models.messages import MessageRecord
 from haltpoint.runtime.plan import PlannedCall, PlannedReply
@@ -35,8 +36,10 @@ __all__ = [
     "after_fork_in_child",
     "before_fork",
     "fault_points",
+    "is_server_address",
     "learn_replies",
     "new_run_id",
+    "server_address_name",
     "unseen_code_points",
 ]
 
@@ -50,6 +53,8 @@ _Failure: TypeAlias = tuple[
 
 _RunRow: TypeAlias = tuple[str, str | None, str | None, str | None, str, int, int]
 
+def is_server_address(text: str) -> bool: ...
+def server_address_name(url: str) -> str: ...
 def new_run_id() -> str: ...
 def fault_points() -> list[str]: ...
 def before_fork() -> None: ...
@@ -277,6 +282,12 @@ class Database:
     def open_sqlite(
         path: str, durability: str, lease_seconds: float, audit_key: bytes | None = None, fault: str | None = None
     ) -> Database: ...
+    @staticmethod
+    def open_postgres(url: str, settings: ServerSettings) -> Database: ...
+    @staticmethod
+    def migrate_postgres(url: str, settings: ServerSettings) -> int: ...
+    @staticmethod
+    def postgres_migration(url: str, settings: ServerSettings) -> str: ...
     @staticmethod
     def in_memory(audit_key: bytes | None = None) -> Database: ...
     def close(self) -> None: ...

@@ -30,6 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Connecting {
     pub(crate) config: tokio_postgres::Config,
     pub(crate) tls: MakeRustlsConnect,
+    /// The schema as it is called.
+    pub(crate) schema_name: String,
     /// The schema, quoted for SQL.
     pub(crate) schema: String,
     /// Whether sessions are shared behind a pooler: no statement may then leave anything behind.

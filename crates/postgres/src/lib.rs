@@ -72,6 +72,7 @@ fn connecting(url: &str, options: &PostgresOptions) -> Result<Arc<Connecting>, S
         tls: tls::connector(&tls)?,
         config: address.config,
         schema: quoted(&options.schema),
+        schema_name: options.schema.clone(),
         is_pooled: options.is_pooled,
         name: address.name,
     }))
@@ -89,12 +90,17 @@ pub fn migrate(url: &str, options: &PostgresOptions) -> Result<usize, StoreError
     Ok(before)
 }
 
-/// The version of the tables that there are; 0: there are none.
+/// The statements that bring the tables to this release, for whoever may not let a program change them; an empty text where there is
+/// nothing to do.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] when the server cannot be reached.
-pub fn version(url: &str, options: &PostgresOptions) -> Result<usize, StoreError> {
+pub fn missing_sql(url: &str, options: &PostgresOptions) -> Result<String, StoreError> {
     let how = connecting(url, options)?;
     let mut connection = connection::Connection::new(Arc::clone(&how), LONGEST_ANSWER);
-    schema::version(&mut connection).map_err(|failure| failure.describe("open", &how.name))
+    let found = schema::version(&mut connection).map_err(|failure| failure.describe("open", &how.name))?;
+    Ok(match found < schema::VERSION {
+        true => schema::migration_sql(&options.schema, found),
+        false => String::new(),
+    })
 }

@@ -173,9 +173,13 @@ pub fn migration_sql(schema: &str, from: usize) -> String {
 
 /// Which schema the database has; 0: none.
 pub(crate) fn version(connection: &mut Connection) -> Result<usize, Failure> {
-    let name = format!("{}.schema_version", connection.how().schema);
-    let asked = [(&name as _, tokio_postgres::types::Type::TEXT)];
-    let exists = connection.ask("SELECT to_regclass($1) IS NOT NULL", &asked)?;
+    // Read from the catalogue itself: who waited for a lock has an old answer to a question by name.
+    let name = connection.how().schema_name.clone();
+    let exists = connection.ask(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relname = 'schema_version')",
+        &[(&name, tokio_postgres::types::Type::TEXT)],
+    )?;
     let exists = exists.first().map_or(Ok(false), |row| get(row, 0))?;
     if !exists {
         return Ok(0);
@@ -232,8 +236,7 @@ fn make(connection: &mut Connection) -> Result<(), Fault> {
             return Err(newer(found, &name).into());
         }
         if found == 0 {
-            let schema = connection.how().schema.clone();
-            create_schema(connection, &schema)?;
+            create_schema(connection)?;
             connection.execute(MAKE_VERSION)?;
             connection.execute("INSERT INTO @schema_version (version) VALUES (0)")?;
         }
@@ -246,8 +249,8 @@ fn make(connection: &mut Connection) -> Result<(), Fault> {
 }
 
 /// A role may be allowed to make tables in a schema and no schemas.
-fn create_schema(connection: &mut Connection, schema: &str) -> Result<(), Failure> {
-    let name = schema.trim_matches('"').replace("\"\"", "\"");
+fn create_schema(connection: &mut Connection) -> Result<(), Failure> {
+    let (name, schema) = (connection.how().schema_name.clone(), connection.how().schema.clone());
     let asked = [(&name as _, tokio_postgres::types::Type::TEXT)];
     let exists = connection.query_one("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", &asked)?;
     match get(&exists, 0)? {

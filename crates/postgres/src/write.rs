@@ -14,7 +14,7 @@ use crate::text::{optional, stored};
 
 /// What the channel is called, on which who waits hears of decisions, cancel requests and submissions.
 pub(crate) fn channel(schema: &str) -> String {
-    format!("{}.haltpoint", schema.trim_matches('"'))
+    format!("{schema}.haltpoint")
 }
 
 /// Values of one statement.
@@ -85,7 +85,7 @@ fn statement<'a>(connection: &Connection, drafts: &[&'a Draft], values: &mut Val
     add_requirements(&mut sql, &numbered().collect::<Vec<_>>(), values);
     match drafts.iter().any(|draft| draft.is_news()) {
         true => {
-            let channel = values.add(channel(&connection.how().schema), Type::TEXT);
+            let channel = values.add(channel(&connection.how().schema_name), Type::TEXT);
             let _ = write!(sql, " SELECT key, run, pg_notify({channel}, '')::text FROM done");
         }
         false => sql.push_str(" SELECT key, run FROM done"),

@@ -15,6 +15,7 @@ from haltpoint.presentation.escaping import visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.resolution.parse import RequirementKind
 
 __all__ = ["complete_approval", "complete_requirements", "complete_run"]
@@ -50,7 +51,7 @@ def _looked_up(ctx: click.Context, look: Callable[[Path], list[CompletionItem]])
         return []
 
 
-def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
+def _runs(db_file: DatabaseName, incomplete: str) -> list[CompletionItem]:
     from haltpoint.cli.database import opened
 
     with opened(db_file) as database:
@@ -58,7 +59,7 @@ def _runs(db_file: Path, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(run.run_id, help=visible(f"{run.status} {run.agent_name or ''}")) for run in found]
 
 
-def _requirements(db_file: Path, kind: RequirementKind | None, incomplete: str) -> list[CompletionItem]:
+def _requirements(db_file: DatabaseName, kind: RequirementKind | None, incomplete: str) -> list[CompletionItem]:
     from haltpoint.cli.database import opened
     from haltpoint.presentation.calls import call_text
 
@@ -67,7 +68,7 @@ def _requirements(db_file: Path, kind: RequirementKind | None, incomplete: str) 
         return [CompletionItem(item.id, help=call_text(item.masked().tool_execution, most=60)) for item in found]
 
 
-def _approvals(db_file: Path, incomplete: str) -> list[CompletionItem]:
+def _approvals(db_file: DatabaseName, incomplete: str) -> list[CompletionItem]:
     from haltpoint.cli.database import opened
 
     with opened(db_file) as database:

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from haltpoint.cli.errors import CommandError
 from haltpoint.cli.exit_codes import ExitCode
-from haltpoint.db.database import SqliteDatabase
+from haltpoint.db.database import named_database
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-__all__ = ["opened"]
+    from haltpoint.db.database import PostgresDatabase, SqliteDatabase
+
+    DatabaseName: TypeAlias = "Path | str"
+
+__all__ = ["DatabaseName", "opened"]
 
 
 @contextmanager
-def opened(db_file: Path) -> Generator[SqliteDatabase]:
-    """Open a database file for the length of the block. A command never creates one.
+def opened(db_file: DatabaseName) -> Generator[SqliteDatabase | PostgresDatabase]:
+    """Open a database, by its path or its server's address, for the length of the block. A command never creates one.
 
     Raises:
         CommandError: there is no such file, or nothing was ever written to it.
         StoreError: it can't be opened, or is no database of haltpoint.
     """
-    _check(db_file)
-    with SqliteDatabase(db_file) as database:
+    if not isinstance(db_file, str):
+        _check(db_file)
+    with named_database(db_file, migrate=False) as database:
         yield database
 
 

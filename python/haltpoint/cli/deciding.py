@@ -21,8 +21,8 @@ from haltpoint.resolution.answers import is_dynamic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.requirements import RunRequirement
@@ -50,7 +50,7 @@ class Said(TypedDict):
 
 
 def decide(
-    db_file: Path,
+    db_file: DatabaseName,
     identifier: str,
     kind: RequirementKind,
     draft: Callable[[RunRequirement, Said], None],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -15,6 +15,9 @@ from haltpoint.db.limits import MOST_LISTED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.shell_completion import CompletionItem
+
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.resolution.parse import RequirementKind
 
 __all__ = [
@@ -42,9 +45,26 @@ def _login_name() -> str:
         raise click.UsageError("this system does not tell your login name: say who decides, with --by NAME") from error
 
 
-def _after_the_command_or_before(context: click.Context, parameter: click.Parameter, db_file: Path) -> Path:
-    """The file that is named after the command; else the one that is named before it."""
-    before: Path | None = None if context.parent is None else context.parent.params.get("db_file")
+class _DatabaseType(click.ParamType):
+    """A path; or a text, where it is the address of a server."""
+
+    name = "database"
+    _path = click.Path(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DatabaseName:
+        if isinstance(value, str) and value.lower().startswith(("postgresql://", "postgres://")):
+            return value
+        return cast("Path", self._path.convert(value, param, ctx))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return self._path.shell_complete(ctx, param, incomplete)
+
+
+def _after_the_command_or_before(
+    context: click.Context, parameter: click.Parameter, db_file: DatabaseName
+) -> DatabaseName:
+    """The database that is named after the command; else the one that is named before it."""
+    before: DatabaseName | None = None if context.parent is None else context.parent.params.get("db_file")
     is_named = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     return db_file if is_named or before is None else before
 
@@ -52,21 +72,21 @@ def _after_the_command_or_before(context: click.Context, parameter: click.Parame
 program_database_option = click.option(
     "--db",
     "db_file",
-    type=click.Path(path_type=Path),
+    type=_DatabaseType(),
     metavar="FILE",
-    help="The database file. May also stand after the command, where it counts before this one.",
+    help="The database: a file, or postgresql://… May also stand after the command, where it counts before this one.",
 )
 database_option = click.option(
     "--db",
     "db_file",
-    type=click.Path(path_type=Path),
+    type=_DatabaseType(),
     envvar="HALTPOINT_DB",
     show_envvar=True,
     default=Path("haltpoint.db"),
     show_default=True,
     callback=_after_the_command_or_before,
     metavar="FILE",
-    help="The database file. May also stand before the command.",
+    help="The database: a file, or the address of a server, postgresql://… May also stand before the command.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 by_option = click.option(

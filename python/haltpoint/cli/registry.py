@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "erase": f"{_HERE}.erase",
         "prune": f"{_HERE}.prune",
         "compact": f"{_HERE}.compact",
+        "migrate": f"{_HERE}.migrate",
         "completion": f"{_HERE}.completion",
     },
 }

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from haltpoint.db.database import Database, InMemoryDatabase, SqliteDatabase
+from haltpoint.db.database import Database, InMemoryDatabase, PostgresDatabase, SqliteDatabase
 
-__all__ = ["Database", "InMemoryDatabase", "SqliteDatabase"]
+__all__ = ["Database", "InMemoryDatabase", "PostgresDatabase", "SqliteDatabase"]

@@ -1,4 +1,4 @@
-"""Databases: a SQLite file that any process can continue from, or memory that lives with this one."""
+"""Databases: a file or a server that any process can continue from, or memory that lives with this one."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from haltpoint.db.inbox import (
 )
 from haltpoint.db.pruning import prune_runs
 from haltpoint.db.remembered_approvals import ApprovalMemory
+from haltpoint.db.server import ServerSettings
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.given_text import checked_text, findable_text, storable_text
 from haltpoint.run.said import checked_author
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from haltpoint.run.base import RunStatus
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["Database", "InMemoryDatabase", "SqliteDatabase", "open_databases"]
+__all__ = ["Database", "InMemoryDatabase", "PostgresDatabase", "SqliteDatabase", "named_database", "open_databases"]
 
 # Names a place at which the process dies, for tests: see docs/concepts/fault-points.md.
 _FAULT_VARIABLE = "HALTPOINT_FAULT"
@@ -59,7 +60,7 @@ no_fork.hold(_engine)
 
 
 class Database(ApprovalMemory):
-    """What the databases have in common. Use `SqliteDatabase` or `InMemoryDatabase`.
+    """What the databases have in common. Use `SqliteDatabase`, `PostgresDatabase` or `InMemoryDatabase`.
 
     Attributes:
         session_id: the session of runs whose agent names none.
@@ -636,7 +637,8 @@ class SqliteDatabase(Database):
     Raises:
         AuditKeyError: the key is too short.
         StoreError: the file can't be opened, is no database of haltpoint, or was written by a newer one.
-        ValueError: `durability` is something else, or `lease_seconds` is not above 0.
+        ValueError: `durability` is something else, `lease_seconds` is not above 0, or `db_file` is the address of a
+            server.
     """
 
     def __init__(
@@ -650,12 +652,14 @@ class SqliteDatabase(Database):
         lease_seconds: float = 30.0,
         audit_key: bytes | str | None = None,
     ) -> None:
-        if not lease_seconds > 0:
-            raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
+        check_lease(lease_seconds)
         self.db_file: str = os.fspath(
             db_file if db_file is not None else os.environ.get(_FILE_VARIABLE) or _DEFAULT_FILE
         )
         storable_text("db_file", self.db_file)
+        if _engine.is_server_address(self.db_file):
+            name = _engine.server_address_name(self.db_file)
+            raise ValueError(f"db_file must be the path of a file, and {name} is a server: use PostgresDatabase")
         self.durability = durability
         self.lease_seconds = lease_seconds
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)
@@ -672,6 +676,73 @@ class SqliteDatabase(Database):
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         fault = os.environ.get(_FAULT_VARIABLE)
         return _engine.Database.open_sqlite(self.db_file, self.durability, self.lease_seconds, audit_key, fault)
+
+
+class PostgresDatabase(Database):
+    """Runs in a PostgreSQL database: any process on any machine that reaches the server can continue them.
+
+    All that a `SqliteDatabase` promises holds, but for what the server's own tools do: `backup` and `compact` raise a
+    StoreError that names them. Leases are judged by the server's clock. A process that can't reach the server for
+    nine tenths of `lease_seconds` starts nothing more before another one takes its runs over.
+
+    Args:
+        dsn: the address, such as `postgresql://user@host:5432/database?sslmode=verify-full`, with the parameters of
+            PostgreSQL's own tools. By default the value of HALTPOINT_DB. Its password gets into no message.
+        schema: the schema that holds the tables; it is made where it is missing.
+        session_id: the session of runs whose agent names none.
+        user_id: the user of runs whose agent names none.
+        full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
+        lease_seconds: for how long a process that shows no sign of life keeps its runs. Above 0.
+        audit_key: the key of new runs' hash chains, as for `SqliteDatabase`. It never reaches the server.
+        pooled: whether a pooler that shares sessions stands before the server, as PgBouncer with transaction pooling.
+            Time-outs are then the settings of the role.
+        listen: how this process hears of decisions, cancel requests and submissions of others. True: over the same
+            address; the address of the server itself, where `dsn` is that of a pooler; False: it looks once a second.
+        migrate: whether missing tables are made. False is for roles that may not; see `haltpoint migrate`.
+
+    Raises:
+        AuditKeyError: the key is too short.
+        StoreError: the server can't be reached or refuses, or the tables are missing or of a newer haltpoint.
+        ValueError: `dsn` is not an address, or `lease_seconds` is not above 0.
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        schema: str = "haltpoint",
+        session_id: str | None = None,
+        user_id: str | None = None,
+        full_session_memory: bool = False,
+        lease_seconds: float = 30.0,
+        audit_key: bytes | str | None = None,
+        pooled: bool = False,
+        listen: bool | str = True,
+        migrate: bool = True,
+    ) -> None:
+        check_lease(lease_seconds)
+        dsn = os.environ.get(_FILE_VARIABLE, "") if dsn is None else dsn
+        if not _engine.is_server_address(dsn):
+            raise ValueError("dsn must be an address that begins with postgresql://")
+        self._dsn = dsn
+        self.name: str = _engine.server_address_name(dsn)
+        self.schema = schema
+        self.lease_seconds = lease_seconds
+        self.pooled = pooled
+        self._listen = listen
+        self._migrate = migrate
+        super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)
+
+    def is_at(self, dsn: str) -> bool:
+        """Return whether it was opened at that very address."""
+        return self._dsn == dsn
+
+    def __repr__(self) -> str:
+        return f"PostgresDatabase({self.name!r}, schema={self.schema!r})"
+
+    def _open(self, audit_key: bytes | None) -> _engine.Database:
+        settings = ServerSettings(self.schema, self.lease_seconds, audit_key, self.pooled, self._listen, self._migrate)
+        return _engine.Database.open_postgres(self._dsn, settings.for_tests())
 
 
 class InMemoryDatabase(Database):
@@ -700,6 +771,27 @@ def _set(open_only: bool) -> RequirementSet:
     return "open" if open_only else "all"
 
 
+def check_lease(lease_seconds: float) -> None:
+    """Refuse a lease that ends as it begins."""
+    if not lease_seconds > 0:
+        raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
+
+
+def named_database(name: str | os.PathLike[str], *, migrate: bool = True) -> SqliteDatabase | PostgresDatabase:
+    """Open the database of that name: the address of a server, or the path of a file.
+
+    Args:
+        name: a text that begins with postgresql://, or a path.
+        migrate: whether missing tables are made on a server.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+    if isinstance(name, str) and _engine.is_server_address(name):
+        return PostgresDatabase(name, migrate=migrate)
+    return SqliteDatabase(name)
+
+
 def open_databases() -> Iterator[Database]:
     """Return the databases that this process has made and still holds."""
     return iter(list(_opened))
@@ -709,4 +801,4 @@ def checked_database(db: object) -> Database:
     """Return `db`, which must be a database."""
     if isinstance(db, Database):
         return db
-    raise TypeError(f"db must be a SqliteDatabase or an InMemoryDatabase, got {db!r}")
+    raise TypeError(f"db must be a SqliteDatabase, a PostgresDatabase or an InMemoryDatabase, got {db!r}")

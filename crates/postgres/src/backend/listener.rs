@@ -78,7 +78,7 @@ fn listen(how: &Connecting, is_over: &AtomicBool, wake: &Arc<dyn Fn() + Send + S
                 }
             }
         });
-        if !is_answered(&client, &format!("LISTEN {}", quoted(&channel(&how.schema)))).await {
+        if !is_answered(&client, &format!("LISTEN {}", quoted(&channel(&how.schema_name)))).await {
             return;
         }
         // What was told before it listened is found by looking.

@@ -12,6 +12,7 @@ mod lists;
 mod refusals;
 #[path = "../../../../tests/store/requirements.rs"]
 mod requirements;
+#[expect(dead_code, reason = "not all of it is used here")]
 mod server;
 #[expect(dead_code, reason = "not all of it is used here")]
 #[path = "../../../../tests/store/support.rs"]

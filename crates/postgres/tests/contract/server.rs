@@ -50,6 +50,14 @@ impl Database {
         Some(Self { name, _turn: turn })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn socket_file(&self) -> PathBuf {
+        server().unwrap().folder.join(".s.PGSQL.5432")
+    }
+
     pub(crate) fn url(&self) -> String {
         let socket = server().unwrap().socket().replace('/', "%2F");
         format!("postgresql://postgres@{socket}/{}", self.name)
@@ -108,6 +116,13 @@ impl Server {
         let child = command.spawn().unwrap();
         // Its input ends with this process.
         std::mem::forget(child);
+    }
+
+    /// As if the power had gone, and come back.
+    pub(crate) fn restart(&self) {
+        let (data, log) = (self.folder.join("data").display().to_string(), self.folder.join("log").display().to_string());
+        self.run("pg_ctl", &["--pgdata", &data, "--mode", "immediate", "--wait", "stop"]);
+        self.run("pg_ctl", &["--pgdata", &data, "--log", &log, "--wait", "start"]);
     }
 
     pub(crate) fn socket(&self) -> String {

@@ -20,8 +20,8 @@ from haltpoint.cli.options import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.cli.deciding import Said
     from haltpoint.run.requirements import RunRequirement
 
@@ -44,7 +44,7 @@ def command(
     empty: bool,
     by: str,
     expected_digest: str | None,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """Fill in the fields that a tool call asks a person for.

@@ -11,7 +11,7 @@ from haltpoint.cli.options import by_option, database_option, digest_option, jso
 from haltpoint.run.remember_scope import RememberScope
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 import click
 
@@ -43,7 +43,7 @@ def command(
     remember_args: bool,
     by: str,
     expected_digest: str | None,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """Let a tool call run that waits for a confirmation.

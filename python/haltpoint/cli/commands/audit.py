@@ -19,8 +19,7 @@ from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import clock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.db.verification import AuditRecord, Verification
 
@@ -41,7 +40,7 @@ def _checked_head(context: click.Context, parameter: click.Parameter, head: str 
 @click.option("--head", metavar="HASH", callback=_checked_head, help="A hash kept elsewhere, which an entry must have.")
 @database_option
 @json_option
-def command(run_id: str, head: str | None, db_file: Path, as_json: bool) -> ExitCode:
+def command(run_id: str, head: str | None, db_file: DatabaseName, as_json: bool) -> ExitCode:
     """Print who decided what about a run, and verify it.
 
     Each decision stands there with the exact arguments that it was made on, and when it was made.

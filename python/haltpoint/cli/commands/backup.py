@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from haltpoint.cli.database import opened
 from haltpoint.cli.options import database_option, json_option
 from haltpoint.cli.output import Output
 
+if TYPE_CHECKING:
+    from haltpoint.cli.database import DatabaseName
+
 __all__ = ["command"]
 
 
@@ -18,7 +22,7 @@ __all__ = ["command"]
 @click.argument("target", type=click.Path(path_type=Path), metavar="TARGET")
 @database_option
 @json_option
-def command(target: Path, db_file: Path, as_json: bool) -> None:
+def command(target: Path, db_file: DatabaseName, as_json: bool) -> None:
     """Copy the database to TARGET, a new file, while runs go on.
 
     Copying the file by other means while it is in use can damage it.

@@ -17,7 +17,7 @@ from haltpoint.presentation.records import run_record
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -28,7 +28,7 @@ __all__ = ["command"]
 @by_option
 @database_option
 @json_option
-def command(run_id: str, interrupt: bool, by: str, db_file: Path, as_json: bool) -> None:
+def command(run_id: str, interrupt: bool, by: str, db_file: DatabaseName, as_json: bool) -> None:
     """Stop a run, whichever process drives it.
 
     Nothing new starts; a tool under way finishes and its result is kept. The run can be continued later. RUN_ID is the

@@ -11,7 +11,7 @@ from haltpoint.cli.options import database_option, json_option
 from haltpoint.cli.output import Output, Styled
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -19,7 +19,7 @@ __all__ = ["command"]
 @haltpoint_command("check")
 @database_option
 @json_option
-def command(db_file: Path, as_json: bool) -> ExitCode:
+def command(db_file: DatabaseName, as_json: bool) -> ExitCode:
     """Check the database file and the hash chain of every run.
 
     Prints what is wrong, one line each, and ends with exit code 1 where something is.

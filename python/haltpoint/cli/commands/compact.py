@@ -10,13 +10,15 @@ from haltpoint.cli.options import database_option, json_option
 from haltpoint.cli.output import Output
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
 
-def _size(db_file: Path) -> int:
-    """Return how many bytes the database takes, with its log."""
+def _size(db_file: DatabaseName) -> int:
+    """Return how many bytes the file takes, with its log."""
+    if isinstance(db_file, str):
+        return 0
     log = db_file.resolve().with_name(f"{db_file.resolve().name}-wal")
     return sum(path.stat().st_size for path in (db_file, log) if path.exists())
 
@@ -24,7 +26,7 @@ def _size(db_file: Path) -> int:
 @haltpoint_command("compact")
 @database_option
 @json_option
-def command(db_file: Path, as_json: bool) -> None:
+def command(db_file: DatabaseName, as_json: bool) -> None:
     """Write the whole file anew, while no other process has it open.
 
     The new file has no free room, and no copies of what was erased. It takes up to twice the size of the file on the

@@ -14,7 +14,7 @@ from haltpoint.cli.output import Output
 from haltpoint.presentation.records import run_record
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -24,7 +24,7 @@ __all__ = ["command"]
 @by_option
 @database_option
 @json_option
-def command(run_id: str, by: str, db_file: Path, as_json: bool) -> None:
+def command(run_id: str, by: str, db_file: DatabaseName, as_json: bool) -> None:
     """Let workers go on with a run that had ended early.
 
     That is one that failed, was cancelled or was set aside.

@@ -15,7 +15,7 @@ from haltpoint.cli.options import by_option, database_option, json_option
 from haltpoint.cli.output import Output
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -36,7 +36,7 @@ def command(
     reason: str | None,
     force: bool,
     by: str,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """Erase what runs said, and keep that they were.

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from haltpoint.cli.exit_codes import ExitCode
 from haltpoint.cli.identifiers import find_run_id
 from haltpoint.cli.options import database_option, json_option, run_argument
 from haltpoint.cli.output import Output
+
+if TYPE_CHECKING:
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -29,7 +33,7 @@ _OWNER_ONLY = 0o600
 @click.option("--with-sensitive", is_flag=True, help="Mask nothing, so that the text of all entries can be checked.")
 @database_option
 @json_option
-def command(run_id: str, target: Path, with_sensitive: bool, db_file: Path, as_json: bool) -> None:
+def command(run_id: str, target: Path, with_sensitive: bool, db_file: DatabaseName, as_json: bool) -> None:
     """Write a run's journal as JSON lines to TARGET, a new file; - is standard output.
 
     Values of sensitive parameters are masked. The hash chain can be checked all the same, with a program of one's own.

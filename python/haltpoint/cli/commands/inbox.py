@@ -34,8 +34,8 @@ from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.run.requirements import RunRequirement
 
@@ -70,7 +70,7 @@ def command(
     limit: int,
     watch: bool,
     by: str,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """List what waits for a decision, newest first; with -i, decide.

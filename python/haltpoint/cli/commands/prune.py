@@ -14,7 +14,7 @@ from haltpoint.cli.options import database_option, json_option
 from haltpoint.cli.output import Output
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -47,7 +47,9 @@ def _age(_context: click.Context, _parameter: click.Parameter, text: str) -> tim
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @database_option
 @json_option
-def command(older_than: timedelta, statuses: tuple[str, ...], dry_run: bool, db_file: Path, as_json: bool) -> None:
+def command(
+    older_than: timedelta, statuses: tuple[str, ...], dry_run: bool, db_file: DatabaseName, as_json: bool
+) -> None:
     """Remove whole runs that are over, while others go on.
 
     Nothing tells later that a removed run was there. What a webhook has not got yet stays.

@@ -20,8 +20,7 @@ from haltpoint.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.cli.deciding import Said
     from haltpoint.run.requirements import RunRequirement
 
@@ -46,7 +45,7 @@ def command(
     empty: bool,
     by: str,
     expected_digest: str | None,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """Say what becomes of a tool call whose outcome is unknown.

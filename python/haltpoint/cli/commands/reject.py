@@ -16,7 +16,7 @@ from haltpoint.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -29,7 +29,7 @@ __all__ = ["command"]
 @database_option
 @json_option
 def command(
-    identifier: str, note: str | None, by: str, expected_digest: str | None, db_file: Path, as_json: bool
+    identifier: str, note: str | None, by: str, expected_digest: str | None, db_file: DatabaseName, as_json: bool
 ) -> None:
     """Keep a tool call from running that waits for a confirmation.
 

@@ -26,8 +26,8 @@ from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.db.remembered_approvals import RememberedApproval
 
@@ -58,7 +58,7 @@ def command(
     before: str | None,
     limit: int,
     watch: bool,
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
 ) -> None:
     """List the approvals that let later calls run without asking, newest first.

@@ -19,7 +19,7 @@ from haltpoint.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -33,7 +33,13 @@ __all__ = ["command"]
 @database_option
 @json_option
 def command(
-    identifier: str, result: str | None, empty: bool, by: str, expected_digest: str | None, db_file: Path, as_json: bool
+    identifier: str,
+    result: str | None,
+    empty: bool,
+    by: str,
+    expected_digest: str | None,
+    db_file: DatabaseName,
+    as_json: bool,
 ) -> None:
     """Give the result of a tool call that is run elsewhere.
 

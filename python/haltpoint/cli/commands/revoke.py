@@ -16,7 +16,7 @@ from haltpoint.cli.options import by_option, database_option, json_option
 from haltpoint.cli.output import Output, Styled
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -26,7 +26,7 @@ __all__ = ["command"]
 @by_option
 @database_option
 @json_option
-def command(identifier: str, by: str, db_file: Path, as_json: bool) -> None:
+def command(identifier: str, by: str, db_file: DatabaseName, as_json: bool) -> None:
     """End that an approval lets later calls run without asking.
 
     Calls that are asked for from now on wait for a person again; what ran already stays as it is. ID is the id of the

@@ -24,8 +24,8 @@ from haltpoint.timestamps import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
@@ -55,7 +55,9 @@ _MOST_OF_TASK = 200
 @watch_option
 @database_option
 @json_option
-def command(before: str | None, limit: int, watch: bool, db_file: Path, as_json: bool, **conditions: Any) -> None:
+def command(
+    before: str | None, limit: int, watch: bool, db_file: DatabaseName, as_json: bool, **conditions: Any
+) -> None:
     """List runs, newest first.
 
     Through a pipe: id, status, time of the last change, agent and task, with a tab between them. With --json: one JSON

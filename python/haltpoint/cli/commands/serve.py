@@ -16,7 +16,7 @@ from haltpoint.cli.options import by_option, database_option, json_option
 from haltpoint.cli.output import Output
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from haltpoint.cli.database import DatabaseName
 
 __all__ = ["command"]
 
@@ -39,7 +39,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @database_option
 @json_option
 def command(
-    host: str, port: int, hosts: tuple[str, ...], allow_erase: bool, by: str, db_file: Path, as_json: bool
+    host: str, port: int, hosts: tuple[str, ...], allow_erase: bool, by: str, db_file: DatabaseName, as_json: bool
 ) -> None:
     """Serve the inbox page and its JSON API.
 

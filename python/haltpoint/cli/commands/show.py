@@ -20,8 +20,7 @@ from haltpoint.run.base import RunStatus
 from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from haltpoint.cli.database import DatabaseName
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
@@ -36,7 +35,7 @@ _ENDED = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
 @watch_option
 @database_option
 @json_option
-def command(run_id: str, in_full: bool, watch: bool, db_file: Path, as_json: bool) -> None:
+def command(run_id: str, in_full: bool, watch: bool, db_file: DatabaseName, as_json: bool) -> None:
     """Show a run: what it is about, what happened in it, what it waits for.
 
     RUN_ID is the run's id or the beginning of it. With --watch, what happens is shown as it happens, until the run is

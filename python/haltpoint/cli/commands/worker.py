@@ -19,10 +19,10 @@ from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from pathlib import Path
 
     from haltpoint.agent import Agent
-    from haltpoint.db.database import SqliteDatabase
+    from haltpoint.cli.database import DatabaseName
+    from haltpoint.db.database import Database
     from haltpoint.worker import Progress, Webhook, Worker
 
 __all__ = ["command"]
@@ -90,7 +90,7 @@ def command(
     urls: tuple[str, ...],
     webhook_secret: str | None,
     kinds: tuple[str, ...],
-    db_file: Path,
+    db_file: DatabaseName,
     as_json: bool,
     **limits: Any,
 ) -> None:
@@ -120,14 +120,17 @@ def command(
             raise CommandError(message, ExitCode.FAILED, "cancelled_by_a_run") from error
 
 
-def _database(agents: Iterable[Agent[Any]], db_file: Path) -> SqliteDatabase:
-    """The file as one of the agents has it open, if one has: opening it with other settings would be refused."""
-    from haltpoint.db.database import SqliteDatabase
+def _database(agents: Iterable[Agent[Any]], db_file: DatabaseName) -> Database:
+    """The database as an agent has it open, if one has: opening a file with other settings would be refused."""
+    from haltpoint.db.database import PostgresDatabase, SqliteDatabase, named_database
 
     for agent in agents:
-        if isinstance(agent.db, SqliteDatabase) and db_file.exists() and db_file.samefile(agent.db.db_file):
+        if isinstance(db_file, str):
+            if isinstance(agent.db, PostgresDatabase) and agent.db.is_at(db_file):
+                return agent.db
+        elif isinstance(agent.db, SqliteDatabase) and db_file.exists() and db_file.samefile(agent.db.db_file):
             return agent.db
-    return SqliteDatabase(db_file)
+    return named_database(db_file)
 
 
 def _webhooks(urls: Iterable[str], secret: str | None, kinds: Collection[str]) -> list[Webhook]:
