@@ -7,11 +7,30 @@ import signal
 
 import pytest
 
+from support import databases
+
 # A shell starts what runs in the background with Ctrl-C ignored, and programs pass that on to those that they start:
 # those of these tests, too, which then could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SETTINGS = ("_API_KEY", "_BASE_URL", "HALTPOINT_AUDIT_KEY")
+
+
+_SERVER = pytest.StashKey[databases.Server]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start a server for those tests that run on one, where they are to."""
+    if os.environ.get(databases.VARIABLE) == "start" and not hasattr(config, "workerinput"):
+        server = config.stash[_SERVER] = databases.Server()
+        os.environ[databases.VARIABLE] = server.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server."""
+    server = config.stash.get(_SERVER, None)
+    if server is not None:
+        server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from typing import Any
 from durability.features import Feature
 from durability.ledger import Ledger
 from durability.processes import Participant, inspect, participate
+from support.databases import is_server, opened
 
 __all__ = ["Counts", "History", "Journal"]
 
@@ -93,9 +94,15 @@ class History:
         return None if row is None else row[1]
 
     def _row(self) -> tuple[str, str] | None:
-        if not (self._directory / "runs.db").exists():
+        path = self._directory / "runs.db"
+        if is_server():
+            with opened(path) as database:
+                found = database.runs()
+            assert len(found) <= 1
+            return (str(found[0].run_id), found[0].status.value) if found else None
+        if not path.exists():
             return None
-        with closing(sqlite3.connect(self._directory / "runs.db")) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             # A process may have been killed before the tables were there.
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
                 return None

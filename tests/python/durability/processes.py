@@ -15,9 +15,11 @@ from typing import Any
 from typing_extensions import Self
 
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
-from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement, SqliteDatabase
+from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement
+from haltpoint.db import Database
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.drain import Drain
+from support.databases import opened
 
 __all__ = ["Ended", "Participant", "inspect", "participate", "tell", "wait_for_word"]
 
@@ -128,11 +130,11 @@ def wait_for_word() -> Any:
 def participate(directory: str, name: str, doing: str, run_id: str | None) -> dict[str, Any]:
     """Do what one process of a feature does; an error that a user would see is told by its name."""
     use_directory(directory)
-    with SqliteDatabase(Path(directory) / "runs.db") as db:
+    with opened(Path(directory) / "runs.db") as db:
         return asyncio.run(_participate(db, FEATURES[name], doing, run_id))
 
 
-async def _participate(db: SqliteDatabase, feature: Feature, doing: str, run_id: str | None) -> dict[str, Any]:
+async def _participate(db: Database, feature: Feature, doing: str, run_id: str | None) -> dict[str, Any]:
     agent = Agent(feature.model(), name="clerk", db=db, tools=feature.tools)
     try:
         output = await _DOINGS[doing](agent, feature, run_id)
@@ -215,5 +217,5 @@ _DOINGS = {
 
 def inspect(directory: str, run_id: str) -> dict[str, Any]:
     """Tell what the database says of a run, and what is wrong with the database."""
-    with SqliteDatabase(Path(directory) / "runs.db") as db:
+    with opened(Path(directory) / "runs.db") as db:
         return {"export": db.export(run_id), "problems": db.check()}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import SqliteDatabase
+from haltpoint.db import Database
+from support.databases import opened
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def db_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(db_file: Path) -> Iterator[SqliteDatabase]:
-    """A database on a file of its own."""
-    with SqliteDatabase(db_file) as database:
+def db(db_file: Path) -> Iterator[Database]:
+    """A database on a file of its own, or on the server of the tests."""
+    with opened(db_file) as database:
         yield database

@@ -14,6 +14,7 @@ from typing import IO, Any
 import pexpect
 from typing_extensions import Self
 
+from support.databases import named
 from support.replies import wants
 
 __all__ = ["COMMAND", "DELIVER", "ENGRAVE", "PAINT", "CommandLine", "Followed", "Printed", "StartRun"]
@@ -112,7 +113,7 @@ class CommandLine:
         return str(terminal.before)
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        settings = {"HALTPOINT_DB": str(self.db_file), "PYTHONWARNINGS": "error", "TERM": "xterm-256color"}
+        settings = {"HALTPOINT_DB": str(named(self.db_file)), "PYTHONWARNINGS": "error", "TERM": "xterm-256color"}
         return {**os.environ, **settings, **(more or {})}
 
 

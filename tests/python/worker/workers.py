@@ -13,8 +13,9 @@ from typing import Any
 
 from typing_extensions import Self
 
-from haltpoint import SqliteDatabase
+from haltpoint.db import Database
 from support.command import COMMAND
+from support.databases import named, opened
 
 from .crew import CLERK, LEDGER
 
@@ -86,7 +87,7 @@ class Yard:
     def __init__(self, path: Path) -> None:
         self.db_file = path / "runs.db"
         self._ledger = path / "ledger.txt"
-        self.environment = {"HALTPOINT_DB": str(self.db_file), LEDGER: str(self._ledger)}
+        self.environment = {"HALTPOINT_DB": str(named(self.db_file)), LEDGER: str(self._ledger)}
 
     def submit(self, *tasks: str) -> list[str]:
         """Submit runs of the clerk, and return their ids."""
@@ -94,11 +95,11 @@ class Yard:
             agent = CLERK.on_database(database)
             return [agent.submit(task) for task in tasks]
 
-    def database(self) -> SqliteDatabase:
+    def database(self) -> Database:
         """Open the database."""
-        return SqliteDatabase(self.db_file)
+        return opened(self.db_file)
 
-    def ask(self, question: Callable[[SqliteDatabase], Any]) -> Any:
+    def ask(self, question: Callable[[Database], Any]) -> Any:
         """Ask the database something."""
         with self.database() as database:
             return question(database)
