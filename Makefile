@@ -15,7 +15,10 @@ DIST := dist
 
 RUST_SOURCES := $(shell find src crates python/bindings -name '*.rs')
 PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
-WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/providers/Cargo.toml python/Cargo.toml pyproject.toml README.md LICENSE
+WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/postgres/Cargo.toml crates/providers/Cargo.toml python/Cargo.toml pyproject.toml README.md LICENSE
+
+# What of the tests in Python runs on a server as well as on files.
+SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/cli tests/python/servers tests/python/durability/test_kill_matrix.py
 
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60
@@ -105,9 +108,18 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 	cargo test --locked --package haltpoint-engine --all-targets
 	cargo test --locked --package haltpoint-engine --doc
 	cargo test --locked --package haltpoint-providers --all-targets
+	cargo test --locked --package haltpoint-postgres --all-targets
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
+	$(MAKE) test-server
+
+test-server: $(STAMPS)/installed ## the suites that run on a PostgreSQL server, too, on one of their own; skipped where there is none
+	if $(BIN)/python -c 'import sys; sys.path.insert(0, "tests/python"); from support.databases import server_programs as found; sys.exit(found() is None)'; then
+	  HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest $(SERVER_SUITES)
+	else
+	  echo 'test-server: skipped, there is no PostgreSQL on this machine'
+	fi
 
 soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds, other Pythons
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks

@@ -88,11 +88,7 @@ impl FaultPlan {
     }
 
     /// Passes the points after a commit: it is on disk, and nobody has been told.
-    pub fn pass_after_commit(
-        &self,
-        operations: &[Operation],
-        outcomes: &[Result<Committed, StoreError>],
-    ) {
+    pub fn pass_after_commit(&self, operations: &[Operation], outcomes: &[Result<Committed, StoreError>]) {
         if self.armed.is_some() {
             self.pass_each(AFTER_COMMIT, operations.iter().zip(outcomes).flat_map(kinds_written));
         }

@@ -3,16 +3,15 @@
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{Entry, Terms, decode};
 use haltpoint_engine::requirement::{Decision, RememberScope};
-use haltpoint_engine::session::verify;
 use haltpoint_engine::store::{ApprovalFilter, ApprovalQuery, Committed, RunStatus, StoreError, WritableStore};
 
 use crate::support::{
-    TestFile, acquire, appended, at, beside, confirmed, create, create_in_session, decided_by, drive, execute,
-    execute_all, on_each_store, opened_on, rejected, remembered, remembered_by, repeated, revoked, say, stop,
+    acquire, appended, at, confirmed, create, create_in_session, decided_by, drive, execute, execute_all,
+    on_each_store, opened_on, rejected, remembered, remembered_by, repeated, revoked, say, stop,
 };
 
 /// A run that waits with the requirement `q`.
-fn waiting(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, terms: Terms) {
+pub(crate) fn waiting(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, terms: Terms) {
     let created = match session_id {
         Some(session_id) => create_in_session(run_id, "a", Some(session_id)),
         None => create(run_id, "a"),
@@ -29,13 +28,13 @@ fn waiting(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>
 }
 
 /// A run whose only requirement is confirmed so.
-fn approved(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, scope: RememberScope) {
+pub(crate) fn approved(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, scope: RememberScope) {
     waiting(store, run_id, session_id, Terms::default());
     assert_eq!(execute(store, say(run_id, remembered("q", scope, "key"))), appended(4));
 }
 
 /// The runs whose approvals answer a call of `run_id`.
-fn found(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, key: &str) -> Vec<Text> {
+pub(crate) fn found(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, key: &str) -> Vec<Text> {
     let query = ApprovalQuery {
         run_id: run_id.into(),
         session_id: session_id.map(Text::from),
@@ -45,7 +44,7 @@ fn found(store: &mut dyn WritableStore, run_id: &str, session_id: Option<&str>, 
     rows.into_iter().map(|row| row.run_id).collect()
 }
 
-fn listed(store: &mut dyn WritableStore, run_id: Option<&str>, session_id: Option<&str>) -> Vec<Text> {
+pub(crate) fn listed(store: &mut dyn WritableStore, run_id: Option<&str>, session_id: Option<&str>) -> Vec<Text> {
     let filter = ApprovalFilter {
         run_id: run_id.map(Text::from),
         session_id: session_id.map(Text::from),
@@ -56,7 +55,7 @@ fn listed(store: &mut dyn WritableStore, run_id: Option<&str>, session_id: Optio
     rows.into_iter().map(|row| row.run_id).collect()
 }
 
-fn texts<const N: usize>(expected: [&str; N]) -> Vec<Text> {
+pub(crate) fn texts<const N: usize>(expected: [&str; N]) -> Vec<Text> {
     expected.map(Text::from).into()
 }
 
@@ -158,7 +157,7 @@ fn of_several_people_all_must_remember_alike_and_the_last_one_counts_for_all() {
 }
 
 /// Opens a requirement and decides it by memory.
-fn by_memory(terms: Terms) -> Vec<Entry> {
+pub(crate) fn by_memory(terms: Terms) -> Vec<Entry> {
     vec![opened_on("p", terms), repeated("p", "q")]
 }
 
@@ -208,7 +207,7 @@ fn lists_hold_what_can_still_answer_a_call_newest_first() {
 }
 
 /// A journal that holds together, with an approval for the session and one by memory of it.
-fn whole_journal(store: &mut dyn WritableStore) {
+pub(crate) fn whole_journal(store: &mut dyn WritableStore) {
     let call = r#"{"calls": [{"id": "call", "name": "pay", "args": {}, "asks": "confirmation"}], "duration_us": 1, "attempt": 1}"#;
     let replied = decode("model_replied", call).unwrap();
     let opened = vec![replied, opened_on("q", Terms::default())];
@@ -221,23 +220,4 @@ fn whole_journal(store: &mut dyn WritableStore) {
             drive("r", 1, 3, by_memory(Terms::default())),
         ],
     );
-}
-
-#[test]
-fn a_changed_index_is_found_out() {
-    for change in [
-        "UPDATE remembered SET session_id = 'another'",
-        "UPDATE remembered SET key = 'another'",
-        "UPDATE remembered SET revoked = 4294967297",
-        "DELETE FROM remembered",
-        "INSERT INTO remembered SELECT place, run, NULL, 'k', NULL FROM requirements WHERE requirement_id = 'p'",
-    ] {
-        let file = TestFile::new();
-        let mut store = file.store();
-        whole_journal(&mut store);
-        assert_eq!(verify(&mut store, "r", None).unwrap().first_bad, None);
-        beside(&file.path()).execute_batch(change).unwrap();
-        let found = verify(&mut store, "r", None).unwrap().first_bad.expect(change);
-        assert!(found.reason.contains("the index of requirements"), "{change}: {found}");
-    }
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use haltpoint_engine::store::WritableStore;
+use haltpoint_engine::journal::AuditKey;
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::memory::{MemoryBackend, MemoryStore};
 use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
+use haltpoint_engine::store::{SaltSource, WritableStore};
 use tempfile::TempDir;
 
 use crate::support::Deaths;
@@ -73,4 +74,19 @@ pub(crate) fn on_each_backend(test: impl Fn(&StoreHandle, &Deaths)) {
 /// A connection beside the store, as another program might have.
 pub(crate) fn beside(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
+}
+
+/// What a play on a store comes to whose hashes can be foretold.
+pub(crate) fn with_counting_salts(
+    audit_key: Option<AuditKey>,
+    deaths: &Deaths,
+    play: impl FnOnce(&mut dyn WritableStore) -> usize,
+) -> usize {
+    let file = TestFile::new();
+    let options = SqliteOptions {
+        audit_key,
+        salts: SaltSource::Counting,
+        ..SqliteOptions::default()
+    };
+    play(&mut SqliteStore::open_with_liveness(&file.path(), &options, Box::new(deaths.clone())).unwrap())
 }

@@ -1,4 +1,4 @@
-//! Whatever is asked of them in whatever order, the store on SQLite answers as the store in memory does.
+//! Whatever is asked of it in whatever order, a store answers as the store in memory does.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -6,7 +6,6 @@ use std::fmt::Debug;
 use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
-use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
 use haltpoint_engine::store::{
     ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, Position,
     RequirementFilter, RequirementSet, RunFilter, RunStatus, SaltSource, Store, WritableStore,
@@ -14,8 +13,9 @@ use haltpoint_engine::store::{
 
 use crate::difference::first_difference;
 use crate::support::{
-    Deaths, LEASE, TestFile, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired,
-    holder, opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
+    Deaths, LEASE, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired, holder,
+    opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
+    with_counting_salts,
 };
 
 const RUNS: [&str; 3] = ["r0", "r1", "r2"];
@@ -179,7 +179,7 @@ fn assert_same_lists(left: &mut dyn WritableStore, right: &mut dyn WritableStore
 fn assert_same<T: Debug + PartialEq>(left: T, right: T, context: &str) {
     if left != right {
         let difference = first_difference(&left, &right).unwrap_or_default();
-        panic!("{context}, SQLite / memory: {difference}");
+        panic!("{context}, the store / memory: {difference}");
     }
 }
 
@@ -240,16 +240,14 @@ fn kinds_of(entries: &[Entry]) -> Vec<&'static str> {
 }
 
 fn play(seed: u64) -> usize {
-    let (file, deaths) = (TestFile::new(), Deaths::default());
+    let deaths = Deaths::default();
     let key = seed
         .is_multiple_of(2)
         .then(|| AuditKey::new(b"the key of half of them").unwrap());
-    let options = SqliteOptions {
-        audit_key: key.clone(),
-        salts: SaltSource::Counting,
-        ..SqliteOptions::default()
-    };
-    let mut sqlite = SqliteStore::open_with_liveness(&file.path(), &options, Box::new(deaths.clone())).unwrap();
+    with_counting_salts(key.clone(), &deaths, |store| play_on(store, seed, key.clone(), &deaths))
+}
+
+fn play_on(store: &mut dyn WritableStore, seed: u64, key: Option<AuditKey>, deaths: &Deaths) -> usize {
     let mut memory = MemoryStore::new(Box::new(deaths.clone()))
         .with_audit_key(key)
         .with_salts(SaltSource::Counting);
@@ -262,11 +260,7 @@ fn play(seed: u64) -> usize {
             .collect();
         let expected = memory.commit(&batch);
         let kinds: Vec<_> = batch.iter().map(kind).collect();
-        assert_same(
-            sqlite.commit(&batch),
-            expected.clone(),
-            &format!("{context}: {kinds:?}"),
-        );
+        assert_same(store.commit(&batch), expected.clone(), &format!("{context}: {kinds:?}"));
         succeeded += expected.iter().filter(|outcome| outcome.is_ok()).count();
         if random.below(20) == 0 {
             deaths.kill(&holder(random.one_of(&TOKENS)));
@@ -274,17 +268,17 @@ fn play(seed: u64) -> usize {
         let (token, now) = (random.one_of(&TOKENS), random.time());
         let (now, expires) = (at(now), at(now + LEASE));
         assert_eq!(
-            sqlite.heartbeat(&holder(token), now, expires),
+            store.heartbeat(&holder(token), now, expires),
             memory.heartbeat(&holder(token), now, expires),
             "{context}"
         );
-        assert_same_state(&mut sqlite, &mut memory, &context);
+        assert_same_state(store, &mut memory, &context);
     }
     succeeded
 }
 
 #[test]
-fn sqlite_answers_as_memory_does_over_random_histories() {
+fn a_store_answers_as_memory_does_over_random_histories() {
     for seed in 1..=40 {
         let succeeded = play(seed);
         assert!(

@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, channel};
 use haltpoint_engine::store::handle::{StoreHandle, Subscription};
 use haltpoint_engine::store::{ExternalRecord, Position, StoreError};
 
-use crate::support::{PATIENCE, TestFile, cancel, create, execute_all, on_each_backend, say, tool_started};
+use crate::support::{PATIENCE, cancel, create, on_each_backend, say, tool_started};
 
-fn watch(handle: &StoreHandle) -> (Subscription, Receiver<Result<Position, StoreError>>) {
+pub(crate) fn watch(handle: &StoreHandle) -> (Subscription, Receiver<Result<Position, StoreError>>) {
     let (sender, receiver) = channel();
     let watcher = move |told: Result<Position, &StoreError>| {
         // A test that has what it wants stops watching.
@@ -18,12 +18,12 @@ fn watch(handle: &StoreHandle) -> (Subscription, Receiver<Result<Position, Store
     (handle.watch(Arc::new(watcher)), receiver)
 }
 
-fn position(handle: &StoreHandle) -> Position {
+pub(crate) fn position(handle: &StoreHandle) -> Position {
     handle.read_blocking(|store| store.position()).unwrap()
 }
 
 /// Waits until the feed ends elsewhere than it did.
-fn moved(receiver: &Receiver<Result<Position, StoreError>>, from: Position) {
+pub(crate) fn moved(receiver: &Receiver<Result<Position, StoreError>>, from: Position) {
     while receiver.recv_timeout(PATIENCE).unwrap().unwrap() == from {}
 }
 
@@ -112,17 +112,4 @@ fn a_watcher_hears_that_its_store_is_closed() {
         let (_another, told) = watch(handle);
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Err(StoreError::Closed));
     });
-}
-
-#[test]
-fn commits_of_other_connections_are_told() {
-    let file = TestFile::new();
-    let handle = crate::handle::open(&file);
-    let (_subscription, told) = watch(&handle);
-    let mut elsewhere = file.store();
-    for run_id in ["r", "s", "t"] {
-        let before = position(&handle);
-        execute_all(&mut elsewhere, vec![create(run_id, "a")]);
-        moved(&told, before);
-    }
 }

@@ -1,17 +1,16 @@
 //! A driver's last append meets what others wanted before: whichever is on disk first holds.
 
-use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry};
-use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
+use haltpoint_engine::journal::{CancelRequested, Entry};
 use haltpoint_engine::store::{
     Author, CancelFlag, Committed, Finish, LateCancel, Operation, RunStatus, StoreError, WritableStore,
 };
 
 use crate::support::{
-    TestFile, append, appended, beside, cancel, confirmed, create, drive, execute, execute_all, kinds, on_each_store,
-    opened, say, tool_finished, tool_started,
+    append, appended, cancel, confirmed, create, drive, execute, execute_all, kinds, on_each_store, opened, say,
+    tool_finished, tool_started,
 };
 
-fn wanted_by(name: &str) -> CancelRequested {
+pub(crate) fn wanted_by(name: &str) -> CancelRequested {
     CancelRequested {
         interrupt: false,
         by: Some(name.into()),
@@ -20,7 +19,7 @@ fn wanted_by(name: &str) -> CancelRequested {
 }
 
 /// The end of run `r`, whose driver has heard of so many entries of outsiders.
-fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelFlag) -> Operation {
+pub(crate) fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelFlag) -> Operation {
     let late_cancel = LateCancel {
         heard,
         heard_seq,
@@ -40,11 +39,11 @@ fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &CancelFlag) -
     append("r", author, entries, Some(finish))
 }
 
-fn cancelled(seq: u64) -> Result<Committed, StoreError> {
+pub(crate) fn cancelled(seq: u64) -> Result<Committed, StoreError> {
     Ok(Committed::Cancelled { seq })
 }
 
-fn assert_cancelled(store: &mut dyn WritableStore, last: &[&str]) {
+pub(crate) fn assert_cancelled(store: &mut dyn WritableStore, last: &[&str]) {
     let run = store.load("r").unwrap();
     assert!(kinds(&run).ends_with(last), "{:?}", kinds(&run));
     assert_eq!((run.row.status, run.row.holder), (RunStatus::Cancelled, None));
@@ -162,37 +161,4 @@ fn a_driver_that_lost_its_lease_ends_nothing_and_keeps_nobody_from_cancelling() 
         assert_eq!(kinds(&store.load("r").unwrap()), ["tool_started", "cancel_requested"]);
         assert!(wish.want(wanted_by("ann")));
     });
-}
-
-#[test]
-fn a_cancel_that_anybody_could_have_written_does_not_end_a_keyed_run() {
-    let file = TestFile::new();
-    let options = SqliteOptions {
-        audit_key: Some(AuditKey::new(b"a key of sixteen bytes or more").unwrap()),
-        ..SqliteOptions::default()
-    };
-    let mut store = SqliteStore::open(&file.path(), &options).unwrap();
-    execute_all(&mut store, vec![create("r", "a"), say("r", cancel())]);
-    beside(&file.path())
-        .execute(
-            "UPDATE entries SET hash = zeroblob(32) WHERE kind = 'cancel_requested'",
-            [],
-        )
-        .unwrap();
-    assert_eq!(execute(&mut store, end(1, (0, 0), &CancelFlag::default())), appended(5));
-}
-
-#[test]
-fn a_cancel_of_a_keyed_run_is_what_it_ends_with() {
-    let file = TestFile::new();
-    let options = SqliteOptions {
-        audit_key: Some(AuditKey::new(b"a key of sixteen bytes or more").unwrap()),
-        ..SqliteOptions::default()
-    };
-    let mut store = SqliteStore::open(&file.path(), &options).unwrap();
-    execute_all(&mut store, vec![create("r", "a"), say("r", cancel())]);
-    assert_eq!(
-        execute(&mut store, end(1, (0, 0), &CancelFlag::default())),
-        cancelled(4)
-    );
 }

@@ -7,6 +7,7 @@
 )]
 
 mod approvals;
+mod approvals_on_files;
 mod audit_keys;
 mod backends;
 mod checking;
@@ -20,18 +21,22 @@ mod each;
 mod equivalence;
 mod erasing;
 mod feed;
+mod feed_on_files;
 mod files;
 mod handle;
 mod holders;
 mod journals;
 mod late_cancels;
+mod late_cancels_on_files;
 mod limits;
 mod lists;
 mod migrating;
 mod notifications;
+mod notifications_on_files;
 mod overwriting;
 mod pruning;
 mod reading_on;
+mod reading_on_on_files;
 mod refusals;
 mod requirements;
 mod shrinking;

@@ -7,13 +7,11 @@ use haltpoint_engine::journal::Entry;
 use haltpoint_engine::store::ExternalRecord;
 use haltpoint_engine::store::handle::{StoreHandle, Subscription};
 
-use crate::handle::open;
 use crate::support::{
-    PATIENCE, TestFile, appended, cancel, confirmed, create, drive, execute, execute_all, on_each_backend, opened, say,
-    tool_started,
+    PATIENCE, appended, cancel, confirmed, create, drive, on_each_backend, opened, say, tool_started,
 };
 
-fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<ExternalRecord>) {
+pub(crate) fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<ExternalRecord>) {
     let (sender, receiver) = channel();
     let hear = move |record: &ExternalRecord| {
         // A test that has what it wants stops listening.
@@ -22,16 +20,16 @@ fn listen(handle: &StoreHandle, run_id: &str) -> (Subscription, Receiver<Externa
     (handle.subscribe(run_id.into(), Arc::new(hear)), receiver)
 }
 
-fn on_each_handle(test: impl Fn(&StoreHandle)) {
+pub(crate) fn on_each_handle(test: impl Fn(&StoreHandle)) {
     on_each_backend(|handle, _| test(handle));
 }
 
-fn hear(receiver: &Receiver<ExternalRecord>, seq: u64, entry: &Entry) {
+pub(crate) fn hear(receiver: &Receiver<ExternalRecord>, seq: u64, entry: &Entry) {
     let heard = receiver.recv_timeout(PATIENCE).unwrap();
     assert_eq!((heard.record.seq, &heard.record.entry), (seq, entry));
 }
 
-fn with_requirements(handle: &StoreHandle, run_id: &str) {
+pub(crate) fn with_requirements(handle: &StoreHandle, run_id: &str) {
     handle.execute(create(run_id, "a")).unwrap();
     handle
         .execute(drive(run_id, 1, 1, vec![opened("q"), opened("p")]))
@@ -127,48 +125,6 @@ fn a_subscriber_may_submit_and_subscribe() {
         hear(&receiver, 4, &confirmed("q"));
         hear(&receiver, 5, &confirmed("p"));
     });
-}
-
-#[test]
-fn decisions_of_other_connections_are_noticed() {
-    let file = TestFile::new();
-    let handle = open(&file);
-    with_requirements(&handle, "r");
-    let (_subscription, receiver) = listen(&handle, "r");
-    let mut elsewhere = file.store();
-    for (seq, entry) in [(4, confirmed("q")), (5, cancel()), (6, confirmed("p"))] {
-        assert_eq!(execute(&mut elsewhere, say("r", entry.clone())), appended(seq));
-        hear(&receiver, seq, &entry);
-    }
-}
-
-#[test]
-fn decisions_from_here_and_elsewhere_come_in_the_order_of_the_journal() {
-    let file = TestFile::new();
-    let handle = open(&file);
-    with_requirements(&handle, "r");
-    let (_subscription, receiver) = listen(&handle, "r");
-    let mut elsewhere = file.store();
-    for _ in 0..50 {
-        execute_all(&mut elsewhere, vec![say("r", cancel())]);
-        handle.execute(say("r", cancel())).unwrap();
-    }
-    for seq in 4..104 {
-        hear(&receiver, seq, &cancel());
-    }
-}
-
-#[test]
-fn nothing_is_missed_between_subscribing_and_the_first_look() {
-    for _ in 0..50 {
-        let file = TestFile::new();
-        let handle = open(&file);
-        with_requirements(&handle, "r");
-        let mut elsewhere = file.store();
-        let (_subscription, receiver) = listen(&handle, "r");
-        execute_all(&mut elsewhere, vec![say("r", confirmed("q"))]);
-        hear(&receiver, 4, &confirmed("q"));
-    }
 }
 
 #[test]

@@ -1,24 +1,22 @@
 //! A journal that was read before is read on from where it ended then.
 
 use haltpoint_engine::journal::JournalEnd;
-use haltpoint_engine::store::sqlite::{SqliteOptions, SqliteStore};
-use haltpoint_engine::store::{Operation, RunStatus, Store, StoredRun, WritableStore};
+use haltpoint_engine::store::{Operation, RunStatus, StoredRun, WritableStore};
 
 use crate::support::{
-    TestFile, acquire, appended, beside, create, drive, execute, execute_all, granted, message, on_each_store, release,
-    stop, tool_started,
+    acquire, appended, create, drive, execute, execute_all, granted, on_each_store, stop, tool_started,
 };
 
-fn begun(store: &mut dyn WritableStore) -> JournalEnd {
+pub(crate) fn begun(store: &mut dyn WritableStore) -> JournalEnd {
     execute_all(store, vec![create("r", "a"), drive("r", 1, 1, vec![tool_started("b")])]);
     end_of(&store.load("r").unwrap())
 }
 
-fn end_of(run: &StoredRun) -> JournalEnd {
+pub(crate) fn end_of(run: &StoredRun) -> JournalEnd {
     JournalEnd::of(&run.records).unwrap()
 }
 
-fn acquire_knowing(end: JournalEnd) -> Operation {
+pub(crate) fn acquire_knowing(end: JournalEnd) -> Operation {
     let mut operation = acquire("r", "b", 2);
     if let Operation::Acquire { known, .. } = &mut operation {
         *known = Some(end);
@@ -48,21 +46,4 @@ fn a_lease_brings_what_came_since() {
         let (epoch, run) = granted(execute(store, acquire_knowing(end)));
         assert_eq!((epoch, &run.records[..]), (2, &whole.records[2..]));
     });
-}
-
-#[test]
-fn a_row_that_does_not_follow_upon_what_is_known_is_found() {
-    let file = TestFile::new();
-    let mut store = SqliteStore::open(&file.path(), &SqliteOptions::default()).unwrap();
-    let end = begun(&mut store);
-    execute_all(
-        &mut store,
-        vec![drive("r", 1, 2, vec![tool_started("c")]), release("r", 1)],
-    );
-    let changed = "UPDATE entries SET at = at + 1 WHERE id = (SELECT max(id) FROM entries)";
-    beside(&file.path()).execute_batch(changed).unwrap();
-    let problem = "does not fit together at entry 3";
-    assert!(message(store.load_behind("r", end)).contains(problem));
-    assert!(message(execute(&mut store, acquire_knowing(end))).contains(problem));
-    assert_eq!(store.row("r").unwrap().holder, None);
 }

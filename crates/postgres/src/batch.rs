@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use haltpoint_engine::Text;
 use haltpoint_engine::store::holder::Liveness;
 use haltpoint_engine::store::rules;
 use haltpoint_engine::store::{Author, Committed, NewRun, Operation, StoreError};
-use haltpoint_engine::Text;
 use tokio_postgres::types::Type;
 
 use crate::connection::{Connection, get};
 use crate::draft::{Draft, Means};
 use crate::fault::{Failure, Fault};
 use crate::lease::{Applicant, acquire, enlist};
+use crate::outbox;
 use crate::rows::{FoundRun, SELECT_RUNS, found_run};
 use crate::text::stored;
 use crate::write::{weight, write};
-use crate::outbox;
 
 /// How much goes to the server in one statement, about.
 const LARGEST: usize = 32 << 20;
@@ -79,7 +79,8 @@ impl Batch<'_> {
             }
         }
         let operations = self.operations;
-        let complete = |(outcome, operation): (Option<Outcome>, &Operation)| outcome.unwrap_or_else(|| self.deliver(operation));
+        let complete =
+            |(outcome, operation): (Option<Outcome>, &Operation)| outcome.unwrap_or_else(|| self.deliver(operation));
         outcomes.into_iter().zip(operations).map(complete).collect()
     }
 
@@ -166,7 +167,11 @@ impl Batch<'_> {
                 plan.is_guessed = plan.draft.is_some();
             }
         }
-        let unread: Vec<_> = waiting.iter().filter(|plan| plan.draft.is_none()).map(|plan| stored(&plan.run_id)).collect();
+        let unread: Vec<_> = waiting
+            .iter()
+            .filter(|plan| plan.draft.is_none())
+            .map(|plan| stored(&plan.run_id))
+            .collect();
         if unread.is_empty() {
             return Ok(());
         }
@@ -209,7 +214,12 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn carry_out(&mut self, operation: &Operation, run_id: &Text, draft: &mut Option<Draft>) -> Result<Committed, Fault> {
+    fn carry_out(
+        &mut self,
+        operation: &Operation,
+        run_id: &Text,
+        draft: &mut Option<Draft>,
+    ) -> Result<Committed, Fault> {
         let not_found = || StoreError::RunNotFound { run_id: run_id.clone() };
         match (operation, draft) {
             (Operation::Create(_), Some(_)) => Err(StoreError::RunExists { run_id: run_id.clone() }.into()),
@@ -227,7 +237,16 @@ impl Batch<'_> {
             }
             (_, None) => Err(not_found().into()),
             (Operation::Append(append), Some(draft)) => draft.append(self.connection, append, self.means),
-            (Operation::Acquire { holder, now, expires, known, .. }, Some(draft)) => {
+            (
+                Operation::Acquire {
+                    holder,
+                    now,
+                    expires,
+                    known,
+                    ..
+                },
+                Some(draft),
+            ) => {
                 let applicant = Applicant {
                     holder,
                     now: *now,
@@ -247,7 +266,13 @@ impl Batch<'_> {
         }
         let holder = match new.is_queued() {
             true => None,
-            false => Some(enlist(self.connection, &new.holder, new.at, new.expires, self.liveness)?),
+            false => Some(enlist(
+                self.connection,
+                &new.holder,
+                new.at,
+                new.expires,
+                self.liveness,
+            )?),
         };
         Draft::create(new, holder, self.means)
     }
@@ -286,7 +311,10 @@ impl Batch<'_> {
         let is_open = |(plan, written): (&Plan, &bool)| plan.is_unknown && !written;
         if plans.iter().zip(&written).any(is_open) {
             let found = self.are_written(plans)?;
-            written.iter_mut().zip(found).for_each(|(written, found)| *written |= found);
+            written
+                .iter_mut()
+                .zip(found)
+                .for_each(|(written, found)| *written |= found);
         }
         Ok(written)
     }
@@ -294,7 +322,12 @@ impl Batch<'_> {
     /// Which drafts are on disk: those whose last hash stands at its place; and those without entries, whose lease is as they left it.
     fn are_written(&mut self, plans: &[Plan]) -> Result<Vec<bool>, Failure> {
         let run_ids: Vec<_> = plans.iter().map(|plan| stored(&plan.run_id)).collect();
-        let last = |plan: &Plan| plan.draft.as_ref().and_then(|draft| draft.entries.last()).map(|new| new.seq.cast_signed());
+        let last = |plan: &Plan| {
+            plan.draft
+                .as_ref()
+                .and_then(|draft| draft.entries.last())
+                .map(|new| new.seq.cast_signed())
+        };
         let places: Vec<Option<i64>> = plans.iter().map(last).collect();
         let numbers: Vec<i32> = (0..).take(plans.len()).collect();
         let rows = self.connection.ask(
@@ -311,7 +344,10 @@ impl Batch<'_> {
             let (hash, epoch, holder): (Option<&[u8]>, i64, Option<i64>) = (get(row, 1)?, get(row, 2)?, get(row, 3)?);
             written[place] = match draft.entries.last() {
                 Some(new) => hash == Some(&new.hash[..]),
-                None => epoch.cast_unsigned() > draft.row.epoch || (epoch.cast_unsigned() == draft.row.epoch && holder == draft.holder),
+                None => {
+                    epoch.cast_unsigned() > draft.row.epoch
+                        || (epoch.cast_unsigned() == draft.row.epoch && holder == draft.holder)
+                }
             };
         }
         Ok(written)
@@ -331,7 +367,10 @@ impl Batch<'_> {
     }
 
     fn remember(&mut self, plan: &Plan) {
-        let held = plan.draft.as_ref().filter(|draft| draft.is_changed && draft.holder.is_some());
+        let held = plan
+            .draft
+            .as_ref()
+            .filter(|draft| draft.is_changed && draft.holder.is_some());
         match held.and_then(|draft| left_by(draft, plan.run)) {
             Some(found) => self.remembered.insert(plan.run_id.clone(), found),
             None => self.remembered.remove(&plan.run_id),
@@ -353,7 +392,9 @@ impl Batch<'_> {
             // Either may be done twice.
             match delivered {
                 Err(failure) if failure.may_pass() && self.reach().is_ok() && Instant::now() < self.deadline => {}
-                delivered => return delivered.map_err(|failure| failure.describe("write to", &self.connection.how().name)),
+                delivered => {
+                    return delivered.map_err(|failure| failure.describe("write to", &self.connection.how().name));
+                }
             }
         }
     }
@@ -439,4 +480,3 @@ fn chunks(plans: Vec<Plan>) -> Vec<Vec<Plan>> {
     }
     chunks
 }
-

@@ -36,7 +36,9 @@ pub(crate) fn check(connection: &mut Connection) -> Result<Vec<String>, Failure>
         let row = connection.query_one("SELECT coalesce(max(version), 0) FROM @schema_version", &[])?;
         let version: i64 = get(&row, 0)?;
         if usize::try_from(version).ok() != Some(VERSION) {
-            problems.push(format!("the tables have the version {version}, and this haltpoint needs {VERSION}"));
+            problems.push(format!(
+                "the tables have the version {version}, and this haltpoint needs {VERSION}"
+            ));
         }
         Ok(problems)
     })

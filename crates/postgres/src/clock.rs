@@ -21,7 +21,9 @@ pub(crate) fn steady() -> i64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000)
+    time.tv_sec
+        .saturating_mul(1_000_000)
+        .saturating_add(time.tv_nsec / 1_000)
 }
 
 /// A time span in microseconds.
@@ -70,7 +72,10 @@ impl Reading {
         let rows = connection.ask("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", &[])?;
         // What it showed, it showed before now.
         let at = steady();
-        let shown: i64 = rows.first().map_or_else(|| Err(Failure::Unreadable("a row is missing".to_owned())), |row| get(row, 0))?;
+        let shown: i64 = rows.first().map_or_else(
+            || Err(Failure::Unreadable("a row is missing".to_owned())),
+            |row| get(row, 0),
+        )?;
         let offset = shown.saturating_sub(at);
         Ok(Self { offset, at })
     }

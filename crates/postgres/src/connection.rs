@@ -42,7 +42,10 @@ pub(crate) struct Connecting {
 
 impl fmt::Debug for Connecting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Connecting").field("name", &self.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Connecting")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +69,10 @@ struct Session {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Connection").field("how", &self.how).finish_non_exhaustive()
+        formatter
+            .debug_struct("Connection")
+            .field("how", &self.how)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +166,13 @@ impl Connection {
 
     /// Ends the session, if there is one.
     pub(crate) fn close(&mut self) {
-        if let Some(Session { client, ending, runtime, .. }) = self.session.take() {
+        if let Some(Session {
+            client,
+            ending,
+            runtime,
+            ..
+        }) = self.session.take()
+        {
             drop(client);
             // One that does not end in good order ends with its socket.
             let _ = runtime.block_on(async { timeout(FAREWELL, ending).await });
@@ -234,10 +246,18 @@ impl Session {
         })
     }
 
-    fn query(&mut self, how: &Connecting, sql: &str, params: &[Param<'_>], deadline: Duration) -> Result<Vec<Row>, Failure> {
+    fn query(
+        &mut self,
+        how: &Connecting,
+        sql: &str,
+        params: &[Param<'_>],
+        deadline: Duration,
+    ) -> Result<Vec<Row>, Failure> {
         if how.is_pooled {
             let sql = qualified(sql, &how.schema);
-            return wait(&self.runtime, deadline, async { self.client.query_typed(&sql, params).await });
+            return wait(&self.runtime, deadline, async {
+                self.client.query_typed(&sql, params).await
+            });
         }
         if !self.statements.contains_key(sql) {
             let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
@@ -248,7 +268,9 @@ impl Session {
         }
         let statement = &self.statements[sql];
         let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
-        wait(&self.runtime, deadline, async { self.client.query(statement, &values).await })
+        wait(&self.runtime, deadline, async {
+            self.client.query(statement, &values).await
+        })
     }
 }
 
@@ -276,5 +298,6 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// A column of a row.
 pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Failure> {
-    row.try_get(column).map_err(|error| Failure::Unreadable(error.to_string()))
+    row.try_get(column)
+        .map_err(|error| Failure::Unreadable(error.to_string()))
 }

@@ -10,13 +10,9 @@ use haltpoint_engine::journal::{
     self, AuditKey, Chain, Content, Entry, Hash, JournalEnd, Link, Record, RequirementDecided, Salt, Sealing, Terms,
 };
 use haltpoint_engine::requirement::RememberScope;
-use haltpoint_engine::store::rules::{
-    self, Precedents, RequirementState, Requirements, RunState, Verdict, is_final,
-};
+use haltpoint_engine::store::rules::{self, Precedents, RequirementState, Requirements, RunState, Verdict, is_final};
 use haltpoint_engine::store::salts::Salts;
-use haltpoint_engine::store::{
-    Append, Author, Committed, NewRun, RunRow, StoreError, instead_of, outline,
-};
+use haltpoint_engine::store::{Append, Author, Committed, NewRun, RunRow, StoreError, instead_of, outline};
 use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::Type;
 
@@ -387,15 +383,21 @@ impl Draft {
 
     /// For how many people a requirement waits, and how many have confirmed.
     fn waiting(&self, requirement_id: &Text) -> (Terms, u32) {
-        let here = self.requirements.iter().find(|change| change.requirement_id == *requirement_id);
-        if let Some(Change { opened: Some((_, _, terms)), approvals, .. }) = here {
+        let here = self
+            .requirements
+            .iter()
+            .find(|change| change.requirement_id == *requirement_id);
+        if let Some(Change {
+            opened: Some((_, _, terms)),
+            approvals,
+            ..
+        }) = here
+        {
             return (*terms, u32::try_from(approvals.len()).unwrap_or(u32::MAX));
         }
         let standing = self.standing.as_ref();
         match standing.and_then(|standing| standing.requirements.get(requirement_id)) {
-            Some(RequirementState::Open(open)) => {
-                (open.terms, u32::try_from(open.approvals.len()).unwrap_or(u32::MAX))
-            }
+            Some(RequirementState::Open(open)) => (open.terms, u32::try_from(open.approvals.len()).unwrap_or(u32::MAX)),
             // It was judged before: what is decided here is open.
             _ => (Terms::default(), 0),
         }

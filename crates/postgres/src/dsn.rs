@@ -175,7 +175,9 @@ fn decoded(value: &str) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -217,9 +219,18 @@ mod tests {
         let check = |url: &str| Address::parse(url).map(|address| (address.config.get_ssl_mode(), address.tls.check));
         let url = "postgresql://h/d?application_name=x&sslmode=";
         assert_eq!(check("postgresql://h/d").unwrap(), (SslMode::Prefer, Check::Nothing));
-        assert_eq!(check(&format!("{url}disable")).unwrap(), (SslMode::Disable, Check::Nothing));
-        assert_eq!(check(&format!("{url}require")).unwrap(), (SslMode::Require, Check::Nothing));
-        assert_eq!(check(&format!("{url}verify-ca")).unwrap(), (SslMode::Require, Check::Authority));
+        assert_eq!(
+            check(&format!("{url}disable")).unwrap(),
+            (SslMode::Disable, Check::Nothing)
+        );
+        assert_eq!(
+            check(&format!("{url}require")).unwrap(),
+            (SslMode::Require, Check::Nothing)
+        );
+        assert_eq!(
+            check(&format!("{url}verify-ca")).unwrap(),
+            (SslMode::Require, Check::Authority)
+        );
         assert_eq!(
             check(&format!("{url}verify-full&sslrootcert=/a%20b.pem")).unwrap(),
             (SslMode::Require, Check::AuthorityAndName)

@@ -49,7 +49,10 @@ pub(crate) fn erase(connection: &mut Connection, erasure: &Erasure, means: Means
             return Err(Failure::InTheWay("the run was changed meanwhile".to_owned()).into());
         }
         let seq = seq.cast_signed();
-        connection.query("UPDATE @runs SET erased = $2 WHERE run = $1", &[(&run, Type::INT8), (&seq, Type::INT8)])?;
+        connection.query(
+            "UPDATE @runs SET erased = $2 WHERE run = $1",
+            &[(&run, Type::INT8), (&seq, Type::INT8)],
+        )?;
         connection.query("DELETE FROM @outbox WHERE run = $1", &[(&run, Type::INT8)])?;
         Ok(true)
     })

@@ -59,7 +59,10 @@ impl Failure {
     /// The error for the caller. `action` completes the sentence "cannot ... the database".
     pub(crate) fn describe(self, action: &str, name: &str) -> StoreError {
         let (advice, message) = match self {
-            Self::Unreachable(message) => ("the server cannot be reached; check its address, and that it runs", message),
+            Self::Unreachable(message) => (
+                "the server cannot be reached; check its address, and that it runs",
+                message,
+            ),
             Self::Lost(message) => (
                 "the connection was lost, and whether the last write was done is not known; look the run up before you try again",
                 message,
@@ -72,7 +75,9 @@ impl Failure {
             Self::Server { code, message } => (advice(&code), message),
             Self::Unreadable(message) => ("its content is damaged; restore it from a backup", message),
         };
-        unusable(format!("cannot {action} the database {name}: {advice} (PostgreSQL: {message})"))
+        unusable(format!(
+            "cannot {action} the database {name}: {advice} (PostgreSQL: {message})"
+        ))
     }
 }
 
@@ -96,7 +101,11 @@ fn told(error: &tokio_postgres::Error) -> String {
 /// Whether the session ends with it, so that what it was asked may or may not have been done.
 fn is_end(code: &SqlState) -> bool {
     let name = code.code();
-    name.starts_with("08") || matches!(name, "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "58000" | "25P03")
+    name.starts_with("08")
+        || matches!(
+            name,
+            "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "58000" | "25P03"
+        )
 }
 
 fn is_in_the_way(code: &SqlState) -> bool {

@@ -35,7 +35,12 @@ pub(crate) fn acquire(
     liveness: &dyn Liveness,
     means: Means<'_>,
 ) -> Result<Committed, Fault> {
-    let Applicant { holder, now, expires, known } = applicant;
+    let Applicant {
+        holder,
+        now,
+        expires,
+        known,
+    } = applicant;
     if draft.row.status == RunStatus::Completed {
         let run = Box::new(stored_run(connection, draft, means, known)?);
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
@@ -116,7 +121,10 @@ pub(crate) fn enlist(
             (&expiry.wall.0, Type::INT8),
         ],
     )?;
-    rows.first().map_or_else(|| Err(Failure::Unreadable("a row is missing".to_owned())), |row| get(row, 0))
+    rows.first().map_or_else(
+        || Err(Failure::Unreadable("a row is missing".to_owned())),
+        |row| get(row, 0),
+    )
 }
 
 /// Says that a holder is alive, and until when it counts as such. One row, however many runs it holds. Forgets those that are gone.

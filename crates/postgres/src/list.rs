@@ -61,7 +61,11 @@ impl Conditions {
     }
 
     fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Vec<tokio_postgres::Row>, Failure> {
-        let params: Vec<_> = self.values.iter().map(|(value, kind)| (&**value as _, kind.clone())).collect();
+        let params: Vec<_> = self
+            .values
+            .iter()
+            .map(|(value, kind)| (&**value as _, kind.clone()))
+            .collect();
         connection.ask(sql, &params)
     }
 
@@ -96,18 +100,21 @@ fn run_conditions(filter: &RunFilter) -> Conditions {
     conditions.add("r.agent_name = ?", filter.agent_name.as_ref());
     conditions.add("r.session_id = ?", filter.session_id.as_ref());
     conditions.add("r.user_id = ?", filter.user_id.as_ref());
-    conditions.add("r.run < (SELECT run FROM @runs WHERE run_id = ?)", filter.before.as_ref());
+    conditions.add(
+        "r.run < (SELECT run FROM @runs WHERE run_id = ?)",
+        filter.before.as_ref(),
+    );
     conditions
 }
 
-pub(crate) fn runs(
-    connection: &mut Connection,
-    filter: &RunFilter,
-) -> Result<Vec<Result<RunRow, StoreError>>, Fault> {
+pub(crate) fn runs(connection: &mut Connection, filter: &RunFilter) -> Result<Vec<Result<RunRow, StoreError>>, Fault> {
     let mut conditions = run_conditions(filter);
     let sql = conditions.sql();
     let limit = conditions.value(i64::from(filter.limit), Type::INT8);
-    let rows = conditions.ask(connection, &format!("{SELECT_RUNS}{sql} ORDER BY r.run DESC LIMIT {limit}"))?;
+    let rows = conditions.ask(
+        connection,
+        &format!("{SELECT_RUNS}{sql} ORDER BY r.run DESC LIMIT {limit}"),
+    )?;
     let run = |row| match found_run(row) {
         Ok(found) => Ok(Ok(found.row)),
         Err(Fault::Refused(error @ StoreError::Damaged { .. })) => Ok(Err(error)),
@@ -223,7 +230,10 @@ fn approval_conditions(filter: &ApprovalFilter) -> Conditions {
     conditions.push("m.revoked IS NULL AND r.format = 2");
     // One that is for its own run only answers nothing once that is completed.
     conditions.push("(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')");
-    conditions.add("m.run = (SELECT run FROM @runs WHERE run_id = ?)", filter.run_id.as_ref());
+    conditions.add(
+        "m.run = (SELECT run FROM @runs WHERE run_id = ?)",
+        filter.run_id.as_ref(),
+    );
     conditions.add("r.session_id = ?", filter.session_id.as_ref());
     conditions.add_prefix("q.requirement_id", filter.id_prefix.as_ref());
     conditions.add(BEFORE_IN_PLACE, filter.before.as_ref());
@@ -243,7 +253,10 @@ pub(crate) fn count_approvals(connection: &mut Connection, filter: &ApprovalFilt
 }
 
 /// Each half has an index of its own.
-pub(crate) fn approvals_for(connection: &mut Connection, query: &ApprovalQuery) -> Result<Vec<RequirementRow>, Failure> {
+pub(crate) fn approvals_for(
+    connection: &mut Connection,
+    query: &ApprovalQuery,
+) -> Result<Vec<RequirementRow>, Failure> {
     let session_id = query.session_id.as_ref().map(|session_id| stored(session_id));
     let sql = format!(
         "{SELECT_ROW}{STANDING} WHERE m.revoked IS NULL AND r.format = 2 AND (m.run, m.requirement_id) IN (\
@@ -303,7 +316,9 @@ fn due_of(
         for row in &rows {
             let run = found_run(row)?;
             last = run.run;
-            let is_free = run.lease.is_none_or(|found| found.lease.is_worth_trying(liveness, filter.now));
+            let is_free = run
+                .lease
+                .is_none_or(|found| found.lease.is_worth_trying(liveness, filter.now));
             if is_free && !filter.except.contains(&run.row.run_id) && found.len() < filter.limit as usize {
                 found.push(run.row);
             }

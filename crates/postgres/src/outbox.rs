@@ -123,7 +123,10 @@ impl Claim {
     fn now(&self, now: Timestamp, liveness: &dyn Liveness) -> Now {
         match &self.holder {
             Some(holder) => now_for(liveness, holder, now),
-            None => Now { wall: now, steady: None },
+            None => Now {
+                wall: now,
+                steady: None,
+            },
         }
     }
 

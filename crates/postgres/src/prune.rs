@@ -18,7 +18,15 @@ const IS_OVER: &str = "r.updated_at < $1 AND r.status = ANY($2) AND r.holder IS 
      AND (o.place IS NULL OR o.place > (SELECT min(position) FROM @subscriptions)))";
 
 /// What leads to a run, and belongs to it.
-const PARTS: [&str; 7] = ["outlines", "outbox", "remembered", "approvals", "requirements", "outsiders", "entries"];
+const PARTS: [&str; 7] = [
+    "outlines",
+    "outbox",
+    "remembered",
+    "approvals",
+    "requirements",
+    "outsiders",
+    "entries",
+];
 
 /// Removes runs, or counts them, for as long as the filter's time allows.
 pub(crate) fn prune(connection: &mut Connection, filter: &PruneFilter) -> Result<Pruned, Failure> {

@@ -43,8 +43,14 @@ pub(crate) fn stored_run(
         readings += 1;
         match journal_of(connection, &found, key, known) {
             // It may have been erased between its row and its journal.
-            Err(Fault::Refused(StoreError::Damaged { .. })) if readings < READINGS && has_changed(connection, &found)? => {}
-            read => return read.map(|records| StoredRun { row: found.row, records }),
+            Err(Fault::Refused(StoreError::Damaged { .. }))
+                if readings < READINGS && has_changed(connection, &found)? => {}
+            read => {
+                return read.map(|records| StoredRun {
+                    row: found.row,
+                    records,
+                });
+            }
         }
     }
 }
@@ -91,7 +97,10 @@ pub(crate) fn part(
     end: u64,
 ) -> Result<Vec<tokio_postgres::Row>, Failure> {
     let (after, end) = (after.cast_signed(), end.cast_signed());
-    connection.ask(SELECT_JOURNAL, &[(&run, Type::INT8), (&after, Type::INT8), (&end, Type::INT8)])
+    connection.ask(
+        SELECT_JOURNAL,
+        &[(&run, Type::INT8), (&after, Type::INT8), (&end, Type::INT8)],
+    )
 }
 
 /// The run's records behind a place in its journal.
@@ -178,9 +187,14 @@ pub(crate) fn position(connection: &mut Connection) -> Result<Position, Failure>
         "SELECT pg_current_snapshot()::text, (SELECT last FROM @heads WHERE name = 'outsiders')",
         &[],
     )?;
-    let row = rows.first().ok_or_else(|| Failure::Unreadable("a row is missing".to_owned()))?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Failure::Unreadable("a row is missing".to_owned()))?;
     let place: Option<i64> = get(row, 1)?;
-    Ok(Position::new(number_of(get(row, 0)?), place.unwrap_or_default().unsigned_abs()))
+    Ok(Position::new(
+        number_of(get(row, 0)?),
+        place.unwrap_or_default().unsigned_abs(),
+    ))
 }
 
 /// FNV-1a: two snapshots that follow each other are told apart.

@@ -222,7 +222,9 @@ impl<'a> RawRecord<'a> {
     }
 
     fn check(&self, run_id: &str, format: Format) -> Result<&'a str, StoreError> {
-        self.row().check(format).map_err(|fault| misfit(run_id, self.seq, fault))?;
+        self.row()
+            .check(format)
+            .map_err(|fault| misfit(run_id, self.seq, fault))?;
         // Checked: it is there.
         Ok(self.payload.unwrap_or_default())
     }

@@ -161,13 +161,22 @@ pub fn migration_sql(schema: &str, from: usize) -> String {
     let schema = crate::connection::quoted(schema);
     let mut sql = String::from("BEGIN;\n");
     if from == 0 {
-        sql.push_str(&format!("CREATE SCHEMA IF NOT EXISTS {schema};\n{};\n", qualified(MAKE_VERSION, &schema)));
-        sql.push_str(&qualified("INSERT INTO @schema_version (version) VALUES (0);\n", &schema));
+        sql.push_str(&format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema};\n{};\n",
+            qualified(MAKE_VERSION, &schema)
+        ));
+        sql.push_str(&qualified(
+            "INSERT INTO @schema_version (version) VALUES (0);\n",
+            &schema,
+        ));
     }
     for step in MIGRATIONS.iter().skip(from) {
         sql.push_str(&qualified(step, &schema));
     }
-    sql.push_str(&qualified(&format!("UPDATE @schema_version SET version = {VERSION};\nCOMMIT;\n"), &schema));
+    sql.push_str(&qualified(
+        &format!("UPDATE @schema_version SET version = {VERSION};\nCOMMIT;\n"),
+        &schema,
+    ));
     sql
 }
 
@@ -227,9 +236,14 @@ fn check_encoding(connection: &mut Connection, name: &str) -> Result<(), StoreEr
 fn make(connection: &mut Connection) -> Result<(), Fault> {
     connection.transaction("BEGIN", |connection| {
         let patience = PATIENCE.as_millis();
-        connection.execute(&format!("SET LOCAL lock_timeout = {patience}; SET LOCAL statement_timeout = 0"))?;
+        connection.execute(&format!(
+            "SET LOCAL lock_timeout = {patience}; SET LOCAL statement_timeout = 0"
+        ))?;
         let lock = lock_for(&connection.how().schema);
-        connection.query_one("SELECT pg_advisory_xact_lock($1)::text", &[(&lock, tokio_postgres::types::Type::INT8)])?;
+        connection.query_one(
+            "SELECT pg_advisory_xact_lock($1)::text",
+            &[(&lock, tokio_postgres::types::Type::INT8)],
+        )?;
         let found = version(connection)?;
         if found > VERSION {
             let name = connection.how().name.clone();
@@ -261,5 +275,7 @@ fn create_schema(connection: &mut Connection) -> Result<(), Failure> {
 
 /// Schemas of one database do not wait for each other.
 fn lock_for(schema: &str) -> i64 {
-    schema.bytes().fold(LOCK, |lock, byte| lock.wrapping_mul(31).wrapping_add(i64::from(byte)))
+    schema
+        .bytes()
+        .fold(LOCK, |lock, byte| lock.wrapping_mul(31).wrapping_add(i64::from(byte)))
 }

@@ -40,7 +40,10 @@ impl<'a> Values<'a> {
     }
 
     fn params(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
-        self.values.iter().map(|(value, kind)| (&**value as _, kind.clone())).collect()
+        self.values
+            .iter()
+            .map(|(value, kind)| (&**value as _, kind.clone()))
+            .collect()
     }
 }
 
@@ -99,13 +102,26 @@ fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
     let input = values.columns([
         column!(drafts, INT4_ARRAY, |(key, _)| *key),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.run()),
-        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft).map(|base| base.epoch.cast_signed())),
-        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft).and_then(|base| base.holder)),
-        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft).map(|base| base.head.seq.cast_signed())),
-        column!(drafts, BYTEA_ARRAY, |(_, draft)| base(draft).map(|base| base.head.hash.to_vec())),
-        column!(drafts, INT8_ARRAY, |(_, draft)| draft.taken_from.as_ref().map(|lease| lease.holder)),
-        column!(drafts, INT8_ARRAY, |(_, draft)| draft.taken_from.as_ref().map(|lease| lease.expires)),
-        column!(drafts, TEXT_ARRAY, |(_, draft)| draft.taken_from.as_ref().map(|lease| &*lease.host)),
+        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft)
+            .map(|base| base.epoch.cast_signed())),
+        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft)
+            .and_then(|base| base.holder)),
+        column!(drafts, INT8_ARRAY, |(_, draft)| base(draft)
+            .map(|base| base.head.seq.cast_signed())),
+        column!(drafts, BYTEA_ARRAY, |(_, draft)| base(draft)
+            .map(|base| base.head.hash.to_vec())),
+        column!(drafts, INT8_ARRAY, |(_, draft)| draft
+            .taken_from
+            .as_ref()
+            .map(|lease| lease.holder)),
+        column!(drafts, INT8_ARRAY, |(_, draft)| draft
+            .taken_from
+            .as_ref()
+            .map(|lease| lease.expires)),
+        column!(drafts, TEXT_ARRAY, |(_, draft)| draft
+            .taken_from
+            .as_ref()
+            .map(|lease| &*lease.host)),
         column!(drafts, TEXT_ARRAY, |(_, draft)| draft.row.status.as_str()),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.updated_at.0),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.epoch.cast_signed()),
@@ -157,7 +173,9 @@ fn created<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.epoch.cast_signed()),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.holder),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.held_since),
-        column!(drafts, TEXT_ARRAY, |(_, draft)| optional(draft.row.audit_key_id.as_ref())),
+        column!(drafts, TEXT_ARRAY, |(_, draft)| optional(
+            draft.row.audit_key_id.as_ref()
+        )),
         column!(drafts, INT4_ARRAY, |(_, draft)| draft.row.format.cast_signed()),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.open_requirements),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.head.seq.cast_signed()),
@@ -200,8 +218,7 @@ fn add_entries<'a>(sql: &mut String, drafts: &[(i32, &'a Draft)], values: &mut V
         column!(entries, BYTEA_ARRAY, |(_, new)| &new.sealing.commitment[..]),
         column!(entries, TEXT_ARRAY, |(_, new)| &*new.payload),
     ]);
-    let columns =
-        "seq, driver_entries, at, outsider, kind, hash, requires, action, actor, requirement_id, salt, commitment, payload";
+    let columns = "seq, driver_entries, at, outsider, kind, hash, requires, action, actor, requirement_id, salt, commitment, payload";
     let _ = write!(
         sql,
         ", new_entries AS MATERIALIZED (SELECT d.run, e.* FROM unnest({input}) AS e (key, ord, {columns}) JOIN done d USING (key)), \
@@ -239,7 +256,10 @@ fn add_requirements<'a>(sql: &mut String, drafts: &[(i32, &'a Draft)], values: &
         .collect();
     let (opened, others): (Vec<_>, Vec<_>) = changes.iter().copied().partition(|(_, change)| change.opened.is_some());
     add_opened(sql, &opened, values);
-    let closed: Vec<_> = others.into_iter().filter(|(_, change)| change.decided.is_some()).collect();
+    let closed: Vec<_> = others
+        .into_iter()
+        .filter(|(_, change)| change.decided.is_some())
+        .collect();
     if !closed.is_empty() {
         let input = values.columns([
             column!(closed, INT4_ARRAY, |(key, _)| *key),
@@ -265,10 +285,15 @@ fn add_opened<'a>(sql: &mut String, opened: &[(i32, &'a Change)], values: &mut V
         column!(opened, INT8_ARRAY, |(_, change)| change.order),
         column!(opened, TEXT_ARRAY, |(_, change)| stored(&change.requirement_id)),
         column!(opened, TEXT_ARRAY, |(_, change)| change.opened.map(|(kind, _, _)| kind)),
-        column!(opened, INT8_ARRAY, |(_, change)| change.opened.map(|(_, seq, _)| seq.cast_signed())),
+        column!(opened, INT8_ARRAY, |(_, change)| change
+            .opened
+            .map(|(_, seq, _)| seq.cast_signed())),
         column!(opened, INT8_ARRAY, |(_, change)| change.decided.map(u64::cast_signed)),
-        column!(opened, INT8_ARRAY, |(_, change)| terms(change).and_then(|terms| terms.expires_at).map(|at| at.0)),
-        column!(opened, INT8_ARRAY, |(_, change)| terms(change).map(|terms| i64::from(terms.approvals))),
+        column!(opened, INT8_ARRAY, |(_, change)| terms(change)
+            .and_then(|terms| terms.expires_at)
+            .map(|at| at.0)),
+        column!(opened, INT8_ARRAY, |(_, change)| terms(change)
+            .map(|terms| i64::from(terms.approvals))),
     ]);
     let columns = "requirement_id, kind, opened, decided, expires_at, approvals_needed";
     let _ = write!(
@@ -301,10 +326,18 @@ fn add_memory<'a>(sql: &mut String, changes: &[(i32, &'a Change)], values: &mut 
             column!(remembered, INT4_ARRAY, |(key, _)| *key),
             column!(remembered, TEXT_ARRAY, |(_, change)| stored(&change.requirement_id)),
             column!(remembered, TEXT_ARRAY, |(_, change)| {
-                change.memory.as_ref().and_then(|memory| optional(memory.session_id.as_ref()))
+                change
+                    .memory
+                    .as_ref()
+                    .and_then(|memory| optional(memory.session_id.as_ref()))
             }),
-            column!(remembered, TEXT_ARRAY, |(_, change)| change.memory.as_ref().map(|memory| stored(&memory.key))),
-            column!(remembered, INT8_ARRAY, |(_, change)| change.revoked.map(u64::cast_signed)),
+            column!(remembered, TEXT_ARRAY, |(_, change)| change
+                .memory
+                .as_ref()
+                .map(|memory| stored(&memory.key))),
+            column!(remembered, INT8_ARRAY, |(_, change)| change
+                .revoked
+                .map(u64::cast_signed)),
         ]);
         let columns = "requirement_id, session_id, key, revoked";
         let _ = write!(

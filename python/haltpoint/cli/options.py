@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -45,7 +45,14 @@ def _login_name() -> str:
         raise click.UsageError("this system does not tell your login name: say who decides, with --by NAME") from error
 
 
-class _DatabaseType(click.ParamType):
+if TYPE_CHECKING:
+    _AnyType = click.ParamType[Any]
+else:
+    # Older releases of click have no type arguments.
+    _AnyType = click.ParamType
+
+
+class _DatabaseType(_AnyType):
     """A path; or a text, where it is the address of a server."""
 
     name = "database"
@@ -54,7 +61,7 @@ class _DatabaseType(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DatabaseName:
         if isinstance(value, str) and value.lower().startswith(("postgresql://", "postgres://")):
             return value
-        return cast("Path", self._path.convert(value, param, ctx))
+        return self._path.convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return self._path.shell_complete(ctx, param, incomplete)

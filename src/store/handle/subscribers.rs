@@ -60,11 +60,7 @@ impl Subscribers {
     }
 
     /// As [`Subscribers::add`]; `true`: it is the only one, so that nobody looked out for anything until now.
-    pub fn add_noting_first(
-        self: &Arc<Self>,
-        run_id: Text,
-        subscriber: Subscriber,
-    ) -> (Subscription, bool) {
+    pub fn add_noting_first(self: &Arc<Self>, run_id: Text, subscriber: Subscriber) -> (Subscription, bool) {
         let mut state = lock(&self.state);
         let (is_first, id) = (state.is_empty(), state.next_id());
         state.by_run.entry(run_id.clone()).or_default().push((id, subscriber));

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from durability.features import CheckedModel, ledger, pay, use_directory, weigh
-from durability.ledger import Ledger
 from durability.processes import tell, wait_for_word
-from haltpoint import Agent, HaltpointError, ModelReply, ModelRequest, RunRequirement, SqliteDatabase, tool
+from haltpoint import Agent, HaltpointError, ModelReply, ModelRequest, RunRequirement, tool
+from haltpoint.db import Database
 from haltpoint.models import FunctionModel
+from support.databases import opened
 from support.replies import wants
 
 __all__ = [
@@ -28,9 +29,9 @@ __all__ = [
 ]
 
 
-def _database(directory: str, lease_seconds: float = 30.0) -> SqliteDatabase:
+def _database(directory: str, lease_seconds: float = 30.0) -> Database:
     use_directory(directory)
-    return SqliteDatabase(Path(directory) / "runs.db", lease_seconds=lease_seconds)
+    return opened(Path(directory) / "runs.db", lease_seconds=lease_seconds)
 
 
 def _confirm(requirement: RunRequirement) -> None:
@@ -48,7 +49,7 @@ async def _told(run: Any) -> dict[str, Any]:
 # Many at once
 
 
-def _payer(db: SqliteDatabase) -> Agent:
+def _payer(db: Database) -> Agent:
     return Agent(
         CheckedModel([wants("pay", amount=30), wants("weigh", item="gold"), "paid"]), db=db, tools=[pay, weigh]
     )
@@ -82,7 +83,7 @@ def saw(board: str) -> str:
     return f"{board} {word}"
 
 
-def _sawyer(db: SqliteDatabase) -> Agent:
+def _sawyer(db: Database) -> Agent:
     return Agent(
         CheckedModel([wants("saw", board="oak"), wants("weigh", item="oak"), "sawn"]), db=db, tools=[saw, weigh]
     )
@@ -119,9 +120,9 @@ def drive(directory: str, run_id: str) -> dict[str, Any]:
 # Cancelled and decided from elsewhere
 
 
-def _restless(db: SqliteDatabase) -> Agent:
+def _restless(db: Database) -> Agent:
     def reply(request: ModelRequest) -> ModelReply | str:
-        return "enough" if Ledger(Path(db.db_file).parent).has("enough") else wants("weigh", item="sand")
+        return "enough" if ledger().has("enough") else wants("weigh", item="sand")
 
     return Agent(FunctionModel(reply), db=db, tools=[weigh], tool_call_limit=1_000_000)
 

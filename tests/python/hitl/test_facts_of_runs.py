@@ -127,7 +127,9 @@ def test_another_agent_that_continues_does_not_change_them(db: SqliteDatabase) -
 
 PROGRAM = """
 import sys
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, current_tool_call, tool
+from pathlib import Path
+from haltpoint import Agent, ScriptedModel, current_tool_call, tool
+from support.databases import opened
 from support.programs import tell
 from support.replies import wants
 
@@ -137,7 +139,7 @@ def look_with_leave() -> str:
     tell([call.user_id, call.session_id, call.agent_name, call.metadata])
     return "looked"
 
-with SqliteDatabase(sys.argv[1], user_id="of the file") as db:
+with opened(Path(sys.argv[1]), user_id="of the file") as db:
     [requirement] = db.requirements()
     requirement.confirm()
     agent = Agent(ScriptedModel([wants("look_with_leave"), "done"]), name="other", db=db, tools=[look_with_leave])

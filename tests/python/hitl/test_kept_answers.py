@@ -167,11 +167,13 @@ class Numbers(BaseModel):
 # Asked in here, answered anew by another process, which has these classes, too.
 READER = """
 import sys
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, Task
+from pathlib import Path
+from haltpoint import Agent, ScriptedModel, Task
+from support.databases import opened
 from support.programs import tell
 sys.path.insert(0, sys.argv[3])
 import test_kept_answers as answers
-with SqliteDatabase(sys.argv[1]) as db:
+with opened(Path(sys.argv[1])) as db:
     task = Task("x", response_format=getattr(answers, sys.argv[2]))
     tell([repr(Agent(ScriptedModel([]), db=db).continue_run(run_id=run_id, task=task)) for run_id in sys.argv[4:]])
 """

@@ -71,11 +71,13 @@ async def test_a_process_without_the_class_continues_with_plain_data(db: SqliteD
     program.write_text(
         f"""
 import sys
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from pathlib import Path
+from haltpoint import Agent, ScriptedModel
+from support.databases import opened
 from support.programs import tell
 from support.replies import wants
 from support.workshop import TOOLS
-with SqliteDatabase(sys.argv[1]) as db:
+with opened(Path(sys.argv[1])) as db:
     agent = Agent(ScriptedModel([wants("paint", color="red"), {GOOD!r}]), db=db, tools=TOOLS)
     tell(agent.continue_run(run_id=sys.argv[2], hitl_handler=lambda item: item.confirm()))
 """

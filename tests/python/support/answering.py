@@ -9,7 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from haltpoint import InvalidResolutionError, SqliteDatabase
+from haltpoint import InvalidResolutionError
+from support.databases import opened
 from support.programs import tell
 from support.travel import book
 
@@ -21,7 +22,7 @@ ANSWERING = Path(__file__)
 def main(db_file: str, values: str) -> None:
     """Answer, and say what is refused."""
     assert callable(book)
-    with SqliteDatabase(db_file) as database:
+    with opened(Path(db_file)) as database:
         (requirement,) = database.requirements()
         try:
             requirement.answer(json.loads(values))

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from haltpoint import PostgresDatabase, SqliteDatabase
 
-__all__ = ["VARIABLE", "Server", "is_server", "named", "opened", "server_programs"]
+__all__ = ["VARIABLE", "Server", "is_server", "named", "on_a_server", "on_files", "opened", "server_programs"]
 
 VARIABLE = "HALTPOINT_TEST_SERVER"
 
@@ -28,6 +30,10 @@ _PATIENCE = 60
 def is_server() -> bool:
     """Whether the tests run on a server."""
     return os.environ.get(VARIABLE, "").startswith("postgresql://")
+
+
+on_files = pytest.mark.skipif(is_server(), reason="it looks into the file itself")
+on_a_server = pytest.mark.skipif(not is_server(), reason="for a server: `make test-server` runs it")
 
 
 def named(path: Path) -> Path | str:
@@ -41,7 +47,16 @@ def named(path: Path) -> Path | str:
         programs = server_programs()
         assert programs is not None
         place = urlsplit(server)
-        words = [programs / "createdb", "--host", place.hostname, "--port", str(place.port), "--username", "postgres", name]
+        words = [
+            programs / "createdb",
+            "--host",
+            place.hostname,
+            "--port",
+            str(place.port),
+            "--username",
+            "postgres",
+            name,
+        ]
         finished = subprocess.run(words, capture_output=True, text=True, timeout=_PATIENCE, check=False)
         assert finished.returncode == 0 or "already exists" in finished.stderr, finished.stderr
         made.touch()
@@ -72,14 +87,18 @@ class Server:
             raise FileNotFoundError("there is no PostgreSQL on this machine: install the package postgresql")
         self._programs = programs
         self._directory = Path(tempfile.mkdtemp(prefix="haltpoint-server-"))
-        self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        self._as_user = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        )
         if self._as_user:
             shutil.chown(self._directory, "postgres")
 
     def start(self) -> str:
         """Start it, and return its address."""
         data = self._directory / "data"
-        self._run("initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync")
+        self._run(
+            "initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync"
+        )
         port = 20_000 + os.getpid() % 10_000
         settings = (
             f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{self._directory}'\n"

@@ -6,7 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from haltpoint import Agent, SqliteDatabase
+from haltpoint import Agent
+from support.databases import opened
 from support.programs import tell
 from support.workshop import TOOLS, model
 
@@ -17,7 +18,7 @@ SHELL = Path(__file__)
 
 def main(form: str, db_file: str, script: str) -> None:
     """Run a task in the async or the synchronous form and tell how it was stopped."""
-    agent = Agent(model(script), db=SqliteDatabase(db_file), tools=TOOLS)
+    agent = Agent(model(script), db=opened(Path(db_file)), tools=TOOLS)
     try:
         if form == "async":
             asyncio.run(agent.do_async("Work."))

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from haltpoint import Agent, FunctionModel, HaltpointError, ModelRequest, RunRequirement, SqliteDatabase
+from haltpoint import Agent, FunctionModel, HaltpointError, ModelRequest, RunRequirement
+from support.databases import opened
 from support.programs import tell
 from support.report import report
 from support.workshop import TOOLS, model
@@ -111,7 +112,7 @@ ACTIONS = {
 
 async def main(action: str, db_file: str, script: str, *arguments: str) -> Any:
     """Do what the arguments say; an error is told by its name, its run and its words."""
-    with SqliteDatabase(db_file) as db:
+    with opened(Path(db_file)) as db:
         try:
             return await ACTIONS[action](Agent(model(script), db=db, tools=TOOLS), *arguments)
         except HaltpointError as error:

@@ -14,6 +14,7 @@ from haltpoint.worker.progress import Progress
 from haltpoint.worker.signing import WebhookSecret
 from haltpoint.worker.webhooks import Webhook
 from haltpoint.worker.worker import Worker
+from support.databases import on_files
 
 from .crew import CLERK
 from .receiver import SECRET, Receiver
@@ -81,6 +82,7 @@ def _refuse(*_: object, **__: object) -> None:
         "DELETE FROM entries WHERE id >> 32 = (SELECT run FROM runs WHERE run_id = '{}')",
     ],
 )
+@on_files
 def test_an_event_that_cannot_be_read_is_reported_and_passed_by(yard: Yard, damage: str) -> None:
     reported: list[Progress] = []
     with Receiver() as receiver, yard.database() as database:

@@ -7,13 +7,14 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from haltpoint import Agent, ScriptedModel
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.drain import Drain
 from haltpoint.worker import Progress
 from haltpoint.worker.attempt import Attempt
 from haltpoint.worker.deferred import Deferred
 from support.command import CommandLine
+from support.databases import opened
 from support.running import asynchronous
 
 from .crew import clerk
@@ -93,7 +94,7 @@ def test_many_workers_drive_each_run_once(yard: Yard) -> None:
 
 @asynchronous
 async def test_what_others_made_of_a_run_is_theirs_to_report(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         agent = Agent(ScriptedModel(["finished"]), name="clerk", db=database)
         completed, cancelled = [await agent.submit_async("Greet.") for _ in range(2)]
         assert await agent.wait_and_continue_async(completed) == "finished"

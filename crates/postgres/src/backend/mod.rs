@@ -18,10 +18,10 @@ use haltpoint_engine::store::{Operation, Store, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::clock::ServerClock;
+use crate::connecting;
 use crate::connection::Connecting;
 use crate::options::{Listen, PostgresOptions};
 use crate::store::PostgresStore;
-use crate::connecting;
 use listener::Listener;
 use reader::{Pending, Reader, Request};
 use writer::Writer;
@@ -101,7 +101,11 @@ impl OpenDatabase {
         })
     }
 
-    fn listener(how: Arc<Connecting>, options: &PostgresOptions, reader: &Arc<Worker<Request>>) -> Result<Option<Listener>, StoreError> {
+    fn listener(
+        how: Arc<Connecting>,
+        options: &PostgresOptions,
+        reader: &Arc<Worker<Request>>,
+    ) -> Result<Option<Listener>, StoreError> {
         let how = match &options.listen {
             Listen::Here if !options.is_pooled => how,
             // Behind a pooler that shares sessions nobody can listen.

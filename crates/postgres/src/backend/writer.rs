@@ -9,9 +9,7 @@ use haltpoint_engine::store::handle::{
     Batch, Done, Heartbeat, Receiver, Submission, Subscribers, Waited, is_by_outsider,
 };
 use haltpoint_engine::store::holder::Holder;
-use haltpoint_engine::store::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, WritableStore,
-};
+use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, WritableStore};
 
 use crate::clock::{ServerClock, micros, steady};
 use crate::lease;
@@ -76,7 +74,9 @@ impl Writer {
         self.store.patience = self.time_to_try();
         let mut outcomes = self.store.commit(&operations);
         self.fault_plan.pass_after_commit(&operations, &outcomes);
-        if std::iter::zip(&operations, &outcomes).any(|(operation, outcome)| outcome.is_ok() && takes_a_lease(operation)) {
+        if std::iter::zip(&operations, &outcomes)
+            .any(|(operation, outcome)| outcome.is_ok() && takes_a_lease(operation))
+        {
             self.renewed = self.renewed.max(sent);
         }
         self.settle_leases(&operations, &mut outcomes);
@@ -108,15 +108,16 @@ impl Writer {
     /// server counts from when it took the renewal, and the two clocks differ by a little.
     fn lease_left(&self) -> i64 {
         let length = micros(self.lease);
-        self.renewed.saturating_add(length - length / 10).saturating_sub(steady())
+        self.renewed
+            .saturating_add(length - length / 10)
+            .saturating_sub(steady())
     }
 
     /// What was written for a driver counts only while its lease does: else somebody else may drive the run by now, and nothing may be
     /// started on the strength of it.
     fn settle_leases(&mut self, operations: &[Operation], outcomes: &mut [Result<Committed, StoreError>]) {
-        let is_driven = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
-            driven(operation, outcome).is_some()
-        };
+        let is_driven =
+            |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| driven(operation, outcome).is_some();
         if self.lease_left() > 0 || !std::iter::zip(operations, &*outcomes).any(is_driven) {
             return;
         }
@@ -148,7 +149,9 @@ impl Writer {
 
     /// A lease of which it is not known whether it was taken is given back.
     fn owe(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
-        if let (Operation::Acquire { .. } | Operation::Create(_), Err(StoreError::Unusable { .. })) = (operation, outcome) {
+        if let (Operation::Acquire { .. } | Operation::Create(_), Err(StoreError::Unusable { .. })) =
+            (operation, outcome)
+        {
             self.store.forget();
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use haltpoint_engine::store::WritableStore;
+use haltpoint_engine::journal::AuditKey;
 use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::{SaltSource, WritableStore};
 use haltpoint_postgres::{PostgresOptions, PostgresStore, open};
 
 use crate::server::Database;
@@ -21,7 +22,10 @@ fn options(deaths: &Deaths) -> PostgresOptions {
 pub(crate) fn on_each_blocking_store(test: impl Fn(&mut dyn WritableStore, &Deaths)) {
     let Some(database) = Database::new() else { return };
     let deaths = Deaths::default();
-    test(&mut PostgresStore::open(&database.url(), &options(&deaths)).unwrap(), &deaths);
+    test(
+        &mut PostgresStore::open(&database.url(), &options(&deaths)).unwrap(),
+        &deaths,
+    );
 }
 
 /// Runs a test on the blocking store, and on the backend.
@@ -37,4 +41,22 @@ pub(crate) fn on_each_backend(test: impl Fn(&StoreHandle, &Deaths)) {
     let handle = open(&database.url(), options(&deaths)).unwrap();
     test(&handle, &deaths);
     handle.close();
+}
+
+/// What a play on a store comes to whose hashes can be foretold.
+pub(crate) fn with_counting_salts(
+    audit_key: Option<AuditKey>,
+    deaths: &Deaths,
+    play: impl FnOnce(&mut dyn WritableStore) -> usize,
+) -> usize {
+    // Without a server there is nothing that could differ.
+    let Some(database) = Database::new() else {
+        return usize::MAX;
+    };
+    let options = PostgresOptions {
+        audit_key,
+        salts: SaltSource::Counting,
+        ..options(deaths)
+    };
+    play(&mut PostgresStore::open(&database.url(), &options).unwrap())
 }

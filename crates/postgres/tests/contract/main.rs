@@ -3,11 +3,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![expect(clippy::disallowed_methods, reason = "the tests start a server")]
 
+#[path = "../../../../tests/store/approvals.rs"]
+mod approvals;
 #[path = "../../../../tests/store/contract.rs"]
 mod contract;
+#[path = "../../../../tests/shared/difference.rs"]
+mod difference;
 mod each;
+#[path = "../../../../tests/store/equivalence.rs"]
+mod equivalence;
+#[path = "../../../../tests/store/feed.rs"]
+mod feed;
+#[path = "../../../../tests/store/late_cancels.rs"]
+mod late_cancels;
 #[path = "../../../../tests/store/lists.rs"]
 mod lists;
+#[path = "../../../../tests/store/notifications.rs"]
+mod notifications;
+#[path = "../../../../tests/store/reading_on.rs"]
+mod reading_on;
 #[path = "../../../../tests/store/refusals.rs"]
 mod refusals;
 #[path = "../../../../tests/store/requirements.rs"]

@@ -46,7 +46,10 @@ impl Database {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let server = server()?;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        server.run("createdb", &["--host", &server.socket(), "--username", "postgres", &name]);
+        server.run(
+            "createdb",
+            &["--host", &server.socket(), "--username", "postgres", &name],
+        );
         Some(Self { name, _turn: turn })
     }
 
@@ -90,7 +93,19 @@ impl Server {
         let data = server.folder.join("data").display().to_string();
         server.run(
             "initdb",
-            &["--pgdata", &data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync", "--locale", "C"],
+            &[
+                "--pgdata",
+                &data,
+                "--username",
+                "postgres",
+                "--auth",
+                "trust",
+                "--encoding",
+                "UTF8",
+                "--no-sync",
+                "--locale",
+                "C",
+            ],
         );
         let settings = format!(
             "listen_addresses = ''\nunix_socket_directories = '{}'\nfsync = off\nautovacuum = off\nmax_connections = 200\n",
@@ -111,7 +126,11 @@ impl Server {
             "cat >/dev/null; {programs}/pg_ctl --pgdata {data} --mode immediate stop >/dev/null 2>&1; rm -rf {folder}"
         );
         let mut command = Command::new("sh");
-        command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         self.as_its_user(&mut command);
         let child = command.spawn().unwrap();
         // Its input ends with this process.
@@ -120,7 +139,10 @@ impl Server {
 
     /// As if the power had gone, and come back.
     pub(crate) fn restart(&self) {
-        let (data, log) = (self.folder.join("data").display().to_string(), self.folder.join("log").display().to_string());
+        let (data, log) = (
+            self.folder.join("data").display().to_string(),
+            self.folder.join("log").display().to_string(),
+        );
         self.run("pg_ctl", &["--pgdata", &data, "--mode", "immediate", "--wait", "stop"]);
         self.run("pg_ctl", &["--pgdata", &data, "--log", &log, "--wait", "start"]);
     }
@@ -131,13 +153,17 @@ impl Server {
 
     fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = Command::new(self.programs.join(program));
-        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         self.as_its_user(&mut command);
         let status = command.status().unwrap();
         assert!(status.success(), "{program} {arguments:?} failed");
     }
 
-    fn as_its_user(&self, command: &mut Command) {
+    pub(crate) fn as_its_user(&self, command: &mut Command) {
         if let Some((user, group)) = self.user {
             use std::os::unix::process::CommandExt;
             command.uid(user).gid(group);
@@ -152,7 +178,10 @@ fn is_root() -> bool {
 
 fn user_id(name: &str) -> Option<(u32, u32)> {
     let line = fs::read_to_string("/etc/passwd").unwrap();
-    let line = line.lines().find(|line| line.starts_with(&format!("{name}:")))?.to_owned();
+    let line = line
+        .lines()
+        .find(|line| line.starts_with(&format!("{name}:")))?
+        .to_owned();
     let mut fields = line.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

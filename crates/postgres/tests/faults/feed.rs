@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use haltpoint_engine::store::{Committed, ExternalRecord, Operation, OutboxClaim, Position};
 use haltpoint_engine::store::handle::StoreHandle;
+use haltpoint_engine::store::{Committed, ExternalRecord, Operation, OutboxClaim, Position};
 
 use crate::runs::{cancel, create, opened, step};
 use crate::server::Database;
@@ -50,7 +50,9 @@ fn followers_miss_nothing_while_several_processes_write() {
                 let handle = opened(url);
                 for number in 0..WORDS {
                     let run_id = format!("r{}", (writer + number) % 4);
-                    handle.execute(cancel(&handle, &run_id, &format!("{writer}.{number}"))).unwrap();
+                    handle
+                        .execute(cancel(&handle, &run_id, &format!("{writer}.{number}")))
+                        .unwrap();
                 }
                 handle.close();
             });
@@ -61,7 +63,10 @@ fn followers_miss_nothing_while_several_processes_write() {
             let (records, end) = follow(&handle, after);
             after = end;
             for record in records {
-                assert!(found.insert((record.run_id.clone(), record.record.seq)), "twice: {record:?}");
+                assert!(
+                    found.insert((record.run_id.clone(), record.record.seq)),
+                    "twice: {record:?}"
+                );
             }
         }
     });
@@ -75,18 +80,29 @@ fn a_word_is_heard_on_another_connection_within_a_tenth_of_a_second() {
     let (driver, other) = (opened(&url), opened(&url));
     create(&driver, "r").unwrap();
     let (sender, heard) = channel();
-    let _subscription = driver.subscribe("r".into(), Arc::new(move |_: &ExternalRecord| sender.send(Instant::now()).unwrap()));
+    let _subscription = driver.subscribe(
+        "r".into(),
+        Arc::new(move |_: &ExternalRecord| sender.send(Instant::now()).unwrap()),
+    );
     // The listener connects in its own time.
     let beside = Beside::new(&url);
     let deadline = Instant::now() + Duration::from_secs(20);
-    while beside.run("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'").is_empty() {
+    while beside
+        .run("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+        .is_empty()
+    {
         assert!(Instant::now() < deadline, "nobody listens");
     }
     let mut times = Vec::new();
     for number in 0..9 {
         let begun = Instant::now();
         other.execute(cancel(&other, "r", &format!("{number}"))).unwrap();
-        times.push(heard.recv_timeout(Duration::from_secs(20)).unwrap().saturating_duration_since(begun));
+        times.push(
+            heard
+                .recv_timeout(Duration::from_secs(20))
+                .unwrap()
+                .saturating_duration_since(begun),
+        );
     }
     times.sort_unstable();
     assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");

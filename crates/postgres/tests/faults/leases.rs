@@ -1,8 +1,8 @@
 //! A process that cannot renew its leases stops by itself before another one can take them over.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use haltpoint_engine::store::handle::StoreHandle;
@@ -65,7 +65,10 @@ fn what_was_written_before_the_link_was_cut_counts_no_more_when_its_answer_comes
     let (outcome, told_at) = outcome.recv_timeout(20 * LEASE).unwrap();
     match outcome {
         Err(StoreError::LeaseLost { .. } | StoreError::Unusable { .. }) => {}
-        Ok(written) => panic!("{written:?} {:?} after it was taken over", told_at.saturating_duration_since(free_at)),
+        Ok(written) => panic!(
+            "{written:?} {:?} after it was taken over",
+            told_at.saturating_duration_since(free_at)
+        ),
         Err(error) => panic!("{error}"),
     }
     other.close();
@@ -100,7 +103,10 @@ fn of_many_who_want_a_run_one_gets_it() {
     first.close();
     let handles: Vec<_> = (0..6).map(|_| opened(&url)).collect();
     let granted: Vec<_> = std::thread::scope(|scope| {
-        let asking: Vec<_> = handles.iter().map(|handle| scope.spawn(|| acquire(handle, "r").is_ok())).collect();
+        let asking: Vec<_> = handles
+            .iter()
+            .map(|handle| scope.spawn(|| acquire(handle, "r").is_ok()))
+            .collect();
         asking.into_iter().map(|asking| asking.join().unwrap()).collect()
     });
     assert_eq!(granted.iter().filter(|granted| **granted).count(), 1);

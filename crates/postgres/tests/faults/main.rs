@@ -7,6 +7,7 @@ mod feed;
 mod leases;
 mod opening;
 mod outages;
+mod pooling;
 mod proxy;
 mod runs;
 #[path = "../contract/server.rs"]

@@ -30,7 +30,9 @@ fn a_commit_whose_answer_is_lost_is_written_once() {
     let Some(database) = Database::new() else { return };
     let proxy = Proxy::new(&database);
     let handle = opened(&proxy.url());
-    drive(&handle, "r", STEPS, |_| proxy.faults.cuts_at_answer.store(true, Ordering::SeqCst));
+    drive(&handle, "r", STEPS, |_| {
+        proxy.faults.cuts_at_answer.store(true, Ordering::SeqCst)
+    });
     // Those of people, too: none is lost, and none is there twice.
     for number in 0..STEPS {
         proxy.faults.cuts_at_answer.store(true, Ordering::SeqCst);
@@ -129,7 +131,9 @@ fn many_writers_of_one_run_are_written_one_after_the_other() {
             scope.spawn(move || {
                 let handle = opened(url);
                 for number in 0..STEPS {
-                    handle.execute(cancel(&handle, "r", &format!("{writer}.{number}"))).unwrap();
+                    handle
+                        .execute(cancel(&handle, "r", &format!("{writer}.{number}")))
+                        .unwrap();
                 }
                 handle.close();
             });
@@ -146,7 +150,10 @@ fn many_writers_of_one_run_are_written_one_after_the_other() {
         let expected: Vec<String> = (0..STEPS).map(|number| format!("{writer}.{number}")).collect();
         assert_eq!(own.map(|by| by.to_string()).collect::<Vec<_>>(), expected);
     }
-    assert_eq!(first.read_blocking(|store| store.check()).unwrap(), Vec::<String>::new());
+    assert_eq!(
+        first.read_blocking(|store| store.check()).unwrap(),
+        Vec::<String>::new()
+    );
     first.close();
 }
 

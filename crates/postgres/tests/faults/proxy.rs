@@ -45,7 +45,10 @@ impl Proxy {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", self.port, self.name)
+        format!(
+            "postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable",
+            self.port, self.name
+        )
     }
 }
 

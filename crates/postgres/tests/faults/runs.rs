@@ -3,9 +3,7 @@
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Entry, OutcomeSource, ToolFinished, ToolStarted};
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{
-    Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, StoredRun,
-};
+use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, StoredRun};
 use haltpoint_postgres::{PostgresOptions, open};
 
 pub(crate) fn opened(url: &str) -> StoreHandle {

@@ -13,7 +13,11 @@ pub(crate) struct Beside {
 
 impl Beside {
     pub(crate) fn new(url: &str) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let (client, connection) = runtime.block_on(tokio_postgres::connect(url, NoTls)).unwrap();
         runtime.spawn(connection);
         Self { client, runtime }
@@ -39,6 +43,7 @@ impl Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        self.runtime.block_on(async { tokio::time::sleep(Duration::ZERO).await });
+        self.runtime
+            .block_on(async { tokio::time::sleep(Duration::ZERO).await });
     }
 }

@@ -1,0 +1,26 @@
+//! As `approvals`, where it is about files.
+
+use crate::support::{TestFile, beside};
+use haltpoint_engine::session::verify;
+
+#[allow(unused_imports, reason = "what both need")]
+use crate::approvals::*;
+
+#[test]
+fn a_changed_index_is_found_out() {
+    for change in [
+        "UPDATE remembered SET session_id = 'another'",
+        "UPDATE remembered SET key = 'another'",
+        "UPDATE remembered SET revoked = 4294967297",
+        "DELETE FROM remembered",
+        "INSERT INTO remembered SELECT place, run, NULL, 'k', NULL FROM requirements WHERE requirement_id = 'p'",
+    ] {
+        let file = TestFile::new();
+        let mut store = file.store();
+        whole_journal(&mut store);
+        assert_eq!(verify(&mut store, "r", None).unwrap().first_bad, None);
+        beside(&file.path()).execute_batch(change).unwrap();
+        let found = verify(&mut store, "r", None).unwrap().first_bad.expect(change);
+        assert!(found.reason.contains("the index of requirements"), "{change}: {found}");
+    }
+}
