@@ -205,19 +205,3 @@ fn lists_hold_what_can_still_answer_a_call_newest_first() {
         assert_eq!(store.approvals(&one).unwrap().len(), 1);
     });
 }
-
-/// A journal that holds together, with an approval for the session and one by memory of it.
-pub(crate) fn whole_journal(store: &mut dyn WritableStore) {
-    let call = r#"{"calls": [{"id": "call", "name": "pay", "args": {}, "asks": "confirmation"}], "duration_us": 1, "attempt": 1}"#;
-    let replied = decode("model_replied", call).unwrap();
-    let opened = vec![replied, opened_on("q", Terms::default())];
-    execute_all(
-        store,
-        vec![
-            create_in_session("r", "a", Some("s")),
-            drive("r", 1, 1, opened),
-            say("r", remembered("q", RememberScope::Session, "key")),
-            drive("r", 1, 3, by_memory(Terms::default())),
-        ],
-    );
-}

@@ -24,3 +24,19 @@ fn a_changed_index_is_found_out() {
         assert!(found.reason.contains("the index of requirements"), "{change}: {found}");
     }
 }
+
+/// A journal that holds together, with an approval for the session and one by memory of it.
+fn whole_journal(store: &mut dyn WritableStore) {
+    let call = r#"{"calls": [{"id": "call", "name": "pay", "args": {}, "asks": "confirmation"}], "duration_us": 1, "attempt": 1}"#;
+    let replied = decode("model_replied", call).unwrap();
+    let opened = vec![replied, opened_on("q", Terms::default())];
+    execute_all(
+        store,
+        vec![
+            create_in_session("r", "a", Some("s")),
+            drive("r", 1, 1, opened),
+            say("r", remembered("q", RememberScope::Session, "key")),
+            drive("r", 1, 3, by_memory(Terms::default())),
+        ],
+    );
+}

@@ -12,7 +12,7 @@ use tokio_postgres::types::Type;
 use crate::connection::{Connection, get};
 use crate::draft::{Draft, Means};
 use crate::fault::{Failure, Fault};
-use crate::lease::{Applicant, acquire, enlist};
+use crate::lease::{Applicant, Holders, acquire, enlist};
 use crate::outbox;
 use crate::rows::{FoundRun, SELECT_RUNS, found_run};
 use crate::text::stored;
@@ -35,6 +35,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) means: Means<'a>,
     /// Runs as this process left them when it last wrote to them: a guess, which the statement checks.
     pub(crate) remembered: &'a mut HashMap<Text, FoundRun>,
+    /// The rows of holders that this batch has written.
+    pub(crate) holders: Holders,
     /// Until when it is tried.
     pub(crate) deadline: Instant,
 }
@@ -86,6 +88,7 @@ impl Batch<'_> {
 
     /// Carries out what waits, once; what was written or refused is done, and the rest waits still. Where that fails, nothing was written.
     fn round(&mut self, waiting: &mut Vec<Plan>, may_guess: bool) -> Result<Vec<Plan>, Failure> {
+        self.holders.clear();
         self.read(waiting, may_guess)?;
         self.plan(waiting)?;
         let (to_write, refused): (Vec<_>, Vec<_>) = std::mem::take(waiting)
@@ -253,7 +256,13 @@ impl Batch<'_> {
                     expires: *expires,
                     known: *known,
                 };
-                acquire(self.connection, draft, applicant, self.liveness, self.means)
+                acquire(
+                    self.connection,
+                    draft,
+                    applicant,
+                    (self.liveness, &mut self.holders),
+                    self.means,
+                )
             }
             (Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. }, Some(_)) => Ok(Committed::Released),
         }

@@ -149,8 +149,12 @@ impl Draft {
         })
     }
 
-    /// Of a new run; `holder` is the number of the row of who drives it.
-    pub(crate) fn create(new: &NewRun, holder: Option<i64>, means: Means<'_>) -> Result<(Self, Committed), Fault> {
+    /// Of a new run, with the lease of who drives it.
+    pub(crate) fn create(
+        new: &NewRun,
+        lease: Option<FoundLease>,
+        means: Means<'_>,
+    ) -> Result<(Self, Committed), Fault> {
         let chain = rules::chain_to_begin(means.key);
         let row = RunRow {
             run_id: new.run_id.clone(),
@@ -169,9 +173,9 @@ impl Draft {
         let mut draft = Self {
             base: None,
             row,
-            holder,
-            held_since: holder.map(|_| new.at.0),
-            lease: None,
+            holder: lease.as_ref().map(|lease| lease.holder),
+            held_since: lease.as_ref().map(|_| new.at.0),
+            lease,
             head: Head {
                 seq: 0,
                 driver_entries: 0,

@@ -1,14 +1,16 @@
 //! Leases: who drives a run, and until when they count as alive.
 
+use std::collections::HashMap;
+
 use haltpoint_engine::journal::JournalEnd;
 use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, now_for};
-use haltpoint_engine::store::rules::{chain_to_write, check_lease, check_not_erased};
+use haltpoint_engine::store::rules::{Lease, chain_to_write, check_lease, check_not_erased};
 use haltpoint_engine::store::{Committed, LeaseGrant, RunStatus, StoredRun};
 use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::Type;
 
 use crate::connection::{Connection, get};
-use crate::draft::{Draft, Means};
+use crate::draft::{Base, Draft, Means};
 use crate::fault::{Failure, Fault};
 use crate::read::journal_of;
 use crate::rows::{FoundLease, FoundRun};
@@ -27,12 +29,15 @@ pub(crate) struct Applicant<'a> {
     pub(crate) known: Option<JournalEnd>,
 }
 
+/// The rows of holders that a batch has written, by their numbers: places with expiries, and when these end by the wall clock.
+pub(crate) type Holders = HashMap<i64, (String, i64)>;
+
 /// Takes the right to drive a run.
 pub(crate) fn acquire(
     connection: &mut Connection,
     draft: &mut Draft,
     applicant: Applicant<'_>,
-    liveness: &dyn Liveness,
+    (liveness, holders): (&dyn Liveness, &mut Holders),
     means: Means<'_>,
 ) -> Result<Committed, Fault> {
     let Applicant {
@@ -49,20 +54,29 @@ pub(crate) fn acquire(
     let row = &draft.row;
     chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), means.key)?;
     if let Some(found) = &mut draft.lease {
+        if let Some((host, expires)) = holders.get(&found.holder) {
+            found.read(host.clone(), *expires);
+        }
         let before = found.clone();
         if found.lease.cut_down(liveness, now, expires) {
             set_expiry(connection, found, &before)?;
+            holders.insert(found.holder, (found.host.clone(), found.expires));
         }
     }
     let lease = draft.lease.as_ref().map(|found| found.lease.clone());
     check_lease(&draft.row.run_id, lease, holder, now, liveness)?;
     // Read before it is granted, so that a journal that cannot be read keeps its state.
     let mut run = stored_run(connection, draft, means, known)?;
-    let number = enlist(connection, holder, now, expires, liveness)?;
-    draft.taken_from = draft.lease.take();
+    let lease = enlist(connection, holder, now, expires, liveness)?;
+    holders.insert(lease.holder, (lease.host.clone(), lease.expires));
+    let is_as_read = |base: &Base| base.holder == draft.holder && base.epoch == draft.row.epoch;
+    if draft.base.as_ref().is_some_and(is_as_read) {
+        draft.taken_from = draft.lease.take();
+    }
     draft.row.epoch += 1;
     draft.row.holder = Some(holder.clone());
-    (draft.holder, draft.held_since, draft.is_changed) = (Some(number), Some(now.0), true);
+    (draft.holder, draft.held_since, draft.is_changed) = (Some(lease.holder), Some(now.0), true);
+    draft.lease = Some(lease);
     run.row = draft.row.clone();
     Ok(Committed::Lease(LeaseGrant::Granted {
         epoch: draft.row.epoch,
@@ -99,32 +113,44 @@ fn stored_run(
     Ok(StoredRun { row, records })
 }
 
-/// The number of the holder's row, which says that it is alive until `expires`.
+/// The lease of a holder, whose row says that it is alive until `expires`, or later.
 pub(crate) fn enlist(
     connection: &mut Connection,
     holder: &Holder,
     now: Timestamp,
     expires: Timestamp,
     liveness: &dyn Liveness,
-) -> Result<i64, Failure> {
+) -> Result<FoundLease, Failure> {
     let expiry = Expiry::renewed(now_for(liveness, holder, now), expires);
-    let host = expiry.write_behind(&holder.host);
+    let host = stored(&expiry.write_behind(&holder.host)).into_owned();
     let (pid, started) = (i64::from(holder.pid), holder.started.cast_signed());
     let rows = connection.ask(
         "INSERT INTO @holders AS h (token, host, pid, started, expires) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (token) DO UPDATE SET expires = greatest(h.expires, excluded.expires), host = excluded.host RETURNING holder",
+         ON CONFLICT (token) DO UPDATE SET expires = greatest(h.expires, excluded.expires), host = excluded.host \
+         RETURNING holder, expires",
         &[
             (&stored(&holder.token), Type::TEXT),
-            (&stored(&host), Type::TEXT),
+            (&host, Type::TEXT),
             (&pid, Type::INT8),
             (&started, Type::INT8),
             (&expiry.wall.0, Type::INT8),
         ],
     )?;
-    rows.first().map_or_else(
-        || Err(Failure::Unreadable("a row is missing".to_owned())),
-        |row| get(row, 0),
-    )
+    let row = rows
+        .first()
+        .ok_or_else(|| Failure::Unreadable("a row is missing".to_owned()))?;
+    let mut found = FoundLease {
+        lease: Lease {
+            holder: holder.clone(),
+            expiry,
+            since: now,
+        },
+        holder: get(row, 0)?,
+        host: String::new(),
+        expires: 0,
+    };
+    found.read(host, get(row, 1)?);
+    Ok(found)
 }
 
 /// Says that a holder is alive, and until when it counts as such. One row, however many runs it holds. Forgets those that are gone.

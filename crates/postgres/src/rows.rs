@@ -47,6 +47,14 @@ pub(crate) struct FoundLease {
     pub(crate) expires: i64,
 }
 
+impl FoundLease {
+    /// Takes over what stands in the holder's row.
+    pub(crate) fn read(&mut self, host: String, expires: i64) {
+        (_, self.lease.expiry) = Expiry::read_behind(&restored(&host), Timestamp(expires));
+        (self.host, self.expires) = (host, expires);
+    }
+}
+
 /// Selects what [`found_run`] reads, of all runs.
 pub(crate) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,

@@ -94,11 +94,6 @@ impl PostgresStore {
         let written = write(&mut self.connection, means).map_err(Into::into);
         written.map_err(|fault| fault.describe("write to", &self.connection.how().name))
     }
-
-    /// Forgets how runs were left: another one may have written to them.
-    pub(crate) fn forget(&mut self) {
-        self.remembered.clear();
-    }
 }
 
 impl Store for PostgresStore {
@@ -219,6 +214,7 @@ impl WritableStore for PostgresStore {
                 count: &Cell::new(0),
             },
             remembered: &mut self.remembered,
+            holders: HashMap::new(),
             deadline: Instant::now() + self.patience,
         };
         batch.commit()

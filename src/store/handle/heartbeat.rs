@@ -70,6 +70,12 @@ impl Heartbeat {
         self.due = Instant::now();
     }
 
+    /// Whether a run is held under that epoch.
+    #[must_use]
+    pub fn holds(&self, run_id: &str, epoch: u64) -> bool {
+        self.held.get(run_id) == Some(&epoch)
+    }
+
     /// Whether exactly one run is held, and nothing is owed.
     #[must_use]
     pub fn is_about_one_run(&self) -> bool {
@@ -108,7 +114,7 @@ impl Heartbeat {
     }
 
     fn let_go(&mut self, run_id: &str, epoch: u64) {
-        if self.held.get(run_id) == Some(&epoch) {
+        if self.holds(run_id, epoch) {
             self.held.remove(run_id);
         }
     }

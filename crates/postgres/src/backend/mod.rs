@@ -81,6 +81,7 @@ impl OpenDatabase {
             lease,
             renewed: crate::clock::steady(),
             patience: options.patience,
+            has_doubts: false,
             clock: Arc::clone(&clock),
             fault_plan: options.fault_plan.clone(),
             subscribers: Arc::clone(&subscribers),

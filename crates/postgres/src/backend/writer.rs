@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haltpoint_engine::Text;
 use haltpoint_engine::store::fault_points::FaultPlan;
 use haltpoint_engine::store::handle::{
     Batch, Done, Heartbeat, Receiver, Submission, Subscribers, Waited, is_by_outsider,
 };
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, WritableStore};
+use haltpoint_engine::{Text, Timestamp};
 
 use crate::clock::{ServerClock, micros, steady};
 use crate::lease;
@@ -30,6 +30,8 @@ pub(super) struct Writer {
     /// When the last renewal was sent that the server has acknowledged, by this machine's steady clock.
     pub(super) renewed: i64,
     pub(super) patience: Duration,
+    /// Leases may have been taken of which nobody here knows.
+    pub(super) has_doubts: bool,
     pub(super) clock: Arc<ServerClock>,
     pub(super) fault_plan: FaultPlan,
     pub(super) subscribers: Arc<Subscribers>,
@@ -55,6 +57,9 @@ impl Writer {
 
     /// Renews the leases when it is time to, and says when it is the next time.
     fn beat(&mut self) -> Option<Instant> {
+        if self.has_doubts {
+            self.clear_doubts();
+        }
         let sent = steady();
         if self.heartbeat.beat_if_due(&mut self.store) {
             self.renewed = sent;
@@ -70,19 +75,21 @@ impl Writer {
         let owed = owed.map(|operation| Submission::new(operation, Box::new(|_| ())));
         let (operations, completions): Batch = owed.chain(batch).map(Submission::into_parts).unzip();
         self.fault_plan.pass_before_commit(&operations);
-        let sent = steady();
+        let (sent, shown) = (steady(), self.clock.now());
         self.store.patience = self.time_to_try();
         let mut outcomes = self.store.commit(&operations);
         self.fault_plan.pass_after_commit(&operations, &outcomes);
-        if std::iter::zip(&operations, &outcomes)
-            .any(|(operation, outcome)| outcome.is_ok() && takes_a_lease(operation))
-        {
-            self.renewed = self.renewed.max(sent);
+        // An operation may have waited here: what it says of its lease began before it was sent.
+        let renewals = std::iter::zip(&operations, &outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let ends = renewals.filter_map(|(operation, _)| lease_end(operation)).max();
+        if let Some(end) = ends {
+            let renewed = sent + end.micros_since(shown) - micros(self.lease);
+            self.renewed = self.renewed.max(renewed);
         }
         self.settle_leases(&operations, &mut outcomes);
         for (operation, outcome) in operations.iter().zip(&outcomes) {
             self.heartbeat.note(operation, outcome);
-            self.owe(operation, outcome);
+            self.has_doubts |= is_doubtful(operation, outcome);
         }
         let is_news = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
             outcome.is_ok() && self.is_news(operation)
@@ -128,6 +135,7 @@ impl Writer {
             {
                 let run_id = run_id.clone();
                 *outcome = Err(StoreError::LeaseLost { run_id });
+                self.has_doubts = true;
             }
         }
     }
@@ -147,13 +155,18 @@ impl Writer {
         }
     }
 
-    /// A lease of which it is not known whether it was taken is given back.
-    fn owe(&mut self, operation: &Operation, outcome: &Result<Committed, StoreError>) {
-        if let (Operation::Acquire { .. } | Operation::Create(_), Err(StoreError::Unusable { .. })) =
-            (operation, outcome)
-        {
-            self.store.forget();
-        }
+    /// Gives back what the server says this process holds, and what no driver of it was ever told of: the answer was lost.
+    fn clear_doubts(&mut self) {
+        let Ok(held) = lease::held_by(&mut self.store.connection, &self.holder) else {
+            return;
+        };
+        let unknown = held
+            .into_iter()
+            .filter(|(run_id, epoch)| !self.heartbeat.holds(run_id, *epoch));
+        let releases: Vec<Operation> = unknown
+            .map(|(run_id, epoch)| Operation::Release { run_id, epoch })
+            .collect();
+        self.has_doubts = self.store.commit(&releases).iter().any(Result::is_err);
     }
 
     /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
@@ -171,12 +184,19 @@ impl Writer {
     }
 }
 
-fn takes_a_lease(operation: &Operation) -> bool {
+/// When a lease ends that the operation takes, by the server's clock.
+fn lease_end(operation: &Operation) -> Option<Timestamp> {
     match operation {
-        Operation::Create(new) => !new.is_queued(),
-        Operation::Acquire { .. } => true,
-        _ => false,
+        Operation::Create(new) if !new.is_queued() => Some(new.expires),
+        Operation::Acquire { expires, .. } => Some(*expires),
+        _ => None,
     }
+}
+
+/// Whether a lease may have been taken of which nobody here knows.
+fn is_doubtful(operation: &Operation, outcome: &Result<Committed, StoreError>) -> bool {
+    matches!(operation, Operation::Acquire { .. } | Operation::Create(_))
+        && matches!(outcome, Err(StoreError::Unusable { .. }))
 }
 
 /// The run and the epoch that an outcome lets its driver go on under.
