@@ -22,6 +22,8 @@ _SERVER = pytest.StashKey[databases.Server]()
 def pytest_configure(config: pytest.Config) -> None:
     """Start a server for those tests that run on one, where they are to."""
     if os.environ.get(databases.VARIABLE) == "start" and not hasattr(config, "workerinput"):
+        if databases.server_programs() is None:
+            pytest.exit("skipped: there is no PostgreSQL on this machine", returncode=0)
         server = config.stash[_SERVER] = databases.Server()
         os.environ[databases.VARIABLE] = server.start()
 

@@ -1,7 +1,7 @@
 //! Approvals that answer later calls: what every store finds again, keeps and refuses.
 
 use haltpoint_engine::Text;
-use haltpoint_engine::journal::{Entry, Terms, decode};
+use haltpoint_engine::journal::{Entry, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::{ApprovalFilter, ApprovalQuery, Committed, RunStatus, StoreError, WritableStore};
 

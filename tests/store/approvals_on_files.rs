@@ -1,10 +1,12 @@
 //! As `approvals`, where it is about files.
 
-use crate::support::{TestFile, beside};
+use haltpoint_engine::journal::{Terms, decode};
+use haltpoint_engine::requirement::RememberScope;
 use haltpoint_engine::session::verify;
+use haltpoint_engine::store::WritableStore;
 
-#[allow(unused_imports, reason = "what both need")]
-use crate::approvals::*;
+use crate::approvals::by_memory;
+use crate::support::{TestFile, beside, create_in_session, drive, execute_all, opened_on, remembered, say};
 
 #[test]
 fn a_changed_index_is_found_out() {

@@ -54,7 +54,7 @@ impl ServerClock {
         let new = Reading::take(connection)?;
         let mut reading = lock(&self.0);
         let difference = new.offset.saturating_sub(reading.offset);
-        let is_better = difference > 0 || difference < -CLEARLY || new.at - reading.at > FRESH;
+        let is_better = !(-CLEARLY..=0).contains(&difference) || new.at - reading.at > FRESH;
         if is_better {
             *reading = new;
         }

@@ -6,6 +6,11 @@
 //!
 //! Leases are judged by the server's clock. A process that cannot renew its leases stops by itself before anybody else can take them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a backend keeps time, waits for its server, and has threads"
+)]
+
 mod backend;
 mod batch;
 mod check;

@@ -30,6 +30,7 @@ from haltpoint import (
     current_tool_call,
     tool,
 )
+from support.databases import is_server
 from support.replies import wants, wants_all
 
 __all__ = ["FEATURES", "Feature", "decide", "ledger", "task_of", "use_directory"]
@@ -99,7 +100,8 @@ def pay(amount: int) -> str:
     return f"{amount} paid"
 
 
-@tool(requires_confirmation=True, expires_after=0.001)
+# On a server the process that asks takes longer to end.
+@tool(requires_confirmation=True, expires_after=0.5 if is_server() else 0.001)
 def sign(paper: str) -> str:
     """Sign a paper; nobody can agree in so short a time."""
     raise AssertionError

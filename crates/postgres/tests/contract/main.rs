@@ -1,6 +1,6 @@
 //! PostgreSQL does what every store and every backend does: the engine's own tests of that, on a server of their own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 #![expect(clippy::disallowed_methods, reason = "the tests start a server")]
 
 #[path = "../../../../tests/store/approvals.rs"]
