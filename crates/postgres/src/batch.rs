@@ -91,6 +91,7 @@ impl Batch<'_> {
         self.holders.clear();
         self.read(waiting, may_guess)?;
         self.plan(waiting)?;
+        self.note_own_writes(waiting);
         let (to_write, refused): (Vec<_>, Vec<_>) = std::mem::take(waiting)
             .into_iter()
             .partition(|plan| plan.draft.as_ref().is_some_and(|draft| draft.is_changed));
@@ -125,6 +126,16 @@ impl Batch<'_> {
                     plan.draft = None;
                     done.push(plan);
                 }
+            }
+        }
+    }
+
+    /// A lease that was taken from a holder whose row this very batch has written since is compared with what it wrote.
+    fn note_own_writes(&self, waiting: &mut [Plan]) {
+        let drafts = waiting.iter_mut().filter_map(|plan| plan.draft.as_mut());
+        for taken in drafts.filter_map(|draft| draft.taken_from.as_mut()) {
+            if let Some((host, expires)) = self.holders.get(&taken.holder) {
+                taken.read(host.clone(), *expires);
             }
         }
     }
