@@ -21,11 +21,21 @@ _SERVER = pytest.StashKey[databases.Server]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start a server for those tests that run on one, where they are to."""
+    config.addinivalue_line("markers", "on_files: looks into the file itself")
+    config.addinivalue_line("markers", "on_a_server: is about a server only")
     if os.environ.get(databases.VARIABLE) == "start" and not hasattr(config, "workerinput"):
         if databases.server_programs() is None:
             pytest.exit("skipped: there is no PostgreSQL on this machine", returncode=0)
         server = config.stash[_SERVER] = databases.Server()
         os.environ[databases.VARIABLE] = server.start()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is about the other kind of database."""
+    if databases.is_server() and item.get_closest_marker("on_files") is not None:
+        pytest.skip("it looks into the file itself")
+    if not databases.is_server() and item.get_closest_marker("on_a_server") is not None:
+        pytest.skip("it is about a server: `make test-server` runs it")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -28,6 +28,7 @@ from haltpoint import (
 )
 from haltpoint.db.database import Database
 from haltpoint.run.events import RunEvent
+from support.databases import on_files
 from support.replies import results_in, wants
 from support.running import asynchronous
 from support.trouble import locked
@@ -69,6 +70,7 @@ class Meddler:
 _LAST_WORDS = [pytest.param("done", id="completes"), pytest.param(wants("sign", paper="will"), id="pauses")]
 
 
+@on_files
 @pytest.mark.parametrize("reply", _LAST_WORDS)
 @asynchronous
 async def test_a_cancel_while_the_end_waits_for_the_disk_holds(
@@ -154,6 +156,7 @@ async def test_a_cancel_of_a_run_that_is_completed_on_disk_is_answered_false(db:
     assert answers == [False]
 
 
+@on_files
 @asynchronous
 async def test_a_timeout_that_comes_while_the_end_waits_for_the_disk_is_one(db: SqliteDatabase, db_file: Path) -> None:
     with ExitStack() as until_the_end:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from haltpoint import Agent, PostgresDatabase, RunRequirement, ScriptedModel, SqliteDatabase, StoreError, Task
+from haltpoint.db import Database
 from support.command import PAINT, CommandLine
 from support.databases import named, on_a_server, opened
 from support.workshop import TOOLS
@@ -92,19 +93,24 @@ def test_schemas_of_one_database_have_nothing_in_common(tmp_path: Path) -> None:
 
 
 @on_a_server
-async def test_a_waiter_in_this_process_hears_of_a_decision_of_another(tmp_path: Path) -> None:
+def test_a_waiter_in_this_process_hears_of_a_decision_of_another(tmp_path: Path) -> None:
     with opened(tmp_path / "runs.db") as database, opened(tmp_path / "runs.db") as other:
-        agent = Agent(ScriptedModel([PAINT, "done"]), db=database, tools=TOOLS)
-        output = await agent.do_async(Task("Paint."), return_output=True)
-        (requirement,) = output.active_requirements
-        waiting = asyncio.ensure_future(_resolved(requirement))
-        await asyncio.sleep(1.5)
-        (elsewhere,) = await other.requirements_async()
-        elsewhere.confirm(by="ann")
-        begun = time.monotonic()
-        await asyncio.to_thread(elsewhere.commit)
-        await asyncio.wait_for(waiting, 20)
-        assert time.monotonic() - begun < 0.5
+        asyncio.run(_wait_for_a_decision(database, other))
+
+
+async def _wait_for_a_decision(database: Database, other: Database) -> None:
+    agent = Agent(ScriptedModel([PAINT, "done"]), db=database, tools=TOOLS)
+    output = await agent.do_async(Task("Paint."), return_output=True)
+    (requirement,) = output.active_requirements
+    waiting = asyncio.ensure_future(_resolved(requirement))
+    # It has begun to wait, and the connection that listens is made.
+    await asyncio.sleep(1.5)
+    (elsewhere,) = await other.requirements_async()
+    elsewhere.confirm(by="ann")
+    begun = time.monotonic()
+    await asyncio.to_thread(elsewhere.commit)
+    await asyncio.wait_for(waiting, 20)
+    assert time.monotonic() - begun < 0.5
 
 
 async def _resolved(requirement: RunRequirement) -> None:

@@ -32,8 +32,9 @@ def is_server() -> bool:
     return os.environ.get(VARIABLE, "").startswith("postgresql://")
 
 
-on_files = pytest.mark.skipif(is_server(), reason="it looks into the file itself")
-on_a_server = pytest.mark.skipif(not is_server(), reason="for a server: `make test-server` runs it")
+# What looks into the file itself, and what is about a server only: the other kind skips it.
+on_files = pytest.mark.on_files
+on_a_server = pytest.mark.on_a_server
 
 
 def named(path: Path) -> Path | str:
