@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["Handlers", "commit_drafts", "concerning", "this_process", "unresolved_error", "waiter_for"]
+__all__ = ["Handlers", "commit_drafts", "concerning", "take_news", "this_process", "unresolved_error", "waiter_for"]
 
 HitlHandler = Callable[[RunRequirement], Any]
 
@@ -474,6 +474,13 @@ def _take(snapshot: Snapshot, requirement: RunRequirement, requirement_id: str) 
             if data["decision"] is not None:
                 requirement.take_committed(data["decision"], data["decided_by"], data["decided_at"])
     return requirement.decision is not None or requirement.is_expired
+
+
+def take_news(snapshot: Snapshot, requirements: Iterable[RunRequirement]) -> None:
+    """Let undecided requirements of a run know what others decided."""
+    for requirement in requirements:
+        if requirement.decision is None:
+            _take(snapshot, requirement, requirement.id)
 
 
 def waiter_for(database: Database) -> Callable[[RunRequirement], Awaitable[RunRequirement]]:

@@ -22,13 +22,14 @@ from haltpoint.exceptions import (
     ErasedRunWarning,
     HaltpointError,
     RequirementConflictError,
+    RunBusyError,
     RunNotFoundError,
     RunTimeoutError,
 )
 from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
 from haltpoint.logs import logger
-from haltpoint.resolution.commit import commit_drafts, concerning, unresolved_error, waiter_for
+from haltpoint.resolution.commit import commit_drafts, concerning, take_news, unresolved_error, waiter_for
 from haltpoint.run.active_runs import KnownRun, drafted_requirements, driven_here, known_run, remember_run
 from haltpoint.run.agent.output import AgentRunOutput
 from haltpoint.run.base import RunStatus
@@ -271,18 +272,29 @@ async def _resolve_and_continue(
         undecided: ids of requirements that the handlers left undecided; they are not asked about again.
     """
     while output.is_paused and call.handlers and await _ask_handlers(call, output, tools, undecided):
-        output = await _take_up(call, output, tools)
+        try:
+            output = await _take_up(call, output, tools)
+        except RunBusyError:
+            # Whoever decided elsewhere lets it go on there, as a worker does.
+            break
     return await _as_on_disk(call, output, tools)
 
 
 async def _as_on_disk(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> AgentRunOutput:
-    """The run as it is now: a handler or a listener of the call may have cancelled it while it was paused."""
+    """The run as it is now: a handler or a listener of the call may have continued or cancelled it while it paused.
+
+    Raises:
+        HaltpointError: what made it fail then.
+    """
     if not output.is_paused or not (call.handlers or any(call.listeners)):
         return output
     snapshot = await _load(call.database, output.run_id)
-    if snapshot.status != RunStatus.cancelled:
+    if snapshot.status == output.status:
         return output
-    return _handed_out(call, _output(call, output.task, snapshot), tools, output.task)
+    now = _handed_out(call, _output(call, output.task, snapshot), tools, output.task)
+    if now.is_error:
+        raise failure_of(snapshot, None, call.tool_call_limit)
+    return now
 
 
 async def _ask_handlers(
@@ -300,39 +312,41 @@ async def _ask_handlers(
     Raises:
         RunTimeoutError: the call's time is over. The run stays paused.
     """
-    decided = 0
-    for requirement in list(output.requirements):
-        if requirement.decision is not None or requirement.is_expired or requirement.id in undecided:
-            continue
+    asked = [item for item in output.requirements if _is_open(item) and item.id not in undecided]
+    # Others may decide meanwhile, in whichever process.
+    for requirement in filter(_is_open, asked):
         try:
-            is_decided = await _is_decided_by_handlers(call, output, requirement, tools, known)
+            await _ask_and_commit(call, output, requirement, tools, known)
         except _CancelledMeanwhileError:
             # Nobody is asked about a cancelled run. Whoever continues it is.
             undecided.update(item.id for item in output.requirements)
             break
-        if is_decided:
-            decided += 1
-        else:
+        if requirement.decision is None:
             undecided.add(requirement.id)
+    decided = sum(item.decision is not None for item in asked)
     if decided and call.limit.has_passed:
         raise timeout_error(output.run_id, call.limit.seconds, _STILL_PAUSED)
     return decided
 
 
-async def _is_decided_by_handlers(
+def _is_open(requirement: RunRequirement) -> bool:
+    return requirement.decision is None and not requirement.is_expired
+
+
+async def _ask_and_commit(
     call: Call,
     output: AgentRunOutput,
     requirement: RunRequirement,
     tools: Mapping[str, ToolDefinition],
     known: Snapshot | None,
-) -> bool:
+) -> None:
     """Ask about a requirement; where it takes several approvals, again after each one.
 
     Raises:
         _CancelledMeanwhileError: the run was cancelled before the handler had answered.
     """
     approvals = -1
-    while requirement.decision is None and not requirement.is_expired and len(requirement.approvals) > approvals:
+    while _is_open(requirement) and len(requirement.approvals) > approvals:
         approvals = len(requirement.approvals)
         hearing = Hearing()
         await _ask(call, output, requirement, hearing)
@@ -342,8 +356,8 @@ async def _is_decided_by_handlers(
         except HaltpointError:
             _give_up_draft(output, requirement, hearing)
             raise
-    # Not only by a draft committed here: the handler may have awaited the requirement itself.
-    return requirement.decision is not None
+        if any(map(_is_open, output.requirements)):
+            take_news(await _load(call.database, output.run_id, known), output.requirements)
 
 
 def _drafted_beside(requirement: RunRequirement) -> list[RunRequirement]:
