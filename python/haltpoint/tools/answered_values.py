@@ -6,6 +6,7 @@ the value in another way; it must not get another value.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,14 +17,15 @@ from haltpoint._concurrency.fork_guard import no_fork
 from .bytes_notation import as_shown
 from .failing_validators import failures_apart
 from .field_schema import field_schema
+from .given_form import given_form
 from .hidden_parts import is_stand_in
 from .json_form import dump_json, shown
-from .plain_form import PlainForm, plain_form
 from .same_values import is_same_json, number_of
 from .validation import validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
+    from .plain_form import PlainForm
     from .schema import ToolParameter
 
 __all__ = ["answer_problem"]
@@ -43,7 +45,7 @@ def answer_problem(
         seen: what the person gave, as it was shown to them.
         value: the Python object that the tool would get.
     """
-    form = plain_form(value)
+    form = given_form(value, given, functools.partial(field_schema, definition.parameters, parameter.name))
     if dump_json(seen) == dump_json(given):
         # What stands for bytes is kept as text, and shown in its own notation.
         seen = as_shown(field_schema(definition.parameters, parameter.name), given)

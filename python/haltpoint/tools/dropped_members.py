@@ -41,7 +41,7 @@ def dropped_members(given: Any, made: Any, schema: _Schema, said: Any = MISSING)
         schema: the JSON schema of the type. It says what an object of users' own kinds takes, which can't be looked
             into.
         said: the value that it takes the place of, as the model said it, if it said one. What a dataclass does not keep
-            of that is not shown, and would be lost.
+            of that would be lost.
     """
     return list(_Walk(schema).dropped(given, made, said, ()))
 
@@ -149,7 +149,7 @@ class _Walk:
             yield from self.dropped(given.get(name), member, value_at(said, (name,)), (*path, name))
         for name in init_only:
             if value_at(said, (name,)) is not MISSING and name not in given:
-                yield _problem((*path, name), "the call has a value for it that is not shown: give one for it")
+                yield _problem((*path, name), "the call has a value for it: give one for it")
 
     def _of_mapping(
         self, given: dict[str, Any], made: Mapping[Any, Any], said: Any, path: Path

@@ -87,7 +87,7 @@ def shown_by_type(shown: Any, said: Any, path: str = "") -> list[tuple[str, Any]
         return [(path, said)] if is_stand_in(shown) and shown not in (said, HIDDEN) else []
     members, items = _object(shown), _list(shown)
     others = _list(said)
-    inner = {name: (item, _object(said).get(name, MISSING)) for name, item in members.items()} or {
+    inner = {name: (item, _given_for(name, item, said)) for name, item in members.items()} or {
         str(place): (item, others[place] if place < len(others) else MISSING) for place, item in enumerate(items)
     }
     return [
@@ -95,6 +95,11 @@ def shown_by_type(shown: Any, said: Any, path: str = "") -> list[tuple[str, Any]
         for name, (item, given) in inner.items()
         for found in shown_by_type(item, given, f"{path}.{name}" if path else name)
     ]
+
+
+def _given_for(name: str, shown: Any, said: Any) -> Any:
+    """What was given for a member; of a part that an object holds beside its fields, all that the object was given."""
+    return said if isinstance(shown, str) and shown.endswith(f".{name}>") else _object(said).get(name, MISSING)
 
 
 def with_hidden_parts(name: str, wanted: Any, shown: Any, said: Any) -> Any:

@@ -10,7 +10,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -72,7 +72,7 @@ class PlainForm(NamedTuple):
     is_whole: bool
 
 
-def plain_form(value: object) -> PlainForm:
+def plain_form(value: object, *, is_exact: bool = False) -> PlainForm:
     """Return the JSON form of a Python object; the same in every process.
 
     Models and dataclasses become objects with all their fields, under the names that validation takes; sets become
@@ -81,8 +81,13 @@ def plain_form(value: object) -> PlainForm:
 
     No object makes it fail: of one that has no form, that can't be read, that holds itself or that is nested too deep,
     the form is the name of its type.
+
+    Args:
+        value: the object.
+        is_exact: whether times also say, in brackets, what no offset says: their time zone, and which of two equal
+            readings of a clock they are.
     """
-    walk = _Walk()
+    walk = _Walk(is_exact=is_exact)
     data = walk.form(value)
     return PlainForm(data, walk.is_whole)
 
@@ -115,19 +120,34 @@ def _time_text(value: object) -> Any:
     return to_jsonable_python(value)
 
 
+_TIMES = (date, time, timedelta)
 _SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (int, _integer),
     (float, _float),
     ((bytes, bytearray, memoryview), bytes_text),
-    ((date, time, timedelta), _time_text),
+    (_TIMES, _time_text),
 )
+
+
+def _beside_time(value: Any) -> str:
+    """What the text of a time does not say of it, in brackets."""
+    if not isinstance(value, (datetime, time)):
+        return ""
+    zone: Any = value.tzinfo
+    if zone is None:
+        return "[fold=1]" if value.fold else ""
+    # Those that are nothing but an offset.
+    if type(zone).__name__ in ("timezone", "TzInfo"):
+        return ""
+    return f"[{getattr(zone, 'key', None) or getattr(zone, 'zone', None) or type(zone).__name__}]"
 
 
 class _Walk:
     """One walk through an object and all that it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_exact: bool) -> None:
         self.is_whole = True
+        self._is_exact = is_exact
         # The ids of the containers that the walk is inside of.
         self._around: set[int] = set()
 
@@ -150,7 +170,7 @@ class _Walk:
             return self._container(kind, value)
         for base, write in _SCALARS:
             if issubclass(kind, base):
-                return write(value)
+                return write(value) + _beside_time(value) if self._is_exact and base is _TIMES else write(value)
         return self._written(kind, value)
 
     def _written(self, kind: type[Any], value: object) -> Any:

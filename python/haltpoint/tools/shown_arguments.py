@@ -7,9 +7,11 @@ what was shown keeps the call from running.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -17,9 +19,12 @@ from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
 from haltpoint.sensitive import MASK
 
 from .failing_validators import failures_apart, failures_logged
-from .hidden_parts import holds_stand_in, stand_ins_in
+from .field_schema import field_schema
+from .given_form import completed, given_form
+from .hidden_parts import MISSING, holds_stand_in, stand_ins_in
 from .json_form import dump_json
 from .plain_form import BASE64, HIDDEN, plain_form
+from .same_objects import is_same_object
 from .same_values import is_same_json, is_same_kind
 from .validation import InvalidValueError, validated, validated_parameter
 
@@ -112,19 +117,26 @@ def shown_value(
     """
     strict = strict or definition.strict
     try:
-        form = plain_form(validated_parameter(parameter, value, strict=strict)).data
-        completed = _completed(value, form)
-        if is_same_json(completed, value):
+        form = _form(definition, parameter, value, validated_parameter(parameter, value, strict=strict))
+        # What is not shown, such as a secret, stays the type's own default.
+        whole = completed(value, form, holds_stand_in)
+        if is_same_json(whole, value):
             return form, value
     except InvalidValueError as error:
         raise _invalid(definition, str(error)) from error
-    return (form, completed) if _is_shown_as(parameter, completed, form, strict=strict) else (form, value)
+    return (form, whole) if _is_shown_as(definition, parameter, whole, form, strict=strict) else (form, value)
 
 
-def _is_shown_as(parameter: ToolParameter, value: Any, form: Any, *, strict: bool) -> bool:
+def _form(definition: ToolDefinition, parameter: ToolParameter, given: Any, value: object) -> Any:
+    """What people are shown of the object that validation made of what was given."""
+    return given_form(value, given, functools.partial(field_schema, definition.parameters, parameter.name)).data
+
+
+def _is_shown_as(definition: ToolDefinition, parameter: ToolParameter, value: Any, form: Any, *, strict: bool) -> bool:
     try:
         with failures_apart():
-            return is_same_json(plain_form(validated_parameter(parameter, value, strict=strict)).data, form)
+            made = validated_parameter(parameter, value, strict=strict)
+            return is_same_json(_form(definition, parameter, value, made), form)
     except InvalidValueError:
         # A type may show more than it takes, such as what it computes. Then its own defaults are made anew.
         return False
@@ -136,20 +148,6 @@ def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict
     with failures_logged(f"the answers to {definition.name}"):
         shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
     return None if dump_json(shown) == dump_json(dict(values)) else shown
-
-
-def _completed(value: Any, form: Any) -> Any:
-    """Return the value with the members that only its form has."""
-    members, formed = _object(value), _object(form)
-    if members is not None and formed is not None:
-        own = {name: _completed(item, formed[name]) if name in formed else item for name, item in members.items()}
-        # What is not shown, such as a secret, stays the type's own default.
-        added = {name: item for name, item in formed.items() if name not in own and not holds_stand_in(item)}
-        return {**own, **added}
-    items, forms = _list(value), _list(form)
-    if items is not None and forms is not None and len(items) == len(forms):
-        return [_completed(item, made) for item, made in zip(items, forms, strict=True)]
-    return value
 
 
 def _object(value: object) -> dict[str, Any] | None:
@@ -168,7 +166,7 @@ def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
     default = parameter.default_value
     if _is_plain(default):
         return deepcopy(default), True
-    form = plain_form(default)
+    form = given_form(default, MISSING, dict)
     if form.is_whole and _reads_back(parameter, form.data, default):
         return form.data, True
     if _tells(default, form.data):
@@ -182,9 +180,13 @@ def _tells(default: object, form: Any) -> bool:
     Of other objects no more than their type is shown: what they hold besides may be a secret that is not marked as one.
     """
     if _object(form) is not None or _list(form) is not None:
+        plain = plain_form(default)
+        if plain.is_whole and dump_json(plain.data) != dump_json(form):
+            # What the object holds beside its fields is not in it.
+            return True
         # JSON, in which only secrets and bytes do not read back.
         return _STAND_INS.issuperset(stand_ins_in(form)) and (holds_stand_in(form) or f'"{BASE64}' in dump_json(form))
-    return type(default) in (bytes, bytearray, float)
+    return type(default) in (bytes, bytearray, float, datetime, time)
 
 
 def _is_plain(value: Any) -> bool:
@@ -203,7 +205,7 @@ def _reads_back(parameter: ToolParameter, data: Any, default: object) -> bool:
     try:
         with failures_apart():
             read = validated(parameter.adapter, data)
-        return type(read) is type(default) and bool(read == default)
+        return is_same_object(read, default)
     except Exception:  # noqa: BLE001 - validators and comparisons of users' types may raise anything: then it does not
         return False
 
@@ -232,9 +234,11 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
             problems.extend(_answer_problems(definition, parameter, arguments, bound))
     if problems:
         raise _invalid(definition, *problems)
+    parameters = {parameter.name: parameter for parameter in definition.inputs}
     for name, shown in arguments.approved.items():
         if name in bound:
-            form = plain_form(bound[name]).data
+            given = arguments.given.get(name, MISSING)
+            form = _form(definition, parameters[name], given, bound[name])
             if name not in arguments.unchecked and not _is_as_shown(definition, name, form, shown):
                 was, would_be = (_said(definition, name, value) for value in (shown, form))
                 raise _not_as_decided(definition, f"{name} was shown as {was} and would be {would_be}")
@@ -251,7 +255,7 @@ def _answer_problems(
     if name not in arguments.unchecked or name not in arguments.given:
         return []
     seen = arguments.approved[name]
-    if _is_as_shown(definition, name, plain_form(bound[name]).data, seen):
+    if _is_as_shown(definition, name, _form(definition, parameter, arguments.given[name], bound[name]), seen):
         return []
     with no_fork:
         from .answered_values import answer_problem

@@ -222,7 +222,7 @@ TAKEN: dict[str, tuple[Any, Any, Any, Any, str]] = {
         Scaled,
         {"amount": 1, "by": 7},
         {"amount": 2, "by": 2, "note": "n"},
-        {"amount": 4, "note": "n"},
+        {"amount": 4, "by": 2, "note": "n"},
         "Scaled(amount=4, note='n')",
     ),
     "a key written in another way": (dict[int, int], {"1": 1}, {"02": 5}, {"2": 5}, "{2: 5}"),
