@@ -72,6 +72,12 @@ def check_said(data: Mapping[str, Any]) -> None:
     early = [name for name in _OF_DECISIONS if data.get("decision") is None and data.get(name) is not None]
     for name in (*_unread(data, _UNREAD), *_unread(parts, _UNREAD_IN_CALLS), *early):
         raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {_PLACES}")
+    for form in (data.get("user_input_schema"), parts.get("user_input_schema")):
+        names = [field.get("name") for field in form or () if isinstance(field, Mapping)]
+        if len(names) != len(set(names)):
+            raise _unfit("user_input_schema", "has a form with two fields of one name")
+    if all(data.get(name) is None for name in ("id", "run_id", "digest", "expected_digest")):
+        raise _unfit("id", "names neither a requirement nor a run nor what was shown: a decision says what it is about")
     digest: object = data.get("expected_digest")
     if digest is not None and not (isinstance(digest, str) and digest):
         raise _unfit("expected_digest", f"has the expected_digest {digest!r:.80}, which must be a str or None")
@@ -111,11 +117,13 @@ def merged_execution(data: Mapping[str, Any]) -> ToolExecution:
 
 
 def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> None:
-    values = {field["name"]: field.get("value") for field in schema}
+    values = {field["name"]: field["value"] for field in schema if "value" in field}
     for field in execution.user_input_schema or ():
-        name = field["name"]
+        name, value = field["name"], field.get("value")
         original = execution.tool_args.get(name)
-        field["value"] = _merged(name, values.get(name), field.get("value"), original)
+        # Null in the place of what the model filled in empties the field.
+        is_emptied = name in values and values[name] is None and value == original
+        field["value"] = None if is_emptied else _merged(name, values.get(name), value, original)
 
 
 def _merged(name: str, first: Any, second: Any, original: Any = None) -> Any:
