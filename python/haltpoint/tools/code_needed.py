@@ -6,9 +6,13 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from haltpoint._concurrency.fork_guard import no_fork
+from haltpoint.tools.field_words import expected_words
+
+from .dropped_members import closed
 from .hidden_parts import MISSING, holds_stand_in, type_names_in
 from .json_parts import as_list, as_object
 from .kept_members import is_left_as_shown
@@ -17,15 +21,14 @@ from .schema_marks import KEYS, NEEDS_CODE, UNKNOWN_DEFAULT
 if TYPE_CHECKING:
     from .value_problems import Path
 
-__all__ = ["CODE_NEEDED", "DEFAULT_UNKNOWN", "code_needed"]
+__all__ = ["code_needed"]
 
 _ADVICE: Final = "decide where it is at hand, in the worker or in a program that imports the tool"
 
 CODE_NEEDED: Final = f"the tool's code is needed to tell what this value means; {_ADVICE}"
 """What is said of a value that can't be checked without the code."""
 
-DEFAULT_UNKNOWN: Final = f"missing, and the tool's code is needed to tell its default; give a value, or {_ADVICE}"
-"""What is said of a member that was left out and whose default only the code knows."""
+_MISSING: Final = "missing, and the tool's code is needed to tell its default"
 
 _TYPES: Mapping[object, type | tuple[type, ...]] = {
     "object": dict,
@@ -40,6 +43,9 @@ _TYPES: Mapping[object, type | tuple[type, ...]] = {
 
 def code_needed(schema: Mapping[str, Any], value: Any, shown: Any, said: Any = MISSING) -> list[tuple[Path, str]]:
     """Return what in a value can't be decided without the tool's code: where it stands, and why.
+
+    That is an object whose meaning the schema does not tell, and a member that was left out and whose default only the
+    code knows: the tool would make a value that nobody saw.
 
     Args:
         schema: the JSON schema of the value, with the marks of `schema_marks`. It may be broken.
@@ -78,22 +84,43 @@ class _Walk:
         if (self._is_edit and NEEDS_CODE in here) or here.get(NEEDS_CODE) == "paths":
             yield path, CODE_NEEDED
             return
-        for part in self._parts(here, value, path):
+        for part in self._parts(here, path):
             yield from self.of(part, value, shown, path)
+        for branches in (here.get("anyOf", ()), here.get("oneOf", ())):
+            yield from self._of_one(branches, value, shown, path)
         members, items = as_object(value), as_list(value)
         if members is not None:
             yield from self._members(here, members, as_object(shown), path)
         elif items is not None:
             yield from self._items(here, items, as_list(shown) or [], path)
 
-    def _parts(self, schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[Any]:
+    def _of_one(self, branches: Iterable[Any], value: Any, shown: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        """What is found in a value that is of one of several types."""
+        possible = [branch for branch in branches if self._may_be(branch, value)]
+        found = [list(self.of(branch, value, shown, path)) for branch in possible]
+        if not any(map(_lacks_default, found)):
+            yield from (finding for findings in found for finding in findings)
+            return
+        fits = [self._fits(branch, value) for branch in possible]
+        for findings, is_fit in zip(found, fits, strict=True):
+            # A default is made by the type that the value is of.
+            yield from (item for item in findings if is_fit or not any(fits) or not _lacks_default([item]))
+
+    def _fits(self, branch: Any, value: Any) -> bool:
+        # Loads jsonschema, which takes its time.
+        with no_fork:
+            from .schema_check import BrokenSchemaError, value_problems
+        try:
+            return not value_problems(closed({**branch, "$defs": self._definitions}), value)
+        except BrokenSchemaError:
+            return False
+
+    def _parts(self, schema: Mapping[str, Any], path: Path) -> Iterator[Any]:
         target = schema.get("$ref")
         if isinstance(target, str) and (path, target) not in self._around:
             self._around.add((path, target))
             yield self._referred(target)
         yield from schema.get("allOf", ())
-        for keyword in ("anyOf", "oneOf"):
-            yield from (branch for branch in schema.get(keyword, ()) if self._may_be(branch, value))
 
     def _referred(self, target: str) -> Any:
         return self._definitions.get(target.removeprefix("#/$defs/").replace("~1", "/").replace("~0", "~"))
@@ -118,20 +145,37 @@ class _Walk:
                 yield from self.of(keys, name, MISSING, (*path, name))
             yield from self.of(known.get(name, others), item, before.get(name, MISSING), (*path, name))
         for name, described in known.items():
-            if name not in before or name in members:
+            if name in members:
                 continue
             # Another secret would look like the one that was shown.
-            is_hidden = described.get("default") is not None and holds_stand_in(before[name])
-            if is_hidden or UNKNOWN_DEFAULT in described:
-                yield (*path, name), DEFAULT_UNKNOWN
+            is_hidden = described.get("default") is not None and name in before and holds_stand_in(before[name])
+            if is_hidden or _is_unknown(described):
+                yield (*path, name), self._missing_words(described)
 
     def _items(
         self, schema: Mapping[str, Any], items: list[Any], shown: list[Any], path: Path
     ) -> Iterator[tuple[Path, str]]:
         first = schema.get("prefixItems", ())
+        for place in range(len(items), len(first)):
+            if _is_unknown(first[place]):
+                yield (*path, place), self._missing_words(first[place])
         for place, item in enumerate(items):
             if any(is_left_as_shown(item, other) for other in shown):
                 continue
             described = first[place] if place < len(first) else schema.get("items")
             before = shown[place] if place < len(shown) else MISSING
             yield from self.of(described, item, before, (*path, place))
+
+    def _missing_words(self, schema: Mapping[str, Any]) -> str:
+        if schema.get(UNKNOWN_DEFAULT) == "set":
+            return f"{_MISSING}; {_ADVICE}"
+        return f"{_MISSING}; give a value ({expected_words({**schema, '$defs': self._definitions})}), or {_ADVICE}"
+
+
+def _is_unknown(schema: Mapping[str, Any]) -> bool:
+    # A default that somebody wrote into the schema is shown, and must come out.
+    return UNKNOWN_DEFAULT in schema and "default" not in schema
+
+
+def _lacks_default(findings: Iterable[tuple[Path, str]]) -> bool:
+    return any(words.startswith(_MISSING) for _, words in findings)

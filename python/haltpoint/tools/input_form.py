@@ -76,7 +76,7 @@ def _described(schema: Mapping[str, Any], for_models: Mapping[str, Any]) -> dict
 
 
 # Marks that say nothing about which values fit.
-_OF_WRITING = frozenset({BYTE_SIZE, IGNORES, UNION, UNKNOWN_DEFAULT})
+_OF_WRITING = frozenset({BYTE_SIZE, IGNORES, UNION})
 
 
 def _without_marks(schema: Any, marks: frozenset[str]) -> Any:
@@ -131,4 +131,4 @@ def _unmarked(schema: Any) -> Any:
 
 
 # DECIMAL is none of them: forms have it for as long as there are marks.
-_OF_FITTING = frozenset({BOUNDS, KEYS, NEEDS_CODE, TEXT})
+_OF_FITTING = frozenset({BOUNDS, KEYS, NEEDS_CODE, TEXT, UNKNOWN_DEFAULT})

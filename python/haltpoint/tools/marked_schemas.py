@@ -139,7 +139,12 @@ class MarkedSchema(ArgumentSchema):
     def dataclass_args_schema(self, schema: Any) -> dict[str, Any]:
         """Mark a dataclass with a field that is not taken by its name."""
         fields = [(field["name"], field) for field in schema["fields"]]
-        return self._with_paths(super().dataclass_args_schema(schema), fields)
+        found = self._with_paths(super().dataclass_args_schema(schema), fields)
+        for name, field in fields:
+            described = found.get("properties", {}).get(name, {})
+            if field.get("init") is False and UNKNOWN_DEFAULT in described:
+                described[UNKNOWN_DEFAULT] = "set"
+        return found
 
     def _with_paths(self, found: dict[str, Any], fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         config = self._configs[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,12 +24,6 @@ class Account(BaseModel):
     name: str
     limit: int = 5
     place: Place | None = None
-
-
-class Ages(BaseModel):
-    name: str
-    tags: list[str] = Field(default_factory=lambda: ["new"])
-    since: dt.date = dt.date(2024, 1, 1)
 
 
 class Clamped(BaseModel):
@@ -103,14 +96,6 @@ def test_defaults_that_the_schema_knows_are_shown_and_run(
     assert json.dumps(ELM)[1:-1] in printed or "limit" in printed
     result = call.run()
     assert result.startswith("gave") and "not valid" not in result
-
-
-def test_others_are_not_and_the_tool_makes_them(db_file: Path) -> None:
-    call = Elsewhere(db_file, Ages)
-    told, _ = call.answer({"name": "a"})
-    assert told["name"] == "a"
-    assert "tags" not in told
-    assert call.run() == "gave Ages(name='a', tags=['new'], since=datetime.date(2024, 1, 1))"
 
 
 def test_a_default_that_has_changed_since_does_not_run(db_file: Path) -> None:
