@@ -117,6 +117,7 @@ def merged_execution(data: Mapping[str, Any]) -> ToolExecution:
 
 
 def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> None:
+    _check_names(execution, schema)
     values = {field["name"]: field["value"] for field in schema if "value" in field}
     for field in execution.user_input_schema or ():
         name, value = field["name"], field.get("value")
@@ -124,6 +125,15 @@ def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> Non
         # Null in the place of what the model filled in empties the field.
         is_emptied = name in values and values[name] is None and value == original
         field["value"] = None if is_emptied else _merged(name, values.get(name), value, original)
+
+
+def _check_names(execution: ToolExecution, schema: list[dict[str, Any]]) -> None:
+    known = [field["name"] for field in execution.user_input_schema or ()]
+    for field in schema:
+        name = field["name"]
+        if name not in known:
+            # Left aside, what a person said of it would be, too.
+            raise _unfit(name, f"says {name!r} in user_input_schema, but its form has the fields: {', '.join(known)}")
 
 
 def _merged(name: str, first: Any, second: Any, original: Any = None) -> Any:
