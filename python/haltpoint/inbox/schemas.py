@@ -60,13 +60,13 @@ DECISIONS: dict[str, Schema] = {
         "Lets the call run.",
         {
             "tool_args": {
-                "type": ["object", "null"],
+                "type": "object",
                 "description": "All arguments to run with, in the place of those shown; a parameter that has its "
                 "default may be left out. Values that are left as they were shown stay as they are.",
             },
             "remember": {
-                "type": ["string", "null"],
-                "enum": [*get_args(RememberScope), None],
+                "type": "string",
+                "enum": [*get_args(RememberScope)],
                 "description": "Lets later calls of the tool run without asking: those of the run, or of all runs of "
                 "its session. Not with tool_args.",
             },

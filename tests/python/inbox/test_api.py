@@ -72,6 +72,8 @@ def test_input_and_results_are_given(inbox: Inbox, start: StartRun) -> None:
     [
         ({"type": "confirm", "tool_args": {"colour": "blue"}}, 422),
         ({"type": "confirm", "tool_args": ["blue"]}, 422),
+        ({"type": "confirm", "tool_args": None}, 422),
+        ({"type": "confirm", "remember_args": None}, 422),
         ({"type": "confirm", "by": "somebody else"}, 422),
         ({"type": "agree"}, 422),
         ({"type": ["confirm"]}, 422),

@@ -84,7 +84,7 @@ def test_a_program_approves_later_calls_sees_that_and_ends_it(db: InMemoryDataba
         ({"type": "confirm", "remember_args": True}, 422),
         ({"type": "confirm", "remember": "run", "tool_args": {"color": "blue"}}, 422),
         ({"type": "reject", "remember": "run"}, 422),
-        ({"type": "confirm", "remember": None}, 200),
+        ({"type": "confirm", "remember": None}, 422),
     ],
 )
 def test_what_cannot_be_remembered_is_refused(db: InMemoryDatabase, decision: Any, status: int) -> None:
