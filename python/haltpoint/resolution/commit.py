@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import socket
+import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from haltpoint.exceptions import (
     InvalidResolutionError,
     RequirementConflictError,
     RequirementExpiredError,
+    RunNotCompletedWarning,
     UnresolvedRequirementsError,
 )
 from haltpoint.given_text import storable_text
@@ -77,6 +79,15 @@ class Handlers:
     hitl_handler: HitlHandler | None = None
     external_tool_executor: HitlHandler | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what can't be called before anything is run that it is for."""
+        for name, handler in (
+            ("hitl_handler", self.hitl_handler),
+            ("external_tool_executor", self.external_tool_executor),
+        ):
+            if handler is not None and not callable(handler):
+                raise TypeError(f"{name} must be a function of a requirement, or None, not {handler!r:.80}")
+
     def __bool__(self) -> bool:
         return self.hitl_handler is not None or self.external_tool_executor is not None
 
@@ -94,7 +105,16 @@ class Handlers:
                 text = await read_where_it_ran(executor, functools.partial(text_of, result))
                 requirement.set_external_execution_result(text)
         if self.hitl_handler is not None and not requirement.is_resolved:
-            await call_back(self.hitl_handler, requirement)
+            returned: object = await call_back(self.hitl_handler, requirement)
+            if isinstance(returned, bool) and not requirement.is_resolved:
+                warnings.warn(
+                    RunNotCompletedWarning(
+                        f"hitl_handler returned {returned}, which decides nothing about requirement {requirement.id}: "
+                        f"{requirement.how_to_resolve}",
+                        run_id=requirement.run_id,
+                    ),
+                    stacklevel=2,
+                )
 
 
 async def commit_drafts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.resolution.answers import given_values
@@ -57,6 +57,8 @@ class RequirementState:
         self._open_fields: list[str] = unfilled_fields(tool_execution)
         # Fields that were answered with None, which an empty field does not show.
         self._emptied: list[str] = []
+        # What the last `answer()` put into fields, and what stood there before.
+        self._answers: dict[str, tuple[Any, Any]] = {}
         # What was given last that was refused.
         self._refused: dict[str, Any] | None = None
         # A draft of retry or skip, which leave no trace in the tool call's own state.
@@ -64,6 +66,20 @@ class RequirementState:
         # What a drafted confirmation says beyond yes, such as changed arguments.
         self._confirmation: Decision = {}
         self._committed_result: Any = None
+        self._is_made = True
+
+    if not TYPE_CHECKING:
+        # A type checker that sees it takes any name.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_") and "_is_made" in vars(self) and not _is_attribute(self, name):
+                raise AttributeError(
+                    f"{name!r} of a {type(self).__name__} can't be set, so that nobody would read it: "
+                    f"{self.how_to_resolve}, or assign to confirmation, confirmation_note or tool_execution",
+                    name=name,
+                    obj=self,
+                )
+            object.__setattr__(self, name, value)
 
     # What is asked
 
@@ -195,6 +211,11 @@ class RequirementState:
         if self.kind == "user_input":
             return is_answered(self.tool_execution, self._open_fields) and not self.is_refused
         return self.has_result or self._recovery is not None
+
+
+def _is_attribute(requirement: RequirementState, name: str) -> bool:
+    """Whether an attribute exists that is no method."""
+    return name in vars(requirement) or not callable(getattr(type(requirement), name, len))
 
 
 def _new_id() -> str:

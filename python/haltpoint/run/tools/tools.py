@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
@@ -75,13 +75,23 @@ class ToolExecution:
         """Call what `listener` returns, if it returns anything, whenever a person's word is assigned from now on."""
         vars(self)["_listener"] = listener
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if name in _WORDS and value is not None:
-            listener = vars(self).get("_listener")
-            heard = None if listener is None else listener()
-            if heard is not None:
-                heard()
+    if not TYPE_CHECKING:
+        # A type checker that sees it takes any name.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in self.__dataclass_fields__ and not name.startswith("_"):
+                raise AttributeError(
+                    f"{type(self).__name__} has no attribute {name!r}, so that nobody would read it: a decision is "
+                    "said in confirmed and confirmation_note, in answered and user_input_schema, or in result",
+                    name=name,
+                    obj=self,
+                )
+            object.__setattr__(self, name, value)
+            if name in _WORDS and value is not None:
+                listener = vars(self).get("_listener")
+                heard = None if listener is None else listener()
+                if heard is not None:
+                    heard()
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy stands for itself.
