@@ -143,9 +143,10 @@ class RunRequirement(RequirementState):
         fields. Values that are refused leave the requirement as it was.
 
         Args:
-            values: the values by the fields' names. Fields that are not named stay as they are; one that is empty takes
-                its default. None is a value where the field takes it. Bytes are text, or `base64:` and their base64.
-                A field that the model filled may be changed, too, which counts as a change of the model's arguments.
+            values: the values by the fields' names, in the place of those of an earlier `answer()`. Fields that are not
+                named stay as they are otherwise; one that is empty takes its default. None is a value where the field
+                takes it. Bytes are text, or `base64:` and their base64. A field that the model filled may be changed,
+                too, which counts as a change of the model's arguments.
             by: who decides.
             expected_digest: the digest of what the person was shown.
 
@@ -165,12 +166,14 @@ class RunRequirement(RequirementState):
                 raise no_field_error(self, name, fields)
         before = {name: field.get("value") for name, field in fields.items()}
         emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
+        earlier = self._answers
         try:
             self._fill_in(fields, values)
             # Held against a committed decision at once, as the other kinds are.
             self.draft_decision()
         except HaltpointError:
             self._emptied, self._refused, self.tool_execution.answered = emptied, refused, answered
+            self._answers = earlier
             for name, field in fields.items():
                 field["value"] = before[name]
             raise
@@ -178,11 +181,14 @@ class RunRequirement(RequirementState):
         keep_draft(self)
 
     def _fill_in(self, fields: Mapping[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
+        for name, (given, asked) in self._answers.items():
+            # What was assigned since stays, as what was assigned before does.
+            if name in fields and fields[name].get("value") is given:
+                fields[name]["value"] = asked
+        self._answers = {name: (value, fields[name].get("value")) for name, value in values.items()}
         for name, value in values.items():
             fields[name]["value"] = value
-        self._emptied = [
-            name for name in fields if (name in values or name in self._emptied) and values.get(name) is None
-        ]
+        self._emptied = [name for name in fields if name in values and values[name] is None]
         self.tool_execution.answered = True
 
     def set_external_execution_result(
