@@ -159,6 +159,11 @@ async def commit_drafts(
             for handed_out in stored.requirements:
                 if handed_out.id == on_disk.id and handed_out is not requirement:
                     handed_out.take_terms({**terms_data(requirement), "digest": requirement.digest})
+        for requirement, on_disk, _ in ready:
+            last = next(item for item, other, _ in reversed(ready) if other.id == on_disk.id)
+            if requirement.decision is None and last.decision is not None:
+                requirement.take_terms({**terms_data(last), "digest": last.digest})
+                requirement.take_committed(last.decision, last.decided_by, last.decided_at)
     return sum(requirement.decision is not None for requirement, _, _ in ready)
 
 
@@ -179,23 +184,34 @@ _Checked: TypeAlias = "tuple[RunRequirement, RunRequirement, dict[str, Any]]"
 def _each_once(checked: Iterable[_Checked | None]) -> list[_Checked]:
     """Leave out what says the same of the same requirement: several objects may stand for it.
 
+    Where several people must approve, two of them may say the same.
+
     Raises:
         InvalidResolutionError: two objects say different things.
     """
     said: dict[str, _Checked] = {}
+    others: list[_Checked] = []
     for found in checked:
         if found is None:
             continue
         requirement, on_disk, decision = found
         first = said.setdefault(on_disk.id, found)
-        if first is not found and not (same_decision(first[2], decision) and first[0].draft_by == requirement.draft_by):
+        if first is found:
+            continue
+        is_same, is_same_person = same_decision(first[2], decision), first[0].draft_by == requirement.draft_by
+        if is_same and not is_same_person and on_disk.approvals_needed > 1 and decision["type"] == "confirm":
+            if requirement.expected_digest == on_disk.digest:
+                # What they were shown: by the time it counts, the first one's word is on disk.
+                requirement.expected_digest = None
+            others.append(found)
+        elif not (is_same and is_same_person):
             raise InvalidResolutionError(
                 f"two objects of requirement {on_disk.id} of tool {on_disk.tool_execution.tool_name!r} hold different "
                 "decisions; pass the one that is meant: requirements=[...]",
                 run_id=on_disk.run_id,
                 requirement_id=on_disk.id,
             )
-    return list(said.values())
+    return [*said.values(), *others]
 
 
 @contextmanager

@@ -208,3 +208,31 @@ def test_processes_that_confirm_at_once_are_all_counted(db_file: Path, tmp_path:
 def test_options_that_make_no_sense_are_refused_at_decoration(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         tool(**options)(lambda amount: amount)
+
+
+@pytest.mark.parametrize("changed", [{}, {"tool_args": {"amount": 7}}])
+@pytest.mark.parametrize("as_data", [False, True])
+@asynchronous
+async def test_two_people_may_say_the_same_at_once(db: SqliteDatabase, changed: dict[str, Any], as_data: bool) -> None:
+    output, _ = await paused(db)
+    first, second = db.requirements()[0], db.requirements()[0]
+    first.confirm(by="ann", **changed)
+    second.confirm(by="bob", **changed)
+    said: list[Any] = [first.to_dict(), second.to_dict()] if as_data else [first, second]
+    result = await agent(db).continue_run_async(run_id=output.run_id, requirements=said)
+    assert str(result).endswith("paid 7" if changed else "paid 500")
+    assert db.run(output.run_id).requirements[0].decided_by == "ann, bob"
+    if not as_data:
+        assert (first.decided_by, second.decided_by) == ("ann, bob", "ann, bob")
+
+
+@pytest.mark.parametrize("other", [{"tool_args": {"amount": 7}}, {"remember": "run"}, None])
+@asynchronous
+async def test_they_may_not_say_different_things(db: SqliteDatabase, other: dict[str, Any] | None) -> None:
+    output, _ = await paused(db)
+    first, second = db.requirements()[0], db.requirements()[0]
+    first.confirm(by="ann")
+    second.reject(by="bob") if other is None else second.confirm(by="bob", **other)
+    with pytest.raises(InvalidResolutionError, match="hold different decisions"):
+        await agent(db).continue_run_async(run_id=output.run_id, requirements=[first, second])
+    assert db.requirements()[0].approvals == []
