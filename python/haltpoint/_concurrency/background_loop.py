@@ -77,6 +77,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
             caller.serve(is_over)
         except BaseException:
             loop.call_soon_threadsafe(submitted.cancel)
+            caller.let_go()
             # What is left to wait for is the disk.
             wait([submitted.outcome], timeout=_LONGEST_WRITE)
             raise

@@ -80,6 +80,11 @@ class CallingThread:
             else:
                 self._news.get()
 
+    def let_go(self) -> None:
+        """Tell of a function that was interrupted and that no further `serve` comes to: nobody waits for it then."""
+        if self._calls and self._calls[0].has_begun:
+            self._calls.popleft().tell(None, CallInterruptedError())
+
     def leave(self) -> None:
         """Wait no longer: what is still asked for is called in other threads."""
         self._has_left = True

@@ -197,6 +197,7 @@ class _Observer:
         # What the listener raised, of which the caller gets the first.
         self.interrupt: KeyboardInterrupt | None = None
         self._reader = EventReader(database.native, session.run_id)
+        self._is_given_up = False
         self._untold: list[RunEvent] = []
         self._news = asyncio.Event()
         self._has_ended = False
@@ -251,6 +252,8 @@ class _Observer:
             found = []
         events, self._untold = [*self._untold, *(event for event, _ in found)], []
         for event in events:
+            if self._is_given_up:
+                break
             await self._tell(event)
             self.told += 1
         return bool(events)
@@ -263,5 +266,8 @@ class _Observer:
             if self.interrupt is None:
                 self.interrupt = error
                 self._stop_program(error)
+            else:
+                # It is told what came of the first one; the second one is for this, too.
+                self._is_given_up = True
         finally:
             self.began = None

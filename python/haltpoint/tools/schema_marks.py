@@ -57,7 +57,7 @@ UNION: Final = "haltpoint:union"
 """Marks the places of a type out of several, in which a number beside text is no decimal: it is true."""
 
 UNKNOWN_DEFAULT: Final = "haltpoint:unknown_default"
-"""Marks members whose default is not in the schema, since it is no plain data or made anew: it is true, or "set" of one that
+"""Marks members whose default is not in the schema, since it is no plain data or made anew: it is true, or "set" where
 nobody can give another value."""
 
 BYTE_SIZE: Final = "haltpoint:byte_size"

@@ -11,9 +11,10 @@ from typing import Any
 import pexpect
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from haltpoint import Agent, RunEvent, RunStatus, ScriptedModel, SqliteDatabase, tool
 from support.callbacks import KINDS
 from support.keyboard import KEYBOARD
+from support.replies import wants
 
 _TESTS = Path(__file__).parents[1]
 
@@ -124,3 +125,35 @@ def test_a_callback_that_raises_what_ctrl_c_raises_leaves_the_process_in_order(d
     with pytest.raises(KeyboardInterrupt):
         Agent(ScriptedModel(["finished"]), db=db, on_event=interrupt).do("Answer.")
     assert Agent(ScriptedModel(["finished"]), db=db).do("Answer.") == "finished"
+
+
+@tool(requires_confirmation=True)
+def pay(euros: int) -> str:
+    """Pay."""
+    return f"paid {euros}"
+
+
+@pytest.mark.parametrize("how_often", [1, 2, 3, 99])
+@pytest.mark.parametrize("pauses", [True, False])
+def test_one_that_raises_it_again_and_again_is_not_waited_for(
+    db: SqliteDatabase, recwarn: pytest.WarningsRecorder, how_often: int, pauses: bool
+) -> None:
+    """Whether the run has paused by then is up to the threads; nothing is waited for in any case."""
+    for _ in range(5):
+        told: list[str] = []
+
+        def interrupt(event: RunEvent, told: list[str] = told) -> None:
+            told.append(event.kind)
+            if len(told) <= how_often:
+                raise KeyboardInterrupt
+
+        agent = Agent(ScriptedModel([wants("pay", euros=5), "END"]), db=db, tools=[pay], on_event=interrupt)
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            agent.do("Pay.", hitl_handler=None if pauses else lambda asked: asked.confirm())
+        assert time.monotonic() - began < 1.5
+        run = db.run(str(agent.run_id))
+        assert run.status in (RunStatus.cancelled, RunStatus.paused, RunStatus.completed)
+        assert len(told) <= 2 or how_often == 1
+        assert db.verify(run.run_id).ok
+    assert [str(warning.message) for warning in recwarn] == []
