@@ -18,7 +18,7 @@ PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
 WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/postgres/Cargo.toml crates/providers/Cargo.toml python/Cargo.toml pyproject.toml README.md LICENSE
 
 # What of the tests in Python runs on a server as well as on files.
-SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers
+SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers tests/python/cli/test_deciding.py
 
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60

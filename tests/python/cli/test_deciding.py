@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.replies import wants, wants_all
 from support.workshop import TOOLS
 
@@ -171,7 +172,7 @@ def test_a_cancelled_run_says_how_it_goes_on(cli: CommandLine, start: StartRun) 
     run_id = start(PAINT)
     assert "is cancelled" in cli("cancel", run_id).out
     assert cli("inbox").out == ""
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         assert database.run(run_id).is_cancelled
 
 
@@ -192,7 +193,7 @@ def test_looking_changes_nothing(cli: CommandLine, start: StartRun, look: tuple[
     run_id = start(PAINT)
 
     def journal() -> str:
-        with SqliteDatabase(cli.db_file) as database:
+        with opened(cli.db_file) as database:
             return database.export(run_id)
 
     before = journal()
@@ -208,7 +209,7 @@ def hurry(color: str) -> str:
 
 
 def test_a_decision_that_comes_too_late_is_a_conflict(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         agent = Agent(ScriptedModel([wants("hurry", color="red"), "finished"]), db=db, tools=[hurry])
         requirement_id: str = agent.do("Hurry.", return_output=True).requirements[0].id
     late = cli("approve", requirement_id, "--json")
@@ -222,7 +223,7 @@ def vanish(color: str) -> str:
 
 
 def test_an_expiry_is_shown_without_a_person_and_with_its_reason(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         agent = Agent(ScriptedModel([wants("vanish", color="red"), "finished"]), db=db, tools=[vanish])
         run_id: str = agent.do("Hurry.", return_output=True).run_id
         db.expire_due()
@@ -239,7 +240,7 @@ def test_a_prefix_that_fits_a_run_and_its_requirement_decides_nothing(tmp_path: 
     # Ids of runs begin with the time; one of sixteen ids of requirements begins with the same digit.
     for number in range(1000):
         cli = CommandLine(tmp_path / f"{number}.db")
-        with SqliteDatabase(cli.db_file) as database:
+        with opened(cli.db_file) as database:
             agent = Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS, name="joiner")
             output = agent.do("Paint.", return_output=True)
             (requirement,) = database.requirements()
@@ -253,5 +254,5 @@ def test_a_prefix_that_fits_a_run_and_its_requirement_decides_nothing(tmp_path: 
     refused = cli(command, requirement.id[0])
     assert (refused.code, "fits several" in refused.err) == (2, True)
     assert output.run_id in refused.err and requirement.id in refused.err
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         assert database.journal(output.run_id) == before
