@@ -73,7 +73,7 @@ def check_said(data: Mapping[str, Any]) -> None:
     for name in (*_unread(data, _UNREAD), *_unread(parts, _UNREAD_IN_CALLS), *early):
         raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {_PLACES}")
     for form in (data.get("user_input_schema"), parts.get("user_input_schema")):
-        names = [field.get("name") for field in form or () if isinstance(field, Mapping)]
+        names: list[Any] = [field["name"] for field in form or ()]
         if len(names) != len(set(names)):
             raise _unfit("user_input_schema", "has a form with two fields of one name")
     if all(data.get(name) is None for name in ("id", "run_id", "digest", "expected_digest")):

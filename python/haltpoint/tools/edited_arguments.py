@@ -26,7 +26,7 @@ from .kept_members import KeptMembers, is_left_as_shown
 from .other_names import as_named
 from .pydantic_problems import problems_of
 from .schema_check import BrokenSchemaError, schema_problems
-from .schema_forms import schema_form
+from .schema_forms import same_keys, schema_form
 from .shown_arguments import default_form, shown_value
 from .validation import InvalidValueError, validated
 from .value_problems import ValueProblem, missing_words, named_problem
@@ -273,6 +273,7 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
                 members = members._replace(said=as_named(described, members.said))
                 parts = _restored(members, name)
                 undecidable = code_needed(described, wanted[name], members.shown, members.said)
+                undecidable.extend((path, words) for path, _, words, *_ in same_keys(described, wanted[name]))
                 if undecidable:
                     edited.refuse_all(name, undecidable)
                     continue

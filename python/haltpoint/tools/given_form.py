@@ -149,7 +149,7 @@ class _Walk:
         beside = [name for name in parts_beside(made) if name not in form]
         if beside and not is_same_json(completed(given, form, _is_nothing), form):
             self.is_whole = False
-            form.update({name: _beside(cast("type[Any]", type(made)), name) for name in beside})
+            form.update({name: _beside(cast("Any", type(made)), name) for name in beside})
 
 
 def _is_nothing(_: Any) -> bool:

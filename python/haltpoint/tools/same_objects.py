@@ -57,7 +57,7 @@ def _is_same_record(one: Any, other: Any) -> bool:
 
 
 def _own(value: Any) -> dict[str, Any]:
-    kind = cast("type[Any]", type(value))
+    kind = cast("Any", type(value))
     own: Mapping[str, Any] = getattr(value, "__dict__", {})
     return {name: own[name] for name in sorted(own) if not is_cached(kind, name)}
 

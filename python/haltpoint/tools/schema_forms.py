@@ -12,10 +12,13 @@ from .json_form import NotJsonError, WrittenFloat, dump_json, parse_json
 from .plain_form import HIDDEN
 from .schema_check import BrokenSchemaError, value_problems
 from .schema_marks import BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, key_readings, made_text
+from .value_problems import ValueProblem
 
-__all__ = ["schema_form"]
+__all__ = ["same_keys", "schema_form"]
 
 _Schema = Mapping[str, Any]
+
+_SAME_KEY = "it is the same key as another one once it is read: give one of them"
 
 
 def schema_form(schema: Any, name: str, value: Any, *, completed: bool = False, like: Any = MISSING) -> Any:
@@ -38,12 +41,37 @@ def schema_form(schema: Any, name: str, value: Any, *, completed: bool = False, 
         return value
 
 
+def same_keys(schema: Any, value: Any) -> list[ValueProblem]:
+    """Return which keys within a value are others' once they are read, such as "01" beside "1" of whole numbers.
+
+    Args:
+        schema: the JSON schema of the value, which may be broken.
+        value: JSON data that fits.
+    """
+    if not isinstance(value, (dict, list)) or not isinstance(schema, Mapping):
+        return []
+    here = cast("_Schema", schema)
+    try:
+        forms = _Forms(here.get("$defs", {}), completed=False)
+        forms.of(here, value)
+    except (BrokenSchemaError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+    return forms.same_keys
+
+
 class _Forms:
-    """The forms of the values of one argument."""
+    """The forms of the values of one argument.
+
+    Attributes:
+        same_keys: which keys were others' once they were read.
+    """
 
     def __init__(self, definitions: _Schema, *, completed: bool) -> None:
+        self.same_keys: list[ValueProblem] = []
         self._definitions = definitions
         self._completed = completed
+        # Where the walk is.
+        self._path: list[str | int] = []
 
     def of(self, schema: Any, value: Any, like: Any = MISSING) -> Any:
         if not isinstance(schema, Mapping):
@@ -99,10 +127,11 @@ class _Forms:
             items = [*items, *_defaults(first[len(items) :])]
         likes: list[Any] = like if isinstance(like, list) else []  # pyright: ignore[reportUnknownVariableType]
         made = [
-            self.of(
+            self._part(
                 first[place] if place < len(first) else schema.get("items"),
                 item,
                 likes[place] if place < len(likes) else MISSING,
+                place,
             )
             for place, item in enumerate(items)
         ]
@@ -115,11 +144,13 @@ class _Forms:
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
         likes: dict[str, Any] = like if isinstance(like, dict) else {}  # pyright: ignore[reportUnknownVariableType]
         drops = schema.get(IGNORES) is True
-        made = {
-            self._key(schema, name): self.of(known.get(name, others), item, likes.get(name, MISSING))
-            for name, item in members.items()
-            if name in known or not drops
-        }
+        made: dict[str, Any] = {}
+        for name, item in members.items():
+            if name in known or not drops:
+                key = self._key(schema, name)
+                if key in made:
+                    self.same_keys.append(ValueProblem((*self._path, name), "keys", _SAME_KEY))
+                made[key] = self._part(known.get(name, others), item, likes.get(name, MISSING), name)
         for name, described in known.items():
             if name in made:
                 continue
@@ -127,6 +158,13 @@ class _Forms:
                 made[name] = likes[name]
             elif self._completed and "default" in described:
                 made[name] = self.of(described, described["default"])
+        return made
+
+    def _part(self, schema: Any, value: Any, like: Any, step: str | int) -> Any:
+        """The form of what stands one step further."""
+        self._path.append(step)
+        made = self.of(schema, value, like)
+        self._path.pop()
         return made
 
     def _key(self, schema: _Schema, key: str) -> str:

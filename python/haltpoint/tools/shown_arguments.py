@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime, time
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolArgumentsError, ToolChangedError
@@ -41,6 +41,12 @@ __all__ = [
     "shown_arguments",
     "shown_value",
 ]
+
+_ASK_AGAIN: Final = (
+    "a person gave it where no code of the tool could check it; the call was not run. Call the tool once more, so that "
+    "the person is asked again"
+)
+"""What a model is told of a value of a person's that the tool does not take."""
 
 _STAND_INS = frozenset({HIDDEN})
 _PLAIN_SCALARS = (str, int, float, bool, type(None))
@@ -229,7 +235,8 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
         except InvalidValueError as error:
             if parameter.name in arguments.approved and parameter.name not in arguments.unchecked:
                 raise _not_as_decided(definition, str(error)) from error
-            problems.append(str(error))
+            is_given = parameter.name in arguments.unchecked
+            problems.append(f"{error}; {_ASK_AGAIN}" if is_given else str(error))
         else:
             problems.extend(_answer_problems(definition, parameter, arguments, bound))
     if problems:

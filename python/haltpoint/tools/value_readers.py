@@ -63,6 +63,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
         # Loads jsonschema, which takes its time, and a value of a field that takes all needs none of it.
         with no_fork:
             from .schema_check import BrokenSchemaError, value_problems
+            from .schema_forms import same_keys
         candidates, refusals = _with_bytes(_readable(value), schema)
         for candidate in (as_named(schema, reading) for reading in candidates):
             undecidable = code_needed(schema, candidate, MISSING)
@@ -70,7 +71,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
                 refusals.append([ValueProblem(path, "code", words) for path, words in undecidable])
                 continue
             try:
-                problems = value_problems(closed(schema), candidate)
+                problems = value_problems(closed(schema), candidate) or same_keys(schema, candidate)
             except BrokenSchemaError:
                 # The tool itself checks the value where the call runs.
                 return value
