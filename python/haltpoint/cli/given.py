@@ -42,7 +42,7 @@ def text(given: str) -> str:
         raise click.UsageError(f"standard input is no {error.encoding} text") from error
 
 
-def typed_values(requirement: RunRequirement, typed: Mapping[str, str]) -> dict[str, Any]:
+def typed_values(requirement: RunRequirement, typed: Mapping[str, str], *, is_empty_meant: bool) -> dict[str, Any]:
     """Return the values for fields that a person typed as text, as `requirement.answer` takes them.
 
     Empty text leaves a field empty that may be; null gives no value to one that takes none.
@@ -50,12 +50,19 @@ def typed_values(requirement: RunRequirement, typed: Mapping[str, str]) -> dict[
     Args:
         requirement: what asks for them.
         typed: what was typed, by the names of the fields.
+        is_empty_meant: whether empty text is one where a field must have a value.
+
+    Raises:
+        UsageError: a field that must have a value is given an empty one, which is not meant.
     """
     fields = {field["name"]: field for field in requirement.user_input_schema or ()}
     values: dict[str, Any] = {}
     for name, text_typed in typed.items():
         field = fields.get(name, {})
-        if text_typed or is_required(field, is_dynamic=is_dynamic(requirement.tool_execution)):
+        is_needed = is_required(field, is_dynamic=is_dynamic(requirement.tool_execution))
+        if not text_typed and is_needed and not is_empty_meant and schema_of(field).get("type") == "string":
+            raise click.UsageError(f"{name} is empty: give a value, or --empty where an empty text is meant")
+        if text_typed or is_needed:
             values[name] = None if is_null_text(text_typed, schema_of(field)) else text_typed
         elif field.get("value") is not None:
             values[name] = None

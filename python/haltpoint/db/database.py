@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from haltpoint import _engine
 from haltpoint._concurrency.fork_guard import no_fork
@@ -768,6 +768,8 @@ class InMemoryDatabase(Database):
 
 
 def _set(open_only: bool) -> RequirementSet:
+    if not isinstance(cast("object", open_only), bool):
+        raise TypeError(f"open_only must be True or False, got {open_only!r}")
     return "open" if open_only else "all"
 
 

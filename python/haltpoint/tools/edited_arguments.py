@@ -6,6 +6,7 @@ runs. What is new is checked here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,7 @@ from .failing_validators import failures_if_refused, failures_logged
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
+from .json_form import LARGEST_INTEGER, SMALLEST_INTEGER
 from .kept_members import KeptMembers, is_left_as_shown
 from .other_names import as_named
 from .pydantic_problems import problems_of
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from .value_problems import Path
 
 __all__ = ["EditedArguments", "edited_by_schema", "edited_by_tool"]
+
+# As many as Python reads as a number.
+_DIGITS = re.compile(r"-?[0-9]{19,4000}")
 
 
 @dataclass
@@ -178,11 +183,19 @@ def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any,
     known: set[Any] = set()
     if said is not MISSING:
         known = {problem.key for problem in _misfits(definition, parameter, said)}
-    new = [problem for problem in misfits if problem.key not in known]
+    new = [problem for problem in misfits if problem.key not in known and not _is_large_number(problem)]
     if new:
         raise _unfit(parameter, value, new)
-    # Nothing but what was read more freely when the model said it.
+    # Nothing but what was read more freely when the model said it, or what only text can carry.
     return _shown(definition, parameter, value, strict=False)
+
+
+def _is_large_number(problem: ValueProblem) -> bool:
+    """Whether a value is text where a whole number is wanted, one of more than 64 bits: JSON can't carry it."""
+    given: object = problem.given
+    if problem.words != "a whole number" or not isinstance(given, str) or not _DIGITS.fullmatch(given):
+        return False
+    return not SMALLEST_INTEGER <= int(given) <= LARGEST_INTEGER
 
 
 def _shown(definition: ToolDefinition, parameter: ToolParameter, value: Any, *, strict: bool) -> tuple[Any, Any]:

@@ -11,7 +11,6 @@ import functools
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -49,6 +48,8 @@ _ASK_AGAIN: Final = (
 """What a model is told of a value of a person's that the tool does not take."""
 
 _STAND_INS = frozenset({HIDDEN})
+# Modules of types whose text says all that their values are.
+_WRITTEN_OUT = frozenset({"datetime", "decimal", "fractions", "ipaddress", "pathlib", "uuid"})
 _PLAIN_SCALARS = (str, int, float, bool, type(None))
 
 
@@ -192,7 +193,7 @@ def _tells(default: object, form: Any) -> bool:
             return True
         # JSON, in which only secrets and bytes do not read back.
         return _STAND_INS.issuperset(stand_ins_in(form)) and (holds_stand_in(form) or f'"{BASE64}' in dump_json(form))
-    return type(default) in (bytes, bytearray, float, datetime, time)
+    return type(default) in (bytes, bytearray, float) or type(default).__module__.partition(".")[0] in _WRITTEN_OUT
 
 
 def _is_plain(value: Any) -> bool:

@@ -7,7 +7,8 @@ import json
 import pexpect
 import pytest
 
-from support.command import CommandLine
+from support.command import CommandLine, StartRun
+from support.replies import wants
 from support.travel import FILLED_IN, REFUSED, finish_booking, start_booking
 
 
@@ -44,6 +45,15 @@ def test_values_come_as_json_with_their_types(cli: CommandLine) -> None:
     values = {**FILLED_IN, "nights": 2, "breakfast": True, "address": {"street": "A", "code": 7}, "tone": None}
     assert cli("answer", run_id, "--values", json.dumps(values)).code == 0
     assert finish_booking(cli.db_file, run_id) == "Ritz 2 double 29.02. True A 7 None None"
+
+
+def test_an_empty_text_for_a_field_that_needs_one_has_to_be_meant(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(wants("engrave", font="serif"))
+    refused = cli("answer", run_id, "name=", "copies=2")
+    assert refused.code == 2
+    assert "name is empty: give a value, or --empty where an empty text is meant" in refused.err
+    assert cli("inbox", "--json").records != []
+    assert cli("answer", run_id, "name=", "copies=2", "--empty").code == 0
 
 
 def test_what_is_required_and_empty_is_named_field_by_field(cli: CommandLine) -> None:

@@ -137,6 +137,20 @@ def test_a_limit_that_is_no_number_of_items_is_refused_by_name(database: AnyData
     assert database.runs(limit=2**32 - 1) == database.requirements(limit=2**32 - 1) == []
 
 
+@pytest.mark.parametrize("limit", [True, "5", 2.0])
+def test_a_limit_that_is_no_int_is_refused_by_name(database: AnyDatabase, limit: Any) -> None:
+    for ask in (database.runs, database.requirements, database.remembered):
+        with pytest.raises(TypeError, match=f"limit must be an int or None, got {limit!r}"):
+            ask(limit=limit)
+
+
+@pytest.mark.parametrize("open_only", ["no", 0, None])
+def test_a_word_in_the_place_of_yes_or_no_is_refused(database: AnyDatabase, open_only: Any) -> None:
+    for ask in (database.requirements, database.count_requirements):
+        with pytest.raises(TypeError, match=f"open_only must be True or False, got {open_only!r}"):
+            ask(open_only=open_only)
+
+
 def test_an_unknown_status_or_limit_is_refused(database: AnyDatabase) -> None:
     with pytest.raises(ValueError, match=r"'SLEEPING' is not a status of a run; the statuses are: .*PAUSED"):
         database.runs(status="SLEEPING")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, InvalidResolutionError, ScriptedModel, SqliteDatabase, tool
 from haltpoint.inbox import create_app
 from support.asgi import asked
 from support.command import CommandLine
@@ -171,3 +171,30 @@ def test_an_answer_keeps_every_digit(db_file: Path, answer: Callable[[Path], Non
     answer(db_file)
     with SqliteDatabase(db_file) as db:
         assert str(paying(db).continue_run(run_id=run_id)).endswith(f"{DIGITS} ['1.10']")
+
+
+LARGE = 2**70
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said", "wanted", "result"),
+    [
+        (int, 5, str(LARGE), repr(LARGE)),
+        (int, 5, str(-LARGE), repr(-LARGE)),
+        (list[int], [5], [5, str(LARGE)], repr([5, LARGE])),
+    ],
+)
+def test_a_whole_number_that_only_text_carries_is_taken(
+    db_file: Path, annotation: Any, said: Any, wanted: Any, result: str
+) -> None:
+    call = Editing(db_file, taking(annotation), value=said)
+    call.change(has_code=True, value=wanted)
+    assert call.shown == {"value": wanted}
+    assert call.run() == result
+
+
+@pytest.mark.parametrize(("annotation", "wanted"), [(int, "5"), (bool, str(LARGE)), (int, "9" * 5000)])
+def test_other_text_is_no_number(db_file: Path, annotation: Any, wanted: str) -> None:
+    call = Editing(db_file, taking(annotation), value=True if annotation is bool else 7)
+    with pytest.raises(InvalidResolutionError, match="value: must be"):
+        call.change(has_code=True, value=wanted)

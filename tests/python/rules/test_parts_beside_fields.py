@@ -6,8 +6,11 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import InitVar
-from datetime import datetime, time
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -253,3 +256,26 @@ def test_a_default_in_another_zone_does_not_run_unseen() -> None:
     with pytest.raises(ToolChangedError, match="the default of p was shown as"):
         Agent(ScriptedModel(["END"]), db=db, tools=[later]).continue_run(run_id=requirement.run_id)
     assert ran == []
+
+
+WRITTEN: dict[str, tuple[Any, Any, str]] = {
+    "a decimal": (Decimal("1.5"), Decimal("2.5"), "1.5"),
+    "a day": (date(2024, 1, 1), date(2024, 1, 2), "2024-01-01"),
+    "an id": (UUID(int=5), UUID(int=6), "00000000-0000-0000-0000-000000000005"),
+    "a path": (Path("a"), Path("b"), "a"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_default_of_any_type_is_shown_as_it_is_written_and_another_one_does_not_run(name: str) -> None:
+    default, later, shown = WRITTEN[name]
+    db = InMemoryDatabase()
+    agent, requirement = asked(db, with_default(Any, default, repr), None)
+    assert requirement.tool_execution.tool_args == {"p": shown}
+    requirement.confirm()
+    requirement.commit()
+    changed = Agent(ScriptedModel(["END"]), db=db, tools=[with_default(Any, later, repr)])
+    with pytest.raises(ToolChangedError, match="the default of p was shown as"):
+        changed.continue_run(run_id=requirement.run_id)
+    agent.continue_run(run_id=requirement.run_id)
+    assert ran == [repr(default)]

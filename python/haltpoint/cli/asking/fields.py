@@ -45,7 +45,9 @@ def _asked(requirement: RunRequirement, field: Mapping[str, Any], output: Output
         if not typed:
             output.line(Styled(f"a value is needed{_advice(field)}", "red"))
             continue
-        given = {field["name"]: ""} if typed == _EMPTY_TEXT else typed_values(requirement, {field["name"]: typed})
+        is_empty = typed == _EMPTY_TEXT
+        named = {field["name"]: "" if is_empty else typed}
+        given = named if is_empty else typed_values(requirement, named, is_empty_meant=False)
         try:
             checked_values(requirement, given, in_part=True)
         except InvalidResolutionError as error:

@@ -50,8 +50,9 @@ def command(
     """Fill in the fields that a tool call asks a person for.
 
     Each value is converted to its field's type: `haltpoint answer 9572 city=Oslo breakfast=yes`. A field that is not
-    named keeps the value that it has, or takes its default. `cc=` leaves a field empty that may stay empty. ID is the
-    requirement's id or the beginning of it, or that of its run where only one thing is open in the run.
+    named keeps the value that it has, or takes its default. `cc=` leaves a field empty that may stay empty; an empty
+    text for another one needs --empty. ID is the requirement's id or the beginning of it, or that of its run where only
+    one thing is open in the run.
     """
     given = {} if values is None else json_object(values, "--values")
     typed = _named(pairs)
@@ -66,7 +67,7 @@ def command(
         raise click.UsageError(f"the field {min(twice)!r} is given twice: as FIELD=VALUE and in --values")
 
     def answer(requirement: RunRequirement, said: Said) -> None:
-        requirement.answer({**given, **typed_values(requirement, typed)}, **said)
+        requirement.answer({**given, **typed_values(requirement, typed, is_empty_meant=empty)}, **said)
 
     decide(db_file, identifier, "user_input", answer, by=by, expected_digest=expected_digest, as_json=as_json)
 
