@@ -34,7 +34,7 @@ from haltpoint.resolution.answers import checked_values, shown_by_schema, shown_
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import check_words, checked_decision, same_decision
 from haltpoint.resolution.partly_filled import lacking_words
-from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.run.changed_arguments import approved_arguments, same_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_data import check_said
 from haltpoint.run.requirement_validation import expired_error, nameless_error
@@ -321,8 +321,18 @@ def _checked(
         # As for changed arguments: what the tool gets is shown wherever its code is at hand.
         definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
         decision = {**decision, **_input_values(definition, requirement, on_disk, _said_values(requirement, decision))}
+    elif decision["type"] == "confirm":
+        decision = _as_shown(requirement, on_disk, decision)
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _as_shown(requirement: RunRequirement, on_disk: RunRequirement, decision: dict[str, Any]) -> dict[str, Any]:
+    """A yes, which is to the arguments that others changed where these are what the person was shown."""
+    approved = approved_arguments(on_disk)
+    if approved is None or decision.get("tool_args") is not None or requirement.expected_digest != on_disk.digest:
+        return decision
+    return {**decision, "tool_args": approved}
 
 
 def _check_form(requirement: RunRequirement, on_disk: RunRequirement) -> None:
@@ -369,7 +379,7 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
         differs = f"it needs another kind of decision, {requirement.kind!r}"
     elif any(said.tool_args.get(name) == MASK != asked.tool_args.get(name) for name in asked.sensitive):
         differs = "its arguments are masked, as in a list; look the requirement up, and decide on what that shows"
-    elif not same_arguments(said.tool_args, asked.tool_args) or not _is_same_origin(said, asked):
+    elif not _is_shown(said.tool_args, on_disk) or not _is_same_origin(said, asked):
         differs = "its arguments are not those that were shown; to change them, say so: confirm(tool_args={...})"
     if differs is not None:
         raise InvalidResolutionError(
@@ -377,6 +387,14 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
             run_id=on_disk.run_id,
             requirement_id=on_disk.id,
         )
+
+
+def _is_shown(arguments: Mapping[str, Any], on_disk: RunRequirement) -> bool:
+    """Whether these arguments are shown, or were before others approved the call with other ones."""
+    asked = on_disk.asked_args
+    return same_arguments(arguments, on_disk.tool_execution.tool_args) or (
+        asked is not None and same_arguments(arguments, asked)
+    )
 
 
 def _is_same_origin(said: ToolExecution, asked: ToolExecution) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["changed_arguments", "model_said", "same_arguments", "shown_decision"]
+__all__ = ["approved_arguments", "changed_arguments", "model_said", "same_arguments", "shown_decision"]
 
 # How pydantic shows a secret.
 _MASK = "**********"

@@ -51,6 +51,8 @@ class RequirementState:
         self.decided_by: str | None = None
         self._draft_by: str | None = None
         self.decided_at: datetime | None = None
+        # The arguments that were shown before others approved the call with other ones.
+        self.asked_args: dict[str, Any] | None = None
         # Where the code of the call's tool stood when the model asked for it.
         self.tool_module: str | None = None
         # Fields that a person is asked to fill: once they all have values, the input counts as given.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.run.changed_arguments import shown_decision
+from haltpoint.run.changed_arguments import approved_arguments, same_arguments, shown_decision
 from haltpoint.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -47,3 +47,24 @@ def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> Non
     requirement.always_ask = bool(data.get("always_ask"))
     requirement.remembered_from = deepcopy(data.get("remembered_from"))
     requirement.revoked = deepcopy(data.get("revoked"))
+    if data.get("decision") is None:
+        _show_approved(requirement)
+
+
+def _show_approved(requirement: RequirementState) -> None:
+    """Show what confirming would run where others approved a call with other arguments already."""
+    approved, execution = approved_arguments(requirement), requirement.tool_execution
+    if approved is not None:
+        execution.defaulted = [
+            name
+            for name in execution.defaulted
+            if same_arguments(_one(name, approved), _one(name, execution.tool_args))
+        ]
+        if requirement.asked_args is None:
+            requirement.asked_args = execution.tool_args
+        execution.tool_args = deepcopy(approved)
+        execution.changed_by_person = True
+
+
+def _one(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: arguments[name]} if name in arguments else {}

@@ -65,6 +65,16 @@ def test_whoever_approves_otherwise_is_told_what_was_approved(cli: CommandLine, 
     assert _arguments(cli, run_id) == ("ann, bob", {"rockets": 2})
 
 
+def test_a_yes_with_the_digest_of_what_is_shown_approves_that(cli: CommandLine, run_id: str) -> None:
+    asked_for = cli("show", run_id, "--json").record["requirements"][0]
+    cli("approve", run_id, "--args", '{"rockets": 2}', "--by", "ann")
+    shown = cli("show", run_id, "--json").record["requirements"][0]
+    assert shown["tool_execution"]["tool_args"] == {"rockets": 2}
+    assert cli("approve", run_id, "--by", "bob", "--expected-digest", asked_for["digest"]).code != 0
+    assert cli("approve", run_id, "--by", "bob", "--expected-digest", shown["digest"]).code == 0
+    assert _arguments(cli, run_id) == ("ann, bob", {"rockets": 2})
+
+
 def test_changed_arguments_that_were_approved_are_shown_with_the_command_to_approve_them(
     cli: CommandLine, run_id: str
 ) -> None:

@@ -52,7 +52,9 @@ def test_a_plain_approve_agrees_to_what_the_first_person_approved(db: InMemoryDa
     _ann_changes(db, run_id)
     bob = Visitor(db, run_id, "bob")
     assert "ann approved" in bob.words and 'with x=2, unit="m"' in bob.words
-    assert "With the arguments that ann changed and approved, it runs as: x 2 unit m" in bob.words
+    assert (
+        "With the arguments that ann changed and approved, it runs as: x 2 the model said 1 unit default m" in bob.words
+    )
     assert bob.buttons == ["approve", "reject"]
     assert bob.send("approve").status == 303
     (decided,) = db.requirements(open_only=False)

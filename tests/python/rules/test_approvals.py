@@ -134,7 +134,8 @@ async def test_all_confirm_the_same_arguments(db: SqliteDatabase) -> None:
     (waiting,) = db.requirements()
     assert waiting.approvals[0]["decision"]["tool_args"] == {"amount": 5}
     assert waiting.approvals[0]["tool_args"] == {"amount": 5}
-    assert waiting.tool_execution.tool_args == {"amount": 500}
+    assert waiting.tool_execution.tool_args == {"amount": 5}
+    assert waiting.tool_execution.original_tool_args == {"amount": 500}
     await approve(db, "bob", tool_args={"amount": 5})
     answer = await agent(db).continue_run_async(run_id=output.run_id, requirements=[])
     assert answer.endswith("paid 5")
@@ -236,3 +237,53 @@ async def test_they_may_not_say_different_things(db: SqliteDatabase, other: dict
     with pytest.raises(InvalidResolutionError, match="hold different decisions"):
         await agent(db).continue_run_async(run_id=output.run_id, requirements=[first, second])
     assert db.requirements()[0].approvals == []
+
+
+async def changed_by_ann(db: SqliteDatabase) -> tuple[AgentRunOutput, RunRequirement]:
+    output, waiting = await paused(db)
+    await approve(db, "ann", tool_args={"amount": 7})
+    return output, waiting
+
+
+@asynchronous
+async def test_the_next_person_is_shown_what_the_first_changed(db: SqliteDatabase) -> None:
+    output, waiting = await changed_by_ann(db)
+    (found,) = db.requirements()
+    assert found.tool_execution.tool_args == {"amount": 7}
+    assert found.tool_execution.original_tool_args == {"amount": 500}
+    assert found.tool_execution.changed_by_person
+    assert found.digest != waiting.digest
+    assert RunRequirement.from_dict(found.to_dict()).tool_execution.tool_args == {"amount": 7}
+    assert db.run(output.run_id).requirements[0].tool_execution.tool_args == {"amount": 7}
+
+
+@pytest.mark.parametrize("as_data", [False, True])
+@asynchronous
+async def test_a_yes_to_what_is_shown_approves_that(db: SqliteDatabase, as_data: bool) -> None:
+    output, _ = await changed_by_ann(db)
+    (found,) = db.requirements()
+    found.confirm(by="bob", expected_digest=None if as_data else found.digest)
+    said: Any = found.to_dict() if as_data else found
+    assert str(await agent(db).continue_run_async(run_id=output.run_id, requirements=[said])).endswith("paid 7")
+
+
+@pytest.mark.parametrize("arguments", [None, {"amount": 500}])
+@asynchronous
+async def test_a_yes_to_what_was_shown_before_is_refused(db: SqliteDatabase, arguments: Any) -> None:
+    _, waiting = await paused(db)
+    (stale,) = db.requirements()
+    await approve(db, "ann", tool_args={"amount": 7})
+    for digest in (None, stale.digest):
+        stale.confirm(by="bob", tool_args=arguments, expected_digest=digest)
+        with pytest.raises((RequirementConflictError, InvalidResolutionError)):
+            await stale
+    assert db.requirement(waiting.id).decision is None
+
+
+@asynchronous
+async def test_a_no_to_it_shows_the_call_as_it_was_asked_for(db: SqliteDatabase) -> None:
+    output, _ = await changed_by_ann(db)
+    (found,) = db.requirements()
+    found.reject("too much", by="bob", expected_digest=found.digest)
+    await found
+    assert db.run(output.run_id).requirements[0].tool_execution.tool_args == {"amount": 500}

@@ -8,10 +8,14 @@ from haltpoint.cli.command import command as haltpoint_command
 from haltpoint.cli.deciding import decide
 from haltpoint.cli.given import json_object
 from haltpoint.cli.options import by_option, database_option, digest_option, json_option, requirement_argument
+from haltpoint.run.approvals import approved_arguments
 from haltpoint.run.remember_scope import RememberScope
 
 if TYPE_CHECKING:
     from haltpoint.cli.database import DatabaseName
+
+    from haltpoint.cli.deciding import Said
+    from haltpoint.run.requirements import RunRequirement
 
 import click
 
@@ -54,13 +58,18 @@ def command(
     only one thing is open in the run.
     """
     changed = None if tool_args is None else json_object(tool_args, "--args")
+
+    def confirm(requirement: RunRequirement, said: Said) -> None:
+        if expected_digest is None and approved_arguments(requirement) is not None:
+            # Nobody says that they saw what others made of the call.
+            said = {**said, "expected_digest": None}
+        requirement.confirm(tool_args=changed, remember=remember, remember_args=remember_args, **said)
+
     decide(
         db_file,
         identifier,
         "confirmation",
-        lambda requirement, said: requirement.confirm(
-            tool_args=changed, remember=remember, remember_args=remember_args, **said
-        ),
+        confirm,
         by=by,
         expected_digest=expected_digest,
         as_json=as_json,
