@@ -63,3 +63,26 @@ def test_what_was_assigned_stays() -> None:
     form[2]["value"] = 3
     requirement.answer({})
     assert finish(agent, requirement) == "1 VIP 3"
+
+
+@tool(requires_user_input=True, user_input_fields=["limit"])
+def cap(limit: int | None = 7) -> str:
+    """Cap."""
+    return f"capped {limit}"
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [({}, "capped 7"), ({"limit": None}, "capped None"), ({"emptied_fields": ["limit"]}, "capped None")],
+)
+def test_none_in_the_place_of_another_default_is_said_by_its_name(given: Any, got: str) -> None:
+    model = ScriptedModel([wants("cap"), lambda request: str(results_in(request)[-1])])
+    agent = Agent(model, db=InMemoryDatabase(), tools=[cap])
+    requirement = agent.do("Work.", return_output=True).active_requirements[0]
+    if "emptied_fields" not in given:
+        requirement.answer(given)
+        assert finish(agent, requirement) == got
+        return
+    data = {**requirement.to_dict(), **given}
+    data["tool_execution"]["answered"] = True
+    assert agent.continue_run(run_id=data["run_id"], requirements=[data]) == got
