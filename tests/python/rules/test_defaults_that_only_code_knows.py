@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -165,8 +166,7 @@ def test_an_answer_that_leaves_one_out_is_refused_without_the_code(
     db_file: Path, annotation: Any, lacking: Any, path: str, whole: Any
 ) -> None:
     call = Answering(db_file, annotation)
-    with pytest.raises(InvalidResolutionError, match=named(path)):
-        raise InvalidResolutionError(call.elsewhere(lacking))
+    assert re.search(named(path), call.elsewhere(lacking) or "")
     assert call.elsewhere(whole) is None
     assert call.run().startswith("took ")
 
