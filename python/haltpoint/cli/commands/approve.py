@@ -13,7 +13,6 @@ from haltpoint.run.remember_scope import RememberScope
 
 if TYPE_CHECKING:
     from haltpoint.cli.database import DatabaseName
-
     from haltpoint.cli.deciding import Said
     from haltpoint.run.requirements import RunRequirement
 
