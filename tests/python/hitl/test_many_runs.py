@@ -143,7 +143,8 @@ async def test_a_run_that_pauses_without_return_output_warns_with_the_run_id(db:
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert (await agent.continue_run_async(run_id=agent.run_id, return_output=True, hitl_handler=bool)).is_paused
+        undecided = await agent.continue_run_async(run_id=agent.run_id, return_output=True, hitl_handler=lambda _: None)
+    assert undecided.is_paused
 
 
 def test_the_warning_of_a_synchronous_call_shows_the_callers_line(db: SqliteDatabase) -> None:
