@@ -125,10 +125,11 @@ def test_so_it_is_where_a_run_is_continued(form: str, timeout: float | None, db:
 
 _CANCELLING = """
     import sys
-    from haltpoint import SqliteDatabase
+    from pathlib import Path
+    from support.databases import opened
     from support.programs import tell
 
-    with SqliteDatabase(sys.argv[1]) as db:
+    with opened(Path(sys.argv[1])) as db:
         tell(db.cancel(db.runs()[0].run_id))
 """
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, FunctionModel, ModelRequest, RunBusyError, RunRequirement, SqliteDatabase
+from support.databases import opened
 from support.programs import Program, run_program
 from support.running import asynchronous
 from support.worker import WORKER
@@ -53,7 +54,7 @@ def test_a_killed_runs_finished_steps_are_kept_and_its_call_in_doubt_is_presente
 @asynchronous
 async def test_a_call_in_doubt_is_settled_without_running_again(db_file: Path, decide: Any, result: str) -> None:
     run_id = (await asyncio.to_thread(killed_in_tool, db_file, "saw"))["run_id"]
-    with SqliteDatabase(db_file) as db:
+    with opened(db_file) as db:
         agent = Agent(model("saw"), db=db, tools=TOOLS)
         output = await agent.continue_run_async(run_id=run_id, return_output=True, hitl_handler=decide)
     assert output.output == "finished"
@@ -101,7 +102,7 @@ def test_a_run_that_another_process_drives_is_busy(db_file: Path) -> None:
     before = datetime.now(timezone.utc)
     with Program(WORKER, "start", str(db_file), "glue", cwd=db_file.parent) as program:
         run_id = program.hear()["run_id"]
-        with SqliteDatabase(db_file) as db, pytest.raises(RunBusyError) as caught:
+        with opened(db_file) as db, pytest.raises(RunBusyError) as caught:
             Agent(model("glue"), db=db, tools=TOOLS).continue_run(run_id=run_id)
         assert caught.value.run_id == run_id
         assert caught.value.holder is not None

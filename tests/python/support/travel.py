@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, PostgresDatabase, ScriptedModel, SqliteDatabase, tool
+from support.databases import opened
 from support.replies import wants
 
 __all__ = ["FILLED_IN", "REFUSED", "book", "finish_booking", "start_booking"]
@@ -64,20 +65,20 @@ REFUSED = [
 """What they may type instead, and what is said of it."""
 
 
-def _agent(database: SqliteDatabase) -> Agent:
+def _agent(database: SqliteDatabase | PostgresDatabase) -> Agent:
     model = ScriptedModel([wants("book", hotel="Ritz"), lambda request: request.messages[-1].content])
     return Agent(model, db=database, tools=[book])
 
 
 def start_booking(db_file: Path) -> str:
     """Start a run that waits for a person, and return its id."""
-    with SqliteDatabase(db_file) as database:
+    with opened(db_file) as database:
         output: Any = _agent(database).do("Book.", return_output=True)
         return str(output.run_id)
 
 
 def finish_booking(db_file: Path, run_id: str) -> str | None:
     """Continue the run, and return what the tool made of the answers."""
-    with SqliteDatabase(db_file) as database:
+    with opened(db_file) as database:
         result: str | None = _agent(database).continue_run(run_id=run_id)
         return result
