@@ -135,7 +135,7 @@ async def test_two_tasks_that_await_one_requirement_keep_its_original_arguments(
 def _of_its_call(requirement: RunRequirement, **said: Any) -> dict[str, Any]:
     """What a program that keeps calls, and no requirements, sends back."""
     data = requirement.to_dict()
-    return {"kind": data["kind"], "tool_execution": data["tool_execution"], **said}
+    return {"kind": data["kind"], "run_id": data["run_id"], "tool_execution": data["tool_execution"], **said}
 
 
 def test_a_decision_given_by_the_id_of_a_call_goes_to_the_requirement_that_is_open(db: SqliteDatabase) -> None:
