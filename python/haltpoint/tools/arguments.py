@@ -43,10 +43,17 @@ class CheckedArguments(NamedTuple):
 
 def check_arguments(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
     """Return the arguments of a call as the model sent them; see `ToolDefinition.parse_arguments`."""
+    if not definition.calls_foreign_code:
+        # Nothing is called that could fail.
+        return _checked(definition, arguments)
     with failures_logged(_arguments_of(definition)):
-        given, text = _read_object(definition, arguments)
-        count = len(given)
-        bound, found = _validated(definition, given)
+        return _checked(definition, arguments)
+
+
+def _checked(definition: ToolDefinition, arguments: str | Mapping[str, Any] | None) -> CheckedArguments:
+    given, text = _read_object(definition, arguments)
+    count = len(given)
+    bound, found = _validated(definition, given)
     problems: list[str] = []
     for name, problem in found:
         if name in definition.user_input_fields:
@@ -147,6 +154,8 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
         ToolArgumentsError: an argument is missing or invalid.
         ToolChangedError: the tool would get something else than what people were shown.
     """
+    if not definition.calls_foreign_code:
+        return _bind_journaled(definition, call, allow_changed=allow_changed)
     with failures_logged(_arguments_of(definition)):
         return _bind_journaled(definition, call, allow_changed=allow_changed)
 
