@@ -4,6 +4,7 @@
 //! see. [`memory::MemoryStore`] is the oracle that the SQLite store is compared with.
 
 pub mod backend;
+mod claim;
 mod clock;
 pub mod damage;
 mod error;
@@ -23,6 +24,7 @@ pub mod rules;
 pub mod salts;
 pub mod sqlite;
 
+pub use claim::Claim;
 pub use clock::{Clock, system_clock};
 pub use error::{StoreError, UnsupportedJournal};
 pub use filter::{

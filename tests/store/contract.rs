@@ -1,11 +1,11 @@
 //! What every store does with leases, appends and decisions.
 
 use haltpoint_engine::requirement::Decision;
-use haltpoint_engine::store::{Changes, Committed, LeaseGrant, RunStatus, StoreError};
+use haltpoint_engine::store::{Changes, Committed, LeaseGrant, OutboxClaim, RunStatus, StoreError};
 
 use crate::support::{
-    acquire, appended, at, cancel, confirmed, continued, create, create_in_session, decided, drive, execute,
-    execute_all, granted, holder, kinds, on_each_blocking_store, on_each_store, opened, release, say, stop,
+    acquire, appended, at, cancel, claim_outbox, confirmed, continued, create, create_in_session, decided, drive,
+    execute, execute_all, granted, holder, kinds, on_each_blocking_store, on_each_store, opened, release, say, stop,
     tool_finished, tool_started,
 };
 
@@ -322,6 +322,38 @@ fn each_commit_moves_the_end_of_the_feed() {
             execute_all(store, vec![operation]);
             assert_ne!(store.position().unwrap(), before);
             assert_ne!(store.changes(before).unwrap().end, before);
+        }
+    });
+}
+
+#[test]
+fn a_claim_of_an_outbox_is_recognised_whatever_the_name() {
+    on_each_store(|store, _| {
+        for (name, claimant) in [("plain", "a"), ("mark", "a\u{f8ff}b"), ("zero", "a\u{f8ff}0\"\\\u{7f}")] {
+            let claim = OutboxClaim {
+                name: name.into(),
+                claimant: claimant.into(),
+                holder: holder("a"),
+                now: at(0),
+                until: at(1_000_000),
+            };
+            match claim_outbox(store, &claim) {
+                Err(StoreError::Unusable { message }) if message.contains("in memory has no outbox") => return,
+                claimed => assert!(claimed.unwrap().is_some()),
+            }
+            assert!(
+                claim_outbox(store, &claim).unwrap().is_some(),
+                "{name}: one's own claim"
+            );
+            let others = OutboxClaim {
+                claimant: "b".into(),
+                ..claim
+            };
+            assert_eq!(
+                claim_outbox(store, &others),
+                Ok(None),
+                "{name}: the claim of another one"
+            );
         }
     });
 }

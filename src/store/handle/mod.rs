@@ -3,6 +3,7 @@
 
 mod heartbeat;
 mod mailbox;
+mod pending_job;
 mod signal;
 mod submission;
 mod subscribers;
@@ -18,6 +19,7 @@ use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::{Text, Timestamp};
 pub use heartbeat::Heartbeat;
 pub use mailbox::{Receiver, Sender, Urgency, Waited, mailbox};
+pub use pending_job::PendingJob;
 pub(super) use signal::LONGEST_SPIN;
 pub(crate) use signal::Signal;
 pub use submission::{Batch, Done, Pending, Submission, is_by_outsider};

@@ -11,7 +11,8 @@ use std::time::Duration;
 use haltpoint_engine::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use haltpoint_engine::store::fault_points::FaultPlan;
 use haltpoint_engine::store::handle::{
-    Heartbeat, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker, new_holder,
+    Heartbeat, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker,
+    new_holder,
 };
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Operation, Store, StoreError};
@@ -23,7 +24,7 @@ use crate::connection::Connecting;
 use crate::options::{Listen, PostgresOptions};
 use crate::store::PostgresStore;
 use listener::Listener;
-use reader::{Pending, Reader, Request};
+use reader::{Reader, Request};
 use writer::Writer;
 
 /// How long work on its own connection may take.
@@ -53,7 +54,7 @@ struct OpenDatabase {
     holder: Holder,
     writing: Worker<Submission>,
     reader: Arc<Worker<Request>>,
-    maintenance: Worker<Pending>,
+    maintenance: Worker<PendingJob>,
     subscribers: Arc<Subscribers>,
     listener: Option<Listener>,
     is_listening: AtomicBool,
@@ -156,15 +157,15 @@ impl Backend for OpenDatabase {
     }
 
     fn read(&self, job: ReadJob) {
-        let read = Request::Read(Pending::reading(job));
+        let read = Request::Read(PendingJob::reading(job));
         if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
-            job.run(Err(error));
+            job.fail(error);
         }
     }
 
     fn maintain(&self, job: MaintenanceJob) {
-        if let Err((job, error)) = self.maintenance.send(Pending::new(job), Urgency::Now) {
-            job.run(Err(error));
+        if let Err((job, error)) = self.maintenance.send(PendingJob::new(job), Urgency::Now) {
+            job.fail(error);
         }
     }
 

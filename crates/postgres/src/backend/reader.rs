@@ -4,8 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haltpoint_engine::store::backend::{MaintenanceJob, ReadJob};
-use haltpoint_engine::store::handle::{Receiver, Subscribers, Waited};
+use haltpoint_engine::store::handle::{PendingJob, Receiver, Subscribers, Waited};
 use haltpoint_engine::store::{Changes, ExternalRecord, Position, Store, StoreError};
 
 use super::LONG;
@@ -22,43 +21,15 @@ const CLOSE_TOGETHER: Duration = Duration::from_millis(5);
 
 /// What the reading thread is asked for.
 pub(super) enum Request {
-    Read(Pending),
+    Read(PendingJob),
     /// Others may have appended something.
     Look,
     /// Somebody has begun to wait for what others append.
     LookOut,
 }
 
-/// A job that is called once in any case: one that gets lost hears that the store was closed.
-pub(super) struct Pending(Option<MaintenanceJob>);
-
-impl Pending {
-    pub(super) fn new(job: MaintenanceJob) -> Self {
-        Self(Some(job))
-    }
-
-    pub(super) fn reading(job: ReadJob) -> Self {
-        Self::new(Box::new(move |store| job(store.map(|store| store as _))))
-    }
-
-    /// Runs the job.
-    pub(super) fn run(mut self, store: Result<&mut PostgresStore, StoreError>) {
-        if let Some(job) = self.0.take() {
-            job(store.map(|store| store as _));
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(job) = self.0.take() {
-            job(Err(StoreError::Closed));
-        }
-    }
-}
-
 /// Runs jobs that take long until no more can come, on a connection that lasts as long as there are some.
-pub(super) fn maintain(how: &Arc<Connecting>, options: &PostgresOptions, receiver: &Receiver<Pending>) {
+pub(super) fn maintain(how: &Arc<Connecting>, options: &PostgresOptions, receiver: &Receiver<PendingJob>) {
     loop {
         match receiver.wait(None, Duration::ZERO) {
             Waited::Ready | Waited::Nothing => {

@@ -17,12 +17,13 @@ use crate::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use crate::store::clock::Clock;
 use crate::store::fault_points::FaultPlan;
 use crate::store::handle::{
-    Heartbeat, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker, new_holder,
+    Heartbeat, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker,
+    new_holder,
 };
 use crate::store::holder::Holder;
 use crate::store::{Operation, Store, StoreError};
 use crate::{Text, Timestamp};
-use reader::{Connecting, Pending, Reader, Request};
+use reader::{Connecting, Reader, Request};
 use writer::{SharedWriter, Writer};
 
 impl StoreHandle {
@@ -50,7 +51,7 @@ struct OpenFile {
     writing: Worker<Submission>,
     reader: Arc<Worker<Request>>,
     /// Reads what takes long.
-    maintenance: Worker<Pending>,
+    maintenance: Worker<PendingJob>,
     subscribers: Arc<Subscribers>,
 }
 
@@ -161,15 +162,15 @@ impl Backend for OpenFile {
     }
 
     fn read(&self, job: ReadJob) {
-        let read = Request::Read(Pending::reading(job));
+        let read = Request::Read(PendingJob::reading(job));
         if let Err((Request::Read(job), error)) = self.reader.send(read, Urgency::Now) {
-            job.run(Err(error));
+            job.fail(error);
         }
     }
 
     fn maintain(&self, job: MaintenanceJob) {
-        if let Err((job, error)) = self.maintenance.send(Pending::new(job), Urgency::Now) {
-            job.run(Err(error));
+        if let Err((job, error)) = self.maintenance.send(PendingJob::new(job), Urgency::Now) {
+            job.fail(error);
         }
     }
 

@@ -4,47 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::store::backend::{MaintenanceJob, ReadJob};
-use crate::store::handle::{Receiver, Subscribers, Waited};
+use crate::store::handle::{PendingJob, Receiver, Subscribers, Waited};
 use crate::store::sqlite::{FileIdentity, SqliteOptions, SqliteStore};
 use crate::store::{Changes, ExternalRecord, Position, Store, StoreError};
 
 /// What the reading thread is asked for.
 pub(super) enum Request {
-    Read(Pending),
+    Read(PendingJob),
     /// Outsiders may have appended something.
     Look,
     /// Somebody has begun to wait for what outsiders append: it is looked for at the usual times, so that a run that is soon over costs no
     /// opening of the file.
     LookOut,
-}
-
-/// A job that is called once in any case: one that gets lost hears that the store was closed.
-pub(super) struct Pending(Option<MaintenanceJob>);
-
-impl Pending {
-    pub(super) fn new(job: MaintenanceJob) -> Self {
-        Self(Some(job))
-    }
-
-    pub(super) fn reading(job: ReadJob) -> Self {
-        Self::new(Box::new(move |store| job(store.map(|store| store as _))))
-    }
-
-    /// Runs the job.
-    pub(super) fn run(mut self, store: Result<&mut SqliteStore, StoreError>) {
-        if let Some(job) = self.0.take() {
-            job(store.map(|store| store as _));
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(job) = self.0.take() {
-            job(Err(StoreError::Closed));
-        }
-    }
 }
 
 /// How this process opens a file once more that it has open already. The file may have been deleted since: making a new one in its place
@@ -63,7 +34,7 @@ impl Connecting {
 }
 
 /// Runs jobs that take long until no more can come, on a connection that lasts as long as there are some.
-pub(super) fn maintain(connecting: &Connecting, receiver: &Receiver<Pending>) {
+pub(super) fn maintain(connecting: &Connecting, receiver: &Receiver<PendingJob>) {
     loop {
         match receiver.wait(None, Duration::ZERO) {
             Waited::Ready | Waited::Nothing => {
@@ -155,7 +126,7 @@ impl Reader {
         self.look_if_due();
     }
 
-    fn read(&mut self, job: Pending) {
+    fn read(&mut self, job: PendingJob) {
         job.run(opened(&mut self.store, &self.connecting));
     }
 
