@@ -105,10 +105,10 @@ audit: $(STAMPS)/tools ## licences, sources and bans of the Rust dependencies
 	fi
 
 test-rust: ## Rust tests and documentation examples; compiles no Python
-	cargo test --locked --package haltpoint-engine --all-targets
+	cargo test --locked --package haltpoint-engine --lib --tests --examples
 	cargo test --locked --package haltpoint-engine --doc
-	cargo test --locked --package haltpoint-providers --all-targets
-	cargo test --locked --package haltpoint-postgres --all-targets
+	cargo test --locked --package haltpoint-providers --lib --tests
+	cargo test --locked --package haltpoint-postgres --lib --tests
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
 	$(BIN)/python -m pytest
