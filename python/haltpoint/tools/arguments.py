@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -148,7 +148,8 @@ def bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_cha
     Args:
         definition: the tool.
         call: what the journal holds.
-        allow_changed: take what the tool as it is now makes of the arguments, whatever people were shown.
+        allow_changed: take what the tool as it is now makes of the arguments, whatever people were shown. Defaults
+            stay as they were when the call was planned.
 
     Raises:
         ToolArgumentsError: an argument is missing or invalid.
@@ -165,12 +166,26 @@ def _bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_ch
     if call.approved is None:
         return _bound(definition, given)
     if allow_changed:
-        return _bound(definition, {name: value for name, value in given.items() if name not in call.defaulted})
+        return _bound_anew(definition, given, call.defaulted)
     # Loads what shows objects to people, which a call that nobody is asked about does not need.
     with no_fork:
         from .shown_arguments import ApprovedArguments, bind_approved
     approved: dict[str, Any] = json.loads(call.approved)
     return bind_approved(definition, ApprovedArguments(given, approved, tuple(call.unchecked), tuple(call.defaulted)))
+
+
+def _bound_anew(definition: ToolDefinition, given: dict[str, Any], defaulted: Collection[str]) -> dict[str, Any]:
+    """Bind what the tool as it is now makes of the arguments, with the defaults that stood in the plan."""
+    # Loads what knows about defaults that people were shown.
+    with no_fork:
+        from .shown_arguments import pinned_default
+    said = {name: value for name, value in given.items() if name not in defaulted}
+    pinned = {
+        parameter.name: pinned_default(definition, parameter, given[parameter.name])
+        for parameter in definition.inputs
+        if parameter.name in defaulted and parameter.name in given and not parameter.required
+    }
+    return _bound(definition, said) | pinned
 
 
 def _journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:

@@ -75,7 +75,8 @@ class ToolSchema(NamedTuple):
         description: what the docstring says before its sections.
         parameters: the parameters in the order of the signature.
         json_schema: JSON schema of the arguments, an object.
-        digest: SHA-256 of name and JSON schema without descriptions, in hexadecimal; the same in every process.
+        digest: SHA-256 of name and JSON schema, in hexadecimal; the same in every process. Descriptions and the
+            parameters' defaults are not in it: a planned call has its own defaults.
         marked: the schemas of the parameters with what people are told beyond that; None where there is nothing.
     """
 
@@ -187,9 +188,14 @@ def _complete(schema: dict[str, Any], parameter: inspect.Parameter, description:
 
 def tool_digest(name: str, json_schema: dict[str, Any]) -> str:
     """Return the digest of a tool of this name with these parameters: see `ToolSchema`."""
-    content = {"name": name, "parameters": _without_descriptions(json_schema)}
+    properties = {parameter: _without_default(schema) for parameter, schema in json_schema["properties"].items()}
+    content = {"name": name, "parameters": _without_descriptions({**json_schema, "properties": properties})}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
+    return {keyword: value for keyword, value in schema.items() if keyword != "default"}
 
 
 # Keywords of JSON Schema whose value maps names of the user's to schemas: "description" may be such a name.

@@ -36,6 +36,7 @@ __all__ = [
     "ShownArguments",
     "bind_approved",
     "default_form",
+    "pinned_default",
     "shown_answers",
     "shown_arguments",
     "shown_value",
@@ -276,7 +277,7 @@ def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: Appr
     if name in arguments.given:
         value = arguments.given[name]
         if name in arguments.defaulted:
-            return {name: _pinned(definition, parameter, value)}
+            return {name: pinned_default(definition, parameter, value)}
         return {name: validated_parameter(parameter, value, strict=definition.strict)}
     if name in arguments.defaulted:
         shown, _ = default_form(parameter)
@@ -290,8 +291,12 @@ def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: Appr
     return {}
 
 
-def _pinned(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
-    """The default as it was when the call was planned, whatever it is now."""
+def pinned_default(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
+    """Return a default as it was when the call was planned, whatever it is now.
+
+    Raises:
+        ToolChangedError: the parameter does not take it any more.
+    """
     if not parameter.required and _is_plain(parameter.default_value):
         return deepcopy(value)
     try:

@@ -353,7 +353,7 @@ def stable(
     """
 
 
-STABLE_DIGEST = "ad9ddcda21c12974b55fc3b99fecdccb30017d27733eca8f268ada91e97dc1d5"
+STABLE_DIGEST = "2b736b7433880be84845caddd1c7ba2901728c05b460034b9f76d8ee3ae7ce46"
 
 
 def test_the_digest_is_the_same_in_every_python_version() -> None:
