@@ -20,7 +20,7 @@ from .field_schema import field_schema
 from .given_form import given_form
 from .hidden_parts import is_stand_in
 from .json_form import dump_json, shown
-from .same_values import is_same_json, number_of
+from .same_values import is_same_kind, number_of
 from .validation import validated_parameter
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def answer_problem(
     if dump_json(seen) == dump_json(given):
         # What stands for bytes is kept as text, and shown in its own notation.
         seen = as_shown(field_schema(definition.parameters, parameter.name), given)
-    if is_same_json(form.data, seen) or _is_written_otherwise(definition, parameter, seen, form):
+    if is_same_kind(form.data, seen) or _is_written_otherwise(definition, parameter, seen, form):
         return None
-    if is_same_json(_serialized(definition, parameter, given), seen):
+    if is_same_kind(_serialized(definition, parameter, given), seen) and not _holds_boolean(form.data):
         return None
     name = parameter.name
     said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(seen), shown(form.data))
@@ -89,7 +89,7 @@ def _is_same(seen: Any, form: Any, *, hides: bool) -> bool:
         pairs: list[tuple[Any, Any]] = list(zip(seen, form, strict=False))  # pyright: ignore[reportUnknownArgumentType]
         is_long_enough = len(pairs) == len(seen) == len(form)  # pyright: ignore[reportUnknownArgumentType]
         return is_long_enough and all(_is_same(item, made, hides=hides) for item, made in pairs)
-    if is_same_json(seen, form):
+    if is_same_kind(seen, form):
         return True
     return isinstance(seen, str) and number_of(seen) is None and _is_read_as(seen, form)
 
@@ -102,8 +102,7 @@ def _is_read_as(text: str, form: Any) -> bool:
         return False
     if isinstance(form, str) and number_of(form) is None:
         return False
-    said = {Decimal(found) for found in _NUMBER.findall(text)}
-    return not said or said.issuperset(_numbers(form))
+    return {Decimal(found) for found in _NUMBER.findall(text)}.issuperset(_numbers(form))
 
 
 def _numbers(form: Any) -> Iterator[Decimal]:
@@ -115,6 +114,15 @@ def _numbers(form: Any) -> Iterator[Decimal]:
             yield from _numbers(item)
     elif (number := number_of(form)) is not None:
         yield number
+
+
+def _holds_boolean(form: Any) -> bool:
+    """Whether there is a yes or a no in a form: the type of a number writes True as 1."""
+    if isinstance(form, dict):
+        return any(map(_holds_boolean, cast("dict[str, Any]", form).values()))
+    if isinstance(form, list):
+        return any(map(_holds_boolean, form))  # pyright: ignore[reportUnknownArgumentType]
+    return isinstance(form, bool)
 
 
 def _serialized(definition: ToolDefinition, parameter: ToolParameter, given: Any) -> Any:

@@ -83,23 +83,31 @@ class _Forms:
             return _decimal(value)
         if isinstance(value, WrittenFloat) and self._may_be_decimal(here):
             value = str(Decimal(value.text))
-        for part in self._parts(here, value):
+        for part in self._parts(here):
             value = self.of(part, value, like)
+        for keyword in ("anyOf", "oneOf"):
+            value = self._of_one(here.get(keyword, ()), value, like)
         if isinstance(value, str):
             return self._text(here, value)
         if isinstance(value, list):
             return self._list(here, value, like)  # pyright: ignore[reportUnknownArgumentType]
         return self._object(here, cast("dict[str, Any]", value), like) if isinstance(value, dict) else value
 
-    def _parts(self, schema: _Schema, value: Any) -> Iterable[Any]:
+    def _of_one(self, branches: Iterable[Any], value: Any, like: Any) -> Any:
+        """The form of a value that is of one of several types; the value itself where it may be of two that differ.
+
+        Which of them the tool takes is its own affair: the first, or the one that most of the value fits.
+        """
+        forms = [self.of(branch, value, like) for branch in branches if self._fits(branch, value)]
+        texts = {dump_json(form) for form in forms}
+        return forms[0] if len(texts) == 1 else value
+
+    def _parts(self, schema: _Schema) -> Iterable[Any]:
         """The schemas that hold for the value, too."""
         if "$ref" in schema:
             name = str(schema["$ref"]).removeprefix("#/$defs/").replace("~1", "/").replace("~0", "~")
             yield self._definitions.get(name)
         yield from schema.get("allOf", ())
-        for keyword in ("anyOf", "oneOf"):
-            fitting = (branch for branch in schema.get(keyword, ()) if self._fits(branch, value))
-            yield next(fitting, None)
 
     def _may_be_decimal(self, schema: _Schema) -> bool:
         """Whether a number may be one whose digits the tool writes out as text: a decimal is a number or text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ByteSize,
+    ConfigDict,
     Field,
+    HttpUrl,
     Json,
     SecretStr,
     StringConstraints,
@@ -192,6 +195,90 @@ def test_a_value_that_is_only_written_in_another_way_runs(
     call = Answering(db_file, annotation)
     call.answer(answer)
     assert call.run() == f"gave {got}"
+
+
+class Cash(BaseModel):
+    euros: int
+
+
+class Wire(BaseModel):
+    euros: int
+    fee: int = 0
+
+
+class Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    euros: int
+
+
+FirstThatFits = Field(union_mode="left_to_right")
+
+# Each type that is one of several, an answer, what is shown of it, and what the tool gets.
+UNIONS: dict[str, tuple[Any, str, Any, str]] = {
+    "the model with most members": (
+        Cash | Wire,
+        '{"euros": 2, "fee": 500}',
+        {"euros": 2, "fee": 500},
+        "euros=2 fee=500",
+    ),
+    "either model": (Cash | Wire, '{"euros": 2}', {"euros": 2}, "euros=2"),
+    "in a list": (
+        list[Cash | Wire],
+        '[{"euros": 2, "fee": 500}]',
+        [{"euros": 2, "fee": 500}],
+        "[Wire(euros=2, fee=500)]",
+    ),
+    "in a dict": (
+        dict[str, Cash | Wire],
+        '{"a": {"euros": 2, "fee": 500}}',
+        {"a": {"euros": 2, "fee": 500}},
+        "{'a': Wire(euros=2, fee=500)}",
+    ),
+    "two lists": (
+        list[Cash] | list[Wire],
+        '[{"euros": 2, "fee": 500}]',
+        [{"euros": 2, "fee": 500}],
+        "[Wire(euros=2, fee=500)]",
+    ),
+    "or null": (Cash | Wire | None, '{"euros": 2, "fee": 500}', {"euros": 2, "fee": 500}, "euros=2 fee=500"),
+    "text and a time": (datetime | str, "2026-01-01", "2026-01-01", "2026-01-01"),
+    "a day and a time": (date | datetime, "2026-01-01T00:00:00", "2026-01-01T00:00:00", "2026-01-01 00:00:00"),
+    "a set and a list": (set[int] | list[int], "[2, 1, 1]", [2, 1, 1], "[2, 1, 1]"),
+    "a decimal and text": (Decimal | str, ".50", ".50", "0.50"),
+    "an address and text": (HttpUrl | str, "HTTP://A.c", "HTTP://A.c", "HTTP://A.c"),
+}
+
+
+@pytest.mark.parametrize("name", UNIONS)
+def test_a_value_of_one_of_several_types_is_shown_as_the_tool_gets_it(db_file: Path, name: str) -> None:
+    annotation, answer, shown, got = UNIONS[name]
+    call = Answering(db_file, annotation)
+    call.answer(answer)
+    with SqliteDatabase(db_file) as db:
+        (requirement,) = db.requirements(run_id=call.run_id, open_only=False)
+    assert requirement.tool_execution.tool_args == {"value": shown}
+    assert call.run() == f"gave {got}"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "answer"),
+    [
+        (Cash | dict[str, int], '{"euros": 1, "b": 5}'),
+        (Annotated[Cash | Wire, FirstThatFits], '{"euros": 1, "fee": 5}'),
+        (Cash | Anything, '{"euros": 1, "fee": 66}'),
+        (Annotated[int | str, FirstThatFits], "007"),
+        (Annotated[str, AfterValidator(int)], "007"),
+        (Annotated[str, AfterValidator(lambda text: unicodedata.normalize("NFKC", text))], "\u2460"),
+        (Annotated[str, AfterValidator(lambda text: text.lstrip("0"))], "007"),
+        (Annotated[int, AfterValidator(bool)], "1"),
+    ],
+)
+def test_the_tool_gets_nothing_else_than_was_shown(db_file: Path, annotation: Any, answer: str) -> None:
+    call = Answering(db_file, annotation)
+    call.answer(answer)
+    told = call.run()
+    assert RAN == []
+    assert "the call was not run" in told
 
 
 class Found(BaseModel):
