@@ -251,8 +251,8 @@ def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[
     schemas = {field["name"]: schema_of(field) for field in requirement.user_input_schema or ()}
     values: dict[str, str | None] = {}
     for shown in input_fields(requirement, {}):
-        typed = form.get(shown.form_name)
-        if typed is not None and typed != _as_sent(shown.value):
+        typed, before = form.get(shown.form_name), _value_before(requirement, shown)
+        if typed is not None and (before is None or typed != _as_sent(before)):
             values[shown.name] = None if not typed or is_null_text(typed, schemas[shown.name]) else typed
     if not values and EMPTY_FIELD not in form and _may_be_empty(requirement):
         message = (
@@ -260,6 +260,13 @@ def _given_values(requirement: RunRequirement, form: Mapping[str, str]) -> dict[
         )
         raise RefusedError(422, "empty_input", message, field_name=EMPTY_FIELD)
     return values
+
+
+def _value_before(requirement: RunRequirement, shown: Field) -> str | None:
+    """What stood in a field when the person was asked; None where an answer is on disk that may have changed it."""
+    if requirement.decision is None:
+        return shown.value
+    return "" if shown.name in requirement.open_fields else None
 
 
 def _may_be_empty(requirement: RunRequirement) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     from haltpoint.run.tools.tools import ToolExecution
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["checked_values", "given_values", "is_dynamic", "shown_by_schema", "shown_bytes", "tool_at_hand"]
+__all__ = [
+    "checked_values",
+    "fields_asked_for",
+    "given_values",
+    "is_dynamic",
+    "shown_by_schema",
+    "shown_bytes",
+    "tool_at_hand",
+    "without_unchanged",
+]
 
 
 def is_dynamic(execution: ToolExecution) -> bool:
@@ -45,6 +55,23 @@ def given_values(execution: ToolExecution, open_fields: Collection[str], emptied
         return bool(values[name] != execution.tool_args.get(name))
 
     return {name: value for name, value in values.items() if is_given(name)}
+
+
+def fields_asked_for(execution: ToolExecution, values: Collection[str]) -> list[str]:
+    """Return the fields that a person was asked to fill, as far as a call tells it in which they were filled since.
+
+    Args:
+        execution: the call.
+        values: the names of the fields of the committed answer.
+    """
+    said = {} if is_dynamic(execution) else execution.original_tool_args or {}
+    fields = execution.user_input_schema or ()
+    # An answer holds the fields that were open, and those of the model's that it changes.
+    return [
+        field["name"]
+        for field in fields
+        if field.get("value") is None or (field["name"] in values and field["name"] not in said)
+    ]
 
 
 def checked_values(
@@ -81,6 +108,19 @@ def checked_values(
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id
         raise
+
+
+def without_unchanged(requirement: RequirementState, values: dict[str, Any]) -> dict[str, Any]:
+    """Return checked answers to an open requirement without those that leave the model's value of a field as it is."""
+    shown, open_fields = requirement.tool_execution.tool_args, requirement.open_fields
+
+    def is_unchanged(name: str, value: Any) -> bool:
+        if name in open_fields or name not in shown or is_dynamic(requirement.tool_execution):
+            return False
+        # To Python alone, True equals 1.
+        return bool(value == shown[name]) and json.dumps(value) == json.dumps(shown[name])
+
+    return {name: value for name, value in values.items() if not is_unchanged(name, value)}
 
 
 def shown_bytes(schema: Mapping[str, Any], value: Any) -> Any:

@@ -30,14 +30,21 @@ from haltpoint.exceptions import (
 )
 from haltpoint.given_text import storable_text
 from haltpoint.json_value import to_json_text
-from haltpoint.resolution.answers import checked_values, shown_by_schema, shown_bytes, tool_at_hand
+from haltpoint.resolution.answers import (
+    checked_values,
+    shown_by_schema,
+    shown_bytes,
+    tool_at_hand,
+    without_unchanged,
+)
 from haltpoint.resolution.changed_arguments import with_changed_arguments
-from haltpoint.resolution.parse import check_words, checked_decision, same_decision
+from haltpoint.resolution.parse import check_words, checked_decision
 from haltpoint.resolution.partly_filled import lacking_words
+from haltpoint.resolution.same_decisions import same_decision
 from haltpoint.run.changed_arguments import approved_arguments, same_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_data import check_said
-from haltpoint.run.requirement_validation import expired_error, nameless_error
+from haltpoint.run.requirement_validation import expired_error, nameless_error, undecided_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
@@ -290,11 +297,8 @@ def _checked(
             values do not fit.
     """
     data = _counterpart(requirement, run_id, asked)
-    if data["decision"] is None and requirement.kind != data["kind"]:
-        # Else its decision, which is of another kind, would go unseen.
-        _check_same_call(requirement, RunRequirement.from_dict(data))
-    if data["decision"] is None and requirement.decision is None:
-        check_words(requirement, data["tool_execution"])
+    if data["decision"] is None:
+        _check_open(requirement, data)
     # What went through other hands may have lost what its fields take, or say something else of it.
     requirement.take_form(data.get("user_input_schema") or ())
     if data["decision"] is not None and requirement.is_refused:
@@ -325,6 +329,17 @@ def _checked(
         decision = _as_shown(requirement, on_disk, decision)
     _text_of(decision, on_disk)
     return requirement, on_disk, decision
+
+
+def _check_open(requirement: RunRequirement, data: Mapping[str, Any]) -> None:
+    """Check what is said of a requirement that nobody has decided yet."""
+    if requirement.kind != data["kind"]:
+        # Else its decision, which is of another kind, would go unseen.
+        _check_same_call(requirement, RunRequirement.from_dict(data))
+    if requirement.decision is None:
+        check_words(requirement, data["tool_execution"])
+    elif requirement.is_data:
+        raise undecided_error(requirement)
 
 
 def _as_shown(requirement: RunRequirement, on_disk: RunRequirement, decision: dict[str, Any]) -> dict[str, Any]:
@@ -441,10 +456,10 @@ def _input_values(
     try:
         if definition is None or definition.dynamic_user_input:
             # By the form on disk: the one that came as data may be another.
-            return shown_by_schema(on_disk, checked_values(on_disk, values))
+            return shown_by_schema(on_disk, without_unchanged(on_disk, checked_values(on_disk, values)))
         with no_fork:
             from haltpoint.tools.shown_arguments import shown_answers
-        checked = definition.check_user_input(on_disk.tool_execution.tool_args, values)
+        checked = without_unchanged(on_disk, definition.check_user_input(on_disk.tool_execution.tool_args, values))
         shown = shown_answers(definition, checked)
     except InvalidResolutionError as error:
         requirement.mark_refused()

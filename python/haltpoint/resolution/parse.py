@@ -32,13 +32,11 @@ __all__ = [
     "checked_kind",
     "confirm_decision",
     "confirmation_decision",
-    "contradicts",
     "describe_decision",
     "is_answered",
     "is_undecided",
     "kind_of",
     "result_decision",
-    "same_decision",
     "show_bytes",
     "still_needed",
     "unfilled_fields",
@@ -265,47 +263,6 @@ def is_undecided(execution: ToolExecution, decision: Mapping[str, Any]) -> bool:
             return False
 
 
-def contradicts(
-    execution: ToolExecution,
-    decision: Mapping[str, Any],
-    committed_result: object,
-    check: Callable[[dict[str, Any]], dict[str, Any]],
-) -> bool:
-    """Whether a call was changed to something else than the decision that was committed on it.
-
-    Args:
-        execution: the call as it is now.
-        decision: the committed decision.
-        committed_result: the call's result at the time of the commit.
-        check: returns values that were given for fields as they are kept.
-    """
-    match decision["type"]:
-        case "confirm" | "reject":
-            drafted = confirmation_decision(execution)
-            said = {key: decision[key] for key in decision.keys() & {"type", "note"}}
-            return drafted is not None and not same_decision(drafted, said)
-        case "input":
-            return _input_differs(execution, decision["values"], check)
-        case "result" | "supply":
-            return bool(execution.result != committed_result)
-        case _:
-            return False
-
-
-def _input_differs(
-    execution: ToolExecution, values: Mapping[str, Any], check: Callable[[dict[str, Any]], dict[str, Any]]
-) -> bool:
-    others = {
-        field["name"]: field["value"]
-        for field in execution.user_input_schema or ()
-        if field["name"] in values and field.get("value") not in (None, values[field["name"]])
-    }
-    try:
-        return any(value != values[name] for name, value in check(others).items()) if others else False
-    except InvalidResolutionError:
-        return True
-
-
 def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
     execution.confirmed = True
     execution.confirmation_note = None
@@ -390,25 +347,3 @@ def describe_decision(decision: Mapping[str, Any]) -> str:
     word = _WORDS[decision["type"]]
     note = decision.get("note")
     return f"{word} ({note!r})" if note else word
-
-
-def same_decision(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two decisions say the same; a note that is absent and one that is None are alike.
-
-    Changed arguments may be those that a person gave, or what the tool makes of them.
-    """
-    if _said(first) != _said(second):
-        return False
-    return any(given in _changed(second) for given in _changed(first))
-
-
-def _said(decision: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in decision.items() if value is not None and key not in _ARGUMENTS}
-
-
-def _changed(decision: Mapping[str, Any]) -> list[Any]:
-    given = decision.get("tool_args")
-    return [given, decision.get("shown_args") or given]
-
-
-_ARGUMENTS = ("tool_args", *_FOUND_OUT)

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.requirement_validation import PLACES
 from haltpoint.run.said import outline
 from haltpoint.run.tools.tools import ToolExecution
 
@@ -71,7 +72,7 @@ def check_said(data: Mapping[str, Any]) -> None:
     parts = cast("Mapping[str, Any]", execution) if isinstance(execution, Mapping) else nothing
     early = [name for name in _OF_DECISIONS if data.get("decision") is None and data.get(name) is not None]
     for name in (*_unread(data, _UNREAD), *_unread(parts, _UNREAD_IN_CALLS), *early):
-        raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {_PLACES}")
+        raise _unfit(name, f"says {name!r}, which is no place for a decision; one is said in {PLACES}")
     for form in (data.get("user_input_schema"), parts.get("user_input_schema")):
         names: list[Any] = [field["name"] for field in form or ()]
         if len(names) != len(set(names)):
@@ -84,9 +85,6 @@ def check_said(data: Mapping[str, Any]) -> None:
     identifier: object = data.get("id")
     if identifier is not None and not (isinstance(identifier, str) and identifier):
         raise _unfit("id", f"has the id {identifier!r:.80}, which must be a str or None")
-
-
-_PLACES = "confirmation, confirmation_note, user_input_schema, tool_execution and the drafts that to_dict() returns"
 
 
 def _unread(said: Mapping[str, Any], words: frozenset[str]) -> list[str]:

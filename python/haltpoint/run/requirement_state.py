@@ -47,7 +47,7 @@ class RequirementState:
         self.always_ask = False
         self.remembered_from: dict[str, Any] | None = None
         self.revoked: dict[str, Any] | None = None
-        self.decision: Decision | None = None
+        self._decision: Decision | None = None
         self.decided_by: str | None = None
         self._draft_by: str | None = None
         self.decided_at: datetime | None = None
@@ -67,7 +67,6 @@ class RequirementState:
         self._recovery: Decision | None = None
         # What a drafted confirmation says beyond yes, such as changed arguments.
         self._confirmation: Decision = {}
-        self._committed_result: Any = None
         self._is_made = True
 
     if not TYPE_CHECKING:
@@ -149,6 +148,11 @@ class RequirementState:
     # What was said
 
     @property
+    def decision(self) -> Decision | None:
+        """The committed decision as JSON data, or None before there is one: a copy of what the journal says."""
+        return self._decision
+
+    @property
     def draft_by(self) -> str | None:
         """Who drafts: what `by=` said last, committed along with the draft."""
         return self._draft_by
@@ -216,8 +220,11 @@ class RequirementState:
 
 
 def _is_attribute(requirement: RequirementState, name: str) -> bool:
-    """Whether an attribute exists that is no method."""
-    return name in vars(requirement) or not callable(getattr(type(requirement), name, len))
+    """Whether an attribute exists that is no method, and can be set."""
+    known = getattr(type(requirement), name, len)
+    if isinstance(known, property):
+        return known.fset is not None
+    return name in vars(requirement) or not callable(known)
 
 
 def _new_id() -> str:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOW_TO_RESOLVE",
+    "PLACES",
     "checked_mapping",
     "conflict_error",
     "expired_error",
     "nameless_error",
     "no_field_error",
+    "undecided_error",
     "wrong_kind_error",
 ]
 
@@ -32,6 +34,9 @@ HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "external_tool": "call set_external_execution_result(result) or assign tool_execution.result",
     "recovery": "call retry(), supply(result) or skip(note)",
 }
+
+# Where data holds what a person says.
+PLACES = "confirmation, confirmation_note, user_input_schema, tool_execution and the drafts that to_dict() returns"
 
 _NEEDS: dict[RequirementKind, str] = {
     "confirmation": "a confirmation",
@@ -65,6 +70,17 @@ def conflict_error(requirement: RequirementState, decision: Decision) -> Require
         decided_by=requirement.decided_by,
         decided_at=requirement.decided_at,
         decision=deepcopy(decision),
+    )
+
+
+def undecided_error(requirement: RequirementState) -> InvalidResolutionError:
+    """Return the error for data of an open requirement that has a decision in the place of the journal's."""
+    return InvalidResolutionError(
+        f"the data of {_named(requirement)} says 'decision', which is a copy of what the journal says, and that has no "
+        f"decision yet; one is said in {PLACES}",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name="decision",
     )
 
 

@@ -10,20 +10,19 @@ from typing import Any, TypeAlias
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import HaltpointError, InvalidResolutionError
-from haltpoint.resolution.answers import checked_values
+from haltpoint.resolution.answers import checked_values, fields_asked_for, without_unchanged
 from haltpoint.resolution.parse import (
     Decision,
     RequirementKind,
     apply_decision,
     confirm_decision,
     confirmation_decision,
-    contradicts,
     is_answered,
     is_undecided,
     result_decision,
-    same_decision,
     show_bytes,
 )
+from haltpoint.resolution.same_decisions import contradicts, is_same_answer, same_decision
 from haltpoint.run.changed_arguments import changed_arguments, shown_decision
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
 from haltpoint.run.remember_scope import RememberScope, memory_of
@@ -164,12 +163,14 @@ class RunRequirement(RequirementState):
         for name in checked_mapping(self, values):
             if name not in fields:
                 raise no_field_error(self, name, fields)
+        if self.decision is not None:
+            self._answer_again(values)
+            return
         before = {name: field.get("value") for name, field in fields.items()}
         emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
         earlier = self._answers
         try:
             self._fill_in(fields, values)
-            # Held against a committed decision at once, as the other kinds are.
             self.draft_decision()
         except HaltpointError:
             self._emptied, self._refused, self.tool_execution.answered = emptied, refused, answered
@@ -179,6 +180,12 @@ class RunRequirement(RequirementState):
             raise
         self.draft_by, self.expected_digest = by, expected_digest
         keep_draft(self)
+
+    def _answer_again(self, values: Mapping[str, Any]) -> None:
+        """Hold an answer against the one that is committed, at once, as the other kinds are."""
+        decision = self.draft_decision()
+        if decision is not None and not is_same_answer(self, values, self._checked_in_full):
+            raise conflict_error(self, decision)
 
     def _fill_in(self, fields: Mapping[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
         for name, (given, asked) in self._answers.items():
@@ -247,7 +254,7 @@ class RunRequirement(RequirementState):
         """
         if self.decision is None:
             return None if self.is_expired else self._drafted()
-        if contradicts(self.tool_execution, self.decision, self._committed_result, self._checked_in_part):
+        if contradicts(self, self.decision, self._checked_in_part):
             raise conflict_error(self, self.decision)
         return deepcopy(self.decision)
 
@@ -260,6 +267,8 @@ class RunRequirement(RequirementState):
             at: when, as an aware datetime or ISO 8601 text.
         """
         apply_decision(self.tool_execution, decision)
+        if decision["type"] == "input":
+            self._empty_others(decision["values"])
         self._settle(decision, by, parse_time(at) if isinstance(at, str) else at)
 
     def commit(self) -> RunRequirement:
@@ -286,6 +295,11 @@ class RunRequirement(RequirementState):
                 "continue_run_async(run_id=..., requirements=[...]), or await the one of the run's own output"
             )
         return self._waiter(self).__await__()
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it was read from data or copied, and belongs to no run of this process."""
+        return self._waiter is None
 
     def take_form(self, form: Iterable[Mapping[str, Any]]) -> None:
         """Take over what a form says of its fields, all but their values."""
@@ -401,14 +415,21 @@ class RunRequirement(RequirementState):
         # A copy stands for itself: it must not drag the run's driver along.
         return {name: value for name, value in vars(self).items() if name not in ("_waiter", "hearing")}
 
+    def _empty_others(self, values: Mapping[str, Any]) -> None:
+        """Take back what was drafted in fields that the committed answer says nothing of."""
+        arguments = self.tool_execution.tool_args
+        for field in self.user_input_schema or ():
+            name = field["name"]
+            if name not in values:
+                field["value"] = None if name in self._open_fields else arguments.get(name, field.get("value"))
+
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
-        self.decision: Decision | None = deepcopy(dict(decision))
+        self._decision = deepcopy(dict(decision))
         self.decided_by = by
         self.decided_at = at
         self._recovery = None
         self._confirmation = {}
         self._emptied = []
-        self._committed_result = self.tool_execution.result
         drop_kept(self)
 
     def _restore(self, data: Mapping[str, Any]) -> None:
@@ -430,6 +451,8 @@ class RunRequirement(RequirementState):
         show_bytes(self.tool_execution, decision)
         decided_at: str | None = data.get("decided_at")
         at = None if decided_at is None else parse_time(decided_at)
+        if open_fields is None and decision["type"] == "input":
+            self._open_fields = fields_asked_for(self.tool_execution, decision["values"])
         self._settle(decision, data.get("decided_by"), at)
 
     def _drafted(self) -> Decision | None:
@@ -452,13 +475,16 @@ class RunRequirement(RequirementState):
         if not is_answered(self.tool_execution, self._open_fields):
             return None
         try:
-            return {"type": "input", "values": checked_values(self, self.given_values)}
+            return {"type": "input", "values": without_unchanged(self, checked_values(self, self.given_values))}
         except InvalidResolutionError:
             self.mark_refused()
             raise
 
     def _checked_in_part(self, values: dict[str, Any]) -> dict[str, Any]:
         return checked_values(self, values, in_part=True)
+
+    def _checked_in_full(self, values: dict[str, Any]) -> dict[str, Any]:
+        return checked_values(self, values)
 
     def _decide(self, decision: Decision, by: str | None, expected_digest: str | None) -> None:
         by = checked_name(self, by)

@@ -110,3 +110,12 @@ def test_what_only_the_code_of_the_tool_refuses_is_told_to_the_model_and_never_r
     told = finish_booking(cli.db_file, run_id)
     assert told is not None
     assert "must be another number than 13" in told
+
+
+def test_the_same_answer_again_is_done_and_another_one_is_a_conflict(cli: CommandLine) -> None:
+    run_id = start_booking(cli.db_file)
+    requirement_id = cli("inbox", "--json").records[0]["id"]
+    assert cli("answer", run_id, *pairs(), "--by", "ann").code == 0
+    assert cli("answer", requirement_id, *pairs(), "--by", "bob").code == 0
+    for other in (["--empty"], ["nights=2"], pairs(tone="null")):
+        assert cli("answer", requirement_id, *other, "--by", "bob").code == 4
