@@ -6,15 +6,20 @@ have any number of causes. What is here raises nothing, and reads no more of the
 
 from __future__ import annotations
 
+import builtins
+import textwrap
 import traceback
-from typing import Any, NamedTuple, TypeGuard, cast
+import weakref
+from typing import Any, Final, NamedTuple, TypeAlias, TypeGuard, cast
 
 __all__ = [
     "LONGEST_TEXT",
     "ErrorTexts",
     "beginning",
+    "calls_own_code",
     "exception_text",
     "message_of",
+    "remembered_texts",
     "storable",
     "texts_of",
     "texts_without_words",
@@ -47,20 +52,109 @@ class ErrorTexts(NamedTuple):
     Attributes:
         summary: what `exception_text` returns.
         traceback: what `traceback_text` returns.
+        message: what `message_of` returns.
     """
 
     summary: str
     traceback: str
+    message: str = ""
+
+
+# By the ids of exceptions, so that the text of each is read once.
+_Messages: TypeAlias = "dict[int, tuple[BaseException, str]]"
+
+# Texts that took code of the exception's own, by its id.
+_remembered: dict[int, tuple[weakref.ref[BaseException], ErrorTexts]] = {}
 
 
 def texts_of(error: BaseException) -> ErrorTexts:
     """Return all that is shown of an exception. Call it where the code ran that raised it: its own text takes time."""
-    return ErrorTexts(exception_text(error), traceback_text(error))
+    known = _known_texts(error)
+    if known is not None:
+        return known
+    messages: _Messages = {}
+    return ErrorTexts(_summary(error, messages), _traceback_text(error, messages), _message(error, messages))
+
+
+def remembered_texts(error: BaseException) -> ErrorTexts:
+    """Do the same, and have it at hand for as long as the exception lives: reading it once more takes no time."""
+    texts = texts_of(error)
+    key = id(error)
+    try:
+        _remembered[key] = weakref.ref(error, lambda _: _remembered.pop(key, None)), texts
+    except TypeError:
+        # It has no room for a reference.
+        return texts
+    return texts
+
+
+def _known_texts(error: BaseException) -> ErrorTexts | None:
+    known = _remembered.get(id(error)) if _remembered else None
+    return None if known is None or known[0]() is not error else known[1]
+
+
+# What Python writes by itself, of parts that are plain.
+_OWN_STR: Final = (
+    BaseException.__str__,
+    KeyError.__str__,
+    OSError.__str__,
+    ImportError.__str__,
+    # Before Python 3.11 groups come from a library.
+    getattr(builtins, "BaseExceptionGroup", BaseException).__str__,
+)
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+# Python guesses what was meant instead of a name, and asks objects for what they have.
+_GUESSED: Final = (AttributeError, NameError)
+_PARTS: Final = ("args", "errno", "strerror", "filename", "filename2", "msg", "message")
+_ASKED_FOR: Final = frozenset(
+    {"__getattribute__", "__getattr__", "__notes__", "__cause__", "__context__", "__suppress_context__"}
+    | {"__traceback__", "exceptions", *_PARTS}
+)
+
+
+def calls_own_code(error: BaseException) -> bool:
+    """Whether the text of an exception, its notes or causes is made by code of other people's, which may take any time.
+
+    Of what is raised mostly it is not: its class, and those of its causes, have Python's own text of plain values.
+    """
+    seen: dict[int, BaseException] = {}
+    pending = [error]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen[id(current)] = current
+        if len(seen) > _MOST_TRACEBACKS or not _has_plain_text(current):
+            return True
+        pending.extend(_causes(current))
+        context = current.__context__
+        pending.extend([] if context is None else [context])
+    return False
+
+
+def _has_plain_text(error: BaseException) -> bool:
+    kind = type(error)
+    if type(kind) is not type or issubclass(kind, _GUESSED) or kind.__str__ not in _OWN_STR:
+        return False
+    for cls in type.mro(kind):
+        if cls is BaseException or cls.__module__ == "builtins":
+            break
+        if not _ASKED_FOR.isdisjoint(vars(cls)):
+            return False
+    values = [*error.args, *(getattr(error, name, None) for name in (*_PARTS[1:], "exceptions"))]
+    notes = getattr(error, "__notes__", None)
+    is_listed = type(notes) is list and all(type(note) is str for note in cast("list[object]", notes))
+    return (notes is None or is_listed) and all(type(value) in _PLAIN or _is_member(value) for value in values)
+
+
+def _is_member(value: object) -> bool:
+    """Whether a value is what a group holds, which is looked at by itself."""
+    return type(value) in (list, tuple) and all(map(_is_exception, cast("list[object]", value)))
 
 
 def texts_without_words(error: BaseException) -> ErrorTexts:
     """Return what is shown of an exception whose own words may hold a secret: its type, and where it was raised."""
-    return ErrorTexts(_name(error), f"{_frames(error)}{_name(error)}")
+    return ErrorTexts(_name(error), f"{_frames(error)}{_name(error)}", _name(error))
 
 
 def exception_text(error: BaseException) -> str:
@@ -68,11 +162,16 @@ def exception_text(error: BaseException) -> str:
 
     Of more causes than help, it says how many were left out; of longer texts than `LONGEST_TEXT`, how many characters.
     """
-    lines = [_headline(error), *_notes(error)]
+    known = _known_texts(error)
+    return _summary(error, {}) if known is None else known.summary
+
+
+def _summary(error: BaseException, messages: _Messages) -> str:
+    lines = [_headline(error, messages), *_notes(error)]
     innermost, is_whole = _innermost_causes(error)
     causes = [cause for cause in innermost if cause is not error]
     for cause in causes[:_MOST_LINES]:
-        lines.extend([f"Caused by {_headline(cause)}", *_notes(cause)])
+        lines.extend([f"Caused by {_headline(cause, messages)}", *_notes(cause)])
     if not is_whole:
         lines.append(f"and by more: only {_MOST_READ} exceptions of its causes were read")
     elif len(causes) > _MOST_LINES:
@@ -82,6 +181,18 @@ def exception_text(error: BaseException) -> str:
 
 def message_of(error: BaseException) -> str:
     """Return the exception's message alone, or its beginning."""
+    known = _known_texts(error)
+    return _message(error, {}) if known is None else known.message
+
+
+def _message(error: BaseException, messages: _Messages) -> str:
+    known = messages.get(id(error))
+    if known is None:
+        known = messages[id(error)] = error, _read_message(error)
+    return known[1]
+
+
+def _read_message(error: BaseException) -> str:
     try:
         return beginning(str(error))
     except BaseException as failure:  # noqa: BLE001 - the text of somebody's exception may fail with anything
@@ -90,10 +201,15 @@ def message_of(error: BaseException) -> str:
 
 def traceback_text(error: BaseException) -> str:
     """Return the traceback, with the causes, for people who debug; of a long chain, those at both ends."""
+    known = _known_texts(error)
+    return _traceback_text(error, {}) if known is None else known.traceback
+
+
+def _traceback_text(error: BaseException, messages: _Messages) -> str:
     try:
-        return beginning(_whole_traceback(error), _LONGEST).rstrip()
+        return beginning(_whole_traceback(error, messages), _LONGEST).rstrip()
     except BaseException:  # noqa: BLE001 - see above: then without the texts
-        return storable(f"{_frames(error)}{_headline(error)}")
+        return storable(f"{_frames(error)}{_headline(error, messages)}")
 
 
 def _frames(error: BaseException) -> str:
@@ -117,8 +233,8 @@ def storable(text: str) -> str:
     return str.encode(text, "utf-8", "replace").decode()
 
 
-def _headline(error: BaseException) -> str:
-    message = message_of(error)
+def _headline(error: BaseException, messages: _Messages) -> str:
+    message = _message(error, messages)
     name = _name(error)
     return f"{name}: {message}" if message else name
 
@@ -175,15 +291,16 @@ def _is_exception(found: object) -> TypeGuard[BaseException]:
     return issubclass(type(found), BaseException)
 
 
-def _whole_traceback(error: BaseException) -> str:
+def _whole_traceback(error: BaseException, messages: _Messages) -> str:
+    # Python's own means read each text once more.
     if _is_small(error) and _has_short_texts(error):
         return "".join(traceback.format_exception(error))
     # Not by Python's own means, which look at all causes of each one, and at all members of groups.
     chain, half = _chain(error), _MOST_TRACEBACKS // 2
     if len(chain) <= _MOST_TRACEBACKS:
-        return _tracebacks(chain)
+        return _tracebacks(chain, messages)
     left_out = f"... {len(chain) - 2 * half} exceptions that lead from one to the other are left out ...\n\n"
-    return f"{_tracebacks(chain[-half:])}\n{left_out}{_tracebacks(chain[:half])}"
+    return f"{_tracebacks(chain[-half:], messages)}\n{left_out}{_tracebacks(chain[:half], messages)}"
 
 
 def _is_small(error: BaseException) -> bool:
@@ -192,8 +309,13 @@ def _is_small(error: BaseException) -> bool:
 
 
 def _has_short_texts(error: BaseException) -> bool:
-    """Whether all that Python would write of the exception and its causes is short: it goes through it line by line."""
+    """Whether all that Python would write of the exception and its causes is short: it goes through it line by line.
+
+    Of one whose text is made by code of its own, that is not known before it is made.
+    """
     for each in _related(error):
+        if type(each).__str__ not in _OWN_STR:
+            return False
         notes = _attribute(each, "__notes__")
         texts = [str(each), *(cast("list[object]", notes) if issubclass(type(notes), (list, tuple)) else ())]
         if any(isinstance(text, str) and str.__len__(text) > LONGEST_TEXT for text in texts):
@@ -215,17 +337,28 @@ def _related(error: BaseException) -> list[BaseException]:
     return list(seen.values())
 
 
-def _tracebacks(chain: list[_Link]) -> str:
+def _tracebacks(chain: list[_Link], messages: _Messages) -> str:
     """The tracebacks of exceptions each of which led to the one before, much as Python prints them."""
     parts: list[str] = []
     for link in reversed(chain):
         trace = _attribute(link.error, "__traceback__")
         if trace is not None:
             parts.extend(["Traceback (most recent call last):\n", *traceback.format_tb(trace)])
-        parts.extend(f"{line}\n" for line in (_headline(link.error), *_notes(link.error)))
+        parts.extend(f"{line}\n" for line in (_headline(link.error, messages), *_notes(link.error)))
+        parts.extend(_members_text(link.error, messages))
         if link is not chain[0]:
             parts.append(_SEPARATORS[link.led_by])
     return "".join(parts)
+
+
+def _members_text(error: BaseException, messages: _Messages) -> list[str]:
+    """What a group holds, as it is printed below the group; nothing where that is more than helps."""
+    members = _attribute(error, "exceptions")
+    if not issubclass(type(members), (tuple, list)) or not _is_small(error):
+        return []
+    found = [member for member in cast("list[object]", members)[:_MOST_LINES] if _is_exception(member)]
+    texts = (_tracebacks(_chain(member), messages) for member in found)
+    return [f"  +---- {number}\n{textwrap.indent(text, '  | ')}" for number, text in enumerate(texts, 1)]
 
 
 class _Link(NamedTuple):

@@ -41,7 +41,8 @@ def log_failure(
     """
     if not log.isEnabledFor(logging.WARNING):
         return
-    summary, trace = texts or texts_of(error)
+    texts = texts or texts_of(error)
+    summary, trace = texts.summary, texts.traceback
     about = (type(error), error, _traceback(error)) if masking is None else None
     if masking is not None:
         summary, trace = masking.text(summary), masking.text(trace)

@@ -18,10 +18,10 @@ from haltpoint._concurrency.calling_thread import CallInterruptedError
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
-from haltpoint.exception_text import ErrorTexts, texts_of
+from haltpoint.exception_text import ErrorTexts, calls_own_code, remembered_texts, texts_of, texts_without_words
 from haltpoint.exceptions import TooManyThreadsError
 
-__all__ = ["Answer", "answer_of", "is_taken_apart", "read_where_it_ran", "this_task"]
+__all__ = ["Answer", "answer_of", "is_taken_apart", "read_texts", "read_where_it_ran", "this_task"]
 
 _Result = TypeVar("_Result")
 
@@ -68,7 +68,7 @@ async def answer_of(function: Callable[[], Any], read: Callable[[Any], Any] | No
 
 
 async def read_where_it_ran(function: Callable[..., Any], read: Callable[[], _Result]) -> _Result:
-    """Read what a function returned or raised, which calls code of its own: beside the event loop for a plain function.
+    """Read what a function returned, which calls code of its own: beside the event loop for a plain function.
 
     Args:
         function: the function.
@@ -80,6 +80,16 @@ async def read_where_it_ran(function: Callable[..., Any], read: Callable[[], _Re
         return await in_thread(read)
     except TooManyThreadsError:
         return read()
+
+
+async def read_texts(error: BaseException) -> ErrorTexts:
+    """Read what is shown of an exception, whose own text may take any time: beside the event loop, and once."""
+    if not calls_own_code(error):
+        return texts_of(error)
+    try:
+        return await in_thread(functools.partial(remembered_texts, error))
+    except TooManyThreadsError:
+        return texts_without_words(error)
 
 
 async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None) -> Answer:
@@ -99,7 +109,7 @@ async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None
             raise
         if is_kind(error, (KeyboardInterrupt, CallInterruptedError)):
             return Answer(error=error)
-        return Answer(error=error, texts=await read_where_it_ran(function, functools.partial(texts_of, error)))
+        return Answer(error=error, texts=await read_texts(error))
 
 
 def _cancelled_itself() -> Answer:

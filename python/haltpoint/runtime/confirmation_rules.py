@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haltpoint._concurrency.user_code import Answer, answer_of
-from haltpoint.exception_text import texts_of
+from haltpoint._concurrency.user_code import Answer, answer_of, read_texts
 from haltpoint.logs import log_failure, logger
 from haltpoint.sensitive import Masking
 from haltpoint.tools.callables import model_parameters
@@ -71,7 +70,7 @@ async def _bound(bind: Callable[[], dict[str, Any]], definition: ToolDefinition)
     try:
         return Answer(bind())
     except Exception as error:  # noqa: BLE001 - a default may be an object that fails with anything when it is read
-        return Answer(error=error, texts=texts_of(error))
+        return Answer(error=error, texts=await read_texts(error))
 
 
 def _given(rule: Callable[..., Any], definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from haltpoint._concurrency import forked_calls
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
-from haltpoint._concurrency.user_code import is_taken_apart
-from haltpoint.exception_text import exception_text
+from haltpoint._concurrency.user_code import is_taken_apart, read_texts
 from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import as_reply
@@ -82,7 +81,7 @@ async def ask(
             # A reply may hold objects that fail with anything when they are read.
             if is_taken_apart(error, task):
                 raise
-            failure = _wrapped(error, model.name)
+            failure = await _wrapped(error, model.name)
         if not failure.retryable or attempt >= attempts:
             raise failure
         await _wait_after(failure, attempt, f"attempt {attempt} of {attempts} to ask {model.name!r} failed")
@@ -100,13 +99,16 @@ async def _meaning(
     if interrupt is not None:
         return interrupt
     if is_kind(error, (ModelError, ForkedProcessError)) or is_taken_apart(error, task):
+        if is_kind(error, ModelError):
+            # It is written on the event loop, with its causes.
+            await read_texts(error)
         return error
     if is_kind(error, asyncio.CancelledError):
         # Who cancels all that runs on the loop cancels the run with it: let it say so first.
         await asyncio.sleep(0)
         if not is_awaited(task):
             return error
-    return _wrapped(error, name)
+    return await _wrapped(error, name)
 
 
 async def _wait_after(failure: ModelError, attempt: int, what: str) -> None:
@@ -127,9 +129,11 @@ def retry_delay(attempt: int, retry_after: float | None) -> float:
     return backoff * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 
 
-def _wrapped(error: BaseException, name: str) -> ModelError:
+async def _wrapped(error: BaseException, name: str) -> ModelError:
     # An error of haltpoint in a model comes from a run within it: asking again would not mend it.
     is_retryable = not is_kind(error, HaltpointError)
-    failure = ModelError(f"model {name!r} raised {exception_text(error)}", retryable=is_retryable)
+    failure = ModelError(f"model {name!r} raised {(await read_texts(error)).summary}", retryable=is_retryable)
     failure.__cause__ = error
+    # Where the run ends with it, that is written on the event loop.
+    await read_texts(failure)
     return failure

@@ -13,8 +13,8 @@ from haltpoint._concurrency import forked_calls
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
-from haltpoint._concurrency.user_code import is_taken_apart
-from haltpoint.exception_text import message_of, texts_of
+from haltpoint._concurrency.user_code import is_taken_apart, read_texts
+from haltpoint.exception_text import ErrorTexts, calls_own_code, texts_of
 from haltpoint.exceptions import ToolArgumentsError, ToolResultError
 from haltpoint.logs import log_failure, logger
 from haltpoint.tools.context import ToolCallContext, enter_tool_call, leave_tool_call
@@ -121,7 +121,7 @@ async def _called(
             raise
         if is_taken_apart(error, task):
             raise
-        return _failed(definition, context, error, masking)
+        return await _failed_on_loop(definition, context, error, masking)
     finally:
         leave_tool_call(token)
 
@@ -150,13 +150,31 @@ def _failed(
     interrupt = interrupt_in(error)
     if interrupt is not None:
         raise interrupt
-    texts = texts_of(error)
+    return _outcome(definition, context, error, masking, texts_of(error))
+
+
+def _outcome(
+    definition: ToolDefinition,
+    context: ToolCallContext,
+    error: BaseException,
+    masking: Masking | None,
+    texts: ErrorTexts,
+) -> ToolOutcome:
     what = f"{definition.name} failed (call {context.tool_call_id} of run {context.run_id})"
     log_failure(_log, what, error, texts, masking)
     # Some are written for the model.
-    content = message_of(error) if is_kind(error, (ToolArgumentsError, ToolResultError)) else texts.summary
+    content = texts.message if is_kind(error, (ToolArgumentsError, ToolResultError)) else texts.summary
     trace = texts.traceback if masking is None else masking.text(texts.traceback)
     return ToolOutcome(content, is_error=True, error=error, traceback=trace)
+
+
+async def _failed_on_loop(
+    definition: ToolDefinition, context: ToolCallContext, error: BaseException, masking: Masking | None
+) -> ToolOutcome:
+    """Do the same for what an async tool raised, whose text may take any time: no other run waits for it."""
+    if interrupt_in(error) is None and calls_own_code(error):
+        return _outcome(definition, context, error, masking, await read_texts(error))
+    return _failed(definition, context, error, masking)
 
 
 class _TimeoutPassedError(Exception):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from haltpoint._concurrency.async_functions import AnyFunction, implementation
 
 from .confirmation_rule import check_rule
+from .defaults import nesting_problem
 from .options import DEFAULT_OPTIONS, ToolOptions
 from .partials import bound_arguments
 
@@ -145,11 +146,19 @@ def check_tool(function: AnyFunction, options: ToolOptions) -> None:
 
     Raises:
         TypeError: a parameter can't be passed by name.
-        ValueError: the name is not acceptable, `user_input_fields` or `sensitive` names no parameter, or the function
-            that says whether a call is confirmed asks for one that there is not.
+        ValueError: the name is not acceptable, a default contains itself, `user_input_fields` or `sensitive` names no
+            parameter, or the function that says whether a call is confirmed asks for one that there is not.
     """
     tool_name(function, options)
-    known = [parameter.name for parameter in model_parameters(function)]
+    parameters = model_parameters(function)
+    known = [parameter.name for parameter in parameters]
+    for parameter in parameters:
+        problem = nesting_problem(parameter.default)
+        if problem is not None:
+            raise ValueError(
+                f"the default of parameter {parameter.name!r} of {qualified_name(function)} {problem}, so that nobody "
+                "could be shown it; give it a default of plain values, or None"
+            )
     bound = bound_arguments(function)
     for option in ("user_input_fields", "sensitive"):
         unknown = [name for name in getattr(options, option) if name not in known]

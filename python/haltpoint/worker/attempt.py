@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.exception_text import exception_text, message_of
+from haltpoint._concurrency.user_code import read_texts
+from haltpoint.exception_text import message_of
 from haltpoint.exceptions import (
     AuditKeyError,
     HaltpointError,
@@ -81,8 +82,9 @@ class Attempt:
             self._tell("failed", message_of(error))
         except Exception as error:  # noqa: BLE001 - reported: one run's trouble is not the others'
             self.deferred.put_off(self.run_id)
-            log_failure(_log, f"run {self.run_id} can't be driven now", error)
-            self._tell("put_off", exception_text(error))
+            texts = await read_texts(error)
+            log_failure(_log, f"run {self.run_id} can't be driven now", error, texts)
+            self._tell("put_off", texts.summary)
         except KeyboardInterrupt as error:
             # Raised by code of the run, which stopped with it: a worker is stopped by signals.
             log_failure(_log, f"run {self.run_id} was stopped", error)

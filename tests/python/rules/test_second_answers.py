@@ -1,4 +1,4 @@
-"""A second answer to a form is the same one, or a conflict: also one with fewer fields, or with fields of the model's."""
+"""A second answer to a form is the same one, or a conflict: also one with fewer fields, or with others of the model."""
 
 from __future__ import annotations
 

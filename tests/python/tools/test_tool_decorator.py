@@ -240,3 +240,54 @@ print(sorted({"pydantic", "docstring_parser"} & set(sys.modules)))
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "[]"
+
+
+def _itself() -> list[Any]:
+    default: list[Any] = [1]
+    default.append({"of": [default]})
+    return default
+
+
+def _nested(levels: int) -> list[Any]:
+    default: list[Any] = []
+    for _ in range(levels):
+        default = [default]
+    return default
+
+
+def _dict_of_itself() -> dict[str, Any]:
+    default: dict[str, Any] = {}
+    default["of"] = (default,)
+    return default
+
+
+@pytest.mark.parametrize(
+    ("default", "problem"),
+    [
+        (_itself(), "contains itself"),
+        (_dict_of_itself(), "contains itself"),
+        ((1, _itself()), "contains itself"),
+        (_nested(200), "is nested deeper than 100 levels"),
+        (_nested(5000), "is nested deeper than 100 levels"),
+    ],
+    ids=["list", "dict", "tuple", "deep", "deeper"],
+)
+def test_a_default_that_can_not_be_shown_is_refused(default: Any, problem: str) -> None:
+    def buy(what: str, options: Any = default) -> str:
+        """Buy."""
+        return what
+
+    with pytest.raises(ValueError, match=f"the default of parameter 'options' of .*buy {problem}"):
+        tool(buy)
+
+
+def test_a_default_may_hold_one_list_twice() -> None:
+    shared = [[1], [1]]
+    both = [shared, shared, {"of": shared}]
+
+    @tool
+    def buy(options: Any = both) -> str:
+        """Buy."""
+        return str(options)
+
+    assert buy() == str(both)
