@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 from uuid import uuid4
 
+from haltpoint._concurrency.async_functions import check_no_generator
 from haltpoint._concurrency.background_loop import run_blocking
 from haltpoint._concurrency.time_limit import TimeLimit
 from haltpoint.db.database import Database, InMemoryDatabase, checked_database
@@ -172,6 +173,8 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         self.print = print
         self.agent_id: str = checked_text("agent_id_", agent_id_) or str(uuid4())
         self._has_own_memory = db is None
+        for what, listener in (("on_pause", on_pause), ("on_event", on_event)):
+            check_no_generator(what, listener)
         self._listeners = Listeners(on_pause, on_event)
         self._identity = Identity(
             agent_id=self.agent_id,

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-__all__ = ["AnyFunction", "implementation", "is_async"]
+__all__ = ["AnyFunction", "check_no_generator", "generator_error", "implementation", "is_async", "is_generator"]
 
 AnyFunction: TypeAlias = Callable[..., Any]
 
@@ -28,3 +28,33 @@ def implementation(function: AnyFunction) -> AnyFunction:
 def is_async(function: AnyFunction) -> bool:
     """Return whether calling `function` gives an awaitable."""
     return inspect.iscoroutinefunction(implementation(function))
+
+
+def check_no_generator(name: str, function: object) -> None:
+    """Check that a function which is called back is no generator function, of which nothing would run.
+
+    Args:
+        name: what the function is, for the error.
+        function: the function; anything else passes.
+
+    Raises:
+        TypeError: it is one, plain or async.
+    """
+    if not callable(function):
+        return
+    runs = implementation(function)
+    if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
+        raise generator_error(name)
+
+
+def generator_error(name: str) -> TypeError:
+    """Return the error for a function that is a generator, or returns one."""
+    return TypeError(
+        f"{name} must be a plain or async function, and this one is or returns a generator, which nobody reads: "
+        "nothing of it would run. Do it in the function itself, without yield"
+    )
+
+
+def is_generator(value: object) -> bool:
+    """Return whether a value is a generator, plain or async."""
+    return inspect.isgenerator(value) or inspect.isasyncgen(value)

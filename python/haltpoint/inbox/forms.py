@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from haltpoint.inbox.csrf import FORM_TOKEN_FIELD
 from haltpoint.inbox.error_pages import RefusedError
 from haltpoint.inbox.texts import LONGEST, json_text
 from haltpoint.invisible import unseen_characters
@@ -120,7 +121,33 @@ def decision_of(requirement: RunRequirement, form: Mapping[str, str], parameters
         raise RefusedError(400, "bad_request", "Nothing was done: the form lacks the digest of what the page showed.")
     if action != CHANGING and any(name.startswith(_ARGUMENT) for name in form):
         raise RefusedError(422, "invalid_decision", "Nothing was done: changed arguments came with another button.")
+    _check_fields(requirement, action, form)
     return {**read(requirement, form), "expected_digest": form[DIGEST_FIELD]}
+
+
+# What each button sends beside the form's own fields.
+_SENT: dict[str, frozenset[str]] = {
+    "approve_later": frozenset({"remember", "remember_args"}),
+    "reject": frozenset({"note"}),
+    "answer": frozenset({EMPTY_FIELD}),
+    "result": frozenset({"result", EMPTY_FIELD}),
+    "supply": frozenset({"result", EMPTY_FIELD}),
+    "skip": frozenset({"note"}),
+}
+_OF_ALL = frozenset({"action", DIGEST_FIELD, FORM_TOKEN_FIELD})
+
+
+def _check_fields(requirement: RunRequirement, action: str, form: Mapping[str, str]) -> None:
+    """Check that a form says nothing that its button does not read: a person said it, and would not be heard."""
+    known = _OF_ALL | _SENT.get(action, frozenset())
+    if action == "answer":
+        known |= {shown.form_name for shown in input_fields(requirement, {})}
+    elif action == CHANGING:
+        known |= {shown.form_name for shown in _argument_fields(requirement, {})}
+    stranger = next((name for name in form if name not in known), None)
+    if stranger is not None:
+        message = f"Nothing was done: the form says {stranger[:_LINE]!r}, which the button {action!r} does not send."
+        raise RefusedError(400, "bad_request", message)
 
 
 _ACTIONS: dict[str, Callable[[RunRequirement, Mapping[str, str]], dict[str, Any]]] = {

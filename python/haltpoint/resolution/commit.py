@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from haltpoint._concurrency.async_functions import check_no_generator, generator_error, is_generator
 from haltpoint._concurrency.callbacks import call_back
 from haltpoint._concurrency.foreign_checks import NO_LIMIT, checked_apart
 from haltpoint._concurrency.fork_guard import no_fork
@@ -44,7 +45,7 @@ from haltpoint.resolution.same_decisions import same_decision
 from haltpoint.run.changed_arguments import approved_arguments, same_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_data import check_said
-from haltpoint.run.requirement_validation import expired_error, nameless_error, undecided_error
+from haltpoint.run.requirement_validation import conflict_error, expired_error, nameless_error, undecided_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
 from haltpoint.run.terms import terms_data
@@ -94,6 +95,7 @@ class Handlers:
         ):
             if handler is not None and not callable(handler):
                 raise TypeError(f"{name} must be a function of a requirement, or None, not {handler!r:.80}")
+            check_no_generator(name, handler)
 
     def __bool__(self) -> bool:
         return self.hitl_handler is not None or self.external_tool_executor is not None
@@ -106,13 +108,17 @@ class Handlers:
     async def _resolve(self, requirement: RunRequirement) -> None:
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
             executor = self.external_tool_executor
-            result = await call_back(executor, requirement)
+            result = await _called(executor, requirement, "external_tool_executor")
             if not requirement.is_resolved:
                 # A function that returns nothing has done its work all the same: asking again would do it twice.
                 text = await read_where_it_ran(executor, functools.partial(text_of, result))
                 requirement.set_external_execution_result(text)
+            else:
+                await _check_one_result(executor, requirement, result, "external_tool_executor")
         if self.hitl_handler is not None and not requirement.is_resolved:
-            returned: object = await call_back(self.hitl_handler, requirement)
+            returned: object = await _called(self.hitl_handler, requirement, "hitl_handler")
+            if requirement.is_external_tool_execution and not isinstance(returned, bool):
+                await _check_one_result(self.hitl_handler, requirement, returned, "hitl_handler")
             if isinstance(returned, bool) and not requirement.is_resolved:
                 warnings.warn(
                     RunNotCompletedWarning(
@@ -122,6 +128,40 @@ class Handlers:
                     ),
                     stacklevel=2,
                 )
+
+
+async def _called(handler: HitlHandler, requirement: RunRequirement, name: str) -> object:
+    returned: object = await call_back(handler, requirement)
+    if is_generator(returned):
+        raise generator_error(name)
+    return returned
+
+
+async def _check_one_result(handler: HitlHandler, requirement: RunRequirement, returned: object, name: str) -> None:
+    """Check that a function which sets the result of a call returns no other one: which is meant nobody knows.
+
+    Raises:
+        InvalidResolutionError: it does.
+        RequirementConflictError: it has put its result on disk, and returns another.
+    """
+    if returned is None or returned is requirement or requirement.tool_execution.result is None:
+        return
+    if requirement.decision is not None and requirement.decided_by not in (requirement.draft_by, this_process()):
+        # Somebody else was faster.
+        return
+    execution = requirement.tool_execution
+    texts = await read_where_it_ran(handler, lambda: (execution.result_text(), text_of(returned)))
+    if texts[0] == texts[1]:
+        return
+    if requirement.decision is not None:
+        raise conflict_error(requirement, requirement.decision)
+    raise InvalidResolutionError(
+        f"{name} set one result of the call of {execution.tool_name!r} and returned another: return the result, or "
+        f"set it and return nothing; the run waits for it still (requirement {requirement.id})",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name="result",
+    )
 
 
 async def commit_drafts(

@@ -185,6 +185,7 @@ def check_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None
             requirement_id=requirement.id,
             field_name=name,
         )
+    _check_form_words(requirement, asked)
     if requirement.kind == "confirmation" and execution.confirmed is True and execution.confirmation_note:
         raise InvalidResolutionError(
             f"confirmation_note of the call of {execution.tool_name!r} is set beside a yes, where nobody reads it: a "
@@ -192,6 +193,27 @@ def check_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None
             run_id=requirement.run_id,
             requirement_id=requirement.id,
             field_name="confirmation_note",
+        )
+
+
+def _check_form_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None:
+    """Check that nothing is filled into a form where none is asked for."""
+    if requirement.kind == "user_input":
+        return
+    before = {field["name"]: field.get("value") for field in asked.get("user_input_schema") or ()}
+    form = requirement.user_input_schema or ()
+    filled_in = any(
+        field.get("name") not in before or not _is_same(field.get("value"), before[field["name"]]) for field in form
+    )
+    name = "user_input_schema" if filled_in else "open_fields" if requirement.open_fields and not before else None
+    name = "emptied_fields" if requirement.emptied_fields else name
+    if name is not None:
+        raise InvalidResolutionError(
+            f"{name} of requirement {requirement.id} of tool {requirement.tool_execution.tool_name!r} is set, which is "
+            f"no part of the decision that it needs: {requirement.how_to_resolve}",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name=name,
         )
 
 

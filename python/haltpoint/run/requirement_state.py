@@ -113,6 +113,11 @@ class RequirementState:
         return tuple(self._open_fields)
 
     @property
+    def emptied_fields(self) -> tuple[str, ...]:
+        """The names of the fields that were answered with None."""
+        return tuple(self._emptied)
+
+    @property
     def is_external_tool_execution(self) -> bool:
         """Whether this is about a call that is run outside of haltpoint, answered or not."""
         return self.kind == "external_tool"

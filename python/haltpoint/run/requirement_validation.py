@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError, RequirementExpiredError
+from haltpoint.resolution.answers import tool_at_hand
 from haltpoint.resolution.parse import Decision, RequirementKind, describe_decision
 from haltpoint.sensitive import Masking
 from haltpoint.timestamps import format_time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "HOW_TO_RESOLVE",
     "PLACES",
+    "check_digest",
+    "check_names",
     "checked_mapping",
     "conflict_error",
     "expired_error",
@@ -106,6 +109,46 @@ def nameless_error(requirement: RequirementState) -> InvalidResolutionError:
         requirement_id=requirement.id,
         field_name="by",
     )
+
+
+def check_digest(requirement: RequirementState, expected: object) -> None:
+    """Check that a person decides on what this object shows, where that is known; the commit asks the disk.
+
+    Raises:
+        InvalidResolutionError: they were shown something else.
+    """
+    if expected is None or requirement.digest is None or requirement.approvals_needed > 1:
+        # What confirming would run changes with what others approve.
+        return
+    if expected != requirement.digest:
+        raise InvalidResolutionError(
+            f"{_named(requirement)} is not what was shown any more: the arguments, the tool or the requirement differ; "
+            "look at it again and decide on what it shows now",
+            run_id=requirement.run_id,
+            requirement_id=requirement.id,
+            field_name="expected_digest",
+        )
+
+
+def check_names(requirement: RequirementState, tool_args: Mapping[str, Any] | None) -> None:
+    """Check that changed arguments name parameters of the tool, where its code is at hand; else the commit does.
+
+    Raises:
+        InvalidResolutionError: one does not.
+    """
+    tool = None if tool_args is None else tool_at_hand(requirement)
+    if tool is None or tool_args is None:
+        return
+    known = [parameter.name for parameter in tool.inputs]
+    for name in tool_args:
+        if name not in known and name not in requirement.tool_execution.tool_args:
+            raise InvalidResolutionError(
+                f"the changed arguments do not fit {tool.name!r}: {name}: there is no such argument; the arguments "
+                f"are: {', '.join(known) or 'none'}. Correct them and decide again",
+                run_id=requirement.run_id,
+                requirement_id=requirement.id,
+                field_name=name,
+            )
 
 
 def checked_mapping(requirement: RequirementState, values: object) -> Mapping[str, Any]:

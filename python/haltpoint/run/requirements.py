@@ -29,6 +29,8 @@ from haltpoint.run.remember_scope import RememberScope, memory_of
 from haltpoint.run.requirement_data import drafted, merged_execution
 from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.requirement_validation import (
+    check_digest,
+    check_names,
     checked_mapping,
     conflict_error,
     expired_error,
@@ -57,8 +59,8 @@ class RunRequirement(RequirementState):
     name is kept in Unicode's form NFKC, with single spaces, and without characters that can't be seen; upper and lower
     case count. One that is blank, longer than 512 bytes or holds control characters, and a note that is no text, raise
     `InvalidResolutionError`. Each takes `expected_digest=`, too: the `digest` of what the person was shown. Where the
-    requirement has another one by the time of the commit, the decision is refused with `InvalidResolutionError`, and
-    the requirement stays open.
+    requirement has another one, the decision is refused with `InvalidResolutionError`, and the requirement stays open:
+    at once where one person decides and this object has a digest, else by the commit, which holds it against the disk.
 
     Attributes:
         id: id of the requirement.
@@ -104,8 +106,9 @@ class RunRequirement(RequirementState):
         """Let the call run, with the arguments shown or with others; and later calls of the tool, where they are meant.
 
         Args:
-            tool_args: all arguments to run with, in the place of those shown: not only the ones that differ. They are
-                checked against the tool when the decision is committed, and the model is told what ran.
+            tool_args: all arguments to run with, in the place of those shown: not only the ones that differ. A name
+                that the tool does not have is refused at once where this process has its code; the values, and names
+                elsewhere, are checked when the decision is committed. The model is told what ran.
             remember: "run": the run's later calls of this tool run without asking; "session": those of all runs of the
                 run's session. Until the approval is revoked (`Database.revoke`), and as long as the tool's name, module
                 and parameters stay the same.
@@ -115,13 +118,14 @@ class RunRequirement(RequirementState):
 
         Raises:
             ValueError: this requirement is not a confirmation.
-            InvalidResolutionError: `tool_args` is no mapping, or holds what JSON can't; or `remember` is something
-                else, comes with changed arguments, or is refused by the tool (`always_ask=True`). That a run has no
-                session shows when the decision is committed.
+            InvalidResolutionError: `tool_args` is no mapping, holds what JSON can't, or a name that the tool does not
+                have; the digest is another one; or `remember` is something else, comes with changed arguments, or is
+                refused by the tool (`always_ask=True`). That a run has no session shows when the decision is committed.
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
+        check_names(self, changed)
         memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
         self._decide(confirm_decision(changed, memory), by, expected_digest)
 
@@ -166,6 +170,7 @@ class RunRequirement(RequirementState):
         if self.decision is not None:
             self._answer_again(values)
             return
+        check_digest(self, expected_digest)
         before = {name: field.get("value") for name, field in fields.items()}
         emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
         earlier = self._answers
@@ -495,6 +500,7 @@ class RunRequirement(RequirementState):
             if not same_decision(decision, self.decision):
                 raise conflict_error(self, self.decision)
             return
+        check_digest(self, expected_digest)
         if self.kind == "recovery":
             # Of retry, supply and skip the last word counts: each takes the others back.
             self.tool_execution.result = None

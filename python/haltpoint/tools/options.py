@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
+from haltpoint._concurrency.async_functions import check_no_generator
+
 if TYPE_CHECKING:
     from .reconcile import InDoubtCall
 
@@ -131,12 +133,14 @@ def _check_flags(options: ToolOptions) -> None:
         raise TypeError(
             f"requires_confirmation must be True, False or a function of the tool's arguments, not {confirmation!r}"
         )
+    check_no_generator("requires_confirmation", confirmation)
 
 
 def _check_reconcile(options: ToolOptions) -> None:
     reconcile: object = options.reconcile
     if reconcile is not None and not callable(reconcile):
         raise TypeError(f"reconcile must be a function of the call in doubt, not {reconcile!r}")
+    check_no_generator("reconcile", reconcile)
 
 
 def _check_texts(options: ToolOptions) -> None:
