@@ -10,6 +10,7 @@ from haltpoint.presentation.calls import arguments_text, later_calls_text, origi
 from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
+from haltpoint.run.changed_arguments import decision_as_given, same_arguments
 from haltpoint.sensitive import JournalMask
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class _Teller:
         self._tools: dict[str, str] = {}
         self._calls: dict[str, str] = {}
         self._mask = JournalMask()
+        # What the model said of calls, by their ids.
+        self._said: dict[str, dict[str, Any]] = {}
         # What the model had filled into forms, by the call and the field.
         self._filled: dict[str, dict[str, Any]] = {}
 
@@ -73,12 +76,20 @@ class _Teller:
             self._filled[call["id"]] = {
                 field["name"]: field["value"] for field in call.get("fields", ()) if field.get("value") is not None
             }
+        for call in entry.get("calls", ()):
+            self._said[call["id"]] = call.get("args") or {}
         if item["kind"] == "requirement_opened":
             self._calls[entry["requirement_id"]] = entry["call_id"]
-        title, detail = self._words(item["kind"], entry, self._changes_of(item["entry"]))
+        title, detail = self._words(item["kind"], self._as_given(entry), self._changes_of(item["entry"]))
         mark, style = _look(item["kind"], entry)
         at = from_seconds(item["at"] / MICROSECONDS)
         return Event(item["seq"], at, item["kind"], mark, style, title, detail, entry)
+
+    def _as_given(self, entry: Entry) -> Entry:
+        """A decision with what the person gave; for a value that was left as it was shown, the journal has another."""
+        said = self._said.get(self._calls.get(entry.get("requirement_id", ""), ""))
+        decision = entry.get("decision")
+        return entry if decision is None else {**entry, "decision": decision_as_given(decision, said)}
 
     def _words(self, kind: str, entry: Entry, changes: str) -> tuple[str, str | None]:
         tell = _WORDS.get(kind)
@@ -214,12 +225,18 @@ def _requirement_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
     words = _DECISIONS.get(decision["type"], decision["type"])
     given = decision.get("note") or decision.get("content")
     if "values" in decision:
-        given = arguments_text(decision["values"])
+        given = _given_text(decision["values"], decision.get("shown"))
     if decision.get("tool_args") is not None:
-        tool, given = f"{tool} with changed arguments", arguments_text(decision["tool_args"])
+        tool, given = f"{tool} with changed arguments", _given_text(decision["tool_args"], decision.get("shown_args"))
     if decision.get("remember") is not None:
         tool = f"{tool}, and {later_calls_text(decision['remember'])}"
     return f"{entry.get('by') or 'somebody'} {words} {tool}", given
+
+
+def _given_text(given: Mapping[str, Any], shown: Mapping[str, Any] | None) -> str:
+    """What a person gave, and what the tool makes of it, where that is something else."""
+    text = arguments_text(given)
+    return text if shown is None or same_arguments(given, shown) else f"{text} (the tool gets {arguments_text(shown)})"
 
 
 def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:

@@ -101,9 +101,9 @@ def _unseen_by_others(execution: ToolExecution, edited: EditedArguments) -> list
 
 def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
     """The arguments just as the first of several approvers changed them, where these are meant."""
-    if not requirement.approvals:
+    first = requirement.first_approval
+    if first is None:
         return None
-    first = requirement.approvals[0]
     said = {
         name: first["decision"][name] for name in ("tool_args", "shown_args", "unchecked") if name in first["decision"]
     }

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["approved_arguments", "changed_arguments", "model_said", "same_arguments", "shown_decision"]
+__all__ = [
+    "approved_arguments",
+    "changed_arguments",
+    "decision_as_given",
+    "model_said",
+    "same_arguments",
+    "shown_decision",
+]
 
 # How pydantic shows a secret.
 _MASK = "**********"
@@ -66,6 +73,43 @@ def approved_arguments(requirement: RequirementState) -> dict[str, Any] | None:
 def same_arguments(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two calls have the same arguments as JSON data; to Python alone, True equals 1."""
     return _in_order(first) == _in_order(second)
+
+
+def decision_as_given(decision: Mapping[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a committed decision with what the person gave.
+
+    The journal keeps what the tool validates where the call runs: of a value that was left as it was shown, that is
+    what the model said. The person gave the shown one.
+
+    Args:
+        decision: as the journal has it.
+        said: the arguments as the model said them.
+    """
+    given: Mapping[str, Any] | None = decision.get("tool_args")
+    shown: Mapping[str, Any] | None = decision.get("shown_args")
+    if not given or not shown:
+        return dict(decision)
+    as_given = {name: _as_given(value, said or {}, shown, name) for name, value in given.items()}
+    if same_arguments(as_given, shown):
+        return {key: as_given if key == "tool_args" else decision[key] for key in decision if key != "shown_args"}
+    return {**decision, "tool_args": as_given}
+
+
+def _as_given(value: Any, said: Mapping[str, Any], shown: Mapping[str, Any], name: str) -> Any:
+    """A value that a person gave: where it is what the model said, the value that was shown for that."""
+    if name not in said or name not in shown:
+        return value
+    told, seen = said[name], shown[name]
+    if isinstance(value, dict) and isinstance(told, dict) and isinstance(seen, dict):
+        members, of_model = cast("dict[str, Any]", value), cast("dict[str, Any]", told)
+        of_tool = cast("dict[str, Any]", seen)
+        if members.keys() <= of_tool.keys():
+            return {key: _as_given(item, of_model, of_tool, key) for key, item in members.items()}
+    items, others, made = _list(value), _list(told), _list(seen)
+    if items is not None and others is not None and made is not None and len(items) == len(others) == len(made):
+        pairs: list[tuple[Any, Any, Any]] = list(zip(items, others, made, strict=True))
+        return [_as_given(item, {"": other}, {"": seen_item}, "") for item, other, seen_item in pairs]
+    return shown[name] if same_arguments({"": value}, {"": told}) else cast("Any", value)
 
 
 def shown_decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:

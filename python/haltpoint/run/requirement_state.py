@@ -43,6 +43,8 @@ class RequirementState:
         self.expires_at: datetime | None = None
         self.expired_at: datetime | None = None
         self.approvals: list[dict[str, Any]] = []
+        # The first of them as the journal has it: the others repeat what the tool validates.
+        self.first_approval: dict[str, Any] | None = None
         self.approvals_needed = 1
         self.always_ask = False
         self.remembered_from: dict[str, Any] | None = None

@@ -23,7 +23,7 @@ from haltpoint.resolution.parse import (
     show_bytes,
 )
 from haltpoint.resolution.same_decisions import contradicts, is_same_answer, same_decision
-from haltpoint.run.changed_arguments import changed_arguments, shown_decision
+from haltpoint.run.changed_arguments import changed_arguments, decision_as_given, shown_decision
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
 from haltpoint.run.remember_scope import RememberScope, memory_of
 from haltpoint.run.requirement_data import drafted, merged_execution
@@ -429,7 +429,7 @@ class RunRequirement(RequirementState):
                 field["value"] = None if name in self._open_fields else arguments.get(name, field.get("value"))
 
     def _settle(self, decision: Mapping[str, Any], by: str | None, at: datetime | None) -> None:
-        self._decision = deepcopy(dict(decision))
+        self._decision = deepcopy(decision_as_given(decision, self.tool_execution.original_tool_args))
         self.decided_by = by
         self.decided_at = at
         self._recovery = None

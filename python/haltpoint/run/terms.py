@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.run.changed_arguments import approved_arguments, same_arguments, shown_decision
+from haltpoint.run.changed_arguments import approved_arguments, decision_as_given, same_arguments, shown_decision
 from haltpoint.timestamps import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> Non
     requirement.expires_at = None if expires_at is None else parse_time(expires_at)
     requirement.expired_at = None if expired_at is None else parse_time(expired_at)
     requirement.approvals_needed = data.get("approvals_needed") or 1
-    requirement.approvals = deepcopy(list(data.get("approvals") or ()))
+    said = requirement.tool_execution.original_tool_args
+    approvals: list[dict[str, Any]] = deepcopy(list(data.get("approvals") or ()))
+    requirement.first_approval = approvals[0] if approvals else None
+    requirement.approvals = [
+        {**item, "decision": decision_as_given(item["decision"], said)} if item.get("decision") else item
+        for item in approvals
+    ]
     requirement.always_ask = bool(data.get("always_ask"))
     requirement.remembered_from = deepcopy(data.get("remembered_from"))
     requirement.revoked = deepcopy(data.get("revoked"))
