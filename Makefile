@@ -1,5 +1,6 @@
-# make demo   plays a run that pauses, dies and goes on
-# make test   everything that has to be right: `make help` lists the parts
+# make demo            plays a run that pauses, dies and goes on
+# make demo-postgres   the same with two workers on a PostgreSQL server
+# make test            everything that has to be right: `make help` lists the parts
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -45,13 +46,16 @@ FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types docs test-python test-wheels demo
 
-.PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
+.PHONY: help demo-postgres test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
 
 demo: $(STAMPS)/installed ## play a run that pauses, is killed and goes on, offline
 	@$(BIN)/python docs/demo
+
+demo-postgres: $(STAMPS)/installed ## the same on a PostgreSQL server of its own, with two workers, one of which is killed
+	@$(BIN)/python docs/demo/on_server.py
 
 test: ## build and check everything; stops at the first failure
 	@table=""

@@ -5,9 +5,7 @@ Each process of the play is a real one; they share the file, and nothing else.
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +14,10 @@ import time
 from pathlib import Path
 
 from haltpoint import AgentRunOutput
-from person import CONFIRMATIONS, RECOVERIES, Person
-from services import BANK, CUSTOMER_FILE, MAIL_SERVER, Services
+from person import Person, person_from
+from services import CUSTOMER_FILE, MAIL_SERVER, Services
+from stage import DemoError, perform
+from summary import print_services
 from support_agent import TASK
 from terminal import event, line, pause, styled
 from timeline import Chapter, print_timeline
@@ -28,10 +28,6 @@ _PAUSES = {
     "confirmation": "the process has ended; the run waits in the file, for as long as it takes",
     "recovery": "send_email is in doubt, and nothing says that it may run twice: a person must",
 }
-
-
-class DemoError(Exception):
-    """The play can't go on."""
 
 
 class Play:
@@ -121,7 +117,7 @@ class Play:
         pause(0.6)
         attempts = {"add_note": len(self._services.log(CUSTOMER_FILE))}
         print_timeline(state, self._chapters_of(state), attempts)
-        self._print_services()
+        print_services(self._services)
         line(f"\n  {styled('Look at it yourself:', 'dim')}")
         line(f"  sqlite3 {self._directory / 'runs.db'} 'SELECT seq, kind FROM journal'\n")
 
@@ -134,51 +130,11 @@ class Play:
             for chapter in self._chapters
         ]
 
-    def _print_services(self) -> None:
-        refunds, mails = len(self._services.log(BANK)), len(self._services.log(MAIL_SERVER))
-        notes = self._services.log(CUSTOMER_FILE)
-        keys = len({note["key"] for note in notes})
-        line(f"\n  {styled('What the world outside saw', 'bold')}\n")
-        if refunds:
-            _print_service(BANK, "1 refund", "finished: never runs again")
-        else:
-            _print_service(BANK, "no refund", "rejected: never ran")
-        _print_service(
-            CUSTOMER_FILE, f"asked {len(notes)} times, {keys} key", "declared idempotent: repeated, same key"
-        )
-        _print_service(MAIL_SERVER, f"{mails} message{'s' * (mails > 1)}", "in doubt: never repeated without your word")
-
-
-def _print_service(name: str, count: str, why: str) -> None:
-    line(f"  {name:<16} {styled(f'{count:<22}', 'green')} {styled(why, 'dim')}")
-
-
-def _person_from(arguments: list[str]) -> Person:
-    parser = argparse.ArgumentParser(prog="docs/demo", description=__doc__)
-    parser.add_argument("--confirmation", choices=CONFIRMATIONS.values(), help="answer without asking")
-    parser.add_argument("--recovery", choices=RECOVERIES.values(), help="answer without asking")
-    options = parser.parse_args(arguments)
-    return Person(options.confirmation, options.recovery)
-
 
 def main() -> int:
-    # A terminal that knows no box-drawing shows question marks instead of an error.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    person = _person_from(sys.argv[1:])
+    person = person_from(sys.argv[1:], __doc__)
     directory = Path(tempfile.mkdtemp(prefix="haltpoint-demo-"))
-    play = Play(directory, person)
-    try:
-        play.perform()
-    except (KeyboardInterrupt, EOFError):
-        play.stop()
-        shutil.rmtree(directory)
-        line(f"\n\n  {styled('Stopped by you; nothing is left behind.', 'yellow')}\n")
-        return 130
-    except DemoError as error:
-        play.stop()
-        line(f"\n  {styled(str(error), 'red')}\n")
-        return 1
-    return 0
+    return perform(Play(directory, person), directory)
 
 
 if __name__ == "__main__":

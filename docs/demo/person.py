@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -81,3 +82,12 @@ def _ask(question: str, choices: Mapping[str, str], default: str) -> str:
             return choices[answer]
         if answer in choices.values():
             return answer
+
+
+def person_from(arguments: list[str], description: str | None) -> Person:
+    """Return who answers, as the command line says."""
+    parser = argparse.ArgumentParser(prog="docs/demo", description=description)
+    parser.add_argument("--confirmation", choices=CONFIRMATIONS.values(), help="answer without asking")
+    parser.add_argument("--recovery", choices=RECOVERIES.values(), help="answer without asking")
+    options = parser.parse_args(arguments)
+    return Person(options.confirmation, options.recovery)

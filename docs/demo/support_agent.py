@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from haltpoint import Agent, ModelReply, ModelRequest, ScriptedModel, SqliteDatabase, ToolCall, current_tool_call, tool
+from haltpoint import Agent, ModelReply, ModelRequest, ScriptedModel, ToolCall, current_tool_call, tool
 from terminal import event, is_interactive
 
 if TYPE_CHECKING:
+    from haltpoint.db import Database
     from services import Services
 
 TASK = "Customer 4711 says that she was charged twice. Put it right."
 
 
-def support_agent(database: SqliteDatabase, services: Services) -> Agent:
+def support_agent(database: Database, services: Services) -> Agent:
     return Agent(_NarratedModel(), name="support", db=database, tools=_tools(services))
 
 

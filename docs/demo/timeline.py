@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ENDINGS = {
     "completed": ("●", "green", "completed"),
     "paused": ("■", "yellow", "paused; the process has ended"),
+    "waiting": ("■", "yellow", "paused; the worker looks for other runs"),
     "killed": ("✖", "red", "killed by SIGKILL, in the middle of two calls"),
 }
 
@@ -26,7 +27,7 @@ class Chapter:
 
     Attributes:
         pid: the process.
-        ending: how it ended: "paused", "killed" or "completed".
+        ending: how it ended: "paused", "waiting", "killed" or "completed".
         steps: how many of the run's steps had their outcome by then.
     """
 
@@ -49,7 +50,7 @@ def print_timeline(output: AgentRunOutput, chapters: list[Chapter], attempts: Ma
     bounds = [0, *(chapter.steps for chapter in chapters)]
     for chapter, (first, last) in zip(chapters, pairwise(bounds), strict=True):
         _print_chapter(chapter, output.step_results[first:last], texts)
-        if chapter.ending == "paused":
+        if chapter.ending in ("paused", "waiting"):
             _print_decision(next(requirements))
 
 

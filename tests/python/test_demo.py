@@ -14,16 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from support.postgres_server import server_programs
+
 DEMO = [sys.executable, str(Path(__file__).parents[2] / "docs" / "demo")]
+DEMO_ON_SERVER = [sys.executable, str(Path(__file__).parents[2] / "docs" / "demo" / "on_server.py")]
 
 
 def environment(directory: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(directory), "NO_COLOR": "1"}
 
 
-def play(directory: Path, *options: str) -> str:
+def play(directory: Path, *options: str, program: list[str] = DEMO) -> str:
     finished = subprocess.run(
-        [*DEMO, *options],
+        [*program, *options],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -100,6 +103,19 @@ def test_every_answer_leads_to_its_end(options: tuple[str, ...], expected: list[
     printed = play(tmp_path, *options)
     assert [text for text in expected if text not in printed] == []
     assert "\033[" not in printed
+
+
+@pytest.mark.skipif(server_programs() is None, reason="there is no PostgreSQL on this machine")
+def test_on_a_server_another_worker_goes_on_for_one_that_is_killed(tmp_path: Path) -> None:
+    printed = play(tmp_path, program=DEMO_ON_SERVER)
+    took = re.findall(r"worker +(\d+) took the run", printed)
+    killed = re.findall(r"worker (\d+) is dead", printed)
+    assert len(killed) == 1
+    assert killed[0] in took
+    assert took[-1] not in killed
+    expected = ["from a process that drives nothing", "1 refund", "asked 2 times, 1 key", "1 message ", "completed"]
+    assert [text for text in expected if text not in printed] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_repeated_call_keeps_its_idempotency_key(tmp_path: Path) -> None:
