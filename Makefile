@@ -121,9 +121,10 @@ test-python: $(STAMPS)/installed ## pytest against the installed wheel
 test-server: $(STAMPS)/installed ## the suites that run on a PostgreSQL server, too, on one of their own; skipped where there is none
 	HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest $(SERVER_SUITES)
 
-soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds, other Pythons
+soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 300 kills at random moments, 50 collisions, all misdeeds, 500 runs on a server, other Pythons
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks
 	HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest --timeout 1200 tests/python/durability/test_kill_matrix.py tests/python/durability/test_one_driver.py
+	HALTPOINT_SOAK=1 HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest --timeout 1200 tests/python/servers
 	$(MAKE) test-all-pythons
 
 test-all-pythons: $(DIST)/.built $(STAMPS)/tools ## pytest on the oldest and the newest Python; PYTEST_ARGS (tests/python) for a part of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,13 @@ def server_programs() -> Path | None:
         return found[-1].parent
     elsewhere = shutil.which("initdb")
     return None if elsewhere is None else Path(elsewhere).parent
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 class Server:
@@ -48,20 +56,28 @@ class Server:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def start(self) -> str:
-        """Start it, and return its address."""
+    def start(self, *hosts: str) -> str:
+        """Start it, and return its address. It listens on this machine's own, and on those hosts."""
         data = self._directory / "data"
         self._run(
             "initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync"
         )
-        port = 20_000 + os.getpid() % 10_000
+        port = _free_port()
+        addresses = ",".join(["127.0.0.1", *hosts])
         settings = (
-            f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{self._directory}'\n"
+            f"listen_addresses = '{addresses}'\nport = {port}\nunix_socket_directories = '{self._directory}'\n"
             "fsync = off\nmax_connections = 300\n"
         )
         (data / "postgresql.auto.conf").write_text(settings)
+        with (data / "pg_hba.conf").open("a") as access:
+            access.writelines(f"host all all {host}/24 trust\n" for host in hosts)
         self._run("pg_ctl", "--pgdata", data, "--log", self._directory / "log", "--wait", "start")
         return f"postgresql://postgres@127.0.0.1:{port}"
+
+    def restart(self) -> None:
+        """Stop it as if it had crashed, and start it again."""
+        data, log = self._directory / "data", self._directory / "log"
+        self._run("pg_ctl", "--pgdata", data, "--log", log, "--mode", "immediate", "--wait", "restart")
 
     def stop(self) -> None:
         """Stop it, and remove what it wrote."""
