@@ -44,9 +44,9 @@ PYTEST_ARGS = tests/python
 FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest
 
 # The quick ones first.
-TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types docs test-python test-wheels demo
+TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types docs test-python test-wheels demo demo-postgres
 
-.PHONY: help demo-postgres test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -65,7 +65,7 @@ test: ## build and check everything; stops at the first failure
 	  $(MAKE) "$$step" || { printf '\nmake test: failed at "make %s"\n' "$$step" >&2; exit 1; }
 	  took=$$((SECONDS - began))
 	  printf '<== make %s: %d s\n' "$$step" "$$took"
-	  table+=$$(printf '%-12s %4d s' "$$step" "$$took")$$'\n'
+	  table+=$$(printf '%-13s %4d s' "$$step" "$$took")$$'\n'
 	done
 	printf '\nmake test: all steps passed\n%s' "$$table"
 

@@ -12,9 +12,11 @@ use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Author, Committed, ExternalRecord, Operation, Position, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
+use crate::connection::{Sent, lease_micros};
 use crate::disk::Disk;
 use crate::journal::record;
 use crate::process::LEASE;
+use crate::server::Server;
 
 type Outcome = Result<Committed, StoreError>;
 
@@ -29,27 +31,34 @@ pub(crate) enum Fate {
 
 /// The queues of one process.
 pub(crate) struct SimulatedBackend {
-    disk: Arc<Mutex<Disk>>,
-    holder: Holder,
+    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) holder: Holder,
     clock: AtomicI64,
-    queues: Mutex<Queues>,
+    /// When its leases were last renewed for sure, by its own clock that nobody can set.
+    renewed: AtomicI64,
+    pub(crate) queues: Mutex<Queues>,
     subscribers: Arc<Subscribers>,
 }
 
 #[derive(Default)]
-struct Queues {
+pub(crate) struct Queues {
     is_dead: bool,
-    writes: VecDeque<(Operation, Completion)>,
+    pub(crate) writes: VecDeque<(Operation, Completion)>,
+    /// What was sent to the server, where there is one.
+    pub(crate) sent: Option<Sent>,
     unacknowledged: Vec<(Operation, Completion, Outcome)>,
     reads: VecDeque<MaintenanceJob>,
     /// Records that the process has not been told of, and up to where they were looked for.
     notices: VecDeque<ExternalRecord>,
     position: Position,
+    /// Of which it was told since there were so many words of outsiders.
+    told: Vec<(Text, u64)>,
+    told_since: usize,
 }
 
 impl Queues {
     /// A lease that could not be given back is given back with the next transaction.
-    fn owe_releases(&mut self, operations: &[Operation]) {
+    pub(crate) fn owe_releases(&mut self, operations: &[Operation]) {
         for release in operations
             .iter()
             .filter(|operation| matches!(operation, Operation::Release { .. }))
@@ -61,15 +70,22 @@ impl Queues {
 
 impl SimulatedBackend {
     pub(crate) fn new(disk: Arc<Mutex<Disk>>, holder: Holder) -> Self {
-        let position = disk.lock().unwrap().store.position().unwrap();
+        let (position, told_since) = {
+            let mut disk = disk.lock().unwrap();
+            let of_server = disk.server.as_ref().map(Server::position);
+            let position = of_server.unwrap_or_else(|| disk.store.position().unwrap());
+            (position, disk.word_count())
+        };
         let queues = Queues {
             position,
+            told_since,
             ..Queues::default()
         };
         Self {
             disk,
             holder,
             clock: AtomicI64::default(),
+            renewed: AtomicI64::default(),
             queues: Mutex::new(queues),
             subscribers: Arc::default(),
         }
@@ -78,6 +94,30 @@ impl SimulatedBackend {
     /// What the process's wall clock shows from now on.
     pub(crate) fn set_clock(&self, now: Timestamp) {
         self.clock.store(now.0, Ordering::Relaxed);
+    }
+
+    /// What that clock shows.
+    pub(crate) fn shown(&self) -> Timestamp {
+        Timestamp(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// A renewal of its leases was sent at that time, and is acknowledged.
+    pub(crate) fn note_renewal(&self, at: i64) {
+        self.renewed.fetch_max(at, Ordering::Relaxed);
+    }
+
+    /// Whether it has its leases by its own measure, which ends a little before the server's does.
+    pub(crate) fn has_lease(&self, passed: i64) -> bool {
+        let length = lease_micros();
+        self.renewed.load(Ordering::Relaxed) + length - length / 10 > passed
+    }
+
+    /// It was told of everything.
+    pub(crate) fn check_told(&self) {
+        let queues = self.queues.lock().unwrap();
+        if !queues.is_dead {
+            self.disk.lock().unwrap().check_told(queues.told_since, &queues.told);
+        }
     }
 
     /// The process is gone: nobody hears of anything any more.
@@ -93,11 +133,11 @@ impl SimulatedBackend {
 
     pub(crate) fn can_commit(&self) -> bool {
         let queues = self.queues.lock().unwrap();
-        !queues.writes.is_empty() && queues.unacknowledged.is_empty()
+        !queues.writes.is_empty() && queues.unacknowledged.is_empty() && queues.sent.is_none()
     }
 
     pub(crate) fn can_acknowledge(&self) -> bool {
-        !self.queues.lock().unwrap().unacknowledged.is_empty()
+        !self.queues.lock().unwrap().unacknowledged.is_empty() || self.has_answer()
     }
 
     pub(crate) fn can_read(&self) -> bool {
@@ -106,6 +146,9 @@ impl SimulatedBackend {
 
     /// Puts the oldest operations on disk, in one transaction; returns how many.
     pub(crate) fn commit(&self, most: usize, fate: Fate) -> usize {
+        if fate == Fate::Written && self.disk.lock().unwrap().server.is_some() {
+            return self.send(most);
+        }
         if !self.can_commit() {
             return 0;
         }
@@ -137,6 +180,7 @@ impl SimulatedBackend {
             self.disk.lock().unwrap().acknowledge(&operation, &outcome);
             completion(outcome);
         }
+        self.take_answer();
     }
 
     pub(crate) fn read_one(&self) {
@@ -148,9 +192,19 @@ impl SimulatedBackend {
 
     pub(crate) fn has_notices(&self) -> bool {
         let mut queues = self.queues.lock().unwrap();
-        let changes = self.disk.lock().unwrap().store.changes(queues.position).unwrap();
-        queues.notices.extend(changes.records);
-        queues.position = changes.end;
+        let mut disk = self.disk.lock().unwrap();
+        let (records, end) = match &disk.server {
+            Some(server) => (server.words_after(queues.position), server.position()),
+            None => {
+                let changes = disk.store.changes(queues.position).unwrap();
+                (changes.records, changes.end)
+            }
+        };
+        queues.position = end;
+        queues
+            .told
+            .extend(records.iter().map(|word| (word.run_id.clone(), word.record.seq)));
+        queues.notices.extend(records);
         !queues.notices.is_empty()
     }
 
@@ -163,13 +217,18 @@ impl SimulatedBackend {
     }
 
     /// A driver's entries that are not on disk yet; `None` when some of them failed and their driver does not know.
-    pub(crate) fn pending(&self, run_id: &Text, of_epoch: u64) -> Option<Vec<Record>> {
+    pub(crate) fn pending(&self, run_id: &Text, of_epoch: u64, server: Option<&Server>) -> Option<Vec<Record>> {
         let queues = self.queues.lock().unwrap();
         if queues.unacknowledged.iter().any(|(_, _, outcome)| outcome.is_err()) {
             return None;
         }
+        let sent = match (&queues.sent, server) {
+            (Some(sent), Some(server)) => sent.pending(server)?,
+            _ => Vec::new(),
+        };
+        let waiting = queues.writes.iter().map(|(operation, _)| operation);
         let mut pending = Vec::new();
-        for (operation, _) in &queues.writes {
+        for operation in sent.into_iter().chain(waiting) {
             match operation {
                 Operation::Append(append)
                     if append.run_id == *run_id
@@ -190,7 +249,7 @@ impl SimulatedBackend {
     }
 }
 
-fn trouble() -> StoreError {
+pub(crate) fn trouble() -> StoreError {
     StoreError::Unusable {
         message: "the disk is in trouble".to_owned(),
     }
@@ -206,7 +265,7 @@ impl Backend for SimulatedBackend {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp(self.clock.load(Ordering::Relaxed))
+        self.shown()
     }
 
     fn submit(&self, operation: Operation, completion: Completion) {

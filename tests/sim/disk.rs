@@ -23,6 +23,7 @@ use crate::memory::ApprovalMemory;
 use crate::process::LEASE;
 use crate::rows::{self, Rows};
 use crate::sabotage::Tampering;
+use crate::server::Server;
 use crate::witness::{Happening, Promise, Witness};
 
 type Outcome = Result<Committed, StoreError>;
@@ -34,7 +35,9 @@ pub(crate) struct Disk {
     pub(crate) journals: BTreeMap<Text, Journal>,
     pub(crate) ledger: Ledger,
     pub(crate) lives: Lives,
-    witness: Witness,
+    /// Where the disk is a server's.
+    pub(crate) server: Option<Server>,
+    pub(crate) witness: Witness,
     tampering: Tampering,
     /// What was carried out, while it is not durable at once, and how much of it is.
     written: Vec<Operation>,
@@ -44,6 +47,8 @@ pub(crate) struct Disk {
     signs: BTreeMap<Text, i64>,
     decisions: Vec<(Text, Text, Decision)>,
     pub(crate) memory: ApprovalMemory,
+    /// What outsiders appended, by run and place in its journal, in the order in which it could be seen.
+    words: Vec<(Text, u64)>,
 }
 
 impl Disk {
@@ -66,6 +71,8 @@ impl Disk {
             acknowledged: BTreeMap::new(),
             signs: BTreeMap::new(),
             decisions: Vec::new(),
+            server: setting.is_on_server.then(|| Server::new(setting.sabotage)),
+            words: Vec::new(),
         }
     }
 
@@ -75,10 +82,15 @@ impl Disk {
         batch.iter().map(|operation| self.carry_out(operation)).collect()
     }
 
-    fn carry_out(&mut self, operation: &Operation) -> Outcome {
+    pub(crate) fn carry_out(&mut self, operation: &Operation) -> Outcome {
         let Some(tampered) = self.tampering.apply(operation, &self.journals) else {
             return Ok(Committed::Appended { seq: 0 });
         };
+        self.carry_out_as(operation, tampered)
+    }
+
+    /// Carries out what comes in the place of what was asked.
+    pub(crate) fn carry_out_as(&mut self, operation: &Operation, tampered: Operation) -> Outcome {
         let outcome = self.store.commit(std::slice::from_ref(&tampered)).remove(0);
         match &outcome {
             Ok(committed) => self.note(operation, &tampered, committed),
@@ -169,6 +181,9 @@ impl Disk {
         for entry in &done.entries {
             self.memory.check_entry(&journal.run, entry);
             journal.append(entry, at, outsider, &self.witness);
+            if outsider {
+                self.words.push((done.run_id.clone(), journal.len()));
+            }
         }
         journal.is_held &= done.finish.is_none();
     }
@@ -200,6 +215,9 @@ impl Disk {
         let Some(journal) = self.journals.get_mut(run_id) else {
             return;
         };
+        if journal.is_held {
+            journal.taken_over.push(journal.epoch);
+        }
         journal.holder = holder.clone();
         (journal.epoch, journal.is_held, journal.granted_at) = (epoch, true, journal.len());
         // Whoever takes a run to go on with it takes an earlier wish to stop it back.
@@ -230,6 +248,28 @@ impl Disk {
             StoreError::Decided { .. } => self.witness.count(Happening::Conflicts),
             _ => {}
         }
+    }
+
+    /// How much outsiders have appended.
+    pub(crate) fn word_count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whoever has followed the feed since there were so many words was told of each that came behind them, once.
+    pub(crate) fn check_told(&self, since: usize, told: &[(Text, u64)]) {
+        let (mut told, mut expected) = (told.to_vec(), self.words[since..].to_vec());
+        told.sort_unstable();
+        expected.sort_unstable();
+        self.witness
+            .expect(told == expected, Promise::FollowersMissNothing, || {
+                format!("told of {told:?}, of {expected:?}")
+            });
+    }
+
+    /// Whether a holder still has the lease that it took with that epoch.
+    pub(crate) fn is_held_by(&self, run_id: &Text, epoch: u64, holder: &Holder) -> bool {
+        let journal = self.journals.get(run_id);
+        journal.is_some_and(|journal| journal.is_held && journal.epoch == epoch && journal.holder == *holder)
     }
 
     /// A process is told that the operation is on disk.

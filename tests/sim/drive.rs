@@ -225,6 +225,16 @@ impl Drive {
 
     fn start_tool(&mut self, start: ToolStart, around: &Surroundings) {
         let disk = &mut *around.disk.lock().unwrap();
+        let journal = disk.journals.get(&self.run_id);
+        let is_taken = journal.is_some_and(|journal| journal.taken_over.contains(&self.epoch));
+        around
+            .witness
+            .expect(disk.server.is_none() || !is_taken, Promise::EffectsNeedTheLease, || {
+                format!(
+                    "{} starts a tool under epoch {}, which was taken over",
+                    self.run_id, self.epoch
+                )
+            });
         disk.ledger
             .execute(&self.run_id, &start, disk.journals.get(&self.run_id));
         self.tools.push(RunningTool {

@@ -29,6 +29,7 @@ impl World {
     /// Brings every run that is on disk to its end, and checks what must hold then.
     pub(crate) fn bring_to_an_end(&mut self) {
         self.witness.tell(|| "no more trouble".to_owned());
+        self.disk.lock().unwrap().land_all();
         for place in 0..self.processes.len() {
             self.wake(place);
             self.restart(place);
@@ -47,6 +48,8 @@ impl World {
         self.witness.expect(unfinished.is_empty(), Promise::RunsCanEnd, || {
             format!("{unfinished:?} did not end")
         });
+        self.drain();
+        self.processes.iter().for_each(|process| process.backend.check_told());
         let disk = &mut *self.disk.lock().unwrap();
         disk.journals
             .values()
@@ -97,8 +100,10 @@ impl World {
             for place in 0..self.processes.len() {
                 let now = self.clock(place);
                 let process = &mut self.processes[place];
+                process.backend.look_up();
                 process.backend.acknowledge();
                 process.backend.commit(usize::MAX, Fate::Written);
+                self.disk.lock().unwrap().land_all();
                 process.backend.acknowledge();
                 process.backend.read_one();
                 process.backend.notify_one();

@@ -28,6 +28,18 @@ pub(crate) enum Event {
     CommitGoesUnheard { process: usize },
     /// A process hears what became of its last transaction.
     Acknowledge { process: usize },
+    /// A statement that is under way to the server takes its locks and its places in the feed.
+    Begin { pick: usize },
+    /// A statement is carried out.
+    Land { pick: usize },
+    /// A statement is lost on its way, or rolled back.
+    Lose { pick: usize },
+    /// A process's connection ends before its answer comes.
+    LoseAnswer { process: usize },
+    /// It looks up what became of what it sent.
+    LookUp { process: usize },
+    /// It has no time left to find out.
+    GiveUp { process: usize },
     /// A process reads.
     Read { process: usize },
     /// A process hears of the next record that outsiders appended.

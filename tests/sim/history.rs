@@ -16,6 +16,8 @@ pub(crate) struct Setting {
     pub(crate) watched: Option<&'static [Promise]>,
     /// Journals are kept in files, and somebody sets back the rows beside them.
     pub(crate) resets_rows: bool,
+    /// Journals are kept by a server, with the ways that things go wrong there.
+    pub(crate) is_on_server: bool,
 }
 
 /// An honest store, and every promise watched.
@@ -23,6 +25,13 @@ pub(crate) const HONEST: Setting = Setting {
     sabotage: Sabotage::Nothing,
     watched: None,
     resets_rows: false,
+    is_on_server: false,
+};
+
+/// An honest server, and every promise watched.
+pub(crate) const ON_SERVER: Setting = Setting {
+    is_on_server: true,
+    ..HONEST
 };
 
 /// An honest store whose index says anything: nobody is judged by it, though a run may come to no end for it.
@@ -44,6 +53,7 @@ pub(crate) const WITH_RESET_ROWS: Setting = Setting {
         Promise::NoPanic,
     ]),
     resets_rows: true,
+    is_on_server: false,
 };
 
 /// How a history went.
@@ -57,7 +67,7 @@ pub(crate) struct Played {
 
 /// Plays the history that a seed stands for.
 pub(crate) fn play(seed: u64, setting: Setting) -> Played {
-    let mut scheduler = Scheduler::new(seed);
+    let mut scheduler = Scheduler::new(seed, setting.is_on_server);
     let length = scheduler.length();
     play_with(setting, false, move |world, played| {
         (played < length).then(|| scheduler.next(world))

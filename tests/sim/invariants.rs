@@ -10,6 +10,7 @@ use crate::backend::SimulatedBackend;
 use crate::difference::first_difference;
 use crate::drive::Drive;
 use crate::journal::Journal;
+use crate::server::Server;
 use crate::witness::{Happening, Promise, Witness};
 
 /// Whether a run that is driven is stopping, and how often its tools were started.
@@ -70,8 +71,13 @@ fn calls_are_answered(dialogue: &[&Message]) -> bool {
 }
 
 /// A live state is what its journal adds up to, with what its driver has not heard of and what is not on disk yet.
-pub(crate) fn check_live_state(drive: &Drive, backend: &Arc<SimulatedBackend>, journal: &Journal, witness: &Witness) {
-    let (Some(session), Some(pending)) = (&drive.session, backend.pending(&drive.run_id, drive.epoch)) else {
+pub(crate) fn check_live_state(
+    drive: &Drive,
+    backend: &Arc<SimulatedBackend>,
+    (journal, server): (&Journal, Option<&Server>),
+    witness: &Witness,
+) {
+    let (Some(session), Some(pending)) = (&drive.session, backend.pending(&drive.run_id, drive.epoch, server)) else {
         return;
     };
     let news = journal

@@ -20,6 +20,8 @@ pub(crate) struct Journal {
     /// The epoch of the last lease, and whether it is still held.
     pub(crate) epoch: u64,
     pub(crate) is_held: bool,
+    /// The epochs whose leases were taken from their holders.
+    pub(crate) taken_over: Vec<u64>,
     /// Who holds it, or held it last.
     pub(crate) holder: Holder,
     /// Where the journal ended when that lease was granted.
@@ -42,6 +44,7 @@ impl Journal {
             records: vec![record(1, entries[0].clone(), at, false)],
             epoch: 1,
             is_held: true,
+            taken_over: Vec::new(),
             holder: new.holder.clone(),
             granted_at: 0,
             is_cancelled: false,

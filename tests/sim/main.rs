@@ -13,6 +13,7 @@
 
 mod backend;
 mod campaign;
+mod connection;
 #[path = "../shared/difference.rs"]
 mod difference;
 mod disk;
@@ -35,6 +36,7 @@ mod regressions;
 mod rows;
 mod sabotage;
 mod scheduler;
+mod server;
 mod shrink;
 mod witness;
 mod world;

@@ -10,12 +10,20 @@ const HISTORIES: u64 = 20_000;
 /// As few as are played with rows that are set back.
 const FEW_HISTORIES: u64 = 150;
 
+/// What only a server can leave out.
+const ON_SERVERS: [Sabotage; 3] = [
+    Sabotage::NoHeadCheck,
+    Sabotage::UnlockedFeed,
+    Sabotage::UnmeasuredLeases,
+];
+
 fn is_found_out(sabotage: Sabotage, watched: &'static [Promise]) {
     let resets_rows = sabotage == Sabotage::JudgingByIndex;
     let setting = Setting {
         sabotage,
         watched: Some(watched),
         resets_rows,
+        is_on_server: ON_SERVERS.contains(&sabotage),
     };
     let seen = campaign::run(1, if resets_rows { FEW_HISTORIES } else { HISTORIES }, setting);
     let (seed, played) = seen
@@ -96,4 +104,29 @@ fn by_the_clock_of_whoever_decides_a_time_that_is_over_is_given_back() {
 #[test]
 fn by_the_rows_beside_the_journal_a_requirement_is_decided_twice() {
     is_found_out(Sabotage::JudgingByIndex, &[Promise::DecidedOnce]);
+}
+
+#[test]
+fn without_the_head_check_a_stale_holder_appends_on_a_server() {
+    is_found_out(Sabotage::NoHeadCheck, &[Promise::StaleHolderIsRefused]);
+}
+
+#[test]
+fn without_the_head_check_what_is_sent_twice_is_written_twice() {
+    is_found_out(Sabotage::NoHeadCheck, &[Promise::FinishedStaysFinished]);
+}
+
+#[test]
+fn with_a_feed_whose_places_become_visible_out_of_order_a_word_is_missed() {
+    is_found_out(Sabotage::UnlockedFeed, &[Promise::FollowersMissNothing]);
+}
+
+#[test]
+fn with_a_feed_whose_places_become_visible_out_of_order_a_driver_goes_on_without_a_word() {
+    is_found_out(Sabotage::UnlockedFeed, &[Promise::ReplayGivesLiveState]);
+}
+
+#[test]
+fn with_a_lease_that_its_holder_does_not_measure_a_tool_starts_that_another_holder_has() {
+    is_found_out(Sabotage::UnmeasuredLeases, &[Promise::EffectsNeedTheLease]);
 }

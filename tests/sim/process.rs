@@ -246,7 +246,7 @@ impl Process {
             };
             let holds = journal.is_held && journal.epoch == drive.epoch;
             if is_newest && holds {
-                invariants::check_live_state(drive, &self.backend, journal, &self.witness);
+                invariants::check_live_state(drive, &self.backend, (journal, disk.server.as_ref()), &self.witness);
             }
         }
     }
@@ -256,6 +256,10 @@ impl Process {
     /// Nothing waits in its store.
     pub(crate) fn is_quiet(&self) -> bool {
         let backend = &self.backend;
-        !backend.can_commit() && !backend.can_acknowledge() && !backend.can_read() && !backend.has_notices()
+        !backend.can_commit()
+            && !backend.has_sent()
+            && !backend.can_acknowledge()
+            && !backend.can_read()
+            && !backend.has_notices()
     }
 }

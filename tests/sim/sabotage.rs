@@ -32,6 +32,12 @@ pub(crate) enum Sabotage {
     ForgottenTimes,
     /// Decisions are judged by the rows beside the journal.
     JudgingByIndex,
+    /// A server carries a statement out, whatever its runs have become since they were read.
+    NoHeadCheck,
+    /// Places in the feed are given out without a lock, as a sequence does it, so that an earlier one can become visible after a later one.
+    UnlockedFeed,
+    /// What was written for a driver counts, however long ago that was.
+    UnmeasuredLeases,
 }
 
 /// Changes operations on their way to the disk.

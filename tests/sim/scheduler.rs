@@ -6,6 +6,7 @@ use haltpoint_engine::journal::InDoubtRule;
 use crate::event::{Answer, Event, ToolEnd};
 use crate::process::{Condition, Process};
 use crate::random::Random;
+use crate::server::Server;
 use crate::world::{PROCESSES, World};
 
 /// The most runs that a history starts.
@@ -46,27 +47,53 @@ impl Weights {
     }
 }
 
+/// How the server and the way to it are in one history.
+#[derive(Clone, Copy)]
+struct LinkWeights {
+    landings: u32,
+    lost_statements: u32,
+    lost_answers: u32,
+    given_up: u32,
+}
+
+impl LinkWeights {
+    fn draw(random: &mut Random) -> Self {
+        let mut weight = |weights: &[u32]| random.one_of(weights);
+        Self {
+            landings: weight(&[3, 8, 30, 30]),
+            lost_statements: weight(&[0, 0, 1, 3]),
+            lost_answers: weight(&[0, 0, 2, 6]),
+            given_up: weight(&[0, 0, 1, 3]),
+        }
+    }
+}
+
 /// Draws one history's events.
 pub(crate) struct Scheduler {
     random: Random,
     weights: Weights,
+    link: Option<LinkWeights>,
     candidates: Vec<(u32, Event)>,
 }
 
 impl Scheduler {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, is_on_server: bool) -> Self {
         let mut random = Random::new(seed);
         let weights = Weights::draw(&mut random);
+        let link = is_on_server.then(|| LinkWeights::draw(&mut random));
         Self {
             random,
             weights,
+            link,
             candidates: Vec::new(),
         }
     }
 
     /// How many events the history has.
     pub(crate) fn length(&mut self) -> usize {
-        30 + self.random.below(90)
+        // What goes to a server takes more events.
+        let share = if self.link.is_some() { 3 } else { 2 };
+        (30 + self.random.below(90)) * share / 2
     }
 
     pub(crate) fn next(&mut self, world: &World) -> Event {
@@ -75,6 +102,7 @@ impl Scheduler {
             self.offer_of_process(world, place);
         }
         self.offer_of_world();
+        self.offer_of_server(world);
         if world.resets_rows {
             let seed = self.random.number();
             self.offer(8, Event::ResetRows { seed });
@@ -117,6 +145,29 @@ impl Scheduler {
         self.offer(self.weights.veils, Event::Hide { process, is_hidden });
     }
 
+    fn offer_of_server(&mut self, world: &World) {
+        let Some(link) = self.link else { return };
+        let under_way = world.disk.lock().unwrap().server.as_ref().map_or(0, Server::under_way);
+        if under_way > 0 {
+            let pick = self.random.below(under_way);
+            self.offer(link.landings, Event::Land { pick });
+            self.offer(link.landings.min(8), Event::Begin { pick });
+            self.offer(link.lost_statements, Event::Lose { pick });
+        }
+        for process in 0..PROCESSES {
+            let at = &world.processes[process];
+            if at.condition != Condition::Running {
+                continue;
+            }
+            if at.backend.is_in_the_dark() {
+                self.offer(20, Event::LookUp { process });
+                self.offer(link.given_up, Event::GiveUp { process });
+            } else if at.backend.has_sent() {
+                self.offer(link.lost_answers, Event::LoseAnswer { process });
+            }
+        }
+    }
+
     fn offer_of_process(&mut self, world: &World, process: usize) {
         match world.processes[process].condition {
             Condition::Dead => self.offer(8, Event::Restart { process }),
@@ -140,7 +191,9 @@ impl Scheduler {
             let most = self.random.one_of(&[1, 1, 2, 8]);
             self.offer(30, Event::Commit { process, most });
             self.offer(self.weights.disk_faults, Event::CommitFails { process });
-            self.offer(self.weights.disk_faults, Event::CommitGoesUnheard { process });
+            if self.link.is_none() {
+                self.offer(self.weights.disk_faults, Event::CommitGoesUnheard { process });
+            }
         }
         if at.backend.can_acknowledge() {
             self.offer(30, Event::Acknowledge { process });

@@ -34,6 +34,10 @@ pub(crate) enum Promise {
     TimeIsNotGivenBack,
     /// Nobody who shares a clock with a living holder takes its run before a whole lease has passed since its last sign of life.
     LivingKeepTheirRuns,
+    /// Nobody starts a tool on the strength of a lease that somebody else has taken over, where a server keeps the leases.
+    EffectsNeedTheLease,
+    /// Who follows the feed is told of each word of outsiders, once.
+    FollowersMissNothing,
     /// Every run can be brought to an end.
     RunsCanEnd,
     /// The engine does not panic.
@@ -59,7 +63,19 @@ happenings! {
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
     ChangedArguments, Drained, LateCancels, RefusedWishes, RedatedWords, UnseenHolders, ResetRows, RecalledInRun, RecalledInSession, Revocations,
+    LostAnswers, LateStatements, MovedHeads, FoundByHash, SentAgain, LapsedAnswers, LeasesLostUnseen,
 }
+
+/// What only happens where there is a server.
+pub(crate) const ON_SERVERS_ONLY: [Happening; 7] = [
+    Happening::LostAnswers,
+    Happening::LateStatements,
+    Happening::MovedHeads,
+    Happening::FoundByHash,
+    Happening::SentAgain,
+    Happening::LapsedAnswers,
+    Happening::LeasesLostUnseen,
+];
 
 /// How often each [`Happening`] was seen.
 pub(crate) type Tally = [u64; Happening::ALL.len()];

@@ -17,6 +17,7 @@ use crate::liveness::{FAR_HOST, Lives, NEAR_HOST};
 use crate::model;
 use crate::process::{Condition, LEASE, Process};
 use crate::random::Random;
+use crate::server::Server;
 use crate::witness::{Happening, Witness};
 
 /// How many processes there are.
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) runs: Vec<Text>,
     /// Whether somebody sets back the rows beside the journals.
     pub(crate) resets_rows: bool,
+    /// Whether journals are kept by a server.
+    pub(crate) is_on_server: bool,
     pub(crate) witness: Witness,
     born: u32,
 }
@@ -49,6 +52,7 @@ impl World {
             processes: Vec::new(),
             runs: Vec::new(),
             resets_rows: setting.resets_rows,
+            is_on_server: setting.is_on_server,
             witness,
             born: 0,
         };
@@ -75,6 +79,9 @@ impl World {
         self.witness.tell(|| format!("{event:?}"));
         match event {
             Event::PowerLoss => self.lose_power(),
+            Event::Begin { pick } => self.disk.lock().unwrap().begin(*pick),
+            Event::Land { pick } => self.land(*pick),
+            Event::Lose { pick } => self.lose_statement(*pick),
             Event::Flush => self.disk.lock().unwrap().flush(),
             Event::ResetRows { seed } => self.disk.lock().unwrap().reset_rows(*seed),
             Event::Wait { micros } => self.let_pass(*micros),
@@ -105,6 +112,10 @@ impl World {
     }
 
     fn set_clock(&mut self, place: usize, of_all: bool, micros: i64) {
+        // Where there is a server, its clock is the only one that anybody is asked about.
+        if self.is_on_server && !of_all {
+            return;
+        }
         for (other, skew) in self.skews.iter_mut().enumerate() {
             if of_all || other == place {
                 *skew += micros;
@@ -114,8 +125,34 @@ impl World {
 
     fn lose_power(&mut self) {
         self.witness.count(Happening::PowerLosses);
+        if self.is_on_server {
+            return self.restart_server();
+        }
         self.processes.iter_mut().for_each(Process::die);
         self.disk.lock().unwrap().lose_power();
+    }
+
+    /// What was under way is rolled back, and no connection survives. Whoever has one lives on.
+    fn restart_server(&mut self) {
+        let mut disk = self.disk.lock().unwrap();
+        disk.server.iter_mut().for_each(Server::restart);
+        disk.check_acknowledged();
+        drop(disk);
+        self.processes.iter().for_each(|process| process.backend.lose_answer());
+    }
+
+    fn land(&self, pick: usize) {
+        let _may_wait = self.disk.lock().unwrap().land(pick);
+    }
+
+    fn lose_statement(&mut self, pick: usize) {
+        self.disk
+            .lock()
+            .unwrap()
+            .server
+            .iter_mut()
+            .for_each(|server| server.lose(pick));
+        self.processes.iter().for_each(|process| process.backend.notice_loss());
     }
 
     fn crash(&mut self, place: usize) {
@@ -156,6 +193,9 @@ impl World {
             Event::Commit { most, .. } => self.commit(place, *most),
             Event::CommitFails { .. } => self.fail_commit(place, Fate::Refused, Happening::FailedCommits),
             Event::CommitGoesUnheard { .. } => self.fail_commit(place, Fate::Unheard, Happening::UnheardCommits),
+            Event::LoseAnswer { .. } => self.processes[place].backend.lose_answer(),
+            Event::LookUp { .. } => self.processes[place].backend.look_up(),
+            Event::GiveUp { .. } => self.give_up(place),
             Event::Acknowledge { .. } => self.processes[place].backend.acknowledge(),
             Event::Read { .. } => self.processes[place].backend.read_one(),
             Event::Notify { .. } => self.processes[place].backend.notify_one(),
@@ -178,12 +218,23 @@ impl World {
     }
 
     fn beat(&mut self, place: usize) {
+        // One connection writes, and one thing at a time.
+        if self.processes[place].backend.has_sent() {
+            return;
+        }
         let now = self.clock(place);
         let expires = now.plus_micros(i64::try_from(LEASE.as_micros()).unwrap());
         self.disk
             .lock()
             .unwrap()
             .heartbeat(&self.processes[place].holder, now, expires);
+        self.processes[place].backend.note_renewal(self.passed);
+    }
+
+    fn give_up(&mut self, place: usize) {
+        if self.processes[place].backend.give_up() {
+            self.witness.count(Happening::UnheardCommits);
+        }
     }
 
     fn commit(&mut self, place: usize, most: usize) {
@@ -401,6 +452,9 @@ fn place_of(event: &Event) -> usize {
         | Event::CommitFails { process }
         | Event::CommitGoesUnheard { process }
         | Event::Acknowledge { process }
+        | Event::LoseAnswer { process }
+        | Event::LookUp { process }
+        | Event::GiveUp { process }
         | Event::Read { process }
         | Event::Notify { process }
         | Event::Heartbeat { process }
@@ -421,6 +475,12 @@ fn place_of(event: &Event) -> usize {
         | Event::Abandon { process, .. }
         | Event::SetClock { process, .. }
         | Event::Hide { process, .. } => *process,
-        Event::PowerLoss | Event::Flush | Event::ResetRows { .. } | Event::Wait { .. } => 0,
+        Event::PowerLoss
+        | Event::Flush
+        | Event::Begin { .. }
+        | Event::Land { .. }
+        | Event::Lose { .. }
+        | Event::ResetRows { .. }
+        | Event::Wait { .. } => 0,
     }
 }

@@ -84,7 +84,8 @@ impl Writer {
         let ends = renewals.filter_map(|(operation, _)| lease_end(operation)).max();
         if let Some(end) = ends {
             let renewed = sent + end.micros_since(shown) - micros(self.lease);
-            self.renewed = self.renewed.max(renewed);
+            // Where the server's clock was set back meanwhile, that would lie ahead.
+            self.renewed = self.renewed.max(renewed.min(sent));
         }
         self.settle_leases(&operations, &mut outcomes);
         for (operation, outcome) in operations.iter().zip(&outcomes) {
