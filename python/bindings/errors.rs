@@ -97,7 +97,14 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("given_key_id", given.as_deref())?;
             "AuditKeyError"
         }
-        StoreError::NotRunning { run_id } | StoreError::RunExists { run_id } => {
+        StoreError::RunMoved { run_id, to } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("moved_to", to.as_deref())?;
+            "RunMovedError"
+        }
+        StoreError::NotRunning { run_id }
+        | StoreError::RunExists { run_id }
+        | StoreError::OtherJournal { run_id, .. } => {
             attributes.set_item("run_id", &**run_id)?;
             "StoreError"
         }

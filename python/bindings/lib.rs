@@ -14,6 +14,7 @@ mod inputs;
 mod listing;
 mod opening;
 mod provider;
+mod relocating;
 mod session;
 mod snapshot;
 mod unseen;
@@ -40,6 +41,8 @@ mod _engine {
     use crate::listing::{ApprovalParts, RequirementParts, RunParts};
     #[pymodule_export]
     use crate::provider::{ProviderCall, ProviderClient, ProviderFailure, ProviderReply};
+    #[pymodule_export]
+    use crate::relocating::PyRoute;
     #[pymodule_export]
     use crate::session::{CallToRun, LongText, PySession};
     #[pymodule_export]

@@ -82,13 +82,18 @@ kinds! {
     RunFailed => "run_failed",
     RunCompleted => "run_completed",
     PayloadsErased => "payloads_erased",
+    RunMoved => "run_moved",
+    RunArrived => "run_arrived",
 }
 
 impl Entry {
-    /// The kinds of what happens to runs: all but the one that says that the others were erased.
+    /// The kinds of what happens to runs: all but those that say what became of their journals.
     pub fn kinds_of_runs() -> impl Iterator<Item = &'static str> {
-        let erasure = "payloads_erased";
-        Self::KINDS.iter().copied().filter(move |kind| *kind != erasure)
+        let of_keeping = ["payloads_erased", "run_moved", "run_arrived"];
+        Self::KINDS
+            .iter()
+            .copied()
+            .filter(move |kind| !of_keeping.contains(kind))
     }
 }
 

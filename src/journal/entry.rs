@@ -3,7 +3,9 @@
 use super::remembered_approvals::ApprovalRevoked;
 use super::replies::{AnswerRefused, ModelReplied};
 use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
-use super::run_end::{CancelRequested, PayloadsErased, RunCancelled, RunCompleted, RunFailed, RunPaused};
+use super::run_end::{
+    CancelRequested, PayloadsErased, RunArrived, RunCancelled, RunCompleted, RunFailed, RunMoved, RunPaused,
+};
 use super::run_start::{RunContinued, RunQueued, RunStarted};
 use super::tool_calls::{ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted};
 
@@ -49,4 +51,8 @@ pub enum Entry {
     RunCompleted(RunCompleted),
     /// What the entries before it say was erased; their hashes stay.
     PayloadsErased(PayloadsErased),
+    /// The run goes on in another database.
+    RunMoved(RunMoved),
+    /// The run came from another database, and goes on here.
+    RunArrived(RunArrived),
 }

@@ -8,6 +8,8 @@ const APPROVALS: &str = "approvals";
 const ERASURE: &str = "erasure";
 /// Waiting for an answer ends.
 const EXPIRY: &str = "expiry";
+/// The run was moved between databases.
+const MOVES: &str = "moves";
 /// An approval answers later calls, too, or a call may not be answered by one.
 const REMEMBERED_APPROVALS: &str = "remembered_approvals";
 /// Values of some parameters are masked wherever nobody decides on them.
@@ -16,8 +18,16 @@ const SENSITIVE: &str = "sensitive";
 const TOOL_ARGS: &str = "tool_args";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
-/// approved, or with arguments that nobody approved, or would show what is not to be shown.
-pub const FEATURES: &[&str] = &[APPROVALS, ERASURE, EXPIRY, REMEMBERED_APPROVALS, SENSITIVE, TOOL_ARGS];
+/// approved, or with arguments that nobody approved, or in two databases at once, or would show what is not to be shown.
+pub const FEATURES: &[&str] = &[
+    APPROVALS,
+    ERASURE,
+    EXPIRY,
+    MOVES,
+    REMEMBERED_APPROVALS,
+    SENSITIVE,
+    TOOL_ARGS,
+];
 
 /// The features that an entry uses, as they are stored: a JSON list of names in alphabetical order without blanks; `None` where it
 /// uses none.
@@ -41,6 +51,7 @@ pub fn required_by(entry: &Entry) -> Option<String> {
         Entry::RequirementExpired(_) => list(|feature| feature == EXPIRY),
         Entry::PayloadsErased(_) => list(|feature| feature == ERASURE),
         Entry::ApprovalRevoked(_) => list(|feature| feature == REMEMBERED_APPROVALS),
+        Entry::RunMoved(_) | Entry::RunArrived(_) => list(|feature| feature == MOVES),
         _ => None,
     }
 }

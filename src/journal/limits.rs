@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::Text;
 
-use super::{Entry, ModelReplied, RunStarted};
+use super::{Entry, ModelReplied, RunArrived, RunMoved, RunStarted};
 
 /// The longest id or name, in bytes of UTF-8.
 pub const LONGEST_NAME: usize = 512;
@@ -82,6 +82,10 @@ pub(crate) fn check(entry: &Entry, size: usize) -> Result<(), TooLong> {
         Entry::PayloadsErased(erased) => {
             check_who(erased.by.as_ref())?;
             check_size("the erasure", size, LARGEST_VALUE)
+        }
+        Entry::RunMoved(RunMoved { by, .. }) | Entry::RunArrived(RunArrived { by, .. }) => {
+            check_who(by.as_ref())?;
+            check_size("the move", size, LARGEST_VALUE)
         }
         _ => check_size("the entry", size, LARGEST_ENTRY),
     }

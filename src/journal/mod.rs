@@ -33,7 +33,8 @@ pub use remembered_approvals::{ApprovalRevoked, Remembered, memory_key};
 pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 pub use run_end::{
-    CancelRequested, Failure, FailureKind, PayloadsErased, RunCancelled, RunCompleted, RunFailed, RunPaused,
+    CancelRequested, Failure, FailureKind, PayloadsErased, RunArrived, RunCancelled, RunCompleted, RunFailed, RunMoved,
+    RunPaused,
 };
 pub use run_start::{InDoubtRule, OfferedTool, ResponseFormat, RunContinued, RunQueued, RunStarted};
 pub use seal::{Attribution, SALT_LENGTH, Salt, Seal, Sealing, commitment};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::RunStatus;
 use crate::{Json, Text};
 
 /// Nothing is left to do until somebody decides.
@@ -39,6 +40,28 @@ pub struct PayloadsErased {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
+}
+
+/// The run goes on in another database: here nobody drives it or decides about it any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMoved {
+    /// The other database, for people; of a server without its password.
+    pub to: Text,
+    /// Who moved it, as far as they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
+}
+
+/// The run goes on here: all its entries came from another database, which had closed it with the entry before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunArrived {
+    /// The other database, for people.
+    pub from: Text,
+    /// The status that it had there, and has again.
+    pub status: RunStatus,
+    /// Who moved it, as far as they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text>,
 }
 
 /// Why a run could not go on.

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::features::required_by;
-use super::{Entry, Hash};
+use super::{Entry, Hash, RunArrived, RunMoved};
 
 /// How many random bytes a commitment is salted with.
 pub const SALT_LENGTH: usize = 16;
@@ -20,7 +20,7 @@ pub fn commitment(salt: &Salt, payload: &str) -> Hash {
 /// Who did what, and about which requirement. Entries that nobody decides have none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attribution<'a> {
-    /// What was done: the type of the decision, or `expire`, `revoke`, `cancel`, `erase`.
+    /// What was done: the type of the decision, or `expire`, `revoke`, `cancel`, `erase`, `move`, `arrive`.
     pub action: Option<&'a str>,
     /// Who, as far as they said.
     pub actor: Option<&'a str>,
@@ -58,7 +58,17 @@ impl<'a> Attribution<'a> {
                 actor: erased.by.as_deref(),
                 requirement_id: None,
             },
+            Entry::RunMoved(RunMoved { by, .. }) => Self::of_move("move", by.as_deref()),
+            Entry::RunArrived(RunArrived { by, .. }) => Self::of_move("arrive", by.as_deref()),
             _ => Self::default(),
+        }
+    }
+
+    fn of_move(action: &'a str, actor: Option<&'a str>) -> Self {
+        Self {
+            action: Some(action),
+            actor,
+            requirement_id: None,
         }
     }
 }

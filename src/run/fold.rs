@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::journal::{
     CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened,
-    RunCancelled, RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
+    RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
@@ -118,6 +118,7 @@ impl Run {
             cancellation: None,
             interrupted: Transient(false),
             failure: None,
+            moved: None,
             output: None,
             active_us: 0,
             active_since: Some(at),
@@ -146,6 +147,11 @@ impl Run {
 
     /// Folds one entry. After an `Err` the state is unchanged.
     pub(super) fn fold(&mut self, entry: &Entry, at: Timestamp, outsider: bool) -> Result<(), Misfit> {
+        if self.moved.is_some() && !matches!(entry, Entry::RunArrived(_)) {
+            return Err(Misfit::Contradiction(
+                "the run was moved to another database".to_owned(),
+            ));
+        }
         match entry {
             Entry::RunStarted(_) => return Err(Misfit::Dangling("a second start".to_owned())),
             Entry::RunQueued(_) => self.fold_queued(at),
@@ -167,6 +173,11 @@ impl Run {
             Entry::ApprovalRevoked(revoked) => self.fold_revoked(revoked, at)?,
             // What came before could not be folded: a run that was erased is never replayed.
             Entry::PayloadsErased(_) => return Err(Misfit::Contradiction("its payloads are there".to_owned())),
+            Entry::RunMoved(moved) => {
+                self.moved = Some((moved.to.clone(), self.status));
+                self.status = RunStatus::Moved;
+            }
+            Entry::RunArrived(arrived) => self.fold_arrived(arrived)?,
             Entry::RunPaused(_) => self.stop(RunStatus::Paused, at),
             Entry::CancelRequested(cancel) => self.fold_cancel_requested(cancel),
             Entry::RunCancelled(cancelled) => self.fold_cancelled(cancelled, at),
@@ -179,6 +190,20 @@ impl Run {
         self.updated_at = self.updated_at.max(at);
         self.driver_entries += u64::from(!outsider);
         Ok(())
+    }
+
+    fn fold_arrived(&mut self, arrived: &RunArrived) -> Result<(), Misfit> {
+        match &self.moved {
+            Some((_, status)) if *status == arrived.status => {
+                (self.status, self.moved) = (*status, None);
+                Ok(())
+            }
+            Some((_, status)) => Err(Misfit::Contradiction(format!(
+                "it was {} when it was moved",
+                status.as_str()
+            ))),
+            None => Err(Misfit::Contradiction("the run was not moved".to_owned())),
+        }
     }
 
     fn fold_queued(&mut self, at: Timestamp) {

@@ -21,7 +21,7 @@ impl Run {
         match self.status {
             RunStatus::Queued | RunStatus::Running => true,
             RunStatus::Paused => self.open_requirements().next().is_none(),
-            RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => false,
+            RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => false,
         }
     }
 

@@ -83,7 +83,9 @@ impl Run {
         let plan = &self.calls[requirement.call].plan;
         let is_key = **own_key == *key && memory_key(plan, remember.with_arguments).as_deref() == Some(key);
         let are_enough = plan.rules.approvals >= needed;
-        (is_meant && is_key && are_enough && !plan.rules.always_ask).then(|| Remembered {
+        // A run that was moved answers where it went: here nobody would hear of a revocation.
+        let is_here = self.moved.is_none();
+        (is_here && is_meant && is_key && are_enough && !plan.rules.always_ask).then(|| Remembered {
             requirement_id: requirement.id.clone(),
             run_id: self.run_id().clone(),
             by: requirement.decided.as_ref().and_then(|decided| decided.by.clone()),

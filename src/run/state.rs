@@ -40,6 +40,8 @@ pub struct Run {
     /// The calls that run were asked to stop in their middle: asking twice would cut off their cleaning up.
     pub(super) interrupted: Transient<bool>,
     pub(super) failure: Option<Failure>,
+    /// Where the run goes on, and with which status, while it was moved to another database.
+    pub(super) moved: Option<(Text, RunStatus)>,
     pub(super) output: Option<Json>,
     /// Active time of earlier stretches, and where the present one began, in microseconds.
     pub(super) active_us: i64,

@@ -9,7 +9,7 @@ use crate::requirement::{RememberScope, RequirementKind};
 use crate::run::Run;
 use crate::store::handle::StoreHandle;
 use crate::store::{
-    Append, ApprovalFilter, ApprovalQuery, Author, Committed, Operation, RequirementRow, Store, StoreError,
+    Append, ApprovalFilter, ApprovalQuery, Author, Committed, Operation, RequirementRow, RunStatus, Store, StoreError,
 };
 use crate::{Json, Text, Timestamp};
 
@@ -143,7 +143,9 @@ impl Index for ApprovalFilter {
 }
 
 fn standing(run: &Run, requirement_id: &str) -> Option<StandingApproval> {
-    let requirement = run.requirement(requirement_id)?;
+    let requirement = run
+        .requirement(requirement_id)
+        .filter(|_| run.status() != RunStatus::Moved)?;
     let (remember, _) = requirement.standing()?;
     let decided = requirement.decided.as_ref()?;
     let plan = &run.calls()[requirement.call].plan;

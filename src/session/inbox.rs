@@ -75,7 +75,7 @@ fn is_of(set: RequirementSet, run: &Run, requirement: &Requirement) -> bool {
 fn is_stopped(run: &Run) -> bool {
     matches!(
         run.status(),
-        RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error
+        RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved
     )
 }
 

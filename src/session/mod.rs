@@ -15,6 +15,7 @@ mod history;
 mod inbox;
 mod lists;
 mod prune;
+mod relocate;
 mod shrink;
 mod step;
 mod verify;
@@ -34,6 +35,7 @@ pub use lists::{
     Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
 };
 pub use prune::prune;
+pub use relocate::{Relocated, Route};
 pub use shrink::{compact, shrink};
 pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};

@@ -74,7 +74,7 @@ pub fn verify(store: &mut dyn Store, run_id: &str, head: Option<&Hash>) -> Resul
     let raw = store.raw(run_id)?;
     let key_id = raw.row.as_ref().ok().and_then(|row| row.audit_key_id.clone());
     let first_bad = match examine(run_id, &raw, head) {
-        Ok(()) => None,
+        Ok(_) => None,
         Err(Flaw::Mismatch(mismatch)) => Some(mismatch),
         Err(Flaw::Unsupported(error)) => return Err(error.into()),
     };
@@ -107,7 +107,8 @@ impl From<Mismatch> for Flaw {
     }
 }
 
-fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Flaw> {
+/// The rows, where nothing is wrong with them.
+pub(super) fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<Vec<CheckedRow>, Flaw> {
     let row = raw
         .row
         .as_ref()
@@ -119,7 +120,8 @@ fn examine(run_id: &str, raw: &RawRun, head: Option<&Hash>) -> Result<(), Flaw> 
         None => check_whole(row, raw, &rows)?,
     }
     check_head(&rows, head)?;
-    Ok(check_trust(row, raw.key.as_ref(), reading.chain.as_ref(), &rows, head)?)
+    check_trust(row, raw.key.as_ref(), reading.chain.as_ref(), &rows, head)?;
+    Ok(rows)
 }
 
 /// Everything that was written is there.
@@ -147,10 +149,7 @@ fn check_erased(row: &RunRow, raw: &RawRun, rows: &[CheckedRow], erased: u64) ->
     }
     check_facts(&[
         ("erased", row.is_erased),
-        (
-            "status",
-            Some(row.status) == rows.iter().rev().find_map(CheckedRow::status),
-        ),
+        ("status", Some(row.status) == statuses(rows).0),
         ("created_at", Some(row.created_at) == rows.first().map(|row| row.at)),
         ("updated_at", Some(row.updated_at) == last_change(rows)),
     ])?;
@@ -213,6 +212,16 @@ impl CheckedRow {
             _ => None,
         }
     }
+}
+
+/// The status that the rows leave the run with, and the one that it had when it was last moved.
+pub(super) fn statuses(rows: &[CheckedRow]) -> (Option<RunStatus>, Option<RunStatus>) {
+    rows.iter()
+        .fold((None, None), |(status, before), row| match &*row.kind {
+            "run_moved" => (Some(RunStatus::Moved), status),
+            "run_arrived" => (before, before),
+            _ => (row.status().or(status), before),
+        })
 }
 
 /// The records of rows none of whose payloads may be missing.
@@ -383,7 +392,8 @@ fn check_facts(facts: &[(&str, bool)]) -> Result<(), Mismatch> {
 
 /// When the run's status changed for the last time.
 fn last_change(rows: &[CheckedRow]) -> Option<Timestamp> {
-    rows.iter().rev().find(|row| row.status().is_some()).map(|row| row.at)
+    let is_change = |row: &&CheckedRow| row.status().is_some() || matches!(&*row.kind, "run_moved" | "run_arrived");
+    rows.iter().rev().find(is_change).map(|row| row.at)
 }
 
 /// What lists show of large entries must be what follows from them. An entry that has none is shown itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::journal::{FORMAT, TooLong};
+use crate::journal::{Entry, FORMAT, TooLong, decode};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -122,6 +122,25 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
+    /// The run goes on in another database.
+    #[error(
+        "run {run_id} was moved to {}: continue it and decide about it there",
+        to.as_deref().unwrap_or("another database")
+    )]
+    RunMoved {
+        /// The run.
+        run_id: Text,
+        /// The other database, where the journal can still say which.
+        to: Option<Text>,
+    },
+    /// Another journal of this id is there.
+    #[error("run {run_id} is in the other database, too, with another journal: {problem}; nothing was changed")]
+    OtherJournal {
+        /// The run.
+        run_id: Text,
+        /// How they differ.
+        problem: &'static str,
+    },
     /// The run can still be continued.
     #[error("run {run_id} is {status}, and can be continued; {advice}", status = status.as_str())]
     NotStopped {
@@ -169,6 +188,24 @@ pub enum StoreError {
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// The error with the name of the database that the run went to, by its last entry that says so: its payload, if that is there.
+    #[must_use]
+    pub fn naming(self, moved: impl FnOnce() -> Option<String>) -> Self {
+        match self {
+            Self::RunMoved { run_id, to: None } => {
+                let entry = moved().and_then(|payload| decode("run_moved", &payload).ok());
+                let to = match entry {
+                    Some(Entry::RunMoved(moved)) => Some(moved.to),
+                    _ => None,
+                };
+                Self::RunMoved { run_id, to }
+            }
+            other => other,
+        }
+    }
 }
 
 /// What it is about a journal that this release must leave alone.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::journal::Entry;
 use crate::store::{Append, Committed, NewRun, Operation, StoreError};
 
-/// Where the driver passes: at each of its effects, just before it and just after it.
-const EFFECTS: [&str; 7] = [
+/// Where the driver passes: at each of its effects, just before it and just after it; then who moves a run to another database.
+const EFFECTS: [&str; 9] = [
     "before_model_request",
     "after_model_reply",
     "before_tool",
@@ -17,7 +17,12 @@ const EFFECTS: [&str; 7] = [
     "before_reconcile",
     "after_reconcile",
     "before_stop",
+    "before_import",
+    "after_import",
 ];
+
+/// What is written where a run is moved between databases.
+const MOVES: [&str; 2] = ["run_moved", "run_arrived"];
 
 /// What is written beside entries: the right to drive a run.
 const LEASE: &str = "lease_acquired";
@@ -31,7 +36,7 @@ const AFTER_COMMIT: &str = "after_commit";
 /// The names of all fault points.
 #[must_use]
 pub fn fault_points() -> Vec<String> {
-    let kinds = || Entry::kinds_of_runs().chain([LEASE]);
+    let kinds = || Entry::kinds_of_runs().chain(MOVES).chain([LEASE]);
     let commits = [BEFORE_COMMIT, AFTER_COMMIT]
         .into_iter()
         .flat_map(|moment| kinds().map(move |kind| format!("{moment}:{kind}")));

@@ -13,6 +13,7 @@ mod filter;
 pub mod handle;
 pub mod holder;
 mod id;
+pub(crate) mod import;
 mod late_cancel;
 pub mod memory;
 mod operation;
@@ -32,6 +33,7 @@ pub use filter::{
     RunFilter,
 };
 pub use id::new_id;
+pub use import::{Import, ImportedEntry, Undelivered};
 pub use late_cancel::{CancelFlag, Finish, LateCancel, instead_of};
 pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
 pub use position::{Changes, Position};
@@ -42,11 +44,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Timestamp;
-use crate::journal::{JournalEnd, Record};
+use crate::journal::{AuditKey, JournalEnd, Record};
 use holder::Holder;
 use raw::RawRun;
 
 const NO_ERASING: &str = "this database cannot erase runs; nothing was erased";
+
+const NO_IMPORT: &str = "this database takes no runs of other databases; nothing was written";
 
 const NO_PRUNING: &str = "this database cannot remove runs; nothing was removed";
 
@@ -200,6 +204,19 @@ pub trait Store: Send {
         Err(rules::unusable(NO_OUTBOX.to_owned()))
     }
 
+    /// Entries of a run that somebody subscribed to and has not got.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn undelivered(&mut self, _run_id: &str) -> Result<Undelivered, StoreError> {
+        Ok(Undelivered::default())
+    }
+
+    /// The key that the store was opened with.
+    fn audit_key(&self) -> Option<AuditKey> {
+        None
+    }
+
     /// Ids of runs in the order of their creation, at most `limit` of those after the run `after`.
     ///
     /// # Errors
@@ -240,6 +257,24 @@ pub trait WritableStore: Store {
     /// What the store ran into.
     fn prune(&mut self, _filter: &PruneFilter) -> Result<Pruned, StoreError> {
         Err(rules::unusable(NO_PRUNING.to_owned()))
+    }
+
+    /// Writes a run of another database as it stands there: its rows are not changed, and its index and its undelivered entries come
+    /// with it. All of it, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::RunExists`] unless what is here of the run is what [`Import::known`] says, and nobody can go on with it; or what the
+    /// store ran into.
+    fn import(&mut self, _import: &Import) -> Result<(), StoreError> {
+        Err(rules::unusable(NO_IMPORT.to_owned()))
+    }
+
+    /// Leaves out what subscribers have not got of a run: they get it from another database.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn forget_undelivered(&mut self, _run_id: &str) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Gives room that is free in the database back to the file system, for as long as `patience` allows or a little longer, and says

@@ -129,6 +129,21 @@ pub enum Author {
     /// [`Entry::RequirementExpired`] to one that is not completed, and [`Entry::CancelRequested`] to a run that is running
     /// (refused with [`super::StoreError::NotRunning`] otherwise).
     External,
+    /// Somebody who moves the run between databases: may append [`Entry::RunMoved`] to a run that nobody holds, and
+    /// [`Entry::RunArrived`] to one that was moved, whether it was erased or not. Refused with [`super::StoreError::LeaseLost`] unless
+    /// exactly `driver_entries` entries of drivers, its own among them, stand in the journal.
+    Mover {
+        /// How many entries of drivers it has read.
+        driver_entries: u64,
+    },
+}
+
+impl Author {
+    /// Whether it moves the run between databases.
+    #[must_use]
+    pub fn is_mover(&self) -> bool {
+        matches!(self, Self::Mover { .. })
+    }
 }
 
 /// The outcome of an operation that was carried out.

@@ -1,12 +1,15 @@
 //! What a store holds: runs, requirements, and entries on their way to subscribers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::journal::Record;
 use crate::{Text, Timestamp};
 
 use super::holder::Holder;
 
 /// A run's status as users see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RunStatus {
     /// Waiting for a worker.
     Queued,
@@ -20,6 +23,8 @@ pub enum RunStatus {
     Cancelled,
     /// Stopped because it could not go on.
     Error,
+    /// Closed here: it goes on in another database.
+    Moved,
 }
 
 impl RunStatus {
@@ -33,6 +38,7 @@ impl RunStatus {
             Self::Paused => "PAUSED",
             Self::Cancelled => "CANCELLED",
             Self::Error => "ERROR",
+            Self::Moved => "MOVED",
         }
     }
 
@@ -46,6 +52,7 @@ impl RunStatus {
             Self::Paused,
             Self::Cancelled,
             Self::Error,
+            Self::Moved,
         ]
         .into_iter()
         .find(|status| status.as_str() == name)

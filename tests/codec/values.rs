@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{
     AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
     ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered, RequirementDecided,
-    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunPaused, RunQueued, RunStarted, ShownArguments, Terms, ToolFacts, ToolFinished, ToolInterrupted,
-    ToolReconciled, ToolStarted, Usage,
+    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted,
+    RunContinued, RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, Terms, ToolFacts,
+    ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
+use haltpoint_engine::store::RunStatus;
 use haltpoint_engine::{Json, Text, Timestamp};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -373,6 +374,15 @@ pub(crate) fn later_entry() -> BoxedStrategy<Entry> {
     prop_oneof![about_runs(), about_calls(), about_requirements()].boxed()
 }
 
+const STATUSES: &[RunStatus] = &[
+    RunStatus::Queued,
+    RunStatus::Running,
+    RunStatus::Completed,
+    RunStatus::Paused,
+    RunStatus::Cancelled,
+    RunStatus::Error,
+];
+
 fn about_runs() -> impl Strategy<Value = Entry> {
     prop_oneof![
         some_text().prop_map(|by| Entry::RunQueued(RunQueued { by })),
@@ -386,6 +396,12 @@ fn about_runs() -> impl Strategy<Value = Entry> {
         run_failed().prop_map(Entry::RunFailed),
         option::of(json()).prop_map(|output| Entry::RunCompleted(RunCompleted { output })),
         (some_text(), some_text()).prop_map(|(by, reason)| Entry::PayloadsErased(PayloadsErased { by, reason })),
+        (text(), some_text()).prop_map(|(to, by)| Entry::RunMoved(RunMoved { to, by })),
+        (text(), select(STATUSES), some_text()).prop_map(|(from, status, by)| Entry::RunArrived(RunArrived {
+            from,
+            status,
+            by
+        })),
     ]
 }
 

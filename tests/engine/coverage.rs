@@ -128,7 +128,8 @@ fn stories_end_in_every_status() {
         RunStatus::Paused => Some(RunStatus::Cancelled),
         RunStatus::Cancelled => Some(RunStatus::Error),
         RunStatus::Error => Some(RunStatus::Queued),
-        RunStatus::Queued => None,
+        // Beyond that, a run is moved by whoever keeps the database.
+        RunStatus::Queued | RunStatus::Moved => None,
     };
     let ends = journals()
         .into_iter()

@@ -1,9 +1,11 @@
 //! What an entry says that reading its journal requires: a release that lacks one of these leaves the run alone.
 
 use haltpoint_engine::journal::{
-    Entry, OfferedTool, OnExpiry, PayloadsErased, PlannedCall, RunStarted, required_by, unknown_features,
+    Entry, OfferedTool, OnExpiry, PayloadsErased, PlannedCall, RunArrived, RunMoved, RunStarted, required_by,
+    unknown_features,
 };
 use haltpoint_engine::requirement::{Decision, RememberScope};
+use haltpoint_engine::store::RunStatus;
 use serde_json::json;
 
 use crate::scenario::{
@@ -98,6 +100,18 @@ fn an_erasure_requires_a_reader_that_knows_of_erasures() {
         reason: None,
     });
     assert_eq!(required_by(&erased), list(&["erasure"]));
+}
+
+#[test]
+fn a_move_requires_a_reader_that_knows_of_moves() {
+    let (to, by) = ("/data/runs.db".into(), None);
+    assert_eq!(required_by(&Entry::RunMoved(RunMoved { to, by })), list(&["moves"]));
+    let arrived = Entry::RunArrived(RunArrived {
+        from: "/data/old.db".into(),
+        status: RunStatus::Paused,
+        by: None,
+    });
+    assert_eq!(required_by(&arrived), list(&["moves"]));
 }
 
 #[test]

@@ -62,6 +62,11 @@ fn one_of_each_kind() -> Vec<Entry> {
         ),
         ("run_completed", r#"{"output": "done"}"#),
         ("payloads_erased", r#"{"by": "ada", "reason": "asked for"}"#),
+        ("run_moved", r#"{"to": "/data/runs.db", "by": "ada"}"#),
+        (
+            "run_arrived",
+            r#"{"from": "/data/old.db", "status": "PAUSED", "by": "ada"}"#,
+        ),
     ];
     let mut kinds: Vec<_> = entries.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();

@@ -38,6 +38,7 @@ mod pruning;
 mod reading_on;
 mod reading_on_on_files;
 mod refusals;
+mod relocating;
 mod requirements;
 mod shrinking;
 mod support;

@@ -17,9 +17,9 @@ use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
+    StoreError, StoredRun, WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -339,6 +339,7 @@ impl WritableStore for ToyStore<'_> {
 
     as_in_memory! {
         erase(erasure: &Erasure) -> bool;
+        import(import: &Import) -> ();
         prune(filter: &PruneFilter) -> Pruned;
         heartbeat(holder: &Holder, now: Timestamp, expires: Timestamp) -> ();
     }

@@ -12,12 +12,12 @@ use haltpoint_engine::journal::{
 use haltpoint_engine::requirement::RememberScope;
 use haltpoint_engine::store::rules::{self, Precedents, RequirementState, Requirements, RunState, Verdict, is_final};
 use haltpoint_engine::store::salts::Salts;
-use haltpoint_engine::store::{Append, Author, Committed, NewRun, RunRow, StoreError, instead_of, outline};
+use haltpoint_engine::store::{Append, Author, Committed, NewRun, RunRow, RunStatus, StoreError, instead_of, outline};
 use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::Type;
 
 use crate::connection::{Connection, get};
-use crate::fault::Fault;
+use crate::fault::{Failure, Fault};
 use crate::read::{is_cancelled_in, part};
 use crate::rows::{FoundLease, FoundRun, Head, next_record_of};
 use crate::text::{stored, text};
@@ -203,7 +203,7 @@ impl Draft {
     pub(crate) fn is_news(&self) -> bool {
         self.entries
             .iter()
-            .any(|new| new.outsider || matches!(new.entry, Entry::RunQueued(_)))
+            .any(|new| new.outsider || matches!(new.entry, Entry::RunQueued(_) | Entry::RunArrived(_)))
     }
 
     /// The records that are to be written, behind what is known of the journal.
@@ -226,7 +226,9 @@ impl Draft {
         append: &Append,
         means: Means<'_>,
     ) -> Result<Committed, Fault> {
-        rules::check_not_erased(&self.row)?;
+        if !append.author.is_mover() {
+            rules::check_not_erased(&self.row)?;
+        }
         let row = &self.row;
         let chain = rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), means.key)?;
         let state = RunState {
@@ -235,7 +237,10 @@ impl Draft {
             held: self.holder.is_some(),
             driver_entries: self.head.driver_entries,
         };
-        rules::check_author(append, state)?;
+        if let Err(error) = rules::check_author(append, state) {
+            let moved = self.moved_payload(connection)?;
+            return Err(error.naming(|| moved).into());
+        }
         let outsiders = self.head.seq.saturating_sub(self.head.driver_entries);
         let is_cancelled = |after| self.is_cancelled_after(connection, after, means.key);
         match instead_of(append, outsiders, is_cancelled)? {
@@ -244,6 +249,22 @@ impl Draft {
                 Ok(written.into_cancelled())
             }
             None => self.write(connection, append, &chain, means),
+        }
+    }
+
+    /// What the last entry says of where the run was moved; `None`: nothing, or it was erased.
+    pub(crate) fn moved_payload(&self, connection: &mut Connection) -> Result<Option<String>, Failure> {
+        let is_move = |new: &&NewEntry| matches!(new.entry, Entry::RunMoved(_));
+        let here = self.entries.iter().rev().find(is_move).map(|new| new.payload.clone());
+        match (&self.base, here) {
+            (Some(base), None) if self.row.status == RunStatus::Moved => {
+                let found = connection.ask(
+                    "SELECT payload FROM @entries WHERE run = $1 AND kind = 'run_moved' ORDER BY seq DESC LIMIT 1",
+                    &[(&base.run, Type::INT8)],
+                )?;
+                found.first().map_or(Ok(None), |row| get(row, 0))
+            }
+            (_, here) => Ok(here),
         }
     }
 

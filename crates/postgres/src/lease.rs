@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use haltpoint_engine::journal::JournalEnd;
 use haltpoint_engine::store::holder::{Expiry, Holder, Liveness, now_for};
-use haltpoint_engine::store::rules::{Lease, chain_to_write, check_lease, check_not_erased};
+use haltpoint_engine::store::rules::{Lease, chain_to_write, check_lease, check_not_erased, check_not_moved};
 use haltpoint_engine::store::{Committed, LeaseGrant, RunStatus, StoredRun};
 use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::Type;
@@ -51,6 +51,10 @@ pub(crate) fn acquire(
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
     check_not_erased(&draft.row)?;
+    if let Err(error) = check_not_moved(&draft.row) {
+        let moved = draft.moved_payload(connection)?;
+        return Err(error.naming(|| moved).into());
+    }
     let row = &draft.row;
     chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), means.key)?;
     if let Some(found) = &mut draft.lease {

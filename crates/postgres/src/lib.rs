@@ -20,6 +20,7 @@ mod draft;
 mod dsn;
 mod erase;
 mod fault;
+mod import;
 mod lease;
 mod list;
 mod options;

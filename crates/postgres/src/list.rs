@@ -137,7 +137,7 @@ const CLOSED: &str = " FROM @requirements q JOIN @runs r ON r.run = q.run \
                       LEFT JOIN @entries e ON e.run = q.run AND e.seq = q.decided";
 
 /// A run that is over waits for nobody. One of a status that cannot be read is among the others: it is to be told of.
-const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCELLED', 'ERROR')";
+const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCELLED', 'ERROR', 'MOVED')";
 
 /// One whose last entry cannot be read, or is gone, is among them: it is to be told of.
 const WAS_DECIDED: &str = "q.decided IS NOT NULL AND coalesce(e.kind, '') <> 'requirement_expired'";
@@ -229,7 +229,7 @@ fn approval_conditions(filter: &ApprovalFilter) -> Conditions {
     let mut conditions = Conditions::default();
     conditions.push("m.revoked IS NULL AND r.format = 2");
     // One that is for its own run only answers nothing once that is completed.
-    conditions.push("(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')");
+    conditions.push("r.status <> 'MOVED' AND (m.session_id IS NOT NULL OR r.status <> 'COMPLETED')");
     conditions.add(
         "m.run = (SELECT run FROM @runs WHERE run_id = ?)",
         filter.run_id.as_ref(),

@@ -5,7 +5,7 @@
 
 use haltpoint_engine::Timestamp;
 use haltpoint_engine::store::holder::Liveness;
-use haltpoint_engine::store::{Claim, OutboxClaim, OutboxRow};
+use haltpoint_engine::store::{Claim, OutboxClaim, OutboxRow, Undelivered};
 use tokio_postgres::types::Type;
 
 use crate::connection::{Connection, get};
@@ -136,4 +136,49 @@ pub(crate) fn give_places(connection: &mut Connection) -> Result<(), Failure> {
         )?;
         Ok(())
     })
+}
+
+/// Entries of a run that somebody subscribed to and has not got.
+pub(crate) fn undelivered(connection: &mut Connection, run_id: &str) -> Result<Undelivered, Failure> {
+    let entries = connection.ask(
+        "SELECT o.seq FROM @outbox o JOIN @runs r ON r.run = o.run WHERE r.run_id = $1 AND EXISTS (SELECT 1 FROM @subscriptions) \
+         AND (o.place IS NULL OR o.place > (SELECT min(position) FROM @subscriptions)) ORDER BY o.place NULLS LAST, o.id",
+        &[(&stored(run_id), Type::TEXT)],
+    )?;
+    let names = connection.ask("SELECT name FROM @subscriptions ORDER BY name", &[])?;
+    let seq = |row| Ok(get::<i64>(row, 0)?.unsigned_abs());
+    let name = |row| Ok(text(get(row, 0)?));
+    Ok(Undelivered {
+        entries: entries.iter().map(seq).collect::<Result<_, Failure>>()?,
+        subscriptions: names.iter().map(name).collect::<Result<_, Failure>>()?,
+    })
+}
+
+/// Leaves out what subscribers have not got of a run.
+pub(crate) fn forget(connection: &mut Connection, run_id: &str) -> Result<(), Failure> {
+    connection.ask(
+        "DELETE FROM @outbox o USING @runs r WHERE o.run = r.run AND r.run_id = $1",
+        &[(&stored(run_id), Type::TEXT)],
+    )?;
+    Ok(())
+}
+
+/// Puts what subscribers have not got of an imported run on its way; nobody delivers yet for those that are new.
+pub(crate) fn take_over(connection: &mut Connection, run: i64, undelivered: &Undelivered) -> Result<(), Failure> {
+    if undelivered.entries.is_empty() {
+        return Ok(());
+    }
+    for name in &undelivered.subscriptions {
+        connection.query(
+            "INSERT INTO @subscriptions (name, position, claimed_by, claimed_until) \
+             VALUES ($1, (SELECT last FROM @heads WHERE name = 'outbox'), '', 0) ON CONFLICT (name) DO NOTHING",
+            &[(&stored(name), Type::TEXT)],
+        )?;
+    }
+    let places: Vec<i64> = undelivered.entries.iter().map(|seq| seq.cast_signed()).collect();
+    connection.query(
+        "INSERT INTO @outbox (run, seq) SELECT $1, e.seq FROM unnest($2) WITH ORDINALITY AS e (seq, ord) ORDER BY e.ord",
+        &[(&run, Type::INT8), (&places, Type::INT8_ARRAY)],
+    )?;
+    Ok(())
 }

@@ -13,9 +13,9 @@ use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::rules::unusable;
 use haltpoint_engine::store::salts::Salts;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Operation, OutboxRow, OverdueFilter,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, Operation, OutboxRow, OverdueFilter,
     Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    WritableStore,
+    Undelivered, WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -25,7 +25,7 @@ use crate::draft::Means;
 use crate::fault::Fault;
 use crate::options::PostgresOptions;
 use crate::rows::FoundRun;
-use crate::{check, erase, lease, list, outbox, prune, raw, read};
+use crate::{check, erase, import, lease, list, outbox, prune, raw, read};
 
 const NO_BACKUP: &str = "a PostgreSQL database is copied by its own tools; use `pg_dump --format=custom --schema=SCHEMA`, which writes \
                          what stands in it in one moment";
@@ -197,6 +197,14 @@ impl Store for PostgresStore {
         self.read(|connection| outbox::after(connection, place, limit))
     }
 
+    fn undelivered(&mut self, run_id: &str) -> Result<Undelivered, StoreError> {
+        self.read(|connection| outbox::undelivered(connection, run_id))
+    }
+
+    fn audit_key(&self) -> Option<AuditKey> {
+        self.key.clone()
+    }
+
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         self.read(|connection| read::run_ids(connection, after, limit))
     }
@@ -230,6 +238,14 @@ impl WritableStore for PostgresStore {
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         self.write(|connection, _| prune::prune(connection, filter))
+    }
+
+    fn import(&mut self, import: &Import) -> Result<(), StoreError> {
+        self.write(|connection, _| import::import(connection, import))
+    }
+
+    fn forget_undelivered(&mut self, run_id: &str) -> Result<(), StoreError> {
+        self.write(|connection, _| outbox::forget(connection, run_id))
     }
 
     fn compact(&mut self) -> Result<(), StoreError> {

@@ -154,7 +154,7 @@ fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
          head_requires = i.head_requires, open_requirements = i.open_requirements \
          FROM input i JOIN locked l ON l.run = i.run \
          WHERE r.run = i.run AND r.epoch = i.was_epoch AND r.head_seq = i.was_seq AND r.head_hash = i.was_hash \
-         AND r.holder IS NOT DISTINCT FROM i.was_holder AND r.erased IS NULL{condition} RETURNING i.key, r.run), "
+         AND r.holder IS NOT DISTINCT FROM i.was_holder{condition} RETURNING i.key, r.run), "
     );
     sql
 }

@@ -17,9 +17,9 @@ use crate::store::handle::{
 use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
+    StoreError, StoredRun, WritableStore,
 };
 use crate::{Text, Timestamp};
 
@@ -236,6 +236,10 @@ impl Store for SharedMemory {
         lock(&self.0).overdue(filter)
     }
 
+    fn audit_key(&self) -> Option<AuditKey> {
+        lock(&self.0).audit_key()
+    }
+
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         lock(&self.0).run_ids(after, limit)
     }
@@ -248,6 +252,10 @@ impl WritableStore for SharedMemory {
 
     fn erase(&mut self, erasure: &Erasure) -> Result<bool, StoreError> {
         lock(&self.0).erase(erasure)
+    }
+
+    fn import(&mut self, import: &Import) -> Result<(), StoreError> {
+        lock(&self.0).import(import)
     }
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {

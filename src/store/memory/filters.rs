@@ -102,7 +102,8 @@ impl MemoryStore {
     fn approval_passes(&self, row: &RequirementRow, filter: &ApprovalFilter) -> bool {
         let Ok(run) = self.run(&row.run_id) else { return false };
         let is_over = run.row.status == RunStatus::Completed;
-        let can_answer = |(scope, _)| scope == RememberScope::Session || !is_over;
+        let is_here = run.row.status != RunStatus::Moved;
+        let can_answer = |(scope, _)| is_here && (scope == RememberScope::Session || !is_over);
         begins(&row.requirement_id, filter.id_prefix.as_ref())
             && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
             && (filter.session_id.is_none() || filter.session_id == run.row.session_id)

@@ -14,11 +14,11 @@ use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::salts::{SaltSource, Salts};
 use super::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Operation, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus, Store, StoreError,
-    StoredRun, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus,
+    Store, StoreError, StoredRun, WritableStore,
 };
-use crate::journal::{AuditKey, JournalEnd, Record};
+use crate::journal::{AuditKey, Entry, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
 pub use backend::MemoryBackend;
@@ -243,6 +243,10 @@ impl Store for MemoryStore {
         Ok(rows.take(filter.limit as usize).cloned().collect())
     }
 
+    fn audit_key(&self) -> Option<AuditKey> {
+        self.key.clone()
+    }
+
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         let first = after
             .and_then(|run_id| self.places.get(run_id))
@@ -274,6 +278,38 @@ impl WritableStore for MemoryStore {
         }
         self.commits += 1;
         Ok(true)
+    }
+
+    fn import(&mut self, import: &Import) -> Result<(), StoreError> {
+        let run_id = &import.row.run_id;
+        let place = self.places.get(run_id).copied();
+        let found = place.map(|place| &self.runs[place]);
+        import.check(found.map(|run| (&run.row, run.end())))?;
+        let run = MemoryRun::imported(import, self.key.as_ref())?;
+        let entries: Vec<Entry> = run.records.iter().map(|record| record.entry.clone()).collect();
+        let known = import.known.map_or(0, |known| known.seq);
+        let notices = run
+            .records
+            .iter()
+            .filter(|record| record.outsider && record.seq > known);
+        self.outsiders.extend(notices.map(|record| {
+            Some(ExternalRecord {
+                run_id: run_id.clone(),
+                record: record.clone(),
+                authentic: true,
+            })
+        }));
+        self.requirements.retain(|(row, _)| row.run_id != *run_id);
+        self.index(run_id, &entries.iter().collect::<Vec<_>>());
+        match place {
+            Some(place) => self.runs[place] = run,
+            None => {
+                self.places.insert(run_id.clone(), self.runs.len());
+                self.runs.push(run);
+            }
+        }
+        self.commits += 1;
+        Ok(())
     }
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {

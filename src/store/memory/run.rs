@@ -1,11 +1,14 @@
 //! A run in memory.
 
-use crate::journal::{Attribution, AuditKey, Chain, Content, Entry, FORMAT, JournalEnd, Link, Record, Salt, Sealing};
+use crate::journal::{
+    Attribution, AuditKey, Chain, Content, Entry, FORMAT, Hash, JournalEnd, Link, Record, RowFault, Salt, Sealing,
+    decode,
+};
 use crate::requirement::RememberScope;
 use crate::store::raw::{RawContent, RawEntry};
 use crate::store::rules::{self, RequirementState, Requirements, RunState};
 use crate::store::salts::Salts;
-use crate::store::{NewRun, RunRow, RunStatus, StoreError, StoredRun};
+use crate::store::{Import, ImportedEntry, NewRun, RunRow, RunStatus, StoreError, StoredRun};
 use crate::{Text, Timestamp};
 
 /// A run with its journal.
@@ -16,8 +19,8 @@ pub(super) struct MemoryRun {
     pub(super) records: Vec<Record>,
     /// The salts of the records.
     salts: Vec<Salt>,
-    /// What is left of the records where they were erased.
-    left: Vec<RawEntry>,
+    /// Rows as they came, or as they were left: of an erased run those before its records, of an imported one those of its first records.
+    kept: Vec<RawEntry>,
     pub(super) driver_entries: u64,
     pub(super) requirements: Requirements,
 }
@@ -44,10 +47,79 @@ impl MemoryRun {
             chain: rules::chain_to_begin(key),
             records: Vec::new(),
             salts: Vec::new(),
-            left: Vec::new(),
+            kept: Vec::new(),
             driver_entries: 0,
             requirements: Requirements::default(),
         }
+    }
+
+    /// A run of another database.
+    pub(super) fn imported(import: &Import, key: Option<&AuditKey>) -> Result<Self, StoreError> {
+        let row = &import.row;
+        let chain = rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), key)?;
+        let mut run = Self {
+            row: row.clone(),
+            held_since: row.updated_at,
+            chain,
+            records: Vec::new(),
+            salts: Vec::new(),
+            kept: Vec::with_capacity(import.entries.len()),
+            driver_entries: 0,
+            requirements: Requirements::default(),
+        };
+        for entry in &import.entries {
+            run.keep(entry)?;
+        }
+        Ok(run)
+    }
+
+    fn keep(&mut self, entry: &ImportedEntry) -> Result<(), StoreError> {
+        let ImportedEntry { seq, hash, content } = entry;
+        self.driver_entries = content.driver_entries.unsigned_abs();
+        self.kept.push(RawEntry {
+            seq: *seq,
+            content: Ok(content.clone()),
+        });
+        if self.row.is_erased {
+            return Ok(());
+        }
+        let unreadable = || rules::misfit(&self.row.run_id, *seq, RowFault::Missing);
+        let payload = content.payload.as_deref().ok_or_else(unreadable)?;
+        let salt = content.salt.as_deref().and_then(|salt| Salt::try_from(salt).ok());
+        let decoded = decode(&content.kind, payload).map_err(|_| unreadable())?;
+        self.salts.push(salt.ok_or_else(unreadable)?);
+        self.requirements.note(&decoded, content.at);
+        self.records.push(Record {
+            seq: *seq,
+            at: content.at,
+            outsider: content.outsider != 0,
+            entry: decoded,
+            hash: *hash,
+        });
+        Ok(())
+    }
+
+    /// Where the journal ends.
+    pub(super) fn end(&self) -> JournalEnd {
+        let last_kept = || self.kept.last().and_then(|entry| entry.content.as_ref().ok());
+        let kept = || last_kept().and_then(|content| Hash::try_from(content.hash.as_slice()).ok());
+        let hash = self.records.last().map(|record| record.hash).or_else(kept);
+        JournalEnd {
+            seq: self.length(),
+            hash: hash.unwrap_or_else(|| self.chain.genesis(&self.row.run_id)),
+        }
+    }
+
+    fn length(&self) -> u64 {
+        let erased = if self.row.is_erased { self.kept.len() } else { 0 };
+        (erased + self.records.len()) as u64
+    }
+
+    /// What the last entry says of where the run went.
+    pub(super) fn moved_payload(&self) -> Option<String> {
+        let is_move = |record: &&Record| matches!(record.entry, Entry::RunMoved(_));
+        let moved = self.records.iter().rev().find(is_move)?;
+        rules::encode(&moved.entry).ok()
     }
 
     pub(super) fn holder_token(&self) -> Option<&Text> {
@@ -64,7 +136,7 @@ impl MemoryRun {
     }
 
     pub(super) fn outsider_entries(&self) -> u64 {
-        self.records.len() as u64 - self.driver_entries
+        self.length().saturating_sub(self.driver_entries)
     }
 
     /// Whether an outsider asked it to stop, behind a place in its journal.
@@ -78,7 +150,7 @@ impl MemoryRun {
         match self.row.status {
             RunStatus::Queued | RunStatus::Running => true,
             RunStatus::Paused => self.requirements.are_all_closed(),
-            RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => false,
+            RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => false,
         }
     }
 
@@ -109,11 +181,10 @@ impl MemoryRun {
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         for (entry, sealing) in entries.iter().zip(sealings) {
-            let genesis = || self.chain.genesis(&self.row.run_id);
-            let previous = self.records.last().map_or_else(genesis, |record| record.hash);
+            let JournalEnd { seq, hash: previous } = self.end();
             let seal = sealing.seal(entry);
             let link = Link {
-                seq: self.records.len() as u64 + 1,
+                seq: seq + 1,
                 at,
                 outsider,
                 kind: entry.kind(),
@@ -131,7 +202,7 @@ impl MemoryRun {
                 hash,
             });
         }
-        Ok(self.records.len() as u64)
+        Ok(self.length())
     }
 
     /// Erases what the entries say, and notes that.
@@ -142,7 +213,7 @@ impl MemoryRun {
         for content in left[..last].iter_mut().filter_map(|entry| entry.content.as_mut().ok()) {
             (content.payload, content.salt) = (None, None);
         }
-        self.left = left;
+        self.kept = left;
         self.row.is_erased = true;
         self.requirements = Requirements::default();
         self.records.clear();
@@ -151,10 +222,9 @@ impl MemoryRun {
     }
 
     pub(super) fn raw_entries(&self) -> Result<Vec<RawEntry>, StoreError> {
-        if self.row.is_erased {
-            return Ok(self.left.clone());
-        }
-        let mut driver_entries = 0;
+        let known = if self.row.is_erased { 0 } else { self.kept.len() };
+        let last = self.kept.last().and_then(|entry| entry.content.as_ref().ok());
+        let mut driver_entries = last.map_or(0, |content| content.driver_entries);
         let raw = |(record, salt): (&Record, &Salt)| {
             driver_entries += i64::from(!record.outsider);
             Ok(RawEntry {
@@ -162,7 +232,9 @@ impl MemoryRun {
                 content: Ok(raw_content(record, *salt, driver_entries)?),
             })
         };
-        self.records.iter().zip(&self.salts).map(raw).collect()
+        let kept = self.kept.iter().cloned().map(Ok);
+        kept.chain(self.records.iter().zip(&self.salts).skip(known).map(raw))
+            .collect()
     }
 
     /// Where the approval of a requirement is remembered, and which calls it answers: those of this key.

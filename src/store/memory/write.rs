@@ -51,8 +51,10 @@ impl MemoryStore {
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
         self.check_key(self.run(&append.run_id)?)?;
         let run = self.run(&append.run_id)?;
-        rules::check_not_erased(&run.row)?;
-        rules::check_author(append, run.state())?;
+        if !append.author.is_mover() {
+            rules::check_not_erased(&run.row)?;
+        }
+        rules::check_author(append, run.state()).map_err(|error| error.naming(|| run.moved_payload()))?;
         let is_cancelled = |after| Ok::<_, StoreError>(run.is_cancelled_after(after));
         match late_cancel::instead_of(append, run.outsider_entries(), is_cancelled)? {
             Some(instead) => self.write(&instead).map(Committed::into_cancelled),
@@ -105,6 +107,7 @@ impl MemoryStore {
                 run: Box::new(run.stored(known)?),
             }));
         }
+        rules::check_not_moved(&run.row).map_err(|error| error.naming(|| run.moved_payload()))?;
         self.check_key(run)?;
         let mut lease = self.lease(run);
         if let Some(lease) = &mut lease
@@ -129,7 +132,7 @@ impl MemoryStore {
         rules::chain_to_write(&row.run_id, row.format, row.audit_key_id.as_ref(), self.key.as_ref()).map(drop)
     }
 
-    fn index(&mut self, run_id: &Text, entries: &[&Entry]) {
+    pub(super) fn index(&mut self, run_id: &Text, entries: &[&Entry]) {
         for entry in entries {
             if let Entry::RequirementOpened(opened) = entry {
                 let row = RequirementRow {

@@ -48,10 +48,23 @@ pub fn status_after(append: &Append) -> Option<RunStatus> {
         .as_ref()
         .map(|finish| finish.status)
         .or(goes_on.then_some(RunStatus::Running))
+        .or_else(|| append.entries.iter().rev().find_map(status_by_move))
 }
 
-/// Refuses a driver that lost its lease, and an outsider who writes what only drivers may.
+fn status_by_move(entry: &Entry) -> Option<RunStatus> {
+    match entry {
+        Entry::RunMoved(_) => Some(RunStatus::Moved),
+        Entry::RunArrived(arrived) => Some(arrived.status),
+        _ => None,
+    }
+}
+
+/// Refuses a driver that lost its lease, an outsider who writes what only drivers may, and everybody where the run was moved away.
 pub fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
+    let is_arrival = |entry: &Entry| matches!(entry, Entry::RunArrived(_));
+    if run.status == RunStatus::Moved && !(append.author.is_mover() && append.entries.iter().all(is_arrival)) {
+        return Err(moved(&append.run_id));
+    }
     match append.author {
         Author::Driver { epoch, driver_entries } => {
             let fenced = !run.held || run.epoch != epoch || run.driver_entries != driver_entries;
@@ -61,6 +74,20 @@ pub fn check_author(append: &Append, run: RunState) -> Result<(), StoreError> {
                 })
             } else {
                 Ok(())
+            }
+        }
+        Author::Mover { driver_entries } => {
+            let may_move = |entry: &Entry| match entry {
+                Entry::RunMoved(_) => run.status != RunStatus::Moved,
+                Entry::RunArrived(_) => run.status == RunStatus::Moved,
+                _ => false,
+            };
+            let is_fit = !run.held && run.driver_entries == driver_entries && append.entries.iter().all(may_move);
+            match is_fit {
+                true => Ok(()),
+                false => Err(StoreError::LeaseLost {
+                    run_id: append.run_id.clone(),
+                }),
             }
         }
         Author::External if append.finish.is_some() => Err(unusable(format!(
@@ -185,10 +212,25 @@ pub fn misfit(run_id: &str, place: u64, fault: RowFault) -> StoreError {
     }
 }
 
+fn moved(run_id: &Text) -> StoreError {
+    StoreError::RunMoved {
+        run_id: run_id.clone(),
+        to: None,
+    }
+}
+
+/// Refuses a run that goes on in another database.
+pub fn check_not_moved(row: &RunRow) -> Result<(), StoreError> {
+    match row.status {
+        RunStatus::Moved => Err(moved(&row.run_id)),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a run that cannot be erased now: one that can be continued.
 pub fn check_erasable(row: &RunRow) -> Result<(), StoreError> {
     let advice = match row.status {
-        RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error => return Ok(()),
+        RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => return Ok(()),
         RunStatus::Running => "erase it when its driver has stopped it",
         RunStatus::Queued | RunStatus::Paused => "cancel it first, or say that it is to be cancelled and erased",
     };

@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Surroundings;
 use super::fault::Fault;
 use super::read::{find_run, stored_run};
+use super::write::moved_payload;
 use crate::journal::JournalEnd;
 use crate::store::holder::{Expiry, Holder, Liveness, now_for};
-use crate::store::rules::{Lease, chain_to_write, check_lease, check_not_erased};
+use crate::store::rules::{Lease, chain_to_write, check_lease, check_not_erased, check_not_moved};
 use crate::store::{Committed, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
@@ -40,6 +41,8 @@ pub(super) fn acquire(
         return Ok(Committed::Lease(LeaseGrant::Completed { run }));
     }
     check_not_erased(&found.row)?;
+    check_not_moved(&found.row)
+        .map_err(|error| error.naming(|| moved_payload(connection, found.run).ok().flatten()))?;
     chain_to_write(
         run_id,
         found.row.format,

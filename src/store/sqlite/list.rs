@@ -127,7 +127,7 @@ const REQUIREMENTS: &str = " FROM requirements q JOIN runs r ON r.run = q.run";
 const CLOSED: &str = " FROM requirements q JOIN runs r ON r.run = q.run LEFT JOIN entries e ON e.id = q.decided";
 
 /// A run that is over waits for nobody. One of a status that cannot be read is among the others: it is to be told of.
-const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCELLED', 'ERROR')";
+const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCELLED', 'ERROR', 'MOVED')";
 
 /// One whose last entry cannot be read, or is gone, is among them: it is to be told of.
 const WAS_DECIDED: &str = "q.decided IS NOT NULL AND coalesce(e.kind, '') <> 'requirement_expired'";

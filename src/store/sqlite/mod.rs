@@ -9,6 +9,7 @@ mod file;
 mod first_page;
 pub mod fork_guard;
 mod guard;
+mod import;
 mod kept_file;
 mod lease;
 mod list;
@@ -48,9 +49,9 @@ pub use options::{Durability, SqliteOptions};
 
 use super::holder::{Expiry, Holder, Liveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Operation, OutboxRow, OverdueFilter,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, Operation, OutboxRow, OverdueFilter,
     Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    WritableStore,
+    Undelivered, WritableStore,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
@@ -463,6 +464,14 @@ impl Store for SqliteStore {
         self.read(|connection| Ok(outbox::after(connection, place, limit)?))
     }
 
+    fn undelivered(&mut self, run_id: &str) -> Result<Undelivered, StoreError> {
+        self.read(|connection| outbox::undelivered(connection, read::find_run(connection, run_id)?.run))
+    }
+
+    fn audit_key(&self) -> Option<AuditKey> {
+        self.key.clone()
+    }
+
     fn run_ids(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         self.read(|connection| maintain::run_ids(connection, after, limit))
     }
@@ -502,6 +511,14 @@ impl WritableStore for SqliteStore {
         let pruned = self.write(|connection, _| prune::prune(connection, filter, found));
         self.refer(true)?;
         pruned
+    }
+
+    fn import(&mut self, import: &Import) -> Result<(), StoreError> {
+        self.write(|connection, _| import::import(connection, import))
+    }
+
+    fn forget_undelivered(&mut self, run_id: &str) -> Result<(), StoreError> {
+        self.write(|connection, _| outbox::forget(connection, read::find_run(connection, run_id)?.run))
     }
 
     fn shrink(&mut self, patience: Duration) -> Result<bool, StoreError> {

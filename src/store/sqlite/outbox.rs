@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::entry_id::seq;
+use super::entry_id::{entry_id, ids_of, seq};
+use super::fault::Fault;
 use crate::Timestamp;
 use crate::store::holder::Liveness;
-use crate::store::{Claim, OutboxClaim, OutboxRow};
+use crate::store::{Claim, OutboxClaim, OutboxRow, Undelivered};
 
 pub(super) fn claim(
     connection: &Connection,
@@ -80,4 +81,46 @@ pub(super) fn after(connection: &Connection, place: i64, limit: u32) -> rusqlite
         })
     })?;
     rows.collect()
+}
+
+/// Entries of a run that somebody subscribed to and has not got.
+pub(super) fn undelivered(connection: &Connection, run: i64) -> Result<Undelivered, Fault> {
+    let mut entries = connection.prepare_cached(
+        "SELECT entry FROM outbox WHERE entry BETWEEN ?1 AND ?2 AND place > (SELECT min(position) FROM subscriptions) ORDER BY place",
+    )?;
+    let entries = entries.query_map(ids_of(run), |row| Ok(seq(row.get(0)?)))?;
+    let mut names = connection.prepare_cached("SELECT name FROM subscriptions ORDER BY name")?;
+    let names = names.query_map([], |row| row.get(0))?;
+    Ok(Undelivered {
+        entries: entries.collect::<rusqlite::Result<_>>()?,
+        subscriptions: names.collect::<rusqlite::Result<_>>()?,
+    })
+}
+
+/// Leaves out what subscribers have not got of a run.
+pub(super) fn forget(connection: &Connection, run: i64) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM outbox WHERE entry BETWEEN ?1 AND ?2")?
+        .execute(ids_of(run))?;
+    Ok(())
+}
+
+/// Puts what subscribers have not got of an imported run in the place of what `forget` left out; nobody delivers yet for those that are new.
+pub(super) fn take_over(connection: &Connection, run: i64, undelivered: &Undelivered) -> Result<(), Fault> {
+    if undelivered.entries.is_empty() {
+        return Ok(());
+    }
+    for name in &undelivered.subscriptions {
+        connection
+            .prepare_cached(
+                "INSERT INTO subscriptions (name, position, claimed_by, claimed_until) \
+                 VALUES (?1, (SELECT coalesce(max(place), 0) FROM outbox), '', 0) ON CONFLICT (name) DO NOTHING",
+            )?
+            .execute([name])?;
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO outbox (entry) VALUES (?1)")?;
+    for place in &undelivered.entries {
+        insert.execute([entry_id(run, *place)?])?;
+    }
+    Ok(())
 }

@@ -52,7 +52,7 @@ FROM remembered m JOIN requirements q ON q.place = m.requirement JOIN runs r ON 
 WHERE m.revoked IS NULL AND r.format = 2";
 
 /// One that is for its own run only answers nothing once that is completed.
-const CAN_ANSWER: &str = "(m.session_id IS NOT NULL OR r.status <> 'COMPLETED')";
+const CAN_ANSWER: &str = "r.status <> 'MOVED' AND (m.session_id IS NOT NULL OR r.status <> 'COMPLETED')";
 
 pub(super) fn approvals(connection: &Connection, filter: &ApprovalFilter) -> Result<Vec<RequirementRow>, Fault> {
     let sql = format!("{SELECT}{} ORDER BY m.requirement DESC LIMIT ?6", sql_of(filter));

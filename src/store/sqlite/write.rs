@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use super::entry_id::entry_id;
+use super::entry_id::{entry_id, ids_of};
 use super::fault::Fault;
 use super::read::{Tail, is_cancelled_after, tail};
 use super::{Surroundings, lease, outbox, outline, requirements};
@@ -69,7 +69,7 @@ impl<'a> Batch<'a> {
     fn append(&mut self, append: &'a Append, left: Option<(&Text, Found)>) -> Result<Committed, Fault> {
         let found = match left {
             Some((run_id, found)) if *run_id == append.run_id => found,
-            _ => find(self.connection, &append.run_id, self.surroundings.key)?,
+            _ => find(self.connection, append, self.surroundings.key)?,
         };
         let (committed, found) = self::append(self.connection, append, found, self.surroundings)?;
         self.left = found.map(|found| (&append.run_id, found));
@@ -154,7 +154,8 @@ fn append(
     surroundings: Surroundings<'_>,
 ) -> Result<(Committed, Option<Found>), Fault> {
     let (key, salts) = (surroundings.key, surroundings.salts);
-    rules::check_author(append, found.state)?;
+    rules::check_author(append, found.state)
+        .map_err(|error| error.naming(|| moved_payload(connection, found.run).ok().flatten()))?;
     let outsiders = found.tail.seq.saturating_sub(found.tail.driver_entries);
     let is_cancelled = |after| is_cancelled_after(connection, found.run, after, key);
     match late_cancel::instead_of(append, outsiders, is_cancelled)? {
@@ -221,7 +222,19 @@ struct Found {
     chain: Chain,
 }
 
-fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result<Found, Fault> {
+/// What the last entry says of where a run was moved; `None`: nothing, or it was erased.
+pub(super) fn moved_payload(connection: &Connection, run: i64) -> rusqlite::Result<Option<String>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT payload FROM entries WHERE id BETWEEN ?1 AND ?2 AND kind = 'run_moved' ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(ids_of(run), |row| row.get::<_, Option<String>>(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+fn find(connection: &Connection, append: &Append, key: Option<&AuditKey>) -> Result<Found, Fault> {
+    let run_id = &append.run_id;
     let found = connection
         .prepare_cached(
             "SELECT run, status, epoch, holder IS NOT NULL, audit_key_id, format, erased IS NOT NULL FROM runs WHERE run_id = ?1",
@@ -239,9 +252,9 @@ fn find(connection: &Connection, run_id: &str, key: Option<&AuditKey>) -> Result
         })
         .optional()?;
     let (run, status, epoch, held, key_id, format, is_erased) =
-        found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
-    if is_erased {
-        return Err(StoreError::RunErased { run_id: run_id.into() }.into());
+        found.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.clone() })?;
+    if is_erased && !append.author.is_mover() {
+        return Err(StoreError::RunErased { run_id: run_id.clone() }.into());
     }
     let chain = rules::chain_to_write(run_id, format, key_id.as_ref(), key)?;
     let tail = tail(connection, run, run_id, &chain)?;
@@ -277,7 +290,7 @@ fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<EncodedEnt
         .collect()
 }
 
-const INSERT_ENTRY: &str = "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, requires, action, actor, requirement_id, salt, \
+pub(super) const INSERT_ENTRY: &str = "INSERT INTO entries (id, driver_entries, outsider, at, kind, hash, requires, action, actor, requirement_id, salt, \
      commitment, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// Where and how entries are appended.

@@ -24,6 +24,8 @@ mod notifications;
 mod reading_on;
 #[path = "../../../../tests/store/refusals.rs"]
 mod refusals;
+#[path = "../../../../tests/store/relocating.rs"]
+mod relocating;
 #[path = "../../../../tests/store/requirements.rs"]
 mod requirements;
 #[expect(dead_code, reason = "not all of it is used here")]
