@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from haltpoint.agent import Agent
     from haltpoint.compatibility import install_as_upsonic
     from haltpoint.db.database import InMemoryDatabase, PostgresDatabase, SqliteDatabase
+    from haltpoint.db.moving import MoveReport
     from haltpoint.db.remembered_approvals import RememberedApproval
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         RequirementNotFoundError,
         RunBusyError,
         RunErasedError,
+        RunMovedError,
         RunNotCompletedWarning,
         RunNotFoundError,
         RunSetAsideError,
@@ -111,6 +113,7 @@ __all__ = [
     "ModelError",
     "ModelReply",
     "ModelRequest",
+    "MoveReport",
     "NestedRunError",
     "NotStarted",
     "NotificationWarning",
@@ -122,6 +125,7 @@ __all__ = [
     "RunBusyError",
     "RunErasedError",
     "RunEvent",
+    "RunMovedError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
     "RunRequirement",
@@ -166,6 +170,7 @@ _MODULES = {
     "haltpoint.compatibility": ("install_as_upsonic",),
     "haltpoint.db.database": ("InMemoryDatabase", "PostgresDatabase", "SqliteDatabase"),
     "haltpoint.db.remembered_approvals": ("RememberedApproval",),
+    "haltpoint.db.moving": ("MoveReport",),
     "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (
         "FunctionModel",

@@ -44,6 +44,7 @@ __all__ = [
     "RequirementNotFoundError",
     "RunBusyError",
     "RunErasedError",
+    "RunMovedError",
     "RunNotCompletedWarning",
     "RunNotFoundError",
     "RunSetAsideError",
@@ -194,6 +195,19 @@ class RunBusyError(HaltpointError, RuntimeError):
         super().__init__(message, run_id=run_id)
         self.holder = holder
         self.since = since
+
+
+class RunMovedError(HaltpointError, RuntimeError):
+    """The run was moved to another database, where it goes on.
+
+    Attributes:
+        moved_to: that database: a file's path, or a server's address without user and password. None where the entry
+            that says so was erased.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, moved_to: str | None = None) -> None:
+        super().__init__(message, run_id=run_id)
+        self.moved_to = moved_to
 
 
 class LeaseLostError(HaltpointError, RuntimeError):
@@ -428,6 +442,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     InvalidResolutionError,
     RequirementNotFoundError,
     RunBusyError,
+    RunMovedError,
     LeaseLostError,
     LimitError,
     ForkedProcessError,

@@ -36,6 +36,7 @@ _STATUS_STYLES = {
     "CANCELLED": "magenta",
     "RUNNING": "cyan",
     "QUEUED": "cyan",
+    "MOVED": "dim",
 }
 
 

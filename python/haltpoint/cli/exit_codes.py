@@ -14,6 +14,7 @@ from haltpoint.exceptions import (
     RequirementNotFoundError,
     RunBusyError,
     RunErasedError,
+    RunMovedError,
     RunNotFoundError,
     ToolResultError,
 )
@@ -38,7 +39,7 @@ MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed: the database can't be used, or something in it is damaged, or output can't be written",
     ExitCode.USAGE: "wrong usage: an unknown option, an id that fits several, a value that does not fit",
-    ExitCode.NOT_FOUND: "not found: no such database file, run or requirement, or the run was erased",
+    ExitCode.NOT_FOUND: "not found: no such database file, run or requirement, or the run was erased or moved",
     ExitCode.CONFLICT: "conflict: the requirement was decided otherwise before, the decision is too late, or it does "
     "not match what was shown",
     ExitCode.NOTHING_TO_DO: "nothing to do: nothing is open, nothing is under way, or somebody else is at it",
@@ -50,6 +51,7 @@ MEANINGS = {
 _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
     (RunNotFoundError, ExitCode.NOT_FOUND),
     (RunErasedError, ExitCode.NOT_FOUND),
+    (RunMovedError, ExitCode.NOT_FOUND),
     (RequirementNotFoundError, ExitCode.NOT_FOUND),
     (RequirementConflictError, ExitCode.CONFLICT),
     (RequirementExpiredError, ExitCode.CONFLICT),

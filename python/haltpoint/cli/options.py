@@ -32,6 +32,10 @@ __all__ = [
     "program_database_option",
     "requirement_argument",
     "run_argument",
+    "runs_option",
+    "source_argument",
+    "status_option",
+    "target_argument",
     "watch_option",
 ]
 
@@ -125,6 +129,20 @@ before_option = click.option(
     metavar="ID",
     shell_complete=complete_requirements(),
     help="Only those older than this one: the next page.",
+)
+source_argument = click.argument("source", type=_DatabaseType(), metavar="FROM")
+target_argument = click.argument("target", type=_DatabaseType(), metavar="TO")
+runs_option = click.option(
+    "--run",
+    "prefixes",
+    multiple=True,
+    metavar="RUN_ID",
+    help="Only this run, by its id or the beginning of it; may be given several times.",
+)
+status_option = click.option(
+    "--status",
+    type=click.Choice(["QUEUED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "ERROR"]),
+    help="Only runs of this status.",
 )
 run_argument = click.argument("run_id", metavar="RUN_ID", shell_complete=complete_run)
 

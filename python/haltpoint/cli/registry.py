@@ -36,6 +36,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "check": f"{_HERE}.check",
         "backup": f"{_HERE}.backup",
+        "move": f"{_HERE}.move",
+        "copy": f"{_HERE}.copy",
         "export": f"{_HERE}.export",
         "erase": f"{_HERE}.erase",
         "prune": f"{_HERE}.prune",

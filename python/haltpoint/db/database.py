@@ -25,9 +25,10 @@ from haltpoint.db.inbox import (
     list_runs,
     load_run,
 )
+from haltpoint.db.moving import copy_runs, move_runs
 from haltpoint.db.pruning import prune_runs
 from haltpoint.db.remembered_approvals import ApprovalMemory
-from haltpoint.db.server import ServerSettings
+from haltpoint.db.server import ServerSettings, with_schema
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.given_text import checked_text, findable_text, storable_text
 from haltpoint.run.said import checked_author
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from haltpoint.db.damage import OnDamaged
+    from haltpoint.db.moving import MoveReport
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.agent.output import AgentRunOutput
@@ -508,6 +510,85 @@ class Database(ApprovalMemory):
         """Do what `prune` does without holding up the event loop."""
         return await in_thread(lambda: self.prune(older_than=older_than, status=status, dry_run=dry_run))
 
+    def move_to(
+        self,
+        other: Database,
+        *,
+        status: RunStatus | str | None = None,
+        run_ids: str | Iterable[str] | None = None,
+        by: str | None = None,
+    ) -> MoveReport:
+        """Move runs to another database, where they go on. Here their status is MOVED from then on.
+
+        A run is closed here with an entry that says where it went, then written there as it stands, with its index,
+        remembered approvals and undelivered events, then verified there, and then opened. Nobody can drive it in
+        between. When this process dies, the same call finishes it: nothing is done twice, and nothing is lost. Call it
+        with the same two databases under the same names. Runs that are being driven stay here, and are in the report.
+
+        Args:
+            other: where they go: a file or a server. It must have the audit key of the runs.
+            status: only runs of this status. Moves that were begun are finished in any case.
+            run_ids: only these runs.
+            by: who moves them, which the journal keeps: a name as for decisions.
+
+        Returns:
+            Which runs were moved by this call, which were there before, and why the others stay.
+
+        Raises:
+            InvalidResolutionError: `by` is not a name.
+            ValueError: `other` is this database or one in memory, or both `status` and `run_ids` are given.
+            StoreError: one of the databases can't be read or written.
+        """
+        return move_runs(self, other, status, run_ids, by)
+
+    async def move_to_async(
+        self,
+        other: Database,
+        *,
+        status: RunStatus | str | None = None,
+        run_ids: str | Iterable[str] | None = None,
+        by: str | None = None,
+    ) -> MoveReport:
+        """Do what `move_to` does without holding up the event loop."""
+        return await in_thread(lambda: self.move_to(other, status=status, run_ids=run_ids, by=by))
+
+    def copy_to(
+        self,
+        other: Database,
+        *,
+        status: RunStatus | str | None = None,
+        run_ids: str | Iterable[str] | None = None,
+    ) -> MoveReport:
+        """Copy runs that nobody can go on with to another database: completed ones, and those that were erased.
+
+        The copies are whole, have the same hashes, and are verified. What was copied before is left as it is. Runs that
+        can be continued are refused: move them, so that only one can go on. An approval that a copied run gave to later
+        calls of its session answers them in both databases, until it is revoked in both.
+
+        Args:
+            other: where they go. It must have the audit key of the runs.
+            status: only runs of this status.
+            run_ids: only these runs.
+
+        Returns:
+            Which runs were copied by this call, which were there before, and why the others were not copied.
+
+        Raises:
+            ValueError: `other` is this database, or both `status` and `run_ids` are given.
+            StoreError: one of the databases can't be read or written.
+        """
+        return copy_runs(self, other, status, run_ids)
+
+    async def copy_to_async(
+        self,
+        other: Database,
+        *,
+        status: RunStatus | str | None = None,
+        run_ids: str | Iterable[str] | None = None,
+    ) -> MoveReport:
+        """Do what `copy_to` does without holding up the event loop."""
+        return await in_thread(lambda: self.copy_to(other, status=status, run_ids=run_ids))
+
     def compact(self) -> None:
         """Write the whole file anew, so that it has no free room, and no copies of erased rows in unused parts.
 
@@ -609,6 +690,11 @@ class Database(ApprovalMemory):
     ) -> None:
         self.close()
 
+    @property
+    def label(self) -> str:
+        """What the journals of moved runs call this database: no user and no password."""
+        raise NotImplementedError
+
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         raise NotImplementedError
 
@@ -673,6 +759,11 @@ class SqliteDatabase(Database):
     def __repr__(self) -> str:
         return f"SqliteDatabase({self.db_file!r})"
 
+    @property
+    def label(self) -> str:
+        """The file's absolute path."""
+        return os.path.realpath(self.db_file)
+
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         fault = os.environ.get(_FAULT_VARIABLE)
         return _engine.Database.open_sqlite(self.db_file, self.durability, self.lease_seconds, audit_key, fault)
@@ -688,7 +779,8 @@ class PostgresDatabase(Database):
     Args:
         dsn: the address, such as `postgresql://user@host:5432/database?sslmode=verify-full`, with the parameters of
             PostgreSQL's own tools. By default the value of HALTPOINT_DB. Its password gets into no message.
-        schema: the schema that holds the tables; it is made where it is missing.
+        schema: the schema that holds the tables; it is made where it is missing. By default the parameter `schema` of
+            the address, as in `postgresql://db.example/app?schema=tenant_a`; without that, haltpoint.
         session_id: the session of runs whose agent names none.
         user_id: the user of runs whose agent names none.
         full_session_memory: whether a run's model sees the messages of the session's earlier completed runs.
@@ -703,14 +795,14 @@ class PostgresDatabase(Database):
     Raises:
         AuditKeyError: the key is too short.
         StoreError: the server can't be reached or refuses, or the tables are missing or of a newer haltpoint.
-        ValueError: `dsn` is not an address, or `lease_seconds` is not above 0.
+        ValueError: `dsn` is not an address or names another schema than `schema`, or `lease_seconds` is not above 0.
     """
 
     def __init__(
         self,
         dsn: str | None = None,
         *,
-        schema: str = "haltpoint",
+        schema: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
         full_session_memory: bool = False,
@@ -724,9 +816,9 @@ class PostgresDatabase(Database):
         dsn = os.environ.get(_FILE_VARIABLE, "") if dsn is None else dsn
         if not _engine.is_server_address(dsn):
             raise ValueError("dsn must be an address that begins with postgresql://")
-        self._dsn = dsn
-        self.name: str = _engine.server_address_name(dsn)
-        self.schema = schema
+        self._given = dsn
+        self._dsn, self.schema = with_schema(dsn, schema)
+        self.name: str = _engine.server_address_name(self._dsn)
         self.lease_seconds = lease_seconds
         self.pooled = pooled
         self._listen = listen
@@ -735,10 +827,15 @@ class PostgresDatabase(Database):
 
     def is_at(self, dsn: str) -> bool:
         """Return whether it was opened at that very address."""
-        return self._dsn == dsn
+        return self._given == dsn
 
     def __repr__(self) -> str:
         return f"PostgresDatabase({self.name!r}, schema={self.schema!r})"
+
+    @property
+    def label(self) -> str:
+        """The server, the database and the schema: no user and no password."""
+        return f"{self.name}?schema={self.schema}"
 
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         settings = ServerSettings(self.schema, self.lease_seconds, audit_key, self.pooled, self._listen, self._migrate)
@@ -762,6 +859,11 @@ class InMemoryDatabase(Database):
 
     def __repr__(self) -> str:
         return "InMemoryDatabase()"
+
+    @property
+    def label(self) -> str:
+        """That it is memory."""
+        return "memory"
 
     def _open(self, audit_key: bytes | None) -> _engine.Database:
         return _engine.Database.in_memory(audit_key)

@@ -14,6 +14,7 @@ from haltpoint.exceptions import (
     RequirementNotFoundError,
     RunBusyError,
     RunErasedError,
+    RunMovedError,
     RunNotFoundError,
     ToolResultError,
 )
@@ -27,6 +28,7 @@ __all__ = ["RefusedError", "refusal_of"]
 _STATUSES: tuple[tuple[type[HaltpointError], int], ...] = (
     (RunNotFoundError, 404),
     (RunErasedError, 410),
+    (RunMovedError, 410),
     (RequirementNotFoundError, 404),
     (RequirementConflictError, 409),
     (InvalidResolutionError, 422),

@@ -132,6 +132,8 @@ _MARKS = {
     "run_cancelled": ("■", "yellow"),
     "run_failed": ("✖", "bold red"),
     "run_completed": ("●", "bold green"),
+    "run_moved": ("▶", "magenta"),
+    "run_arrived": ("◀", "magenta"),
 }
 
 
@@ -271,6 +273,14 @@ def _completed(tool: str, entry: Entry) -> tuple[str, str | None]:
     return "the run is completed", None if output is None else visible_json(output)
 
 
+def _moved(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{entry.get('by') or 'somebody'} moves the run to {entry['to']}", None
+
+
+def _arrived(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"the run comes from {entry['from']}, {entry['status'].lower()}", None
+
+
 _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "run_started": _started,
     "run_queued": _queued,
@@ -290,4 +300,6 @@ _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "run_cancelled": _cancelled,
     "run_failed": _failed,
     "run_completed": _completed,
+    "run_moved": _moved,
+    "run_arrived": _arrived,
 }

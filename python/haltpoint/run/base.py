@@ -16,6 +16,7 @@ class RunStatus(str, Enum):
     paused = "PAUSED"
     cancelled = "CANCELLED"
     error = "ERROR"
+    moved = "MOVED"
 
     def __str__(self) -> str:
         # Left to itself, formatting a str-based Enum differs between the versions of Python.

@@ -13,6 +13,7 @@ from haltpoint.exceptions import (
     HaltpointError,
     LeaseLostError,
     RunBusyError,
+    RunMovedError,
     ToolChangedError,
     ToolNotAvailableError,
     UnresolvedRequirementsError,
@@ -35,7 +36,7 @@ _log = logger("worker")
 
 # What another process has, or this one after an update, and this one lacks.
 _LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
-_OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, UnresolvedRequirementsError)
+_OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, RunMovedError, UnresolvedRequirementsError)
 
 # How long a run is left alone that something is missing for, in seconds.
 _LEFT_ALONE = 60.0

@@ -47,6 +47,7 @@ SAMPLES: dict[str, Any] = {
     "status": "PAUSED",
     "features": ("of", "tomorrow"),
     "journal_format": 1,
+    "moved_to": "/data/runs.db",
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -55,6 +56,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "InvalidResolutionError": ValueError,
     "RequirementNotFoundError": ValueError,
     "RunBusyError": RuntimeError,
+    "RunMovedError": RuntimeError,
     "LeaseLostError": RuntimeError,
     "LimitError": ValueError,
     "EventLoopError": RuntimeError,

@@ -41,7 +41,7 @@ def test_each_kind_of_entry_in_a_journal_is_a_kind_of_event() -> None:
     codec = Path(__file__).parents[3] / "src" / "journal" / "codec.rs"
     kinds = re.findall(r'^    \w+ => "(\w+)",$', codec.read_text(), re.MULTILINE)
     # Of an erased run nothing is told.
-    assert tuple(kinds) == (*EVENT_KINDS, "payloads_erased")
+    assert tuple(kinds) == (*EVENT_KINDS, "payloads_erased", "run_moved", "run_arrived")
 
 
 def test_what_a_receiver_refuses_comes_again_with_the_same_id(yard: Yard) -> None:

@@ -20,10 +20,12 @@ __all__ = ["command"]
 
 @haltpoint_command("migrate")
 @click.option("--sql", is_flag=True, help="Print the statements, and change nothing.")
-@click.option("--schema", default="haltpoint", show_default=True, metavar="NAME", help="The schema with the tables.")
+@click.option(
+    "--schema", metavar="NAME", help="The schema with the tables, where the address has no ?schema=NAME.  [haltpoint]"
+)
 @database_option
 @json_option
-def command(sql: bool, schema: str, db_file: DatabaseName, as_json: bool) -> None:
+def command(sql: bool, schema: str | None, db_file: DatabaseName, as_json: bool) -> None:
     """Make the tables of a database on a server, or bring them to this release.
 
     Programs do so by themselves where their role may. Where it may not, a role that may runs this, or the statements

@@ -1,0 +1,49 @@
+"""`haltpoint move`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from haltpoint.cli.command import command as haltpoint_command
+from haltpoint.cli.database import opened
+from haltpoint.cli.identifiers import find_run_id
+from haltpoint.cli.options import by_option, json_option, runs_option, source_argument, status_option, target_argument
+from haltpoint.cli.relocating import print_report
+from haltpoint.db.database import named_database
+
+if TYPE_CHECKING:
+    from haltpoint.cli.database import DatabaseName
+    from haltpoint.cli.exit_codes import ExitCode
+
+__all__ = ["command"]
+
+
+@haltpoint_command("move")
+@source_argument
+@target_argument
+@runs_option
+@status_option
+@by_option
+@json_option
+def command(
+    source: DatabaseName,
+    target: DatabaseName,
+    prefixes: tuple[str, ...],
+    status: str | None,
+    by: str,
+    as_json: bool,
+) -> ExitCode:
+    """Move runs from the database FROM to the database TO, where they go on.
+
+    Each is a file, which is made where it is missing, or the address of a server. A run is closed in FROM, with an
+    entry that says where it went, before anybody can drive it in TO. Runs that are being driven stay, and are named.
+    A move that was interrupted goes on when the same command runs again.
+    """
+    if prefixes and status is not None:
+        raise click.UsageError("give one of --run and --status")
+    with opened(source) as database, named_database(target) as other:
+        run_ids = [find_run_id(database, prefix) for prefix in prefixes]
+        report = database.move_to(other, status=status, run_ids=run_ids or None, by=by)
+    return print_report(report, "Moved", as_json=as_json)
