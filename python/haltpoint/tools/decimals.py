@@ -158,7 +158,16 @@ def broken_bound(value: object, bounds: Mapping[str, str]) -> tuple[str, Any] | 
         bound = Decimal(text)
         if not _KEEPS[keyword](number, bound):
             return keyword, int(text) if keyword in ("maxDigits", "decimalPlaces") else text
-    return None
+    return _broken_whole_digits(number, bounds)
+
+
+def _broken_whole_digits(number: Decimal, bounds: Mapping[str, str]) -> tuple[str, Any] | None:
+    """What is left of the digits where those behind the point are reserved, used or not."""
+    if "maxDigits" not in bounds or "decimalPlaces" not in bounds:
+        return None
+    most = int(bounds["maxDigits"]) - int(bounds["decimalPlaces"])
+    digits, places = _digits(number)
+    return ("wholeDigits", most) if digits - places > most else None
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -102,6 +102,7 @@ _COUNTS = {
     "maxProperties": ("at most", "entry"),
     "maxDigits": ("at most", "digit"),
     "decimalPlaces": ("at most", "decimal place"),
+    "wholeDigits": ("at most", "whole digit"),
 }
 
 

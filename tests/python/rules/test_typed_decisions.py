@@ -261,15 +261,18 @@ def test_a_digest_names_what_confirming_would_run(db: SqliteDatabase) -> None:
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_decision_on_another_digest_is_refused(db: SqliteDatabase, kind: str) -> None:
     (requirement,) = asked(db, CALLS[kind])
+    data = {**requirement.to_dict(), "expected_digest": "0" * 64}
+    execution = data["tool_execution"]
     match kind:
         case "confirmation":
-            requirement.confirm(expected_digest="0" * 64)
+            execution["confirmed"] = True
         case "external":
-            requirement.set_external_execution_result("rows", expected_digest="0" * 64)
+            execution["result"] = "rows"
         case _:
-            requirement.answer({"to": "ann"}, expected_digest="0" * 64)
+            requirement.answer({"to": "ann"})
+            data = {**requirement.to_dict(), "expected_digest": "0" * 64}
     with pytest.raises(InvalidResolutionError, match="not what was shown") as caught:
-        requirement.commit()
+        go_on(db, requirement.run_id, data)
     assert caught.value.field_name == "expected_digest"
     assert len(db.requirements()) == 1
     assert ran == []

@@ -9,12 +9,22 @@ from typing import Annotated, Any, NamedTuple, Optional
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from typing_extensions import TypedDict
 
 from haltpoint import Agent, ModelReply, ScriptedModel, ToolCall, tool
 from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.tools import ToolDefinition, define_tool
+from haltpoint.tools.decimals import broken_bound
 
 
 class Line(BaseModel):
@@ -152,3 +162,16 @@ def test_what_is_shown_is_what_runs() -> None:
     assert (str(shown["euros"]), str(shown["rows"][0]["unitPrice"])) == ("12345678901234567.89", "1.10")
     requirement.confirm()
     assert agent.continue_run(run_id=paused.run_id) == "12345678901234567.89 ['1.10']"
+
+
+@pytest.mark.parametrize(
+    "value", [99999.9, "99999.90", "9999.99", 9999.9, 10000, "1E+4", "1E+3", 0.01, "0.00", -12345, "0012345", 1.105]
+)
+def test_whole_digits_are_bounded_as_pydantic_bounds_them(value: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[Decimal, Field(max_digits=6, decimal_places=2)])
+    try:
+        adapter.validate_python(value)
+        fits = True
+    except ValidationError:
+        fits = False
+    assert (broken_bound(value, {"maxDigits": "6", "decimalPlaces": "2"}) is None) is fits
