@@ -39,7 +39,7 @@ from haltpoint.run.requirement_validation import (
 )
 from haltpoint.run.said import checked_name, checked_note
 from haltpoint.run.terms import restore_terms, terms_data
-from haltpoint.run.tools.tools import text_of
+from haltpoint.run.tools.tools import answer_data, text_of
 from haltpoint.sensitive import masked_requirement
 from haltpoint.timestamps import format_time, parse_time
 
@@ -148,8 +148,9 @@ class RunRequirement(RequirementState):
         Args:
             values: the values by the fields' names, in the place of those of an earlier `answer()`. Fields that are not
                 named stay as they are otherwise; one that is empty takes its default. None is a value where the field
-                takes it. Bytes are text, or `base64:` and their base64. A field that the model filled may be changed,
-                too, which counts as a change of the model's arguments.
+                takes it. Dates, enumerations, decimals, models and the like are given as their JSON. Bytes are text, or
+                `base64:` and their base64. A field that the model filled may be changed, too, which counts as a change
+                of the model's arguments.
             by: who decides.
             expected_digest: the digest of what the person was shown.
 
@@ -167,6 +168,7 @@ class RunRequirement(RequirementState):
         for name in checked_mapping(self, values):
             if name not in fields:
                 raise no_field_error(self, name, fields)
+        values = {name: answer_data(value) for name, value in values.items()}
         if self.decision is not None:
             self._answer_again(values)
             return

@@ -14,7 +14,7 @@ from haltpoint.exceptions import ToolResultError
 
 from .json_form import MAX_DEPTH, NotJsonError, check_text, dump_json
 
-__all__ = ["render_result"]
+__all__ = ["plain_data", "render_result"]
 
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 
@@ -37,6 +37,18 @@ def render_result(value: object) -> str:
             f"The tool's result, of type {type(value).__name__}, can't be given to a model: it {error}."
         ) from error
     return text
+
+
+def plain_data(value: object) -> Any:
+    """Return what `render_result` writes, as JSON data.
+
+    Raises:
+        NotJsonError: the value has no JSON form.
+    """
+    try:
+        return _plain(value, 0)
+    except RecursionError as error:
+        raise _too_deep() from error
 
 
 def _json(value: object) -> str:

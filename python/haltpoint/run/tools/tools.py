@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.exceptions import InvalidResolutionError, ToolResultError
 from haltpoint.sensitive import masked_execution
 
-__all__ = ["ToolExecution", "checked_execution", "text_of"]
+__all__ = ["ToolExecution", "answer_data", "checked_execution", "text_of"]
 
 
 # What a person says by assigning it.
@@ -174,6 +174,18 @@ def text_of(result: object) -> str:
     with no_fork:
         from haltpoint.tools.results import render_result
     return render_result(result)
+
+
+def answer_data(value: Any) -> Any:
+    """Return a person's answer as JSON data, as results are written; what has no such form as it is, to be refused."""
+    if value is None or isinstance(value, bool) or type(value) in (str, int, float):
+        return value
+    with no_fork:
+        from haltpoint.tools.results import plain_data
+    try:
+        return plain_data(value)
+    except (ToolResultError, ValueError, TypeError):
+        return value
 
 
 def _is_utf8(text: str) -> bool:
