@@ -42,8 +42,8 @@ def complete_approval(ctx: click.Context, param: click.Parameter, incomplete: st
     return _looked_up(ctx, lambda db_file: _approvals(db_file, incomplete))
 
 
-def _looked_up(ctx: click.Context, look: Callable[[Path], list[CompletionItem]]) -> list[CompletionItem]:
-    db_file = Path(ctx.params.get("db_file") or "haltpoint.db")
+def _looked_up(ctx: click.Context, look: Callable[[DatabaseName], list[CompletionItem]]) -> list[CompletionItem]:
+    db_file: DatabaseName = ctx.params.get("db_file") or Path("haltpoint.db")
     try:
         return look(db_file)
     except (HaltpointError, click.ClickException):

@@ -7,8 +7,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.replies import wants
 
 QUESTION = r"\[a\]pprove.*uit\s+> "
@@ -23,7 +24,7 @@ def launch(rockets: int) -> str:
 @pytest.fixture
 def run_id(cli: CommandLine) -> str:
     """A run that waits for two people."""
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         agent = Agent(ScriptedModel([wants("launch", rockets=9), "done"]), db=database, tools=[launch])
         return str(agent.do("Work.", return_output=True).run_id)
 

@@ -10,8 +10,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from haltpoint import Agent, RunRequirement, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, RunRequirement, ScriptedModel, tool
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.programs import Program, run_program
 from support.replies import wants
 from support.worker import WORKER
@@ -168,7 +169,7 @@ def test_what_somebody_else_decides_meanwhile_is_said_and_stands(cli: CommandLin
     run_id = start(PAINT)
     terminal = cli.at_terminal("inbox", "-i", "--by", "ann")
     terminal.expect(r"uit\s+> ")
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         (requirement,) = database.requirements()
         requirement.reject("no paint left", by="bob")
         requirement.commit()
@@ -185,7 +186,7 @@ def hurry(item: str) -> str:
 
 
 def test_what_expires_meanwhile_is_said(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         agent = Agent(ScriptedModel([wants("hurry", item="crate")]), db=database, tools=[hurry])
         run_id = agent.do("Work.", return_output=True).run_id
         terminal = cli.at_terminal("inbox", "-i", "--by", "ann")

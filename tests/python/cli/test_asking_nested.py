@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import pexpect
 from pydantic import BaseModel, Field
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.replies import wants
 
 
@@ -37,7 +38,7 @@ def buy(order: Order, number: int = 2) -> str:
 
 
 def _start(cli: CommandLine, name: str, **said: Any) -> str:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         agent = Agent(ScriptedModel([wants(name, **said)]), db=db, tools=[ship, buy])
         return agent.do("Work.", return_output=True).run_id
 

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, BeforeValidator, Field
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
+from haltpoint.db import Database
 from haltpoint.tools import define_tool
 from support.command import CommandLine
+from support.databases import opened
 from support.replies import results_in, wants
 
 Price = Annotated[Decimal, Field(gt=0, le=100, max_digits=5, decimal_places=2)]
@@ -35,12 +37,12 @@ def asking(annotation: Any) -> Callable[..., Any]:
     return tool(requires_user_input=True, user_input_fields=["amount"])(pay)
 
 
-def _agent(db: SqliteDatabase, function: Any) -> Agent:
+def _agent(db: Database, function: Any) -> Agent:
     return Agent(ScriptedModel([wants("pay"), lambda request: str(results_in(request)[-1])]), db=db, tools=[function])
 
 
 def _asked(db_file: Path, function: Any) -> tuple[str, str]:
-    with SqliteDatabase(db_file) as db:
+    with opened(db_file) as db:
         requirement = _agent(db, function).do("Pay.", return_output=True).active_requirements[0]
         assert requirement.run_id is not None
         return requirement.id, requirement.run_id
@@ -74,7 +76,7 @@ def test_what_is_no_such_decimal_is_refused(cli: CommandLine, annotation: Any, t
     refused = cli("answer", requirement_id, f"amount={typed}")
     assert refused.code != 0
     assert complaint in refused.err
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         assert db.requirement(requirement_id).decision is None
 
 
@@ -105,14 +107,14 @@ def test_what_the_tool_takes_is_taken_and_keeps_its_digits(
     requirement_id, run_id = _asked(cli.db_file, function)
     answered = cli("answer", requirement_id, f"amount={typed}")
     assert answered.code == 0, answered.err
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         assert _agent(db, function).continue_run(run_id=run_id) == f"paid {paid}"
 
 
 def test_the_form_says_what_a_decimal_is_and_the_tool_stays_as_models_know_it(cli: CommandLine) -> None:
     function = asking(Price)
     _asked(cli.db_file, function)
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         (field,) = db.requirements()[0].user_input_schema or ()
     schema = field["json_schema"]
     number, text = schema["anyOf"]

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from support.command import PAINT, CommandLine, StartRun
+from support.databases import on_files
 from support.trouble import elsewhere
+
+pytestmark = on_files
 
 LOOKS = [["runs"], ["inbox"], ["show", "abc"], ["check"], ["approve", "abc"], ["backup", "copy.db"], ["audit", "abc"]]
 

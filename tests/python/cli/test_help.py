@@ -9,20 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from haltpoint import Agent, ScriptedModel
 from haltpoint.cli.exit_codes import MEANINGS
 from haltpoint.cli.registry import names
 from support.command import COMMAND, DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.programs import Program
 from support.workshop import TOOLS
 
 DECIDING = ["approve", "reject", "answer", "result", "recover"]
 _SAWING = """
 import sys
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from pathlib import Path
+from haltpoint import Agent, ScriptedModel
+from support.databases import opened
 from support.replies import wants
 from support.workshop import TOOLS
-Agent(ScriptedModel([wants("saw", board="oak")]), db=SqliteDatabase(sys.argv[1]), tools=TOOLS).do("Saw.")
+Agent(ScriptedModel([wants("saw", board="oak")]), db=opened(Path(sys.argv[1])), tools=TOOLS).do("Saw.")
 """
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
@@ -108,7 +111,7 @@ def test_recover_is_offered_calls_in_doubt(cli: CommandLine, tmp_path: Path) -> 
     with Program(program, str(cli.db_file), cwd=tmp_path) as sawing:
         run_id = sawing.hear()["run_id"]
         sawing.kill()
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         Agent(ScriptedModel(["finished"]), db=database, tools=TOOLS).continue_run(run_id=run_id, return_output=True)
         [requirement] = database.requirements()
     assert requirement.kind == "recovery"

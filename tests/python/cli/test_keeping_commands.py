@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.command import PAINT, CommandLine, StartRun
+from support.databases import on_files
 from support.trouble import elsewhere
 
 KEY = {"HALTPOINT_AUDIT_KEY": "0123456789abcdef"}
@@ -18,6 +19,7 @@ def test_a_sound_database_passes_the_check(cli: CommandLine, start: StartRun) ->
     assert cli("check", "--json").record == {"ok": True, "problems": []}
 
 
+@on_files
 def test_a_changed_row_is_named_by_check_and_audit(cli: CommandLine, start: StartRun) -> None:
     run_id = start(PAINT)
     elsewhere(cli.db_file, REWRITE)
@@ -29,6 +31,7 @@ def test_a_changed_row_is_named_by_check_and_audit(cli: CommandLine, start: Star
     assert "entry 2" in audited.out
 
 
+@on_files
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(cli: CommandLine, start: StartRun) -> None:
     damaged = start(PAINT)
     elsewhere(cli.db_file, REWRITE)
@@ -80,6 +83,7 @@ def test_a_keyed_record_needs_its_key(cli: CommandLine, start: StartRun, monkeyp
     assert cli("audit", run_id, env=KEY).code == 0
 
 
+@on_files
 def test_a_backup_is_a_database_of_its_own(cli: CommandLine, start: StartRun, tmp_path: Path) -> None:
     run_id = start(PAINT)
     copy = tmp_path / "copy.db"

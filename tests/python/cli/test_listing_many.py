@@ -9,8 +9,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from haltpoint import SqliteDatabase
 from support.command import CommandLine
+from support.databases import opened
 from support.many import approve_for_session, pause_in_many_runs
 
 MANY = 2000
@@ -20,7 +20,7 @@ MANY = 2000
 def full(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """The command, on a file in which 2,000 runs wait, and 60 approvals stand."""
     cli = CommandLine(tmp_path_factory.mktemp("full") / "runs.db")
-    with SqliteDatabase(cli.db_file, durability="normal") as database:
+    with opened(cli.db_file, durability="normal") as database:
         approve_for_session(database, 60)
         pause_in_many_runs(database, MANY)
     return cli
@@ -105,7 +105,7 @@ def test_asking_goes_through_all_and_takes_no_place_to_begin(full: CommandLine) 
 
 def test_a_watched_list_says_at_its_beginning_what_it_leaves_out(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path / "runs.db")
-    with SqliteDatabase(cli.db_file, durability="normal") as database:
+    with opened(cli.db_file, durability="normal") as database:
         pause_in_many_runs(database, 4)
     with cli.follow("inbox", "--watch", "--json", "--limit", "2") as followed:
         lines = [followed.record()["id"] for _ in range(2)]
@@ -116,7 +116,7 @@ def test_a_watched_list_says_at_its_beginning_what_it_leaves_out(tmp_path: Path)
 @pytest.mark.parametrize("as_json", [False, True])
 def test_rows_are_printed_before_the_last_ones_are_read(full: CommandLine, as_json: bool) -> None:
     """Whatever stands in the pipe, the last page is read after the first line is."""
-    with SqliteDatabase(full.db_file) as database:
+    with opened(full.db_file) as database:
         runs = database.runs()
         oldest = [run.run_id for run in runs if run.is_paused][-1]
         options = ["--json"] if as_json else []
@@ -131,7 +131,7 @@ def test_rows_are_printed_before_the_last_ones_are_read(full: CommandLine, as_js
 
 
 def test_a_terminal_shows_the_first_rows_before_the_last_ones_are_read(full: CommandLine) -> None:
-    with SqliteDatabase(full.db_file) as database:
+    with opened(full.db_file) as database:
         waiting = [run.run_id for run in database.runs(status="PAUSED", limit=600)]
         terminal = full.at_terminal("runs", "--status", "PAUSED", "--limit", "600")
         terminal.expect(waiting[0][:13])

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import Agent, ModelReply, RunRequirement, ScriptedModel, SqliteDatabase, ToolCall
+from haltpoint import Agent, ModelReply, RunRequirement, ScriptedModel, ToolCall
 from support.command import COMMAND, ENGRAVE, PAINT, CommandLine, StartRun
+from support.databases import named, opened
 from support.workshop import TOOLS
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
@@ -56,7 +57,7 @@ def test_a_listed_run_has_the_documented_fields(cli: CommandLine, start: StartRu
 def test_a_requirement_has_the_form_that_programs_know(cli: CommandLine, start: StartRun) -> None:
     run_id = start(ENGRAVE)
     record = cli("inbox", "--json").record
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         [requirement] = database.requirements()
     assert record == requirement.to_dict()
     assert [shown["requirements"] for shown in [cli("show", run_id, "--json").record]] == [[record]]
@@ -77,7 +78,7 @@ def test_each_field_of_a_requirement_is_documented(cli: CommandLine, start: Star
 def test_what_is_printed_of_a_decision_is_the_same_form(cli: CommandLine, start: StartRun) -> None:
     start(PAINT)
     decided = cli("approve", cli("inbox").rows[0][0], "--by", "ann", "--json").record["requirement"]
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         stored = database.requirements(open_only=False)[0].to_dict()
     assert decided == stored
 
@@ -85,7 +86,7 @@ def test_what_is_printed_of_a_decision_is_the_same_form(cli: CommandLine, start:
 def test_what_is_printed_can_be_decided_and_handed_to_a_program(cli: CommandLine, start: StartRun) -> None:
     run_id = start(PAINT)
     record = cli("inbox", "--json").record
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         agent = Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS)
         assert agent.continue_run(run_id=run_id, requirements=[{**record, "confirmation": True}]) == "finished"
 
@@ -169,7 +170,7 @@ def test_output_that_can_not_be_written_is_told_in_one_line(
     cli: CommandLine, start: StartRun, options: list[str]
 ) -> None:
     start(PAINT)
-    environment = {**os.environ, "HALTPOINT_DB": str(cli.db_file)}
+    environment = {**os.environ, "HALTPOINT_DB": str(named(cli.db_file))}
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run(
             [COMMAND, "runs", *options],

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from haltpoint import Agent, InvalidResolutionError, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, InvalidResolutionError, ScriptedModel, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.replies import results_in, wants
 
 TWICE = '{"a": 1, "a": 1000}'
@@ -20,7 +21,7 @@ def set_limits(limits: dict[str, int], rows: list[dict[str, int]] | None = None,
 
 
 def _asked(cli: CommandLine) -> str:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         script = ScriptedModel([wants("set_limits"), lambda request: str(results_in(request)[-1])])
         return Agent(script, db=db, tools=[set_limits]).do("Set.", return_output=True).active_requirements[0].id
 
@@ -32,7 +33,7 @@ def _elsewhere(cli: CommandLine, requirement_id: str, given: dict[str, str]) -> 
 
 
 def _here(cli: CommandLine, requirement_id: str, given: dict[str, str]) -> str:
-    with SqliteDatabase(cli.db_file) as db, pytest.raises(InvalidResolutionError) as caught:
+    with opened(cli.db_file) as db, pytest.raises(InvalidResolutionError) as caught:
         db.requirement(requirement_id).answer(given)
     return str(caught.value)
 
@@ -44,7 +45,7 @@ def _here(cli: CommandLine, requirement_id: str, given: dict[str, str]) -> str:
 def test_it_is_refused_in_the_value_of_a_field(cli: CommandLine, give: Any, given: dict[str, str]) -> None:
     requirement_id = _asked(cli)
     assert 'the text holds the name "a" twice in one object' in give(cli, requirement_id, given)
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         assert db.requirement(requirement_id).decision is None
 
 
@@ -54,7 +55,7 @@ def test_text_that_is_meant_as_text_stays_as_it_is(cli: CommandLine) -> None:
         """Keep."""
         return note
 
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         script = ScriptedModel([wants("keep"), lambda request: str(results_in(request)[-1])])
         agent = Agent(script, db=db, tools=[keep])
         requirement = agent.do("Keep.", return_output=True).active_requirements[0]

@@ -11,6 +11,9 @@ import pytest
 
 from haltpoint import SqliteDatabase
 from support.command import PAINT, CommandLine, StartRun
+from support.databases import on_files
+
+pytestmark = on_files
 
 
 @pytest.fixture

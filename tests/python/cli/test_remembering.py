@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase
+from haltpoint import Agent, ScriptedModel
 from support.command import PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.replies import wants
 from support.workshop import TOOLS
 
 
 def _goes_on(cli: CommandLine, run_id: str) -> str:
     """Continue a run in the way of a worker; returns its status."""
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         # What the model said before stands in the journal: it goes on with the next reply.
         model = ScriptedModel([PAINT, PAINT, "finished"])
         output = Agent(model, db=database, tools=TOOLS).continue_run(run_id=run_id, return_output=True)

@@ -8,9 +8,10 @@ import pexpect
 import pytest
 from pydantic import AfterValidator, SecretStr
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
 from haltpoint.models.scripted import ScriptedReply
 from support.command import DELIVER, ENGRAVE, PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.replies import wants
 
 FORGED = "0" * 64
@@ -31,7 +32,7 @@ def write(to: str, copies: int = 2, cc: str | None = None, tone: str = "warm") -
 
 
 def _started(cli: CommandLine, reply: ScriptedReply) -> str:
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         agent = Agent(ScriptedModel([reply, "done"]), db=database, tools=[pay, write])
         return str(agent.do("Work.", return_output=True).run_id)
 
@@ -48,7 +49,7 @@ def _requirement(cli: CommandLine, run_id: str) -> Any:
 
 
 def _result(cli: CommandLine, run_id: str) -> Any:
-    with SqliteDatabase(cli.db_file) as database:
+    with opened(cli.db_file) as database:
         agent = Agent(ScriptedModel(["said before", "done"]), db=database, tools=[pay, write])
         return agent.continue_run(run_id=run_id, return_output=True).tools[0].result
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, BaseModel
 
-from haltpoint import Agent, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
+from haltpoint import Agent, ModelReply, ScriptedModel, ToolCall, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 
 
@@ -31,7 +32,7 @@ def asked(cli: CommandLine, annotation: Any, said: str) -> str:
 
     pay.__annotations__["euros"] = annotation
     call = ToolCall("pay", f'{{"euros": {said}}}')  # type: ignore[arg-type]
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         agent = Agent(
             ScriptedModel([ModelReply(tool_calls=[call]), "x"]), db=db, tools=[tool(requires_confirmation=True)(pay)]
         )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, Task
+from haltpoint import Agent, ScriptedModel, Task
 from haltpoint.models.scripted import ScriptedReply
 from support.command import PAINT, CommandLine, StartRun
+from support.databases import opened
 from support.inbox import Inbox
 from support.workshop import TOOLS
 
@@ -25,7 +26,7 @@ def start(cli: CommandLine) -> StartRun:
     """Starts a run of a model that says so, and returns the run's id."""
 
     def start_run(*replies: ScriptedReply, task: str = "Build a chair.", name: str = "joiner") -> str:
-        with SqliteDatabase(cli.db_file) as database:
+        with opened(cli.db_file) as database:
             agent = Agent(ScriptedModel([*replies, "finished"]), db=database, tools=TOOLS, name=name)
             run_id: str = agent.do(Task(task), return_output=True).run_id
         return run_id

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from visiting import Visitor, words
 
-from haltpoint import SqliteDatabase
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.travel import FILLED_IN, REFUSED, finish_booking, start_booking
 
@@ -64,7 +64,7 @@ def test_the_api_shows_what_each_field_takes(served: Inbox) -> None:
 def test_the_page_says_what_is_wrong_and_keeps_what_was_typed(
     cli: CommandLine, booking: str, name: str, value: str, complaint: str
 ) -> None:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         visitor = Visitor(db, booking, "ann")
         refused = visitor.send("answer", **typed(**{name: value}))
         assert (refused.status, complaint in words(refused)) == (422, True)
@@ -75,7 +75,7 @@ def test_the_page_says_what_is_wrong_and_keeps_what_was_typed(
 
 
 def test_the_page_says_what_each_field_takes_and_what_it_is_if_left_empty(cli: CommandLine, booking: str) -> None:
-    with SqliteDatabase(cli.db_file) as db:
+    with opened(cli.db_file) as db:
         page = Visitor(db, booking, "ann").words
     for said in (
         "nights whole number",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from visiting import Visitor
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
+from support.databases import opened
 from support.replies import results_in, wants
 
 
@@ -17,7 +18,7 @@ def take(value: bytes, other: bytes) -> str:
 
 
 def test_bytes_are_typed_as_they_are_shown(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as db:
+    with opened(tmp_path / "runs.db") as db:
         script = [wants("take", other="base64:x\0"), lambda request: str(results_in(request)[-1])]
         agent = Agent(ScriptedModel(script), db=db, tools=[take])
         run_id = agent.do("Take.", return_output=True).run_id

@@ -10,9 +10,11 @@ from browsing import CHROMIUM, opened_browser, signed_in
 from playwright.sync_api import expect
 from visiting import Visitor, words
 
-from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, Task, tool
+from haltpoint.db import Database
 from haltpoint.run.approvals import approved_arguments
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants
 
@@ -30,7 +32,7 @@ def db() -> Iterator[InMemoryDatabase]:
         yield database
 
 
-def _started(db: InMemoryDatabase | SqliteDatabase) -> RunRequirement:
+def _started(db: Database) -> RunRequirement:
     agent = Agent(ScriptedModel([wants("two", x=1), "finished"]), db=db, tools=[two])
     requirement: RunRequirement = agent.do(Task("Go."), return_output=True).requirements[0]
     return requirement
@@ -130,7 +132,7 @@ def test_only_arguments_that_were_changed_count_as_such(
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 def test_an_open_page_shows_what_somebody_else_approved_meanwhile(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser:
+    with opened(cli.db_file) as db, opened_browser() as browser:
         requirement = _started(db)
         with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
             page.goto(f"{inbox.address}/runs/{_run_of(requirement)}")

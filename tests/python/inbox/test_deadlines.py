@@ -12,9 +12,10 @@ from browsing import CHROMIUM, opened_browser, signed_in
 from playwright.sync_api import expect
 from visiting import Visitor, words
 
-from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, Task, tool
 from haltpoint.models.scripted import ScriptedReply
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants
 
@@ -88,7 +89,7 @@ browser_only = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {C
 @pytest.mark.parametrize("edit", [False, True])
 def test_the_buttons_of_an_open_page_go_when_the_time_is_over(cli: CommandLine, *, edit: bool) -> None:
     with (
-        SqliteDatabase(cli.db_file) as db,
+        opened(cli.db_file) as db,
         opened_browser() as browser,
         Inbox(cli) as inbox,
         signed_in(browser, inbox) as page,

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from haltpoint.inbox.openapi import description
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 
 # Each request here has the token: what becomes of one without has tests of its own.
@@ -48,10 +49,10 @@ def inbox(tmp_path_factory: pytest.TempPathFactory, known: dict[str, list[str]])
 
 
 def _started(db_file: Path) -> list[str]:
-    from haltpoint import Agent, SqliteDatabase, Task
+    from haltpoint import Agent, Task
     from support.workshop import TOOLS, model
 
-    with SqliteDatabase(db_file) as database:
+    with opened(db_file) as database:
         agents = [Agent(model("all kinds"), db=database, tools=TOOLS) for _ in range(20)]
         return [agent.do(Task("Build a chair."), return_output=True).run_id for agent in agents]
 

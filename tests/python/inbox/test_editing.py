@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 from pydantic import AfterValidator, BaseModel, SecretStr
 from visiting import Visitor, words
 
-from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, Task, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants, wants_all
 
@@ -228,7 +229,7 @@ def _edit(page: Page, inbox: Inbox, run_id: str) -> None:
 @browser_only
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_browser_sends_back_unchanged_what_nobody_changed(cli: CommandLine, *, scripts: bool) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser:
+    with opened(cli.db_file) as db, opened_browser() as browser:
         run_id = _started(db).run_id or ""
         with Inbox(cli) as inbox, signed_in(browser, inbox, java_script_enabled=scripts) as page:
             _edit(page, inbox, run_id)
@@ -243,7 +244,7 @@ def test_a_browser_sends_back_unchanged_what_nobody_changed(cli: CommandLine, *,
 
 @browser_only
 def test_neither_the_back_button_nor_two_clicks_approve_the_original(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser:
+    with opened(cli.db_file) as db, opened_browser() as browser:
         run_id = _started(db).run_id or ""
         with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
             _edit(page, inbox, run_id)
@@ -262,7 +263,7 @@ def test_neither_the_back_button_nor_two_clicks_approve_the_original(cli: Comman
 
 @browser_only
 def test_in_a_second_tab_the_edit_stays_and_its_button_goes(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser:
+    with opened(cli.db_file) as db, opened_browser() as browser:
         run_id = _started(db).run_id or ""
         with Inbox(cli) as inbox, signed_in(browser, inbox) as page:
             _edit(page, inbox, run_id)
@@ -278,7 +279,7 @@ def test_in_a_second_tab_the_edit_stays_and_its_button_goes(cli: CommandLine) ->
 
 @browser_only
 def test_a_page_that_came_with_a_refusal_follows_the_run_too(cli: CommandLine) -> None:
-    with SqliteDatabase(cli.db_file) as db, opened_browser() as browser, Inbox(cli) as inbox:
+    with opened(cli.db_file) as db, opened_browser() as browser, Inbox(cli) as inbox:
         requirement = _started(db)
         # A refused form is an error to the browser's console.
         page = browser.new_page()

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, tool
+from haltpoint.db import Database
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants
-
-AnyDatabase = SqliteDatabase | InMemoryDatabase
 
 _TOKEN = "a token of more than 16 characters"
 _BEARER = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
@@ -30,16 +30,16 @@ def pay(euros: int) -> str:
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> AnyDatabase:
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A database of each kind."""
-    return SqliteDatabase(tmp_path / "runs.db") if request.param == "sqlite" else InMemoryDatabase()
+    return opened(tmp_path / "runs.db") if request.param == "sqlite" else InMemoryDatabase()
 
 
 Post = Callable[..., Told]
 
 
 @pytest.fixture
-def post(db: AnyDatabase) -> Post:
+def post(db: Database) -> Post:
     """Posts to an inbox that erases."""
     app: Any = create_app(db, token=_TOKEN, by="ann", allow_erase=True)
 
@@ -49,14 +49,14 @@ def post(db: AnyDatabase) -> Post:
     return posted
 
 
-def _run(db: AnyDatabase, *, is_done: bool = True) -> str:
+def _run(db: Database, *, is_done: bool = True) -> str:
     replies = ["done"] if is_done else [wants("pay", euros=5), "done"]
     run_id: str = Agent(ScriptedModel(replies), db=db, tools=[pay]).do("Work.", return_output=True).run_id
     return run_id
 
 
 @pytest.mark.parametrize("path", ["/api/runs/nothing/erase", "/api/prune"])
-def test_an_inbox_does_not_take_data_away_unless_it_was_told_to(db: AnyDatabase, path: str) -> None:
+def test_an_inbox_does_not_take_data_away_unless_it_was_told_to(db: Database, path: str) -> None:
     app: Any = create_app(db, token=_TOKEN, by="ann")
     refused = asked(app, "POST", path, _BEARER, b'{"older_than": 0}')
     assert (refused.status, json.loads(refused.text)["error"]) == (403, "erasing_not_allowed")
@@ -64,7 +64,7 @@ def test_an_inbox_does_not_take_data_away_unless_it_was_told_to(db: AnyDatabase,
     assert "haltpoint serve --allow-erase" in refused.text
 
 
-def test_a_run_is_erased_by_whoever_asks(db: AnyDatabase, post: Post) -> None:
+def test_a_run_is_erased_by_whoever_asks(db: Database, post: Post) -> None:
     run_id = _run(db)
     answer = post(f"/api/runs/{run_id}/erase", {"reason": "asked for"})
     assert (answer.status, json.loads(answer.text)) == (200, {"erased": [run_id]})
@@ -78,7 +78,7 @@ def test_a_run_is_erased_by_whoever_asks(db: AnyDatabase, post: Post) -> None:
         assert (row[0], json.loads(row[1])["reason"]) == ("ann", "asked for")
 
 
-def test_a_run_that_can_go_on_is_erased_by_force_alone(db: AnyDatabase, post: Post) -> None:
+def test_a_run_that_can_go_on_is_erased_by_force_alone(db: Database, post: Post) -> None:
     run_id = _run(db, is_done=False)
     refused = post(f"/api/runs/{run_id}/erase", {})
     assert (refused.status, json.loads(refused.text)["error"]) == (409, "UnfinishedRunError")
@@ -86,7 +86,7 @@ def test_a_run_that_can_go_on_is_erased_by_force_alone(db: AnyDatabase, post: Po
     assert json.loads(post(f"/api/runs/{run_id}/erase", {"force": True}).text) == {"erased": [run_id]}
 
 
-def test_runs_are_pruned(db: AnyDatabase, post: Post) -> None:
+def test_runs_are_pruned(db: Database, post: Post) -> None:
     done, waiting = _run(db), _run(db, is_done=False)
     assert json.loads(post("/api/prune", {"older_than": 3600}).text) == {"pruned": 0, "dry_run": False}
     counted = post("/api/prune", {"older_than": 0, "dry_run": True})
@@ -114,7 +114,7 @@ BODIES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES)
-def test_what_does_not_fit_is_refused(db: AnyDatabase, post: Post, path: str, body: Any) -> None:
+def test_what_does_not_fit_is_refused(db: Database, post: Post, path: str, body: Any) -> None:
     run_id = _run(db)
     refused = post(path.format(run=run_id), body)
     assert (refused.status, set(json.loads(refused.text))) == (422, {"error", "field", "message"})
@@ -126,7 +126,7 @@ def test_what_is_not_there_is_not_found(post: Post) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/runs/{run}/erase", "/api/prune"])
-def test_another_site_can_not_take_data_away(db: AnyDatabase, path: str) -> None:
+def test_another_site_can_not_take_data_away(db: Database, path: str) -> None:
     run_id = _run(db)
     app: Any = create_app(db, authenticate=lambda request: "ann", allow_erase=True)
     headers = {"Content-Type": "application/json", "Origin": "http://evil.example"}
@@ -137,7 +137,7 @@ def test_another_site_can_not_take_data_away(db: AnyDatabase, path: str) -> None
 
 
 def test_the_command_serves_an_inbox_that_erases(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as db:
+    with opened(tmp_path / "runs.db") as db:
         run_id = _run(db)
     with Inbox(CommandLine(tmp_path / "runs.db"), "--allow-erase") as inbox:
         headers = {**inbox.bearer, "Content-Type": "application/json"}

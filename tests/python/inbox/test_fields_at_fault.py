@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from haltpoint import Agent, ScriptedModel, SqliteDatabase, tool
+from haltpoint import Agent, ScriptedModel, tool
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants
 
@@ -32,7 +33,7 @@ def buy(to: Address) -> str:
 
 
 def _waiting(file: Path, name: str, **said: Any) -> str:
-    with SqliteDatabase(file) as db:
+    with opened(file) as db:
         agent = Agent(ScriptedModel([wants(name, **said)]), db=db, tools=[ship, buy])
         return agent.do("Work.", return_output=True).active_requirements[0].id
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from haltpoint import Agent, InMemoryDatabase, ModelReply, ScriptedModel, SqliteDatabase, ToolCall, tool
+from haltpoint import Agent, InMemoryDatabase, ModelReply, ScriptedModel, ToolCall, tool
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
 from support.command import COMMAND
+from support.databases import on_files, opened
 
 RUNS = 6
 LARGE = 2_000_000
@@ -73,10 +74,10 @@ LISTS = ["/", "/runs", "/api/runs", "/api/requirements?preview=true"]
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("place", ["task", "result", "argument"])
 def test_a_list_reads_what_it_shows(tmp_path: Path, place: str, path: str) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, place)
     # Opened anew, so that nothing is in its memory.
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _get(database, "/history")
         assert _bytes_read(lambda: _get(database, path)) < RUNS * LARGE / 4
         # A few pages of them are in memory by now.
@@ -85,7 +86,7 @@ def test_a_list_reads_what_it_shows(tmp_path: Path, place: str, path: str) -> No
 
 @pytest.mark.parametrize("place", ["task", "result", "argument"])
 def test_a_list_shows_the_beginning_of_what_is_large(tmp_path: Path, place: str) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, place, 2)
         for path in LISTS:
             text = _get(database, path).text
@@ -101,7 +102,7 @@ def test_a_list_shows_the_beginning_of_what_is_large(tmp_path: Path, place: str)
 
 
 def test_the_whole_is_there_where_it_is_asked_for(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "argument", 1)
         whole = WORDS * (LARGE // len(WORDS))
         assert database.requirements()[0].tool_execution.tool_args["memo"] == whole
@@ -110,7 +111,7 @@ def test_the_whole_is_there_where_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_preview_that_was_cut_decides_nothing(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "argument", 1)
         item = json.loads(_get(database, "/api/requirements?preview=true").text)["items"][0]
         whole = json.loads(_get(database, f"/api/requirements/{item['id']}").text)
@@ -123,11 +124,12 @@ def test_a_preview_that_was_cut_decides_nothing(tmp_path: Path) -> None:
 
 
 def test_a_preview_of_what_is_small_is_the_whole(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "result", 2)
         assert _get(database, "/api/requirements?preview=true").json == _get(database, "/api/requirements").json
 
 
+@on_files
 @pytest.mark.parametrize(
     "damage",
     [
@@ -138,24 +140,25 @@ def test_a_preview_of_what_is_small_is_the_whole(tmp_path: Path) -> None:
     ],
 )
 def test_without_its_outlines_a_run_is_read_whole(tmp_path: Path, damage: str) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "result", 2)
         before = {path: _get(database, path).json for path in LISTS if path.startswith("/api")}
     with sqlite3.connect(tmp_path / "runs.db") as connection:
         assert connection.execute(damage).rowcount == 2
     connection.close()
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         assert {path: _get(database, path).json for path in before} == before
 
 
+@on_files
 def test_what_was_changed_in_an_outline_is_not_what_runs(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "argument", 1)
     with sqlite3.connect(tmp_path / "runs.db") as connection:
         changed = "UPDATE outlines SET payload = replace(payload, '\"euros\":0', '\"euros\":7')"
         assert connection.execute(changed).rowcount == 1
     connection.close()
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         requirement = database.requirements()[0]
         assert requirement.tool_execution.tool_args["euros"] == 0
         found = database.verify(requirement.run_id or "").first_bad
@@ -173,7 +176,7 @@ def test_a_database_in_memory_has_previews_as_well() -> None:
 
 
 def test_a_page_of_the_api_ends_where_it_is_large(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         count = 12
         _pause(database, "argument", count)
         before, sizes, seen = "", [], []
@@ -193,7 +196,7 @@ def test_a_page_of_the_api_ends_where_it_is_large(tmp_path: Path) -> None:
 
 def test_a_list_of_large_requirements_takes_the_memory_of_a_few(tmp_path: Path) -> None:
     count = 40
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         _pause(database, "argument", count)
     listing = [str(COMMAND), "inbox", "--json", "--db", str(tmp_path / "runs.db")]
     program = f"""

@@ -11,10 +11,11 @@ import pytest
 from browsing import CHROMIUM, opened_browser, signed_in
 from playwright.sync_api import Browser, Page, expect
 
-from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, ScriptedModel, Task, tool
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
 from support.command import CommandLine
+from support.databases import opened
 from support.inbox import Inbox
 from support.replies import wants
 from support.workshop import TOOLS
@@ -137,7 +138,7 @@ def _page_of(page: Page, run_id: str) -> None:
 @pytest.mark.parametrize("session_id", [None, "shop"])
 def test_a_person_chooses_which_later_calls_are_meant(browser: Browser, tmp_path: Path, session_id: str | None) -> None:
     db_file = tmp_path / "runs.db"
-    with SqliteDatabase(db_file) as db:
+    with opened(db_file) as db:
         run_id = _painter(db, session_id).do(Task("Paint."), return_output=True).run_id
         with Inbox(CommandLine(db_file)) as inbox, signed_in(browser, inbox) as page:
             _page_of(page, run_id)
@@ -162,7 +163,7 @@ def test_a_person_chooses_which_later_calls_are_meant(browser: Browser, tmp_path
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 def test_an_approval_is_for_one_call_unless_somebody_says_otherwise(browser: Browser, tmp_path: Path) -> None:
     db_file = tmp_path / "runs.db"
-    with SqliteDatabase(db_file) as db:
+    with opened(db_file) as db:
         run_id = _painter(db).do(Task("Paint."), return_output=True).run_id
         with Inbox(CommandLine(db_file)) as inbox, signed_in(browser, inbox) as page:
             _page_of(page, run_id)

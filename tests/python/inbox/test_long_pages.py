@@ -10,32 +10,32 @@ from typing import Any
 
 import pytest
 
-from haltpoint import InMemoryDatabase, SqliteDatabase
+from haltpoint import InMemoryDatabase
+from haltpoint.db import Database
 from haltpoint.inbox import create_app
 from support.asgi import Told, asked
+from support.databases import opened
 from support.many import approve_for_session, pause_in_many_runs
-
-AnyDatabase = SqliteDatabase | InMemoryDatabase
 
 MANY = 2000
 
 
 @pytest.fixture(scope="module", params=["sqlite", "memory"])
-def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyDatabase]:
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database in which 60 approvals stand, and 2,000 newer runs wait."""
     path: Path = tmp_path_factory.mktemp("full") / "runs.db"
-    made = InMemoryDatabase() if request.param == "memory" else SqliteDatabase(path, durability="normal")
+    made = InMemoryDatabase() if request.param == "memory" else opened(path, durability="normal")
     with made as database:
         approve_for_session(database, 60)
         pause_in_many_runs(database, MANY)
         yield database
 
 
-def _asked(database: AnyDatabase, path: str) -> Told:
+def _asked(database: Database, path: str) -> Told:
     return asked(create_app(database, authenticate=lambda request: "ann"), "GET", path)
 
 
-def _get(database: AnyDatabase, path: str) -> Told:
+def _get(database: Database, path: str) -> Told:
     told = _asked(database, path)
     assert told.status == 200, told.text
     return told
@@ -50,7 +50,7 @@ def _older(page: str) -> str | None:
     return None if found is None else html.unescape(found[1])
 
 
-def _walk(database: AnyDatabase, path: str, link: str) -> tuple[list[str], int]:
+def _walk(database: Database, path: str, link: str) -> tuple[list[str], int]:
     """What the pages lead to, in order, and how many pages there are."""
     found: list[str] = []
     pages, query = 0, ""
@@ -64,7 +64,7 @@ def _walk(database: AnyDatabase, path: str, link: str) -> tuple[list[str], int]:
         query = older
 
 
-def test_the_inbox_tells_how_much_waits_and_leads_to_all_of_it(full: AnyDatabase) -> None:
+def test_the_inbox_tells_how_much_waits_and_leads_to_all_of_it(full: Database) -> None:
     first = _get(full, "/").text
     assert "Waiting for a decision 2,000" in _words(first)
     assert "50 of 2,000" in _words(first)
@@ -74,7 +74,7 @@ def test_the_inbox_tells_how_much_waits_and_leads_to_all_of_it(full: AnyDatabase
     assert pages == MANY / 50
 
 
-def test_a_filter_holds_on_later_pages_and_on_the_way_back(full: AnyDatabase) -> None:
+def test_a_filter_holds_on_later_pages_and_on_the_way_back(full: Database) -> None:
     first = _get(full, "/?kind=confirmation").text
     older = _older(first)
     assert older is not None and "kind=confirmation" in older
@@ -84,7 +84,7 @@ def test_a_filter_holds_on_later_pages_and_on_the_way_back(full: AnyDatabase) ->
     assert "Nothing waits." in _get(full, "/?kind=recovery").text
 
 
-def test_all_runs_are_reached(full: AnyDatabase) -> None:
+def test_all_runs_are_reached(full: Database) -> None:
     first = _get(full, "/runs").text
     assert "Runs 2,001" in _words(first) and "50 of 2,001" in _words(first)
     ids, _ = _walk(full, "/runs", r'/runs/([0-9a-f-]{36})"')
@@ -93,7 +93,7 @@ def test_all_runs_are_reached(full: AnyDatabase) -> None:
     assert "50 of 2,000" in _words(paused) and "status=PAUSED" in str(_older(paused))
 
 
-def test_history_lists_what_was_decided_though_much_waits(full: AnyDatabase) -> None:
+def test_history_lists_what_was_decided_though_much_waits(full: Database) -> None:
     page = _words(_get(full, "/history").text)
     assert "What was decided 60" in page
     assert page.count("Approved") == 60
@@ -105,11 +105,11 @@ def test_history_is_ordered_by_the_time_of_the_decision_over_all_pages() -> None
 
 
 def test_history_is_ordered_so_in_a_file_too(tmp_path: Path) -> None:
-    with SqliteDatabase(tmp_path / "runs.db", durability="normal") as db:
+    with opened(tmp_path / "runs.db", durability="normal") as db:
         _check_order(db)
 
 
-def _check_order(db: AnyDatabase) -> None:
+def _check_order(db: Database) -> None:
     pause_in_many_runs(db, 450)
     waiting = db.requirements()
     # In an order of its own: neither that of the questions nor the opposite.
@@ -124,7 +124,7 @@ def _check_order(db: AnyDatabase) -> None:
     assert "200 of 300" in _words(_get(db, "/history").text)
 
 
-def _page(database: AnyDatabase, path: str) -> Any:
+def _page(database: Database, path: str) -> Any:
     return _get(database, path).json
 
 
@@ -141,7 +141,7 @@ def _page(database: AnyDatabase, path: str) -> Any:
     ],
 )
 def test_the_api_tells_how_much_there_is_and_where_the_next_page_begins(
-    full: AnyDatabase, path: str, key: str, total: int
+    full: Database, path: str, key: str, total: int
 ) -> None:
     ids: list[str] = []
     query = f"{path}{'&' if '?' in path else '?'}limit=200"
@@ -172,13 +172,13 @@ def test_a_page_that_is_just_full_has_no_next_one() -> None:
         ("runs", "RunNotFoundError"),
     ],
 )
-def test_a_place_that_is_not_there_is_not_found(full: AnyDatabase, listed: str, error: str) -> None:
+def test_a_place_that_is_not_there_is_not_found(full: Database, listed: str, error: str) -> None:
     refused = _asked(full, f"/api/{listed}?before=nothing")
     assert (refused.status, refused.json["error"]) == (404, error)
     assert "nothing" in refused.json["message"]
 
 
 @pytest.mark.parametrize("path", ["/", "/history", "/runs"])
-def test_a_page_behind_a_place_that_is_not_there_leads_back(full: AnyDatabase, path: str) -> None:
+def test_a_page_behind_a_place_that_is_not_there_leads_back(full: Database, path: str) -> None:
     refused = _asked(full, f"{path}?before=nothing")
     assert (refused.status, "To the inbox" in refused.text) == (404, True)

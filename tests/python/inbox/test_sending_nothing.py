@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from visiting import Visitor, words
 
-from haltpoint import Agent, InMemoryDatabase, ScriptedModel, SqliteDatabase, Task, tool
+from haltpoint import Agent, InMemoryDatabase, ScriptedModel, Task, tool
 from haltpoint.models.scripted import ScriptedReply
 from support.command import DELIVER
+from support.databases import opened
 from support.programs import Program, run_program
 from support.replies import wants
 from support.worker import WORKER
@@ -79,7 +80,7 @@ def test_an_empty_result_of_a_call_in_doubt_is_asked_about(tmp_path: Path) -> No
         assert program.hear()["started"] == "saw"
         program.kill()
     run_program(WORKER, "proceed", str(db_file), "saw", run_id, cwd=tmp_path)
-    with SqliteDatabase(db_file) as db:
+    with opened(db_file) as db:
         visitor = Visitor(db, run_id, "ann")
         refused = visitor.send("supply")
         assert refused.status == 422 and _has_check(refused.text)

@@ -9,30 +9,31 @@ from typing import Any
 
 import pytest
 
-from haltpoint import SqliteDatabase
+from haltpoint.db import Database
 from haltpoint.inbox import create_app
 from sensitive.stories import CARD, SAID, Story, seen, tell
 from support.asgi import Told, asked
+from support.databases import opened
 
 _TOKEN = "a token of more than 16 characters"
 _BEARER = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def db(tmp_path: Path) -> Iterator[Database]:
     """A database on a file of its own."""
-    with SqliteDatabase(tmp_path / "runs.db") as database:
+    with opened(tmp_path / "runs.db") as database:
         yield database
 
 
 @pytest.fixture
-def story(db: SqliteDatabase) -> Story:
+def story(db: Database) -> Story:
     """A run that came to its end, and one that waits."""
     return tell(db)
 
 
 @pytest.fixture
-def app(db: SqliteDatabase, story: Story) -> Any:
+def app(db: Database, story: Story) -> Any:
     """The inbox of that."""
     return create_app(db, token=_TOKEN, by="ann")
 
@@ -72,7 +73,7 @@ def test_the_card_shows_what_is_decided_on_and_the_timeline_does_not(app: Any, s
     assert seen(whole["timeline"]) == []
 
 
-def test_a_requirement_is_shown_whole_until_it_is_decided(app: Any, db: SqliteDatabase, story: Story) -> None:
+def test_a_requirement_is_shown_whole_until_it_is_decided(app: Any, db: Database, story: Story) -> None:
     (listed,) = json.loads(_get(app, "/api/requirements").text)["items"]
     assert listed["digest"] is None
     path = f"/api/requirements/{listed['id']}"

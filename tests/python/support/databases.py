@@ -63,6 +63,9 @@ def named(path: Path) -> Path | str:
 
 
 def opened(path: Path, **settings: Any) -> SqliteDatabase | PostgresDatabase:
-    """Open a test's database."""
+    """Open a test's database. A server takes no `durability`."""
     name = named(path)
-    return PostgresDatabase(name, **settings) if isinstance(name, str) else SqliteDatabase(name, **settings)
+    if isinstance(name, Path):
+        return SqliteDatabase(name, **settings)
+    settings.pop("durability", None)
+    return PostgresDatabase(name, **settings)

@@ -56,8 +56,11 @@ class Server:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def start(self, *hosts: str) -> str:
-        """Start it, and return its address. It listens on this machine's own, and on those hosts."""
+    def start(self, *hosts: str, durable: bool = False) -> str:
+        """Start it, and return its address.
+
+        It listens on this machine's own, and on those hosts. Without `durable` it does not wait for the disk.
+        """
         data = self._directory / "data"
         self._run(
             "initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync"
@@ -66,7 +69,7 @@ class Server:
         addresses = ",".join(["127.0.0.1", *hosts])
         settings = (
             f"listen_addresses = '{addresses}'\nport = {port}\nunix_socket_directories = '{self._directory}'\n"
-            "fsync = off\nmax_connections = 300\n"
+            f"fsync = {'on' if durable else 'off'}\nmax_connections = 300\n"
         )
         (data / "postgresql.auto.conf").write_text(settings)
         with (data / "pg_hba.conf").open("a") as access:
