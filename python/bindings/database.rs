@@ -140,7 +140,8 @@ impl PyDatabase {
         ticket
     }
 
-    /// Creates a run from the JSON of its first entry. The ticket's value is the list of effects, once the run is on disk.
+    /// Creates a run from the JSON of its first entry. The ticket's value is the list of effects, once the run is on disk; None where one
+    /// of that id was started alike before.
     fn start(
         &self,
         completions: &Completions,

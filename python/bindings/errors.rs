@@ -102,6 +102,11 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("moved_to", to.as_deref())?;
             "RunMovedError"
         }
+        StoreError::OtherRun { run_id, differing } => {
+            attributes.set_item("run_id", &**run_id)?;
+            attributes.set_item("differing", differing)?;
+            "RunConflictError"
+        }
         StoreError::NotRunning { run_id }
         | StoreError::RunExists { run_id }
         | StoreError::OtherJournal { run_id, .. } => {

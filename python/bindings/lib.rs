@@ -60,6 +60,12 @@ mod _engine {
         haltpoint_engine::store::new_id()
     }
 
+    /// The id of the run that an agent starts under a key: the same in every process.
+    #[pyfunction]
+    fn keyed_run_id(agent_name: &str, key: &str) -> String {
+        haltpoint_engine::run::keyed_run_id(agent_name, key).to_string()
+    }
+
     /// Whether a text is the address of a PostgreSQL database, and no file's name.
     #[pyfunction]
     fn is_server_address(text: &str) -> bool {

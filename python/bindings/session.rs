@@ -99,7 +99,7 @@ fn closed() -> PyErr {
 }
 
 /// A ticket under which the effects of a commit come back, and what the store calls when it is on disk. Word of a commit without effects
-/// may wait for other completions where nobody waits for it.
+/// may wait for other completions where nobody waits for it. `None` in their place: the run was started alike before.
 pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>, may_wait: bool) -> (u64, Deliver) {
     let ticket = sender.next_ticket();
     let sender = sender.clone();
@@ -107,6 +107,7 @@ pub(crate) fn commit_ticket(sender: &CompletionSender, run_id: Arc<str>, may_wai
         let may_wait = may_wait && committed.as_ref().is_ok_and(Vec::is_empty);
         let value: IntoValue = Box::new(move |py| match committed {
             Ok(gated) => Ok(effects::to_list(py, &run_id, gated)?.into_any().unbind()),
+            Err(StoreError::RunExists { .. }) => Ok(py.None()),
             Err(error) => Err(exception(py, &error.into())),
         });
         if may_wait {

@@ -46,7 +46,7 @@ impl WorkQueue {
         }
     }
 
-    /// Creates a run that waits for a worker. The ticket's value is None, once it is on disk.
+    /// Creates a run that waits for a worker. The ticket's value is None, once it, or one of that id that was started alike, is on disk.
     fn submit(
         &self,
         completions: &Completions,

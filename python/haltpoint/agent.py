@@ -241,6 +241,7 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> str:
         """Put a run on disk for a worker to take up, and return its id at once. Its status is QUEUED until then.
 
@@ -251,9 +252,12 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
             user_id: the user that the run is for, in place of the agent's.
             session_id: the session of the run, in place of the agent's.
             metadata: JSON data kept with the run, in place of the agent's.
+            key: names this run among all of the agent's name in the database, such as "order-17". Where a run was
+                submitted or started under it before, in whichever process, nothing is written, and its id is returned.
 
         Raises:
             ValueError: the agent has no name, or a database in memory, where no worker would find the run.
+            RunConflictError: the run of this key was started with another task or other arguments.
             UnfinishedRunError: the task has a run that is not finished.
             StoreError: the run can't be written.
         """
@@ -263,7 +267,8 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
             raise ValueError("no worker sees this agent's memory: give it a database, Agent(db=SqliteDatabase(...))")
         call = self._call(None, debug=False, retry=1, limit=TimeLimit(None), handlers=Handlers())
         call = call._replace(identity=self._identity_of_run(user_id, session_id, metadata))
-        return await submit_run(call, Task(task) if isinstance(task, str) else fresh_task(task))
+        task = Task(task) if isinstance(task, str) else fresh_task(task)
+        return await submit_run(call, task, self._id_of_run(key))
 
     def submit(
         self,
@@ -272,9 +277,11 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> str:
         """Do what `submit_async` does, and wait for the disk; works where an event loop runs, too."""
-        return run_blocking(self.submit_async(task, user_id=user_id, session_id=session_id, metadata=metadata))
+        run = self.submit_async(task, user_id=user_id, session_id=session_id, metadata=metadata, key=key)
+        return run_blocking(run)
 
     async def take_up_async(self, run_id: str, work: Work) -> AgentRunOutput[Any]:
         """Drive a run, where it is work for a worker; else return it as it stands.

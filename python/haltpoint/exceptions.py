@@ -43,6 +43,7 @@ __all__ = [
     "RequirementExpiredError",
     "RequirementNotFoundError",
     "RunBusyError",
+    "RunConflictError",
     "RunErasedError",
     "RunMovedError",
     "RunNotCompletedWarning",
@@ -85,6 +86,20 @@ class RunNotFoundError(HaltpointError, ValueError):
 
 class UnfinishedRunError(HaltpointError, ValueError):
     """A task was to start anew, or a run to be erased, while the run is not finished: it can still be continued."""
+
+
+class RunConflictError(HaltpointError, ValueError):
+    """A run was started under this key before, with another task or other arguments; nothing was started.
+
+    `run_id` is that run's.
+
+    Attributes:
+        differing: what differs, such as "description" or "metadata".
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, differing: Iterable[str] = ()) -> None:
+        super().__init__(message, run_id=run_id)
+        self.differing: tuple[str, ...] = tuple(differing)
 
 
 class UnresolvedRequirementsError(HaltpointError, ValueError):
@@ -436,6 +451,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     HaltpointError,
     RunNotFoundError,
     UnfinishedRunError,
+    RunConflictError,
     UnresolvedRequirementsError,
     RequirementConflictError,
     RequirementExpiredError,

@@ -9,7 +9,7 @@ use crate::{Json, Text};
 pub struct RunStarted {
     /// The version of the journal format, [`super::FORMAT`] at the time of writing.
     pub format: u32,
-    /// The run's id, a `UUIDv7`.
+    /// The run's id: a `UUIDv7`, or a `UUIDv8` that was computed of the key that the run was started under.
     pub run_id: Text,
     /// The agent's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +51,29 @@ pub struct RunStarted {
     /// Whatever the caller wants to find again.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Json::present")]
     pub metadata: Option<Json>,
+}
+
+impl RunStarted {
+    /// What a caller asked for otherwise than in the other one, by the names of the fields. What a new release of the caller's program
+    /// may change by itself, such as instructions and tools, is not compared.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let format = |started: &Self| started.response_format.as_ref().map(|format| format.name.clone());
+        let is_same_metadata = match (&self.metadata, &other.metadata) {
+            (Some(one), Some(other)) => one.is_same_value(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let compared = [
+            ("description", self.description == other.description),
+            ("context", self.context == other.context),
+            ("response_format", format(self) == format(other)),
+            ("user_id", self.user_id == other.user_id),
+            ("session_id", self.session_id == other.session_id),
+            ("metadata", is_same_metadata),
+        ];
+        let differing = compared.into_iter().filter(|(_, is_same)| !is_same);
+        differing.map(|(name, _)| name).collect()
+    }
 }
 
 /// A tool that the model is offered.

@@ -11,10 +11,13 @@ use crate::requirement::RequirementKind;
 /// `round` counts the requirements that the call had before.
 #[must_use]
 pub fn requirement_id(run_id: &str, call_id: &str, kind: RequirementKind, round: usize) -> Text {
-    let digest = digest(&["requirement", run_id, call_id, kind.as_str(), &round.to_string()]);
-    let mut bytes = [0_u8; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(bytes).to_string().into()
+    computed_id(&["requirement", run_id, call_id, kind.as_str(), &round.to_string()])
+}
+
+/// The id of the run that an agent starts under a key: the same whoever computes it, so that a second start finds the first.
+#[must_use]
+pub fn keyed_run_id(agent_name: &str, key: &str) -> Text {
+    computed_id(&["run", agent_name, key])
 }
 
 /// The key that a tool hands to the service it calls, so that a repeated call is recognised there.
@@ -25,6 +28,12 @@ pub fn idempotency_key(run_id: &str, call_id: &str) -> String {
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(&digest(&["idempotency", run_id, call_id])[..16]);
     format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+fn computed_id(parts: &[&str]) -> Text {
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&digest(parts)[..16]);
+    Uuid::new_v8(bytes).to_string().into()
 }
 
 fn digest(parts: &[&str]) -> [u8; 32] {

@@ -25,7 +25,7 @@ pub use arguments::{Arguments, CallToRun};
 pub use audit::{AuditRecord, AuditedRequirement, audit};
 pub use decide::DecisionError;
 pub use fold::ReplayError;
-pub use ids::{idempotency_key, requirement_id};
+pub use ids::{idempotency_key, keyed_run_id, requirement_id};
 pub use requirement::{Decided, Doubt, Requirement, Revocation};
 pub use state::{Call, CallState, Cancellation, Outcome, Reconciled, Run, Step};
 pub use transitions::{Reconciliation, ToolOutcome, Verdict};

@@ -13,6 +13,7 @@ mod export;
 mod finish;
 mod history;
 mod inbox;
+mod keyed;
 mod lists;
 mod prune;
 mod relocate;
@@ -75,7 +76,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Creates a run. Its first effect waits until the run is on disk.
+    /// Creates a run. Its first effect waits until the run is on disk. Where a run of that id was started alike before, `deliver` gets
+    /// [`StoreError::RunExists`], and the session is of no use.
     #[must_use]
     pub fn start(
         store: StoreHandle,
@@ -111,6 +113,7 @@ impl Session {
             ended: Ended::default(),
             listening: None,
         };
+        let deliver = keyed::compared(&session.store, Arc::clone(&session.run), deliver);
         session.submit(Operation::Create(create), transition.effects, true, deliver);
         let handed = Handed {
             now: Vec::new(),
@@ -389,7 +392,9 @@ impl Session {
             if let Some(appending) = appending {
                 appending.committed(&committed);
             }
-            finished.fetch_or(finishes && committed.is_ok(), Ordering::Release);
+            // A run that was there before is another driver's, whose lease may be of the same epoch.
+            let is_others = matches!(committed, Err(StoreError::RunExists { .. }));
+            finished.fetch_or(is_others || finishes && committed.is_ok(), Ordering::Release);
             match (committed, ending) {
                 (Ok(Committed::Cancelled { .. }), Some(ending)) => ending.read_back(gated, deliver),
                 (committed, _) => deliver(committed.map(|_| gated).inspect_err(|error| {

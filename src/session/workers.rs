@@ -9,9 +9,9 @@ use crate::store::{DueFilter, NewRun, Operation, RunRow, RunStatus, Store, Store
 use crate::{Text, Timestamp};
 
 use super::control::Then;
-use super::{Deliver, EngineError, Handed, Opened, Session, load, open};
+use super::{Deliver, EngineError, Handed, Opened, Session, keyed, load, open};
 
-/// Creates a run that waits for a worker.
+/// Creates a run that waits for a worker. One of that id that was started alike before is as good.
 pub fn submit(store: &StoreHandle, started: RunStarted, by: Option<Text>, at: Timestamp, then: Then<()>) {
     let mut run = Run::new(Box::new(started.clone()), at);
     let queued = run.notify_queued(by, at).entries;
@@ -27,10 +27,11 @@ pub fn submit(store: &StoreHandle, started: RunStarted, by: Option<Text>, at: Ti
             .chain(queued)
             .collect(),
     };
-    store.submit(
-        Operation::Create(create),
-        Box::new(move |committed| then(committed.map(|_| ()).map_err(EngineError::from))),
-    );
+    let tell = Box::new(move |created| match created {
+        Ok(_) | Err(StoreError::RunExists { .. }) => then(Ok(())),
+        Err(error) => then(Err(error.into())),
+    });
+    store.submit(Operation::Create(create), keyed::compared(store, Arc::new(run), tell));
 }
 
 /// Runs that a worker can go on with.

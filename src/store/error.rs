@@ -165,6 +165,14 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
+    /// A run of this id exists already, and it was started with something else.
+    #[error("run {run_id} was started under this key before, with another {differing}; nothing was started", differing = .differing.join(", "))]
+    OtherRun {
+        /// The run.
+        run_id: Text,
+        /// What differs.
+        differing: Vec<&'static str>,
+    },
     /// What is stored of one run cannot be read; of the others nothing is said. The message says what to do.
     #[error("{message}")]
     Damaged {

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from haltpoint._concurrency.threads import in_thread
+from haltpoint._engine import keyed_run_id
 from haltpoint.exceptions import HaltpointError
 from haltpoint.generics import FailureT_co
 from haltpoint.given_text import checked_text
@@ -85,6 +86,21 @@ class Calling(Generic[FailureT_co]):
             session_id=checked_text("session_id", who.session_id if session_id is None else session_id),
             metadata=who.metadata if metadata is None else checked_metadata(metadata),
         )
+
+    def _id_of_run(self, key: str | None) -> str | None:
+        """The id of the run that this agent starts under a key; None where there is no key.
+
+        Raises:
+            TypeError: the key is no text.
+            ValueError: it is empty, or the agent has no name.
+        """
+        if checked_text("key", key) is None:
+            return None
+        if not key:
+            raise ValueError("a key must have a character")
+        if self.name is None:
+            raise ValueError("a key is one of an agent's name: give the agent one, Agent(name=...)")
+        return keyed_run_id(self.name, key)
 
     def _note_run(self, run_id: str) -> None:
         self._run_id = run_id

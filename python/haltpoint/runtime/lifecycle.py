@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.callbacks import one_call
 from haltpoint._concurrency.foreign_checks import checked_unless
+from haltpoint._concurrency.lasting_wait import outlast
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._concurrency.time_limit import GRACE, TimeLimitPassedError
 from haltpoint._concurrency.wanted_calls import ended_unless
@@ -43,7 +44,7 @@ from haltpoint.runtime.notices import watched
 from haltpoint.runtime.output_validation import AnyJson
 from haltpoint.runtime.prompts import opening_prompt, system_prompt
 from haltpoint.runtime.tool_resolution import check_ready, checks_foreign_code, offered_tools, tool_specs, tools_at_hand
-from haltpoint.runtime.wait import until_cancelled, until_status_changes
+from haltpoint.runtime.wait import until_cancelled, until_free, until_status_changes
 from haltpoint.task import Task, known_format, response_format_data
 from haltpoint.tools.resolve import resolve_tools
 
@@ -68,29 +69,83 @@ _STILL_PAUSED = "still waits for a decision"
 _UNCHECKED = "stays as it is, since a validator of its tools had not returned"
 
 
-async def start_run(call: Call, task: Task) -> AgentRunOutput:
+async def start_run(call: Call, task: Task, run_id: str | None = None) -> AgentRunOutput:
     """Start a run of a task and drive it until it stops.
 
+    Args:
+        call: whose run it is.
+        task: what to do.
+        run_id: the id that was computed of the run's key, if it has one. Where there is such a run, that one is driven
+            on; it is waited for while somebody else drives it, and returned as it is once it is over.
+
     Raises:
+        RunConflictError: there is such a run, and it was started with something else.
         RunTimeoutError: the call's time is over.
     """
     with one_call():
-        return await _start_run(call, task)
+        return await _start_run(call, task, run_id)
 
 
-async def _start_run(call: Call, task: Task) -> AgentRunOutput:
+async def _start_run(call: Call, task: Task, keyed_id: str | None) -> AgentRunOutput:
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()
     native = call.database.native
     memory = await recalled(call)
-    run_id = new_run_id()
+    run_id = keyed_id or new_run_id()
     started = first_entry(call, task, tools, run_id)
     with watched(call.database, run_id) as notices:
         session, ticket = native.start(bridge.completions, to_json_text(started), memory)
+        begun: Handed = ([], ticket)
+        if keyed_id is not None:
+            effects = await _created(bridge, session, ticket)
+            if effects is None:
+                return await _go_on(call, task, run_id)
+            begun = (effects, None)
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
-        output = await _drive(call, task, tools, session, notices, lambda: ([], ticket), is_new=True)
+        output = await _drive(call, task, tools, session, notices, lambda: begun, is_new=True)
     return await _resolve_and_continue(call, output, tools, set())
+
+
+async def _created(bridge: LoopBridge, session: Session, ticket: int) -> Any:
+    """Wait until a run that has a key is on disk, and return its first effects; None where it was there before."""
+    creating, effects = bridge.wait(ticket), None
+    try:
+        effects = await asyncio.shield(creating)
+    except asyncio.CancelledError:
+        await outlast(creating)
+        if creating.result() is not None:
+            _, ending = session.notify_cancelled(True, "the awaiting task was cancelled")
+            if ending is not None:
+                await outlast(bridge.wait(ending))
+        raise
+    finally:
+        if effects is None:
+            session.close()
+    return effects
+
+
+async def _go_on(call: Call, task: Task, run_id: str) -> AgentRunOutput:
+    """Drive a run that was started under the same key before, as far as it is to be driven by whoever calls again."""
+    while True:
+        found = await _load(call.database, run_id)
+        snapshot = await _current(call.database, found)
+        output = _output(call, task, snapshot)
+        is_waiting = output.is_paused and not (call.handlers or snapshot.has_news())
+        if output.is_complete or output.is_cancelled or output.is_error or is_waiting:
+            known = known_run(run_id)
+            _handed_out(call, output, {} if known is None else known.tools, task)
+            if output.is_error:
+                raise failure_of(snapshot, None, call.tool_call_limit)
+            return output
+        try:
+            return await _continue_run(call, run_id, task, None, allow_changed_tools=False)
+        except RunBusyError:
+            _log.info("run %s of this key is driven elsewhere, and waited for", run_id)
+        try:
+            await call.limit.within(functools.partial(until_free, call.database, run_id))
+        except TimeLimitPassedError:
+            raise timeout_error(run_id, call.limit.seconds, "is still driven elsewhere") from None
 
 
 async def recalled(call: Call) -> RecalledMemory | None:

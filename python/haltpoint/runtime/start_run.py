@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from haltpoint._concurrency.background_loop import run_blocking
 from haltpoint._concurrency.time_limit import TimeLimit
@@ -44,6 +44,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> str | FailureT_co | None: ...
 
     @overload
@@ -61,6 +62,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[str]: ...
 
     @overload
@@ -78,6 +80,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> OutputT | FailureT_co | None: ...
 
     @overload
@@ -95,6 +98,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[OutputT]: ...
 
     @overload
@@ -112,6 +116,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[str] | str | FailureT_co | None: ...
 
     @overload
@@ -129,6 +134,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[OutputT] | OutputT | FailureT_co | None: ...
 
     @overload
@@ -146,6 +152,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[str | FailureT_co | None]: ...
 
     @overload
@@ -163,6 +170,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[str]]: ...
 
     @overload
@@ -180,6 +188,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[OutputT | FailureT_co | None]: ...
 
     @overload
@@ -197,6 +206,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[OutputT]]: ...
 
     @overload
@@ -214,6 +224,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[OutputT | str | FailureT_co | None]: ...
 
     @overload
@@ -231,6 +242,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[OutputT | str]]: ...
 
     @overload
@@ -248,6 +260,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[Any]: ...
 
     async def do_async(
@@ -264,6 +277,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> Any:
         """Run a task, or several one after the other.
 
@@ -280,17 +294,23 @@ class Starting(Calling[FailureT_co]):
             user_id: the user that the run is for, in place of the agent's.
             session_id: the session of the run, in place of the agent's.
             metadata: JSON data kept with the run, in place of the agent's.
+            key: names this call among all of the agent's name in the database, such as "order-17". Where the run was
+                started under it before, in whichever process, that one is gone on with, or waited for where somebody
+                drives it; one that is over is returned. Not for several tasks.
 
         Returns:
             The content; None, with a warning, for a run that was paused or cancelled.
 
         Raises:
+            RunConflictError: the run of this key was started with another task or other arguments.
             ModelError: the model failed; the error's `run_id` continues the run.
             ToolCallLimitError: the model asked for more tool calls than the run may make.
             RunTimeoutError: `timeout` passed; the run is cancelled, or still paused where a handler was asked, and can
                 be continued.
             UnfinishedRunError: the task has a run that is not finished: continue that one.
         """
+        if key is not None and isinstance(task, list):
+            raise ValueError("a key names one run: give it with one task")
         started = functools.partial(
             self._started,
             model=model,
@@ -299,6 +319,7 @@ class Starting(Calling[FailureT_co]):
             limit=TimeLimit(timeout),
             handlers=Handlers(hitl_handler, external_tool_executor),
             identity=self._identity_of_run(user_id, session_id, metadata),
+            run_id=self._id_of_run(key),
         )
         if isinstance(task, list):
             return [await self._result(started(each), return_output) for each in task]
@@ -314,10 +335,11 @@ class Starting(Calling[FailureT_co]):
         limit: TimeLimit,
         handlers: Handlers,
         identity: Identity,
+        run_id: str | None,
     ) -> Awaitable[AgentRunOutput[Any]]:
         task = Task(task) if isinstance(task, str) else fresh_task(task)
         call = self._call(model, debug=debug, retry=retry, limit=limit, handlers=handlers)
-        return start_run(call._replace(identity=identity), task)
+        return start_run(call._replace(identity=identity), task, run_id)
 
     @overload
     def do(
@@ -334,6 +356,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> str | FailureT_co | None: ...
 
     @overload
@@ -351,6 +374,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[str]: ...
 
     @overload
@@ -368,6 +392,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> OutputT | FailureT_co | None: ...
 
     @overload
@@ -385,6 +410,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[OutputT]: ...
 
     @overload
@@ -402,6 +428,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[str] | str | FailureT_co | None: ...
 
     @overload
@@ -419,6 +446,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> AgentRunOutput[OutputT] | OutputT | FailureT_co | None: ...
 
     @overload
@@ -436,6 +464,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[str | FailureT_co | None]: ...
 
     @overload
@@ -453,6 +482,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[str]]: ...
 
     @overload
@@ -470,6 +500,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[OutputT | FailureT_co | None]: ...
 
     @overload
@@ -487,6 +518,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[OutputT]]: ...
 
     @overload
@@ -504,6 +536,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[OutputT | str | FailureT_co | None]: ...
 
     @overload
@@ -521,6 +554,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[AgentRunOutput[OutputT | str]]: ...
 
     @overload
@@ -538,6 +572,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: None = None,
     ) -> list[Any]: ...
 
     def do(
@@ -554,6 +589,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> Any:
         """Run a task and wait for it. Takes what `do_async` takes; works where an event loop runs, too."""
         run: Any = self.do_async(
@@ -568,6 +604,7 @@ class Starting(Calling[FailureT_co]):
             user_id=user_id,
             session_id=session_id,
             metadata=metadata,
+            key=cast("Any", key),
         )
         return run_blocking(run)
 
@@ -586,6 +623,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> Any:
         """Run a task and print its content. Takes and returns what `do_async` does."""
         result: Any = await self.do_async(
@@ -600,6 +638,7 @@ class Starting(Calling[FailureT_co]):
             user_id=user_id,
             session_id=session_id,
             metadata=metadata,
+            key=cast("Any", key),
         )
         if not self.print:
             print_result(result)
@@ -620,6 +659,7 @@ class Starting(Calling[FailureT_co]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        key: str | None = None,
     ) -> Any:
         """Run a task, wait for it and print its content. Takes and returns what `do_async` does."""
         run: Any = self.print_do_async(
@@ -634,5 +674,6 @@ class Starting(Calling[FailureT_co]):
             user_id=user_id,
             session_id=session_id,
             metadata=metadata,
+            key=cast("Any", key),
         )
         return run_blocking(run)

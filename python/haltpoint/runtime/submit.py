@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["submit_run"]
 
 
-async def submit_run(call: Call, task: Task[Any]) -> str:
-    """Put a run of a task on disk, for a worker to take up, and return its id."""
+async def submit_run(call: Call, task: Task[Any], run_id: str | None) -> str:
+    """Put a run of a task on disk, for a worker to take up, and return its id.
+
+    Args:
+        call: whose run it is.
+        task: what to do.
+        run_id: the id that was computed of the run's key, if it has one. Where there is such a run, nothing is written.
+
+    Raises:
+        RunConflictError: there is such a run, and it was started with something else.
+    """
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()
     memory = await recalled(call)
-    run_id = new_run_id()
+    run_id = run_id or new_run_id()
     started = to_json_text(first_entry(call, task, tools, run_id))
     queue = WorkQueue(call.database.native)
     await bridge.wait(queue.submit(bridge.completions, started, memory, this_process()))

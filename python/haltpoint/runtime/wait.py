@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from haltpoint._concurrency.change_feed import ChangeFeed
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from haltpoint.exceptions import HaltpointError
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
+
+# After how many seconds somebody who waits for a driver tries to take its place.
+_TRY_EVERY = 2.0
 
 __all__ = ["failure_on_disk", "until_cancelled", "until_decided", "until_free", "until_status_changes"]
 
@@ -66,12 +70,15 @@ async def _all_decided(requirements: Iterable[RunRequirement]) -> None:
 
 
 async def until_free(database: Database, run_id: str) -> AgentRunOutput | None:
-    """Wait until a run that somebody else drives has stopped, or needs a driver.
+    """Wait until a run that somebody else drives has stopped, or may need a driver.
+
+    Nothing tells that its driver is dead: every few seconds it is worth an attempt to take it over.
 
     Returns:
         The run where it is not to go on: it was cancelled, or failed.
     """
-    await until_status_changes(database, run_id, RunStatus.running)
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(until_status_changes(database, run_id, RunStatus.running), _TRY_EVERY)
     return await _stopped(database, run_id)
 
 

@@ -46,6 +46,7 @@ SAMPLES: dict[str, Any] = {
     "given_key_id": "8899aabbccddeeff",
     "status": "PAUSED",
     "features": ("of", "tomorrow"),
+    "differing": ("description",),
     "journal_format": 1,
     "moved_to": "/data/runs.db",
 }
@@ -57,6 +58,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "RequirementNotFoundError": ValueError,
     "RunBusyError": RuntimeError,
     "RunMovedError": RuntimeError,
+    "RunConflictError": ValueError,
     "LeaseLostError": RuntimeError,
     "LimitError": ValueError,
     "EventLoopError": RuntimeError,

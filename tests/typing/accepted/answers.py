@@ -151,3 +151,5 @@ def functions_take_what_they_say(any_agent: Agent[Any], widest: AgentRunOutput[o
     functions_take_what_they_say(agent, agent.do(REPORT, return_output=True))
     functions_take_what_they_say(Agent(ScriptedModel([]), mode="return_false"), widest)
     assert_type(any_agent.submit(REPORT), str)
+    assert_type(any_agent.submit(REPORT, key="order-17"), str)
+    assert_type(agent.do(REPORT, key="order-17", return_output=True), AgentRunOutput[Report])

@@ -27,6 +27,7 @@ def unknown_keywords_are_refused(database: SqliteDatabase) -> None:
     agent.continue_run(run_id="run-1", retrys=2)  # refused
     agent.wait_and_continue("run-1", timout=5)  # refused
     agent.submit("Write.", user="ann")  # refused
+    agent.do(["Write."], key="order-17")  # refused
     database.runs(state="PAUSED")  # refused
     database.requirements(agent_name="clerk")  # refused
     Agent("openai/gpt-4o", knowledge_base=None)  # refused
