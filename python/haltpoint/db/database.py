@@ -881,16 +881,20 @@ def check_lease(lease_seconds: float) -> None:
         raise ValueError(f"lease_seconds must be above 0, got {lease_seconds!r}")
 
 
-def named_database(name: str | os.PathLike[str], *, migrate: bool = True) -> SqliteDatabase | PostgresDatabase:
+def named_database(
+    name: str | os.PathLike[str] | None = None, *, migrate: bool = True
+) -> SqliteDatabase | PostgresDatabase:
     """Open the database of that name: the address of a server, or the path of a file.
 
     Args:
-        name: a text that begins with postgresql://, or a path.
+        name: a text that begins with postgresql://, or a path. None: the value of HALTPOINT_DB; without that,
+            haltpoint.db in the current directory.
         migrate: whether missing tables are made on a server.
 
     Raises:
         StoreError: it can't be opened.
     """
+    name = os.environ.get(_FILE_VARIABLE) or _DEFAULT_FILE if name is None else name
     if isinstance(name, str) and _engine.is_server_address(name):
         return PostgresDatabase(name, migrate=migrate)
     return SqliteDatabase(name)

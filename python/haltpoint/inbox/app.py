@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from haltpoint.db.database import checked_database, named_database
 from haltpoint.inbox.access import Access, Authenticate
 from haltpoint.inbox.api import api_routes, problem_response
 from haltpoint.inbox.authentication import Door
@@ -52,9 +54,10 @@ class InboxApp:
         token: what lets people in, and programs as a bearer token; None where the user's own function says who is.
     """
 
-    def __init__(self, site: Site, token: str | None, hosts: Collection[str]) -> None:
+    def __init__(self, site: Site, token: str | None, hosts: Collection[str], *, owns_database: bool = False) -> None:
         self.token = token
         self._site = site
+        self._owns_database = owns_database
         self._app = Starlette(
             routes=_routes(),
             middleware=[Middleware(Guard, hosts=hosts), Middleware(Door)],
@@ -72,9 +75,15 @@ class InboxApp:
         """Let the pages go that wait for news, so that the server can stop. May be called from a signal handler."""
         self._site.news.end()
 
+    def close(self) -> None:
+        """Let the pages go that wait for news, and close the database, if it was given by its name."""
+        self.end_streams()
+        if self._owns_database:
+            self._site.database.close()
+
 
 def create_app(
-    db: Database,
+    db: Database | str | os.PathLike[str] | None = None,
     *,
     authenticate: Authenticate | None = None,
     token: str | None = None,
@@ -86,7 +95,9 @@ def create_app(
     """Return the inbox of a database as an ASGI application.
 
     Args:
-        db: the database. It stays open as long as the application is served.
+        db: the database, which stays open as long as the application is served; or the path of its file, or its
+            server's address, as for `--db`: it is opened until the application's `close`. By default the value of
+            HALTPOINT_DB; without that, haltpoint.db in the current directory.
         authenticate: says who sends a request: gets the `starlette.requests.Request`, returns a name, which is kept
             with what that person decides, or None or a blank text to refuse. Plain or async. Without it, the token lets
             in.
@@ -100,6 +111,8 @@ def create_app(
         allow_erase: whether the JSON API may erase and prune runs. Everybody who is let in can do it then.
 
     Raises:
+        TypeError: `db` is something else.
+        StoreError: the database can't be opened.
         ValueError: both `authenticate` and `token` or `by` are given, the token or the secret is shorter than 16
             characters, one of the hosts is no name, or `by` can't be the name of somebody.
     """
@@ -113,8 +126,10 @@ def create_app(
         by = checked_author(by or _login_name(), "the inbox")
     access = Access(authenticate, token, by or "", Sessions(secret or token or secrets.token_urlsafe(32)))
     names = [checked_host(host) for host in hosts]
-    site = Site(db, access, News(db), environment(), allow_erase)
-    return InboxApp(site, token, (*LOOPBACK_NAMES, *names))
+    is_named = db is None or isinstance(db, (str, os.PathLike))
+    database = named_database(cast("str | os.PathLike[str] | None", db)) if is_named else checked_database(db)
+    site = Site(database, access, News(database), environment(), allow_erase)
+    return InboxApp(site, token, (*LOOPBACK_NAMES, *names), owns_database=is_named)
 
 
 def _login_name() -> str:

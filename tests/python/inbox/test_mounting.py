@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from starlette.requests import Request
 from starlette.routing import Mount
 
 from haltpoint import Agent, InMemoryDatabase, ScriptedModel, Task
-from haltpoint.inbox import create_app
+from haltpoint.inbox import InboxApp, create_app
 from support.asgi import asked
 from support.command import PAINT
+from support.databases import named, opened
 from support.workshop import TOOLS
+
+_TOKEN = "a token that nobody knows"
 
 
 @pytest.fixture
@@ -184,3 +188,32 @@ def test_who_is_not_let_in_is_not_asked_for_a_token(db: InMemoryDatabase) -> Non
     page = asked(app, "GET", "/")
     assert page.status == 401 and 'name="token"' not in page.text
     assert json.loads(asked(app, "GET", "/api/runs").text)["error"] == "unauthorized"
+
+
+def _named(monkeypatch: pytest.MonkeyPatch, how: str, db_file: Path) -> InboxApp:
+    """An application that gets the name of its database in one of the ways that there are."""
+    if how == "variable":
+        monkeypatch.setenv("HALTPOINT_DB", str(named(db_file)))
+        return create_app(token=_TOKEN)
+    return create_app(Path(str(db_file)) if how == "path" else str(named(db_file)), token=_TOKEN)
+
+
+@pytest.mark.parametrize("how", ["text", "path", "variable"])
+def test_a_database_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    db_file = tmp_path / "runs.db"
+    with opened(db_file) as database:
+        Agent(ScriptedModel([PAINT, "finished"]), db=database, tools=TOOLS).do(Task("Build."), return_output=True)
+    app = _named(monkeypatch, how, db_file)
+    (item,) = asked(app, "GET", "/api/requirements", {"Authorization": f"Bearer {_TOKEN}"}).json["items"]
+    assert item["kind"] == "confirmation"
+    app.close()
+
+
+def test_the_inbox_closes_no_database_that_it_was_given(db: InMemoryDatabase) -> None:
+    create_app(db, token=_TOKEN).close()
+    assert db.count_requirements() == 1
+
+
+def test_what_is_no_database_is_refused() -> None:
+    with pytest.raises(TypeError, match="db must be"):
+        create_app(17, token=_TOKEN)  # type: ignore[arg-type]
