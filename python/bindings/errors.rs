@@ -55,7 +55,7 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("since", datetime(py, *since)?)?;
             "RunBusyError"
         }
-        StoreError::LeaseLost { run_id } => {
+        StoreError::LeaseLost { run_id } | StoreError::LeaseOver { run_id } => {
             attributes.set_item("run_id", &**run_id)?;
             "LeaseLostError"
         }

@@ -379,6 +379,12 @@ impl PySession {
         })
     }
 
+    /// Raises LeaseLostError where this process may no longer count on its lease. Asks nobody.
+    fn check_lease(&self, py: Python<'_>) -> PyResult<()> {
+        let checked = self.with_run(Session::check_lease)?;
+        checked.map_err(|error| exception(py, &error.into()))
+    }
+
     /// Passes a fault point: a test may let this process end here.
     fn pass_fault_point(&self, point: &str) -> PyResult<()> {
         self.with_run(|session| session.pass_fault_point(point))

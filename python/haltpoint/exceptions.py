@@ -226,7 +226,9 @@ class RunMovedError(HaltpointError, RuntimeError):
 
 
 class LeaseLostError(HaltpointError, RuntimeError):
-    """Another process took the run over while this one was stopped; this one may no longer write to it.
+    """Another process took the run over, or may do so: this one was stopped, or cut off from the database.
+
+    This process writes no more to the run. Calls that it had under way are in doubt for whoever goes on with it.
 
     Attributes:
         holder: the process that holds the run now, when known.

@@ -164,6 +164,14 @@ impl Session {
         self.store.pass_fault_point(point);
     }
 
+    /// Refuses to go on where this process may no longer count on its lease.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] or [`StoreError::LeaseOver`].
+    pub fn check_lease(&self) -> Result<(), StoreError> {
+        self.store.check_lease(self.run.run_id(), self.epoch)
+    }
+
     /// What time it is by the store's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -38,6 +38,15 @@ pub trait Backend: Send + Sync {
     /// times are judged by.
     fn now(&self) -> Timestamp;
 
+    /// Refuses a driver that may no longer count on the lease that it has under that epoch, as far as that is known here: it is over by this
+    /// process's own measure, or somebody else was found to have it. Never waits for anything.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] or [`StoreError::LeaseOver`].
+    fn check_lease(&self, _run_id: &Text, _epoch: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Carries an operation out, now or later, and never waits for the disk, the network or another process meanwhile.
     fn submit(&self, operation: Operation, completion: Completion);
 

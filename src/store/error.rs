@@ -36,6 +36,15 @@ pub enum StoreError {
         /// The run.
         run_id: Text,
     },
+    /// This process could not renew its lease in time, by its own measure: another one may take the run over.
+    #[error(
+        "run {run_id} is no longer driven here: its lease could not be renewed in time, so that another process may take it over; when the \
+         database can be reached, continue the run or leave it to workers"
+    )]
+    LeaseOver {
+        /// The run.
+        run_id: Text,
+    },
     /// The requirement has a decision already, a different one; or one of several people has approved otherwise.
     #[error("requirement {requirement_id} is {} already", if *still_needed == 0 { "decided" } else { "approved otherwise" })]
     Decided {

@@ -43,8 +43,8 @@ pub use salts::SaltSource;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::Timestamp;
 use crate::journal::{AuditKey, JournalEnd, Record};
+use crate::{Text, Timestamp};
 use holder::Holder;
 use raw::RawRun;
 
@@ -53,6 +53,8 @@ const NO_ERASING: &str = "this database cannot erase runs; nothing was erased";
 const NO_IMPORT: &str = "this database takes no runs of other databases; nothing was written";
 
 const NO_PRUNING: &str = "this database cannot remove runs; nothing was removed";
+
+const NO_OTHERS: &str = "nobody else can take over runs of this database";
 
 const NO_OUTBOX: &str = "a database in memory has no outbox; use a SQLite database for webhooks";
 
@@ -300,4 +302,12 @@ pub trait WritableStore: Store {
     /// # Errors
     /// What the store ran into.
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError>;
+
+    /// The runs that `holder` holds, and under which epochs.
+    ///
+    /// # Errors
+    /// What the store ran into; [`StoreError::Unusable`] from a store whose leases nobody else can take over.
+    fn held_by(&mut self, _holder: &Holder) -> Result<Vec<(Text, u64)>, StoreError> {
+        Err(rules::unusable(NO_OTHERS.to_owned()))
+    }
 }

@@ -256,4 +256,8 @@ impl WritableStore for PostgresStore {
         let liveness = Arc::clone(&self.liveness);
         self.write(|connection, _| lease::prolong(connection, holder, now, expires, &*liveness))
     }
+
+    fn held_by(&mut self, holder: &Holder) -> Result<Vec<(Text, u64)>, StoreError> {
+        self.read(|connection| lease::held_by(connection, holder))
+    }
 }

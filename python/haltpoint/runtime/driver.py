@@ -12,7 +12,7 @@ import functools
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from haltpoint._concurrency.lasting_wait import outlast
@@ -20,7 +20,7 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.time_limit import GRACE
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
 from haltpoint.exception_text import message_of, storable, traceback_text
-from haltpoint.exceptions import HaltpointError, ModelError, ToolChangedError, ToolNotAvailableError
+from haltpoint.exceptions import HaltpointError, LeaseLostError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
 from haltpoint.runtime.model_request import ask
@@ -55,6 +55,9 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 _STOPPED_BY_OTHERS = "a task of the run was cancelled by something else"
+
+# How often it is looked whether this process may still count on its lease, in seconds.
+_LOOK_EVERY = 0.5
 
 _log = logger("runs")
 
@@ -101,6 +104,8 @@ class RunDriver:
         self._is_cancelled = False
         self._waits_for_threads = False
         self._interrupt_error: KeyboardInterrupt | None = None
+        # Looks after the lease, from when the run is on disk.
+        self._lease_watch: asyncio.TimerHandle | None = None
 
     async def drive(self, begin: Callable[[], Handed], notices: Notices) -> None:
         """Drive until the run stops; then its status says why.
@@ -114,7 +119,9 @@ class RunDriver:
             notices: what others write into the run's journal meanwhile.
 
         Raises:
-            HaltpointError: the store failed, or the run was taken over.
+            LeaseLostError: the run was taken over, or may be since its lease could not be renewed in time. Async tools
+                are cancelled; calls that were under way are in doubt.
+            HaltpointError: the store failed.
             asyncio.CancelledError: the awaiting task was cancelled; the run is stored as cancelled.
             KeyboardInterrupt: other people's code raised it; the run is stored as cancelled.
         """
@@ -134,6 +141,8 @@ class RunDriver:
             raise
         finally:
             self._drop_questions()
+            if self._lease_watch is not None:
+                self._lease_watch.cancel()
             # From here on nobody listens: what is yet to come from the disk is not to be acted upon.
             self._stopped.cancel()
             self._stop_async_calls()
@@ -310,6 +319,17 @@ class RunDriver:
             if call.is_async:
                 call.task.cancel()
 
+    def _look_after_lease(self) -> None:
+        """Stop once another process may drive the run: what runs here must not work on beside that."""
+        if self._stopped.done():
+            return
+        try:
+            self._session.check_lease()
+        except LeaseLostError as error:
+            self._fail(error)
+        else:
+            self._lease_watch = self._loop.call_later(_LOOK_EVERY, self._look_after_lease)
+
     # Inputs
 
     def _feed(self, notify: Callable[_Arguments, Handed], *given: _Arguments.args, **named: _Arguments.kwargs) -> None:
@@ -340,7 +360,9 @@ class RunDriver:
 
     # Effects
 
-    def _perform(self, effects: Iterable[Effect]) -> None:
+    def _perform(self, effects: list[Effect]) -> None:
+        if effects and self._lease_watch is None:
+            self._lease_watch = self._loop.call_later(_LOOK_EVERY, self._look_after_lease)
         for effect in effects:
             if isinstance(effect, StartTool):
                 self._start_tool(effect)

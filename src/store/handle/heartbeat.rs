@@ -1,8 +1,10 @@
 //! Keeps the leases of this process alive: one write for all of them, a few times per lease.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::LostLeases;
 use crate::Text;
 use crate::store::clock::Clock;
 use crate::store::holder::Holder;
@@ -23,6 +25,11 @@ pub struct Heartbeat {
     /// Releases that could not be written. Nobody drives those runs, and as long as this process lives nobody else can.
     owed: Vec<Operation>,
     due: Instant,
+    /// When the leases were renewed last, or the first of them was taken.
+    renewed: Instant,
+    /// They may have been taken over, whatever the clock says.
+    is_in_doubt: bool,
+    lost: Arc<LostLeases>,
 }
 
 impl Heartbeat {
@@ -36,7 +43,21 @@ impl Heartbeat {
             held: HashMap::new(),
             owed: Vec::new(),
             due: Instant::now(),
+            renewed: Instant::now(),
+            is_in_doubt: false,
+            lost: Arc::default(),
         }
+    }
+
+    /// The leases of which it found that others have them.
+    #[must_use]
+    pub fn lost(&self) -> Arc<LostLeases> {
+        Arc::clone(&self.lost)
+    }
+
+    /// Lets the next beat ask which leases are still held, also where no whole lease has passed since the last one.
+    pub fn doubt(&mut self) {
+        self.is_in_doubt = true;
     }
 
     /// How long nothing needs to be done; `None` while nothing is held.
@@ -46,14 +67,22 @@ impl Heartbeat {
     }
 
     /// Renews the leases when it is time to, and gives those back that could not be before. A store that cannot be written now is
-    /// asked again soon. Returns whether they were renewed by this call.
+    /// asked again soon. One that comes so late that others may have taken runs over asks for those. Returns whether they were renewed
+    /// by this call.
     pub fn beat_if_due(&mut self, store: &mut dyn WritableStore) -> bool {
         if self.time_left() != Some(Duration::ZERO) {
             return false;
         }
         let micros = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
-        let now = (self.clock)();
-        let beaten = store.heartbeat(&self.holder, now, now.plus_micros(micros));
+        let (now, sent) = ((self.clock)(), Instant::now());
+        self.is_in_doubt |= self.renewed.elapsed() >= self.lease;
+        let mut beaten = store.heartbeat(&self.holder, now, now.plus_micros(micros));
+        if beaten.is_ok() && self.is_in_doubt {
+            beaten = store.held_by(&self.holder).map(|held| self.note_held(held));
+        }
+        if beaten.is_ok() {
+            self.renewed = sent;
+        }
         if beaten.is_ok() && !self.owed.is_empty() {
             let owed = self.take_owed();
             for (release, outcome) in owed.iter().zip(store.commit(&owed)) {
@@ -63,6 +92,16 @@ impl Heartbeat {
         let interval = self.lease / BEATS_PER_LEASE;
         self.due = Instant::now() + if beaten.is_ok() { interval } else { interval.min(RETRY) };
         beaten.is_ok()
+    }
+
+    /// Learns which leases the store says are held, after they were renewed: the others are lost.
+    pub fn note_held(&mut self, held: Vec<(Text, u64)>) {
+        let held: HashSet<(Text, u64)> = held.into_iter().collect();
+        let lost = self
+            .held
+            .extract_if(|run_id, epoch| !held.contains(&(run_id.clone(), *epoch)));
+        lost.for_each(|(run_id, epoch)| self.lost.add(run_id, epoch));
+        self.is_in_doubt = false;
     }
 
     /// Renews the leases at the next opportunity.
@@ -108,12 +147,14 @@ impl Heartbeat {
 
     fn hold(&mut self, run_id: &Text, epoch: u64) {
         if self.held.is_empty() {
-            self.due = Instant::now() + self.lease / BEATS_PER_LEASE;
+            self.renewed = Instant::now();
+            self.due = self.renewed + self.lease / BEATS_PER_LEASE;
         }
         self.held.insert(run_id.clone(), epoch);
     }
 
-    fn let_go(&mut self, run_id: &str, epoch: u64) {
+    fn let_go(&mut self, run_id: &Text, epoch: u64) {
+        self.lost.forget(run_id, epoch);
         if self.holds(run_id, epoch) {
             self.held.remove(run_id);
         }

@@ -2,6 +2,7 @@
 //! knows no database.
 
 mod heartbeat;
+mod lost_leases;
 mod mailbox;
 mod pending_job;
 mod signal;
@@ -18,6 +19,7 @@ use super::holder::Holder;
 use super::{Committed, Operation, Store, StoreError, StoredRun, new_id};
 use crate::{Text, Timestamp};
 pub use heartbeat::Heartbeat;
+pub use lost_leases::LostLeases;
 pub use mailbox::{Receiver, Sender, Urgency, Waited, mailbox};
 pub use pending_job::PendingJob;
 pub(super) use signal::LONGEST_SPIN;
@@ -95,6 +97,16 @@ impl StoreHandle {
     /// Passes a fault point: a test may let this process end here.
     pub fn pass_fault_point(&self, point: &str) {
         self.opening.backend.pass_fault_point(point);
+    }
+
+    /// Refuses a driver that may no longer count on the lease that it has under that epoch. Costs next to nothing, and asks nobody.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] or [`StoreError::LeaseOver`].
+    pub fn check_lease(&self, run_id: &Text, epoch: u64) -> Result<(), StoreError> {
+        self.opening
+            .backend()
+            .map_or(Ok(()), |backend| backend.check_lease(run_id, epoch))
     }
 
     /// Carries an operation out, without ever waiting for the disk or a lock: where it has to be waited for, another thread does. The

@@ -118,6 +118,17 @@ pub(super) fn prolong(connection: &Connection, holder: &Holder, expiry: Expiry) 
         .optional()
 }
 
+/// The runs that a holder holds, and under which epochs.
+pub(super) fn held_by(connection: &Connection, holder: &Holder) -> rusqlite::Result<Vec<(Text, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.run_id, r.epoch FROM runs r JOIN holders h ON h.holder = r.holder WHERE h.token = ?1",
+    )?;
+    let held = statement.query_map([&holder.token], |row| {
+        Ok((row.get::<_, String>(0)?.into(), row.get::<_, i64>(1)?.cast_unsigned()))
+    })?;
+    held.collect()
+}
+
 /// Writes down when a lease ends that was cut down, or since when it is watched, so that the next one who asks need not begin to wait anew.
 fn set_expiry(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     let (Holder { token, host, .. }, expiry) = (&lease.holder, lease.expiry);

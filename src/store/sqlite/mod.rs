@@ -553,4 +553,8 @@ impl WritableStore for SqliteStore {
             Ok(lease::prolong(connection, holder, expiry).map(drop)?)
         })
     }
+
+    fn held_by(&mut self, holder: &Holder) -> Result<Vec<(Text, u64)>, StoreError> {
+        self.read(|connection| Ok(lease::held_by(connection, holder)?))
+    }
 }

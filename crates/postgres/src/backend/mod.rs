@@ -1,6 +1,7 @@
 //! The backend: a thread that writes, one that reads and notices what is committed, one for what takes long, and one that listens.
 
 mod listener;
+mod own_lease;
 mod reader;
 mod writer;
 
@@ -11,8 +12,8 @@ use std::time::Duration;
 use haltpoint_engine::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use haltpoint_engine::store::fault_points::FaultPlan;
 use haltpoint_engine::store::handle::{
-    Heartbeat, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker,
-    new_holder,
+    Heartbeat, LostLeases, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency,
+    Watcher, Worker, new_holder,
 };
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Operation, Store, StoreError};
@@ -24,6 +25,7 @@ use crate::connection::Connecting;
 use crate::options::{Listen, PostgresOptions};
 use crate::store::PostgresStore;
 use listener::Listener;
+use own_lease::OwnLease;
 use reader::{Reader, Request};
 use writer::Writer;
 
@@ -49,6 +51,8 @@ pub fn open_backend(url: &str, options: PostgresOptions) -> Result<Arc<dyn Backe
 /// A database as one opening of this process has it open.
 struct OpenDatabase {
     lease: Duration,
+    own_lease: Arc<OwnLease>,
+    lost: Arc<LostLeases>,
     fault_plan: FaultPlan,
     clock: Arc<ServerClock>,
     holder: Holder,
@@ -75,12 +79,14 @@ impl OpenDatabase {
             move |jobs| reader::maintain(&how, &options, &jobs)
         });
         let heartbeat_clock = Arc::clone(&clock);
+        let heartbeat = Heartbeat::new(holder.clone(), lease, Arc::new(move || heartbeat_clock.now()));
+        let (own_lease, lost) = (Arc::new(OwnLease::new(lease)), heartbeat.lost());
         let writer = Writer {
             store,
-            heartbeat: Heartbeat::new(holder.clone(), lease, Arc::new(move || heartbeat_clock.now())),
+            heartbeat,
             holder: holder.clone(),
             lease,
-            renewed: crate::clock::steady(),
+            own_lease: Arc::clone(&own_lease),
             patience: options.patience,
             has_doubts: false,
             clock: Arc::clone(&clock),
@@ -91,6 +97,8 @@ impl OpenDatabase {
         let listener = Self::listener(how, &options, &reader)?;
         Ok(Self {
             lease,
+            own_lease,
+            lost,
             fault_plan: options.fault_plan,
             clock,
             holder,
@@ -146,6 +154,17 @@ impl Backend for OpenDatabase {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn check_lease(&self, run_id: &Text, epoch: u64) -> Result<(), StoreError> {
+        let run_id = || run_id.clone();
+        if self.lost.has(&run_id(), epoch) {
+            return Err(StoreError::LeaseLost { run_id: run_id() });
+        }
+        match self.own_lease.left() > 0 {
+            true => Ok(()),
+            false => Err(StoreError::LeaseOver { run_id: run_id() }),
+        }
     }
 
     fn submit(&self, operation: Operation, completion: Completion) {

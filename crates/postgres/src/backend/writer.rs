@@ -11,6 +11,7 @@ use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::{Append, Author, Committed, LeaseGrant, NewRun, Operation, StoreError, WritableStore};
 use haltpoint_engine::{Text, Timestamp};
 
+use super::own_lease::OwnLease;
 use crate::clock::{ServerClock, micros, steady};
 use crate::lease;
 use crate::store::PostgresStore;
@@ -27,8 +28,7 @@ pub(super) struct Writer {
     pub(super) heartbeat: Heartbeat,
     pub(super) holder: Holder,
     pub(super) lease: Duration,
-    /// When the last renewal was sent that the server has acknowledged, by this machine's steady clock.
-    pub(super) renewed: i64,
+    pub(super) own_lease: Arc<OwnLease>,
     pub(super) patience: Duration,
     /// Leases may have been taken of which nobody here knows.
     pub(super) has_doubts: bool,
@@ -61,8 +61,11 @@ impl Writer {
             self.clear_doubts();
         }
         let sent = steady();
+        if self.own_lease.left() <= 0 {
+            self.heartbeat.doubt();
+        }
         if self.heartbeat.beat_if_due(&mut self.store) {
-            self.renewed = sent;
+            self.own_lease.renew(sent);
             // What cannot be read or forgotten now is so the next time.
             let _ = self.clock.read_again(&mut self.store.connection);
             let _ = lease::sweep(&mut self.store.connection, self.clock.now());
@@ -85,7 +88,7 @@ impl Writer {
         if let Some(end) = ends {
             let renewed = sent + end.micros_since(shown) - micros(self.lease);
             // Where the server's clock was set back meanwhile, that would lie ahead.
-            self.renewed = self.renewed.max(renewed.min(sent));
+            self.own_lease.renew(renewed.min(sent));
         }
         self.settle_leases(&operations, &mut outcomes);
         for (operation, outcome) in operations.iter().zip(&outcomes) {
@@ -106,19 +109,10 @@ impl Writer {
         match self.heartbeat.time_left() {
             None => self.patience,
             Some(_) => {
-                let left = Duration::from_micros(self.lease_left().max(0).unsigned_abs());
+                let left = Duration::from_micros(self.own_lease.left().max(0).unsigned_abs());
                 left.clamp(LEAST_PATIENCE.min(self.lease), self.patience)
             }
         }
-    }
-
-    /// How many microseconds are left of the leases of this process by its own measure. It ends a little before the server's does: the
-    /// server counts from when it took the renewal, and the two clocks differ by a little.
-    fn lease_left(&self) -> i64 {
-        let length = micros(self.lease);
-        self.renewed
-            .saturating_add(length - length / 10)
-            .saturating_sub(steady())
     }
 
     /// What was written for a driver counts only while its lease does: else somebody else may drive the run by now, and nothing may be
@@ -126,7 +120,7 @@ impl Writer {
     fn settle_leases(&mut self, operations: &[Operation], outcomes: &mut [Result<Committed, StoreError>]) {
         let is_driven =
             |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| driven(operation, outcome).is_some();
-        if self.lease_left() > 0 || !std::iter::zip(operations, &*outcomes).any(is_driven) {
+        if self.own_lease.left() > 0 || !std::iter::zip(operations, &*outcomes).any(is_driven) {
             return;
         }
         let held = self.held_still();
@@ -149,8 +143,9 @@ impl Writer {
             return Vec::new();
         }
         let held = lease::held_by(&mut self.store.connection, &self.holder).unwrap_or_default();
-        self.renewed = sent;
-        match self.lease_left() > 0 {
+        self.own_lease.renew(sent);
+        self.heartbeat.note_held(held.clone());
+        match self.own_lease.left() > 0 {
             true => held,
             false => Vec::new(),
         }

@@ -17,8 +17,8 @@ use crate::store::backend::{Backend, Completion, MaintenanceJob, ReadJob};
 use crate::store::clock::Clock;
 use crate::store::fault_points::FaultPlan;
 use crate::store::handle::{
-    Heartbeat, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency, Watcher, Worker,
-    new_holder,
+    Heartbeat, LostLeases, PendingJob, StoreHandle, Submission, Subscriber, Subscribers, Subscription, Urgency,
+    Watcher, Worker, new_holder,
 };
 use crate::store::holder::Holder;
 use crate::store::{Operation, Store, StoreError};
@@ -53,6 +53,7 @@ struct OpenFile {
     /// Reads what takes long.
     maintenance: Worker<PendingJob>,
     subscribers: Arc<Subscribers>,
+    lost: Arc<LostLeases>,
 }
 
 impl OpenFile {
@@ -65,6 +66,7 @@ impl OpenFile {
         let (fault_plan, audit_key) = (options.fault_plan.clone(), options.audit_key.clone());
         let clock = Arc::clone(&options.clock);
         let heartbeat = Heartbeat::new(holder.clone(), options.lease, Arc::clone(&clock));
+        let lost = heartbeat.lost();
         let subscribers = Arc::new(Subscribers::default());
         let connecting = Connecting {
             path,
@@ -104,6 +106,7 @@ impl OpenFile {
             reader,
             maintenance,
             subscribers,
+            lost,
         })
     }
 
@@ -146,6 +149,14 @@ impl Backend for OpenFile {
     }
 
     /// Where it takes microseconds only, it is carried out here and now; else the writing thread does it.
+    /// A lease that is over while the file can't be written is lost only once somebody else has taken it, for which they write.
+    fn check_lease(&self, run_id: &Text, epoch: u64) -> Result<(), StoreError> {
+        match self.lost.has(run_id, epoch) {
+            true => Err(StoreError::LeaseLost { run_id: run_id.clone() }),
+            false => Ok(()),
+        }
+    }
+
     fn submit(&self, operation: Operation, completion: Completion) {
         let submission = Submission::new(operation, completion);
         if let Some(submission) = self.writer.commit_at_once(submission, &self.writing) {
