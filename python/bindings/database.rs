@@ -49,6 +49,9 @@ impl RecalledMemory {
 #[pyclass(frozen, name = "Database", module = "haltpoint._engine")]
 pub(crate) struct PyDatabase {
     pub(crate) store: StoreHandle,
+    /// Whether a server acknowledges commits that a crash of it may lose.
+    #[pyo3(get)]
+    is_relaxed: bool,
 }
 
 impl PyDatabase {
@@ -56,6 +59,7 @@ impl PyDatabase {
     pub(crate) fn again(&self) -> Self {
         Self {
             store: self.store.clone(),
+            is_relaxed: self.is_relaxed,
         }
     }
 }
@@ -82,16 +86,19 @@ impl PyDatabase {
         let options = sqlite_options(py, durability, lease_seconds, audit_key, fault)?;
         let opened = py.detach(|| StoreHandle::open_sqlite(path.as_ref(), options));
         let store = opened.map_err(|error| exception(py, &error.into()))?;
-        Ok(Self { store })
+        Ok(Self {
+            store,
+            is_relaxed: false,
+        })
     }
 
     /// Opens a database on a PostgreSQL server. Its tables are made where they are missing, if the settings let them be.
     #[staticmethod]
     fn open_postgres(py: Python<'_>, url: &str, settings: ServerSettings) -> PyResult<Self> {
         let options = settings.options(py)?;
-        let opened = py.detach(|| haltpoint_postgres::open(url, options));
-        let store = opened.map_err(|error| exception(py, &error.into()))?;
-        Ok(Self { store })
+        let opened = py.detach(|| haltpoint_postgres::open_noting(url, options));
+        let (store, is_relaxed) = opened.map_err(|error| exception(py, &error.into()))?;
+        Ok(Self { store, is_relaxed })
     }
 
     /// Makes the tables on a server, or brings them to this release. Returns the version that they had before; 0: there were none.
@@ -117,6 +124,7 @@ impl PyDatabase {
         let key = read_audit_key(py, audit_key)?;
         Ok(Self {
             store: StoreHandle::in_memory_with_key(key),
+            is_relaxed: false,
         })
     }
 

@@ -281,6 +281,8 @@ class Session:
 
 @final
 class Database:
+    @property
+    def is_relaxed(self) -> bool: ...
     @staticmethod
     def open_sqlite(
         path: str, durability: str, lease_seconds: float, audit_key: bytes | None = None, fault: str | None = None

@@ -30,6 +30,7 @@ mod raw;
 mod read;
 mod rows;
 mod schema;
+mod settings;
 mod store;
 mod text;
 mod tls;
@@ -41,7 +42,7 @@ use std::time::Duration;
 use haltpoint_engine::store::StoreError;
 use haltpoint_engine::store::rules::unusable;
 
-pub use backend::{open, open_backend};
+pub use backend::{open, open_backend, open_noting};
 pub use dsn::{is_address, name_of};
 pub use options::{Listen, PostgresOptions};
 pub use schema::migration_sql;

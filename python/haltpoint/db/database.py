@@ -774,7 +774,8 @@ class PostgresDatabase(Database):
 
     All that a `SqliteDatabase` promises holds, but for what the server's own tools do: `backup` and `compact` raise a
     StoreError that names them. Leases are judged by the server's clock. A process that can't reach the server for
-    nine tenths of `lease_seconds` starts nothing more before another one takes its runs over.
+    nine tenths of `lease_seconds` starts nothing more before another one takes its runs over. `durability` is "normal"
+    where the role's `synchronous_commit` is off, so that the last steps before a crash of the server may be lost.
 
     Args:
         dsn: the address, such as `postgresql://user@host:5432/database?sslmode=verify-full`, with the parameters of
@@ -787,14 +788,15 @@ class PostgresDatabase(Database):
         lease_seconds: for how long a process that shows no sign of life keeps its runs. Above 0.
         audit_key: the key of new runs' hash chains, as for `SqliteDatabase`. It never reaches the server.
         pooled: whether a pooler that shares sessions stands before the server, as PgBouncer with transaction pooling.
-            Time-outs are then the settings of the role.
+            Time-outs are then the settings of the role, which must have some.
         listen: how this process hears of decisions, cancel requests and submissions of others. True: over the same
             address; the address of the server itself, where `dsn` is that of a pooler; False: it looks once a second.
         migrate: whether missing tables are made. False is for roles that may not; see `haltpoint migrate`.
 
     Raises:
         AuditKeyError: the key is too short.
-        StoreError: the server can't be reached or refuses, or the tables are missing or of a newer haltpoint.
+        StoreError: the server can't be reached or refuses, or the tables are missing or of a newer haltpoint; or the
+            role has no time-outs behind a pooler.
         ValueError: `dsn` is not an address or names another schema than `schema`, or `lease_seconds` is not above 0.
     """
 
@@ -824,6 +826,7 @@ class PostgresDatabase(Database):
         self._listen = listen
         self._migrate = migrate
         super().__init__(session_id, user_id, full_session_memory=full_session_memory, audit_key=audit_key)
+        self.durability: Literal["full", "normal"] = "normal" if self.native.is_relaxed else "full"
 
     def is_at(self, dsn: str) -> bool:
         """Return whether it was opened at that very address."""

@@ -37,7 +37,17 @@ const LONG: Duration = Duration::from_secs(3600);
 /// # Errors
 /// [`StoreError::Unusable`] when the address cannot be read, the server cannot be reached or refuses, or the tables are of a newer release.
 pub fn open(url: &str, options: PostgresOptions) -> Result<StoreHandle, StoreError> {
-    Ok(StoreHandle::new(open_backend(url, options)?))
+    Ok(open_noting(url, options)?.0)
+}
+
+/// As [`open`], and says whether the server acknowledges commits that a crash of it may lose.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_noting(url: &str, options: PostgresOptions) -> Result<(StoreHandle, bool), StoreError> {
+    let opened = OpenDatabase::open(url, options)?;
+    let is_relaxed = opened.is_relaxed;
+    Ok((StoreHandle::new(Arc::new(opened)), is_relaxed))
 }
 
 /// As [`open`], without a handle before it.
@@ -62,12 +72,15 @@ struct OpenDatabase {
     subscribers: Arc<Subscribers>,
     listener: Option<Listener>,
     is_listening: AtomicBool,
+    /// Whether the server acknowledges commits that a crash of it may lose.
+    is_relaxed: bool,
 }
 
 impl OpenDatabase {
     fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let mut store = PostgresStore::open(url, &options)?;
         let how = connecting(url, &options)?;
+        let is_relaxed = crate::settings::check(&mut store.connection)?;
         let clock = ServerClock::read(&mut store.connection);
         let clock = Arc::new(clock.map_err(|failure| failure.describe("open", &how.name))?);
         let position = store.position()?;
@@ -108,6 +121,7 @@ impl OpenDatabase {
             subscribers,
             listener,
             is_listening: AtomicBool::new(false),
+            is_relaxed,
         })
     }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::{Committed, Erasure, PruneFilter, RunStatus, WritableStore};
-use haltpoint_postgres::{Listen, PostgresOptions, open};
+use haltpoint_postgres::{Listen, PostgresOptions, open, open_noting};
 
 use crate::runs::{askers, cancel, create, step};
 use crate::server::{Database, server};
+use crate::sql::Beside;
 
 /// A pooler with fewer sessions than it has clients.
 struct Pooler {
@@ -76,9 +77,55 @@ fn pooled(url: &str, listen: Listen) -> StoreHandle {
     open(url, options).unwrap()
 }
 
+/// A role has time-outs of its own in each database.
+fn set_time_outs(database: &Database) {
+    let name = database.name();
+    for setting in ["statement_timeout = '8s'", "lock_timeout = '5s'"] {
+        Beside::new(&database.url()).run(&format!("ALTER ROLE postgres IN DATABASE {name} SET {setting}"));
+    }
+}
+
+#[test]
+fn a_role_without_time_outs_is_refused() {
+    let Some(database) = Database::new() else { return };
+    let Some(pooler) = Pooler::start() else { return };
+    let options = || PostgresOptions {
+        is_pooled: true,
+        listen: Listen::Never,
+        ..PostgresOptions::default()
+    };
+    let refused = open(&pooler.url(&database), options())
+        .map(drop)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("no statement_timeout and no lock_timeout"),
+        "{refused}"
+    );
+    drop(pooler);
+    set_time_outs(&database);
+    let Some(pooler) = Pooler::start() else { return };
+    open(&pooler.url(&database), options()).unwrap().close();
+}
+
+#[test]
+fn a_server_says_whether_it_waits_for_its_disk() {
+    let Some(database) = Database::new() else { return };
+    let is_relaxed = || {
+        let (handle, is_relaxed) = open_noting(&database.url(), PostgresOptions::default()).unwrap();
+        handle.close();
+        is_relaxed
+    };
+    assert!(!is_relaxed());
+    let name = database.name();
+    Beside::new(&database.url()).run(&format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    assert!(is_relaxed());
+}
+
 #[test]
 fn all_of_it_works_with_fewer_sessions_than_processes() {
     let Some(database) = Database::new() else { return };
+    set_time_outs(&database);
     let Some(pooler) = Pooler::start() else { return };
     let url = pooler.url(&database);
     std::thread::scope(|scope| {
