@@ -1,11 +1,14 @@
 //! What workers do with a database: take runs up, set them aside, let them go again, and deliver what others subscribed to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use haltpoint_engine::Text;
 use haltpoint_engine::journal::RunStarted;
-use haltpoint_engine::session;
+use haltpoint_engine::session::{self, EngineError};
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{Committed, DueFilter, Operation, OutboxClaim};
+use haltpoint_engine::store::{Committed, DueFilter, DueRun, Operation, OutboxClaim};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -13,7 +16,6 @@ use crate::completions::Completions;
 use crate::database::{PyDatabase, RecalledMemory};
 use crate::delivering::{deliver, deliver_opened};
 use crate::errors::exception;
-use crate::listing::{PyRunRow, run_row};
 use crate::waiting::wait_detached;
 
 /// A claim that this process makes now.
@@ -35,6 +37,38 @@ fn new_claim(store: &StoreHandle, name: String, claimant: String, seconds: f64) 
 #[pyclass(frozen, module = "haltpoint._engine")]
 pub(crate) struct WorkQueue {
     database: PyDatabase,
+    claims: Arc<Claims>,
+}
+
+/// Runs that were claimed and not taken yet, and under which epochs.
+#[derive(Default)]
+struct Claims {
+    epochs: Mutex<HashMap<Text, u64>>,
+    is_closed: AtomicBool,
+}
+
+impl Claims {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Text, u64>> {
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what was claimed, or gives it back where nobody wants it any more. Returns the runs to be gone on with.
+    fn note(&self, store: &StoreHandle, runs: Vec<DueRun>) -> Vec<(String, Option<String>)> {
+        let mut epochs = self.lock();
+        let mut noted = Vec::new();
+        for run in runs {
+            let is_closed = self.is_closed.load(Ordering::Acquire);
+            match run.epoch {
+                Some(epoch) if is_closed => session::give_back(store, run.run_id, epoch),
+                _ if is_closed => {}
+                epoch => {
+                    epochs.extend(epoch.map(|epoch| (run.run_id.clone(), epoch)));
+                    noted.push((run.run_id.to_string(), run.agent_name.map(|name| name.to_string())));
+                }
+            }
+        }
+        noted
+    }
 }
 
 #[pymethods]
@@ -43,6 +77,7 @@ impl WorkQueue {
     fn new(database: &PyDatabase) -> Self {
         Self {
             database: database.again(),
+            claims: Arc::default(),
         }
     }
 
@@ -72,8 +107,28 @@ impl WorkQueue {
         let ticket = sender.next_ticket();
         let then = deliver_opened(sender, ticket);
         let store = &self.database.store;
-        session::take(store, run_id.into(), max_recoveries, store.now(), then);
+        let run_id: Text = run_id.into();
+        let epoch = self.claims.lock().remove(&run_id);
+        session::take(store, run_id, epoch, max_recoveries, store.now(), then);
         ticket
+    }
+
+    /// Gives a run back that was claimed, unless it was taken.
+    fn give_back(&self, run_id: String) {
+        let run_id: Text = run_id.into();
+        let epoch = self.claims.lock().remove(&run_id);
+        if let Some(epoch) = epoch {
+            session::give_back(&self.database.store, run_id, epoch);
+        }
+    }
+
+    /// Gives all runs back that were claimed and not taken, also those of claims under way.
+    fn close(&self) {
+        self.claims.is_closed.store(true, Ordering::Release);
+        let left = std::mem::take(&mut *self.claims.lock());
+        for (run_id, epoch) in left {
+            session::give_back(&self.database.store, run_id, epoch);
+        }
     }
 
     /// Lets workers go on with a run, waiting for the disk. False: there is nothing to go on with.
@@ -84,24 +139,33 @@ impl WorkQueue {
         })
     }
 
-    /// Runs that a worker can go on with, as the tuples of `runs`, oldest first within each agent.
-    fn due(
+    /// Claims runs that a worker can go on with: one of each agent in turn, the oldest first. The ticket's value is a list of tuples (run
+    /// id, agent's name). `take` goes on with them.
+    fn claim(
         &self,
-        py: Python<'_>,
+        completions: &Completions,
         agent_names: Vec<String>,
         except_runs: HashSet<String>,
         limit: u32,
-    ) -> PyResult<Vec<PyRunRow>> {
+    ) -> u64 {
+        let sender = completions.sender();
+        let ticket = sender.next_ticket();
+        let store = self.database.store.clone();
         let filter = DueFilter {
             agent_names: agent_names.into_iter().map(Into::into).collect(),
             except: except_runs.into_iter().map(Into::into).collect(),
-            now: self.database.store.now(),
+            now: store.now(),
             limit,
         };
-        let rows = self
-            .database
-            .read_now(py, move |store| Ok(session::due(store, &filter)?))?;
-        Ok(rows.into_iter().map(run_row).collect())
+        let (claims, handle) = (Arc::clone(&self.claims), store.clone());
+        let then = Box::new(move |claimed: Result<Vec<DueRun>, EngineError>| {
+            let noted = claimed.map(|runs| claims.note(&handle, runs));
+            deliver(sender, ticket, noted, |py, noted| {
+                Ok(noted.into_pyobject(py)?.into_any().unbind())
+            });
+        });
+        session::claim_due(&store, filter, then);
+        ticket
     }
 }
 

@@ -86,6 +86,21 @@ fn open_with(store: &StoreHandle, run_id: Text, known: Option<Loaded>, at: Times
     );
 }
 
+/// Opens a run that this process holds under that epoch.
+pub(super) fn open_claimed(store: &StoreHandle, run_id: Text, epoch: u64, then: Then<Opened>) {
+    let handle = store.clone();
+    store.read(Box::new(move |reader| {
+        let opened = match reader.and_then(|reader| reader.load(&run_id).map(|run| (reader, run))) {
+            Ok((reader, run)) => granted(Ok(reader), handle, epoch, &run, None),
+            Err(error) => {
+                handle.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
+                Err(error.into())
+            }
+        };
+        then(opened);
+    }));
+}
+
 fn with_memory(store: StoreHandle, grant: LeaseGrant, known: Option<Loaded>, then: Then<Opened>) {
     let handle = store.clone();
     store.read(Box::new(move |reader| {

@@ -40,7 +40,7 @@ pub use relocate::{Relocated, Route};
 pub use shrink::{compact, shrink};
 pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};
-pub use workers::{due, requeue, submit, take};
+pub use workers::{claim_due, give_back, requeue, submit, take};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::journal::{Entry, InDoubtRule, RunContinued, RunStarted};
 use crate::run::{Run, Transition};
 use crate::store::handle::StoreHandle;
-use crate::store::{DueFilter, NewRun, Operation, RunRow, RunStatus, Store, StoreError};
+use crate::store::{Committed, DueClaim, DueFilter, DueRun, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
-use super::control::Then;
+use super::control::{Then, open_claimed};
 use super::{Deliver, EngineError, Handed, Opened, Session, keyed, load, open};
 
 /// Creates a run that waits for a worker. One of that id that was started alike before is as good.
@@ -34,17 +34,40 @@ pub fn submit(store: &StoreHandle, started: RunStarted, by: Option<Text>, at: Ti
     store.submit(Operation::Create(create), keyed::compared(store, Arc::new(run), tell));
 }
 
-/// Runs that a worker can go on with.
-///
-/// # Errors
-/// What the store ran into.
-pub fn due(store: &mut dyn Store, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
-    store.due(filter)
+/// Takes the right to drive runs that a worker can go on with, as many as the filter lets through, those of the agents in turn.
+/// [`take`] goes on with each; one that is not gone on with is to be given back: [`give_back`].
+pub fn claim_due(store: &StoreHandle, filter: DueFilter, then: Then<Vec<DueRun>>) {
+    let expires = store.lease_expiry(filter.now);
+    let claim = DueClaim {
+        filter,
+        holder: store.holder(),
+        expires,
+    };
+    store.submit(
+        Operation::ClaimDue(claim),
+        Box::new(move |committed| match committed {
+            Ok(Committed::DueClaimed(runs)) => then(Ok(runs)),
+            Ok(_) => then(Ok(Vec::new())),
+            Err(error) => then(Err(error.into())),
+        }),
+    );
 }
 
-/// Takes the right to drive a run, where it still is work for a worker. One that ended `max_recoveries` drivers after the first,
+/// Gives a run back that was claimed and not taken.
+pub fn give_back(store: &StoreHandle, run_id: Text, epoch: u64) {
+    store.submit(Operation::Release { run_id, epoch }, Box::new(|_| ()));
+}
+
+/// Takes the right to drive a run, where it still is work for a worker; under the epoch under which it was claimed, if it was. One that ended `max_recoveries` drivers after the first,
 /// and got no further meanwhile, fails instead; one that somebody cancelled before its driver ended is cancelled.
-pub fn take(store: &StoreHandle, run_id: Text, max_recoveries: u32, at: Timestamp, then: Then<Opened>) {
+pub fn take(
+    store: &StoreHandle,
+    run_id: Text,
+    epoch: Option<u64>,
+    max_recoveries: u32,
+    at: Timestamp,
+    then: Then<Opened>,
+) {
     let handle = store.clone();
     let take = move |opened| match opened {
         Ok(Opened::Session(session)) if !session.run().is_due() => then(Ok(idle(&session))),
@@ -56,7 +79,10 @@ pub fn take(store: &StoreHandle, run_id: Text, max_recoveries: u32, at: Timestam
         }
         opened => then(opened),
     };
-    open(store, run_id, at, Box::new(take));
+    match epoch {
+        Some(epoch) => open_claimed(store, run_id, epoch, Box::new(take)),
+        None => open(store, run_id, at, Box::new(take)),
+    }
 }
 
 fn is_hopeless(run: &Run, max_recoveries: u32) -> bool {

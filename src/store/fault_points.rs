@@ -112,7 +112,11 @@ fn kinds_in(operation: &Operation) -> Vec<&'static str> {
             entries.iter().map(Entry::kind).collect()
         }
         Operation::Acquire { .. } => vec![LEASE],
-        Operation::Release { .. } | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Vec::new(),
+        // Asked for all the time: it is written where something was claimed.
+        Operation::ClaimDue(_)
+        | Operation::Release { .. }
+        | Operation::ClaimOutbox(_)
+        | Operation::AdvanceOutbox { .. } => Vec::new(),
     }
 }
 
@@ -122,6 +126,9 @@ fn kinds_written((operation, outcome): (&Operation, &Result<Committed, StoreErro
             let late = append.finish.as_ref().and_then(|finish| finish.if_cancelled.as_ref());
             let facts = late.into_iter().flat_map(|late| late.facts.iter().map(Entry::kind));
             facts.chain([RUN_CANCELLED]).collect()
+        }
+        (Operation::ClaimDue(_), Ok(Committed::DueClaimed(runs))) if runs.iter().any(|run| run.epoch.is_some()) => {
+            vec![LEASE]
         }
         (operation, Ok(_)) => kinds_in(operation),
         (_, Err(_)) => Vec::new(),

@@ -35,7 +35,7 @@ pub use filter::{
 pub use id::new_id;
 pub use import::{Import, ImportedEntry, Undelivered};
 pub use late_cancel::{CancelFlag, Finish, LateCancel, instead_of};
-pub use operation::{Append, Author, Committed, Erasure, LeaseGrant, NewRun, Operation};
+pub use operation::{Append, Author, Committed, DueClaim, DueRun, Erasure, LeaseGrant, NewRun, Operation};
 pub use position::{Changes, Position};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
 pub use salts::SaltSource;

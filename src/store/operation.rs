@@ -3,6 +3,7 @@
 use crate::journal::{Entry, JournalEnd, PayloadsErased};
 use crate::{Text, Timestamp};
 
+use super::filter::DueFilter;
 use super::holder::Holder;
 use super::late_cancel::Finish;
 use super::row::{OutboxClaim, StoredRun};
@@ -36,6 +37,9 @@ pub enum Operation {
         /// The epoch under which it was held.
         epoch: u64,
     },
+    /// Takes the right to drive runs that are due, without their journals: those of the agents in turn. Runs that nobody can be granted
+    /// without a closer look are only named: [`Operation::Acquire`] looks.
+    ClaimDue(DueClaim),
     /// Takes the right to deliver what a subscription has coming. A new subscription begins with what is written from now on.
     ClaimOutbox(OutboxClaim),
     /// Notes that all up to `place` is delivered, and that whoever delivers is alive.
@@ -45,6 +49,28 @@ pub enum Operation {
         /// The place of the last entry that was delivered.
         place: i64,
     },
+}
+
+/// What a worker wants to drive.
+#[derive(Clone, Debug)]
+pub struct DueClaim {
+    /// Which runs, and how many at most.
+    pub filter: DueFilter,
+    /// Who wants them.
+    pub holder: Holder,
+    /// Until when the holder counts as alive without a further heartbeat.
+    pub expires: Timestamp,
+}
+
+/// A run that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueRun {
+    /// The run.
+    pub run_id: Text,
+    /// Its agent's name.
+    pub agent_name: Option<Text>,
+    /// The epoch under which it is held by who asked. `None`: it was not granted, since somebody may hold it, or it is to be refused.
+    pub epoch: Option<u64>,
 }
 
 /// A run to be created.
@@ -163,6 +189,8 @@ pub enum Committed {
     AlreadyDecided,
     /// The answer to [`Operation::Acquire`].
     Lease(LeaseGrant),
+    /// The answer to [`Operation::ClaimDue`].
+    DueClaimed(Vec<DueRun>),
     /// Nothing to say.
     Released,
     /// The place up to which a subscription is delivered; `None` while somebody else delivers.

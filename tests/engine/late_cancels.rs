@@ -228,7 +228,7 @@ fn a_worker_does_not_go_on_with_a_run_that_was_cancelled_before_its_driver_ended
         effects(replied(&mut session, calls([plain("a")])));
         assert!(cancelled(store, RUN_ID));
         drop(session);
-        let taken = wait(|then| take(store, RUN_ID.into(), 3, NOW, then));
+        let taken = wait(|then| take(store, RUN_ID.into(), None, 3, NOW, then));
         let Ok(Opened::Idle(loaded)) = taken else {
             panic!("there is nothing to go on with")
         };

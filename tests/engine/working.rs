@@ -24,7 +24,7 @@ fn requeued(store: &StoreHandle) -> Result<bool, EngineError> {
 }
 
 fn taken(store: &StoreHandle, max_recoveries: u32) -> Opened {
-    wait(|then| take(store, RUN_ID.into(), max_recoveries, NOW, then)).unwrap_or_else(|error| panic!("{error}"))
+    wait(|then| take(store, RUN_ID.into(), None, max_recoveries, NOW, then)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn status(store: &StoreHandle) -> RunStatus {

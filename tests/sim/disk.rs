@@ -282,6 +282,7 @@ impl Disk {
             Operation::Append(append) => &append.run_id,
             Operation::Acquire { .. }
             | Operation::Release { .. }
+            | Operation::ClaimDue(_)
             | Operation::ClaimOutbox(_)
             | Operation::AdvanceOutbox { .. } => return,
         };
@@ -419,6 +420,7 @@ fn describe(operation: &Operation) -> String {
         Operation::Append(append) => format!("{}, {:?}: {}", append.run_id, append.author, kinds(&append.entries)),
         Operation::Acquire { run_id, holder, .. } => format!("{run_id} is held by {holder}"),
         Operation::Release { run_id, epoch } => format!("{run_id} is released from epoch {epoch}"),
+        Operation::ClaimDue(claim) => format!("{} claims what is due", claim.holder),
         Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => {
             format!("{} delivers", claim.claimant)
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use haltpoint_engine::journal::{CancelRequested, Entry, RunStarted, Terms};
 use haltpoint_engine::session::{self, EngineError, Opened};
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{DueFilter, NewRun, Operation, RunStatus};
+use haltpoint_engine::store::{DueFilter, NewRun, Operation, RunStatus, StoreError};
 use haltpoint_engine::{Text, Timestamp};
 
 use crate::support::{PATIENCE, TestFile, create_in_session, on_each_backend, opened_on, tool_started};
@@ -41,12 +41,64 @@ fn due(handle: &StoreHandle) -> Vec<Text> {
         limit: 9,
         ..DueFilter::default()
     };
-    let rows = handle.read_blocking(move |store| session::due(store, &filter)).unwrap();
+    let rows = handle.read_blocking(move |store| store.due(&filter)).unwrap();
     rows.into_iter().map(|row| row.run_id).collect()
 }
 
 fn take(handle: &StoreHandle, run_id: &str) -> Result<Opened, EngineError> {
-    waited(|then| session::take(handle, run_id.into(), 3, handle.now(), then))
+    waited(|then| session::take(handle, run_id.into(), None, 3, handle.now(), then))
+}
+
+#[test]
+fn a_claimed_run_is_taken_under_the_epoch_of_its_claim_or_given_back() {
+    on_each_backend(|handle, _| {
+        let claim = || {
+            let filter = DueFilter {
+                agent_names: vec!["clerk".into()],
+                now: handle.now(),
+                limit: 9,
+                ..DueFilter::default()
+            };
+            let claimed = waited(|then| session::claim_due(handle, filter, then)).unwrap();
+            claimed.into_iter().map(|run| run.epoch).collect::<Vec<_>>()
+        };
+        waited(|then| session::submit(handle, started("r"), None, handle.now(), then)).unwrap();
+        assert_eq!(claim(), [Some(2)]);
+        assert_eq!(claim(), []);
+        let opened = waited(|then| session::take(handle, "r".into(), Some(2), 3, handle.now(), then));
+        let Ok(Opened::Session(session)) = opened else {
+            panic!("nothing to drive");
+        };
+        assert_eq!(session.epoch(), 2);
+        session::give_back(handle, "r".into(), 2);
+        // Nobody waits until it is given back.
+        let deadline = Instant::now() + PATIENCE;
+        let mut again = claim();
+        while again.is_empty() {
+            assert!(Instant::now() < deadline, "it was not given back");
+            again = claim();
+        }
+        assert_eq!(again, [Some(3)]);
+    });
+}
+
+#[test]
+fn a_second_start_under_the_id_of_a_run_finds_the_first_or_is_refused() {
+    on_each_backend(|handle, _| {
+        let submit = |started| waited(|then| session::submit(handle, started, None, handle.now(), then));
+        submit(started("r")).unwrap();
+        submit(started("r")).unwrap();
+        let other = RunStarted {
+            description: "something else".into(),
+            ..started("r")
+        };
+        let refused = StoreError::OtherRun {
+            run_id: "r".into(),
+            differing: vec!["description"],
+        };
+        assert_eq!(submit(other), Err(EngineError::Store(refused)));
+        assert_eq!(due(handle), ["r".into()]);
+    });
 }
 
 #[test]

@@ -231,6 +231,7 @@ fn kind(operation: &Operation) -> String {
         Operation::Create(new) => format!("create {}", new.run_id),
         Operation::Acquire { run_id, .. } => format!("acquire {run_id}"),
         Operation::Release { run_id, .. } => format!("release {run_id}"),
+        Operation::ClaimDue(claim) => format!("claim {:?}", claim.filter.agent_names),
         Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => format!("deliver {}", claim.name),
     }
 }

@@ -11,6 +11,7 @@ mod approvals_on_files;
 mod audit_keys;
 mod backends;
 mod checking;
+mod claims;
 mod clocks;
 mod commit_at_once;
 mod contention;

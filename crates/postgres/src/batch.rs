@@ -13,10 +13,10 @@ use crate::connection::{Connection, get};
 use crate::draft::{Draft, Means};
 use crate::fault::{Failure, Fault};
 use crate::lease::{Applicant, Holders, acquire, enlist};
-use crate::outbox;
 use crate::rows::{FoundRun, SELECT_RUNS, found_run};
 use crate::text::stored;
 use crate::write::{weight, write};
+use crate::{due, outbox};
 
 /// How much goes to the server in one statement, about.
 const LARGEST: usize = 32 << 20;
@@ -39,6 +39,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) holders: Holders,
     /// Until when it is tried.
     pub(crate) deadline: Instant,
+    /// Set where runs may have been claimed of which nobody here knows.
+    pub(crate) has_lost_claims: &'a mut bool,
 }
 
 type Outcome = Result<Committed, StoreError>;
@@ -275,7 +277,9 @@ impl Batch<'_> {
                     self.means,
                 )
             }
-            (Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. }, Some(_)) => Ok(Committed::Released),
+            (Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. }, Some(_)) => {
+                Ok(Committed::Released)
+            }
         }
     }
 
@@ -400,16 +404,28 @@ impl Batch<'_> {
     fn deliver(&mut self, operation: &Operation) -> Outcome {
         loop {
             let delivered = match operation {
-                Operation::ClaimOutbox(claim) => {
-                    outbox::claim(self.connection, claim, self.liveness).map(Committed::OutboxClaimed)
+                Operation::ClaimDue(claim) => {
+                    due::claim(self.connection, claim, self.means.key, self.liveness).map(Committed::DueClaimed)
                 }
+                Operation::ClaimOutbox(claim) => outbox::claim(self.connection, claim, self.liveness)
+                    .map(Committed::OutboxClaimed)
+                    .map_err(Fault::from),
                 Operation::AdvanceOutbox { claim, place } => {
-                    outbox::advance(self.connection, claim, *place, self.liveness).map(Committed::OutboxAdvanced)
+                    outbox::advance(self.connection, claim, *place, self.liveness)
+                        .map(Committed::OutboxAdvanced)
+                        .map_err(Fault::from)
                 }
                 // Those of runs have their outcomes.
                 _ => Ok(Committed::Released),
             };
-            // Either may be done twice.
+            let delivered = match delivered {
+                Ok(committed) => Ok(committed),
+                Err(Fault::Refused(error)) => return Err(error),
+                Err(Fault::Failed(failure)) => Err(failure),
+            };
+            // What was claimed by a statement whose answer is lost is held by this process, and nobody here knows of it.
+            *self.has_lost_claims |= matches!((operation, &delivered), (Operation::ClaimDue(_), Err(Failure::Lost(_))));
+            // Each may be done twice.
             match delivered {
                 Err(failure) if failure.may_pass() && self.reach().is_ok() && Instant::now() < self.deadline => {}
                 delivered => {
@@ -460,7 +476,7 @@ fn by_run(operations: &[Operation]) -> Vec<Plan> {
             Operation::Create(new) => &new.run_id,
             Operation::Append(append) => &append.run_id,
             Operation::Acquire { run_id, .. } | Operation::Release { run_id, .. } => run_id,
-            Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => continue,
+            Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => continue,
         };
         let plan = *found.entry(run_id).or_insert_with(|| {
             plans.push(Plan {

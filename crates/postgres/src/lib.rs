@@ -18,6 +18,7 @@ mod clock;
 mod connection;
 mod draft;
 mod dsn;
+mod due;
 mod erase;
 mod fault;
 mod import;

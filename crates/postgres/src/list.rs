@@ -3,10 +3,9 @@
 use haltpoint_engine::Text;
 use haltpoint_engine::journal::{AuditKey, FORMAT};
 use haltpoint_engine::requirement::RequirementKind;
-use haltpoint_engine::store::holder::Liveness;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, DueFilter, OverdueFilter, RequirementFilter, RequirementRow, RequirementSet,
-    RunFilter, RunRow, RunStatus, StoreError,
+    ApprovalFilter, ApprovalQuery, OverdueFilter, RequirementFilter, RequirementRow, RequirementSet, RunFilter, RunRow,
+    RunStatus, StoreError,
 };
 use tokio_postgres::types::{ToSql, Type};
 
@@ -274,58 +273,4 @@ pub(crate) fn approvals_for(
         ],
     )?;
     rows.iter().map(requirement_row).collect()
-}
-
-/// How many runs are looked at in one go.
-const PAGE: i64 = 256;
-
-pub(crate) fn due(
-    connection: &mut Connection,
-    filter: &DueFilter,
-    liveness: &dyn Liveness,
-) -> Result<Vec<RunRow>, Fault> {
-    let mut found = Vec::new();
-    for agent_name in &filter.agent_names {
-        due_of(connection, agent_name, filter, liveness, &mut found)?;
-    }
-    Ok(found)
-}
-
-fn due_of(
-    connection: &mut Connection,
-    agent_name: &Text,
-    filter: &DueFilter,
-    liveness: &dyn Liveness,
-    found: &mut Vec<RunRow>,
-) -> Result<(), Fault> {
-    let sql = format!(
-        "{SELECT_RUNS} WHERE r.agent_name = $1 AND (r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements = 0)) \
-         AND r.format = $2 AND r.run > $3 ORDER BY r.run LIMIT $4"
-    );
-    let (format, mut last) = (FORMAT.cast_signed(), 0_i64);
-    while found.len() < filter.limit as usize {
-        let rows = connection.ask(
-            &sql,
-            &[
-                (&stored(agent_name), Type::TEXT),
-                (&format, Type::INT4),
-                (&last, Type::INT8),
-                (&PAGE, Type::INT8),
-            ],
-        )?;
-        for row in &rows {
-            let run = found_run(row)?;
-            last = run.run;
-            let is_free = run
-                .lease
-                .is_none_or(|found| found.lease.is_worth_trying(liveness, filter.now));
-            if is_free && !filter.except.contains(&run.row.run_id) && found.len() < filter.limit as usize {
-                found.push(run.row);
-            }
-        }
-        if rows.len() < usize::try_from(PAGE).unwrap_or_default() {
-            break;
-        }
-    }
-    Ok(())
 }

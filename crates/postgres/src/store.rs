@@ -25,7 +25,7 @@ use crate::draft::Means;
 use crate::fault::Fault;
 use crate::options::PostgresOptions;
 use crate::rows::FoundRun;
-use crate::{check, erase, import, lease, list, outbox, prune, raw, read};
+use crate::{check, due, erase, import, lease, list, outbox, prune, raw, read};
 
 const NO_BACKUP: &str = "a PostgreSQL database is copied by its own tools; use `pg_dump --format=custom --schema=SCHEMA`, which writes \
                          what stands in it in one moment";
@@ -42,6 +42,8 @@ pub struct PostgresStore {
     /// For how long a batch is tried.
     pub(crate) patience: Duration,
     remembered: HashMap<Text, FoundRun>,
+    /// Runs may have been claimed of which nobody here knows.
+    pub(crate) has_lost_claims: bool,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -63,6 +65,7 @@ impl PostgresStore {
             salts: Salts::new(options.salts),
             patience: options.patience,
             remembered: HashMap::new(),
+            has_lost_claims: false,
         }
     }
 
@@ -165,7 +168,7 @@ impl Store for PostgresStore {
 
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
         let liveness = Arc::clone(&self.liveness);
-        self.read(|connection| list::due(connection, filter, &*liveness))
+        self.read(|connection| due::due(connection, filter, &*liveness))
     }
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {
@@ -224,6 +227,7 @@ impl WritableStore for PostgresStore {
             remembered: &mut self.remembered,
             holders: HashMap::new(),
             deadline: Instant::now() + self.patience,
+            has_lost_claims: &mut self.has_lost_claims,
         };
         batch.commit()
     }

@@ -9,6 +9,7 @@ from haltpoint.runtime.event_listeners import NOBODY, Listeners
 
 if TYPE_CHECKING:
     from haltpoint._concurrency.time_limit import TimeLimit
+    from haltpoint._engine import WorkQueue
     from haltpoint.db.database import Database
     from haltpoint.models.base import Model
     from haltpoint.resolution.commit import Handlers
@@ -50,10 +51,12 @@ class Work(NamedTuple):
     Attributes:
         max_recoveries: how many drivers after the first a run may end before it is set aside.
         drain: stops its drivers without stopping their runs.
+        queue: has the runs that it claimed.
     """
 
     max_recoveries: int
     drain: Drain
+    queue: WorkQueue
 
 
 class Call(NamedTuple):

@@ -17,7 +17,7 @@ from haltpoint._concurrency.lasting_wait import outlast
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._concurrency.time_limit import GRACE, TimeLimitPassedError
 from haltpoint._concurrency.wanted_calls import ended_unless
-from haltpoint._engine import Snapshot, WorkQueue, new_run_id
+from haltpoint._engine import Snapshot, new_run_id
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import (
     ErasedRunWarning,
@@ -555,7 +555,7 @@ def _opening(call: Call, run_id: str, known: Snapshot | None) -> int:
     completions = LoopBridge.current().completions
     if call.work is None:
         return call.database.native.open(completions, run_id, known)
-    return WorkQueue(call.database.native).take(completions, run_id, call.work.max_recoveries)
+    return call.work.queue.take(completions, run_id, call.work.max_recoveries)
 
 
 async def _drive(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.event_loops import running_loop
-from haltpoint._concurrency.threads import in_thread
+from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._engine import WorkQueue
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.call_arguments import positive
@@ -78,12 +79,14 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._report = report or _silent
         self._drain = Drain(self._took)
-        self._work = Work(positive("max_recoveries", max_recoveries), self._drain)
         self._queue = WorkQueue(self._database.native)
+        self._work = Work(positive("max_recoveries", max_recoveries), self._drain, self._queue)
         self._deferred = Deferred()
         self._attempts: dict[str, asyncio.Task[None]] = {}
         self._taken: dict[str, str] = {}
         self._driven: set[str] = set()
+        # The agents' names, those first whose runs were begun longest ago.
+        self._turns = list(self._agents)
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -139,10 +142,19 @@ class Worker:
         free = self._concurrency - len(self._attempts)
         if free < 1:
             return
-        names, hands_off = list(self._agents), self._deferred.now() | set(self._attempts)
-        for run_id, agent_name, *_ in await in_thread(lambda: self._queue.due(names, hands_off, free)):
-            if agent_name is not None and not self._stopping:
+        bridge, hands_off = LoopBridge.current(), self._deferred.now() | set(self._attempts)
+        ticket = self._queue.claim(bridge.completions, self._in_turn(), hands_off, free)
+        claimed: list[tuple[str, str | None]] = await bridge.wait(ticket)
+        for run_id, agent_name in claimed:
+            if agent_name is None or self._stopping:
+                self._queue.give_back(run_id)
+            else:
                 self._begin(run_id, agent_name)
+
+    def _in_turn(self) -> list[str]:
+        """Names of agents, those with the fewest runs under way first: many runs of one keep no other's waiting."""
+        under_way = Counter(self._taken.values())
+        return sorted(self._turns, key=lambda name: under_way[name])
 
     def _took(self, run_id: str) -> None:
         self._driven.add(run_id)
@@ -150,6 +162,8 @@ class Worker:
 
     def _begin(self, run_id: str, agent_name: str) -> None:
         self._taken[run_id] = agent_name
+        self._turns.remove(agent_name)
+        self._turns.append(agent_name)
         attempt = Attempt(
             self._agents[agent_name],
             run_id,
@@ -163,6 +177,8 @@ class Worker:
         task.add_done_callback(lambda _: self._finished(run_id))
 
     def _finished(self, run_id: str) -> None:
+        # Where the attempt did not come to take it.
+        self._queue.give_back(run_id)
         del self._attempts[run_id], self._taken[run_id]
         self._driven.discard(run_id)
         self._wake.set()
@@ -192,6 +208,7 @@ class Worker:
             if late:
                 self._drain.ask(force=True)
                 await asyncio.wait(late, timeout=_HURRY)
+        self._queue.close()
         await self._end_tasks()
         self._report(Progress("stopped"))
 

@@ -128,6 +128,11 @@ impl Heartbeat {
             (Operation::Acquire { run_id, .. }, Ok(Committed::Lease(LeaseGrant::Granted { epoch, .. }))) => {
                 self.hold(run_id, *epoch);
             }
+            (Operation::ClaimDue(_), Ok(Committed::DueClaimed(runs))) => {
+                for run in runs {
+                    run.epoch.into_iter().for_each(|epoch| self.hold(&run.run_id, epoch));
+                }
+            }
             (Operation::Release { run_id, epoch }, Ok(_)) => self.let_go(run_id, *epoch),
             (release @ Operation::Release { .. }, Err(_)) => self.owed.push(release.clone()),
             (Operation::Append(append), outcome) => self.note_append(append, outcome),

@@ -197,13 +197,12 @@ impl Store for MemoryStore {
 
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
         let of_agent = |name| {
-            self.runs
-                .iter()
-                .filter(move |run| run.row.agent_name.as_ref() == Some(name))
+            let runs = self.runs.iter().filter(|run| run.row.agent_name.as_ref() == Some(name));
+            let free = runs.filter(|run| run.is_due() && self.is_free(run, filter));
+            free.map(|run| run.row.clone()).collect()
         };
-        let runs = filter.agent_names.iter().flat_map(of_agent);
-        let free = runs.filter(|run| run.is_due() && self.is_free(run, filter));
-        Ok(free.take(filter.limit as usize).map(|run| run.row.clone()).collect())
+        let of_agents = filter.agent_names.iter().map(of_agent).collect();
+        Ok(rules::in_turns(of_agents, filter.limit as usize))
     }
 
     fn requirements(&mut self, filter: &RequirementFilter) -> Result<Vec<RequirementRow>, StoreError> {

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use super::MemoryStore;
 use super::run::MemoryRun;
-use crate::journal::{Entry, JournalEnd, Record};
+use crate::journal::{AuditKey, Entry, JournalEnd, Record};
 use crate::store::NO_OUTBOX;
 use crate::store::holder::{Expiry, Holder, now_for};
 use crate::store::late_cancel;
 use crate::store::rules::{self, Verdict};
 use crate::store::{
-    Append, Author, Committed, ExternalRecord, LeaseGrant, NewRun, Operation, RequirementRow, RunStatus, StoreError,
+    Append, Author, Committed, DueClaim, DueRun, ExternalRecord, LeaseGrant, NewRun, Operation, RequirementRow,
+    RunStatus, Store, StoreError,
 };
 use crate::{Text, Timestamp};
 
@@ -27,6 +28,7 @@ impl MemoryStore {
                 known,
             } => self.acquire(run_id, holder, *now, *expires, *known),
             Operation::Release { run_id, epoch } => Ok(self.release(run_id, *epoch)),
+            Operation::ClaimDue(claim) => self.claim_due(claim),
             Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Err(rules::unusable(NO_OUTBOX.to_owned())),
         }
     }
@@ -125,6 +127,29 @@ impl MemoryStore {
             epoch: run.row.epoch,
             run: Box::new(run.stored(known)?),
         }))
+    }
+
+    fn claim_due(&mut self, claim: &DueClaim) -> Result<Committed, StoreError> {
+        let mut claimed = Vec::new();
+        for row in self.due(&claim.filter)? {
+            let is_granted = row.holder.is_none()
+                && !row.is_erased
+                && row.audit_key_id.as_ref() == self.key.as_ref().map(AuditKey::id);
+            let mut epoch = None;
+            if is_granted {
+                self.enlist(&claim.holder, claim.filter.now, claim.expires);
+                let run = self.run_mut(&row.run_id)?;
+                run.row.epoch += 1;
+                (run.row.holder, run.held_since) = (Some(claim.holder.clone()), claim.filter.now);
+                epoch = Some(run.row.epoch);
+            }
+            claimed.push(DueRun {
+                run_id: row.run_id,
+                agent_name: row.agent_name,
+                epoch,
+            });
+        }
+        Ok(Committed::DueClaimed(claimed))
     }
 
     pub(super) fn check_key(&self, run: &MemoryRun) -> Result<(), StoreError> {

@@ -2,9 +2,11 @@
 
 mod judge;
 mod requirement;
+mod turns;
 
 pub use judge::{Precedents, Verdict, judge, judge_first};
 pub use requirement::{RequirementState, Requirements, is_final};
+pub use turns::in_turns;
 
 use std::time::Duration;
 

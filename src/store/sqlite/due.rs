@@ -4,44 +4,67 @@ use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::rows::{NumberedRun, SELECT_RUNS, numbered_run};
+use super::{Surroundings, lease};
 use crate::Text;
-use crate::journal::FORMAT;
+use crate::journal::{AuditKey, FORMAT};
 use crate::store::holder::Liveness;
-use crate::store::rules::Lease;
-use crate::store::{DueFilter, RunRow};
+use crate::store::rules::{Lease, in_turns};
+use crate::store::{DueClaim, DueFilter, DueRun, RunRow};
 
 /// The condition of the index `runs_for_workers`, word for word: else SQLite would not use it.
 const IS_DUE: &str = "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements = 0))";
 
 pub(super) fn due(connection: &Connection, filter: &DueFilter, liveness: &dyn Liveness) -> Result<Vec<RunRow>, Fault> {
-    let mut found = Vec::new();
-    for agent_name in &filter.agent_names {
-        let left = filter.limit as usize - found.len();
-        due_of(connection, agent_name, filter, left, liveness, &mut found)?;
+    let of_agent = |agent_name| due_of(connection, agent_name, filter, liveness);
+    let of_agents = filter.agent_names.iter().map(of_agent).collect::<Result<_, _>>()?;
+    Ok(in_turns(of_agents, filter.limit as usize))
+}
+
+/// Takes the right to drive what is due.
+pub(super) fn claim(
+    connection: &Connection,
+    claim: &DueClaim,
+    surroundings: Surroundings<'_>,
+) -> Result<Vec<DueRun>, Fault> {
+    let rows = due(connection, &claim.filter, surroundings.liveness)?;
+    let mut claimed = Vec::new();
+    for row in rows {
+        let epoch = match is_to_be_granted(&row, surroundings.key) {
+            true => Some(lease::grant(connection, &row.run_id, claim, surroundings.liveness)?),
+            false => None,
+        };
+        claimed.push(DueRun {
+            run_id: row.run_id,
+            agent_name: row.agent_name,
+            epoch,
+        });
     }
-    Ok(found)
+    Ok(claimed)
+}
+
+/// Whether nothing is in the way that [`lease::acquire`] would have to look at.
+fn is_to_be_granted(row: &RunRow, key: Option<&AuditKey>) -> bool {
+    row.holder.is_none() && !row.is_erased && row.audit_key_id.as_ref() == key.map(AuditKey::id)
 }
 
 fn due_of(
     connection: &Connection,
     agent_name: &Text,
     filter: &DueFilter,
-    limit: usize,
     liveness: &dyn Liveness,
-    found: &mut Vec<RunRow>,
-) -> Result<(), Fault> {
+) -> Result<Vec<RunRow>, Fault> {
     let sql = format!("{SELECT_RUNS} WHERE r.agent_name = ?1 AND {IS_DUE} AND r.format = {FORMAT} ORDER BY r.run");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![agent_name])?;
-    let end = found.len() + limit;
-    while found.len() < end {
+    let mut found = Vec::new();
+    while found.len() < filter.limit as usize {
         let Some(row) = rows.next()? else { break };
         let run = numbered_run(row)?;
         if is_free(&run, filter, liveness) {
             found.push(run.row);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 fn is_free(run: &NumberedRun, filter: &DueFilter, liveness: &dyn Liveness) -> bool {

@@ -9,7 +9,7 @@ use super::write::moved_payload;
 use crate::journal::JournalEnd;
 use crate::store::holder::{Expiry, Holder, Liveness, now_for};
 use crate::store::rules::{Lease, chain_to_write, check_lease, check_not_erased, check_not_moved};
-use crate::store::{Committed, LeaseGrant, RunStatus};
+use crate::store::{Committed, DueClaim, LeaseGrant, RunStatus};
 use crate::{Text, Timestamp};
 
 /// Who asks for the right to drive a run.
@@ -58,16 +58,32 @@ pub(super) fn acquire(
     // Read before it is granted, so that a journal that cannot be read keeps its state.
     let mut run = stored_run(connection, run_id, surroundings.key, known)?;
     let number = enlist(connection, holder, now, expires, surroundings.liveness)?;
-    let row = &mut run.row;
-    row.epoch += 1;
-    row.holder = Some(holder.clone());
-    connection
-        .prepare_cached("UPDATE runs SET epoch = ?2, holder = ?3, held_since = ?4 WHERE run = ?1")?
-        .execute(params![found.run, row.epoch.cast_signed(), number, now.0])?;
+    let epoch = hold(connection, run_id, number, now)?;
+    (run.row.epoch, run.row.holder) = (epoch, Some(holder.clone()));
     Ok(Committed::Lease(LeaseGrant::Granted {
-        epoch: row.epoch,
+        epoch,
         run: Box::new(run),
     }))
+}
+
+/// Takes the right to drive a run that nobody holds, and returns the epoch.
+pub(super) fn grant(
+    connection: &Connection,
+    run_id: &Text,
+    claim: &DueClaim,
+    liveness: &dyn Liveness,
+) -> rusqlite::Result<u64> {
+    let now = claim.filter.now;
+    let number = enlist(connection, &claim.holder, now, claim.expires, liveness)?;
+    hold(connection, run_id, number, now)
+}
+
+fn hold(connection: &Connection, run_id: &Text, holder: i64, now: Timestamp) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "UPDATE runs SET epoch = epoch + 1, holder = ?2, held_since = ?3 WHERE run_id = ?1 RETURNING epoch",
+        )?
+        .query_row(params![run_id, holder, now.0], |row| row.get(0).map(i64::cast_unsigned))
 }
 
 /// Gives the right back, if it is still held under that epoch.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::entry_id::{entry_id, ids_of};
 use super::fault::Fault;
 use super::read::{Tail, is_cancelled_after, tail};
-use super::{Surroundings, lease, outbox, outline, requirements};
+use super::{Surroundings, due, lease, outbox, outline, requirements};
 use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, Sealing};
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
@@ -54,6 +54,7 @@ impl<'a> Batch<'a> {
                 lease::acquire(connection, run_id, applicant, surroundings)
             }
             Operation::Release { run_id, epoch } => lease::release(connection, run_id, *epoch),
+            Operation::ClaimDue(claim) => Ok(Committed::DueClaimed(due::claim(connection, claim, surroundings)?)),
             Operation::ClaimOutbox(claim) => Ok(Committed::OutboxClaimed(outbox::claim(
                 connection,
                 claim,

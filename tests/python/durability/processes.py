@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from durability.features import FEATURES, Feature, decide, ledger, task_of, use_directory
 from haltpoint import Agent, AgentRunOutput, HaltpointError, RunRequirement
+from haltpoint._engine import WorkQueue
 from haltpoint.db import Database
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.drain import Drain
@@ -192,13 +193,13 @@ async def _submit(agent: Agent, feature: Feature, _: str | None) -> None:
 
 
 async def _work(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
-    return await agent.take_up_async(run_id or "", Work(3, Drain()))
+    return await agent.take_up_async(run_id or "", Work(3, Drain(), WorkQueue(agent.db.native)))
 
 
 async def _drain(agent: Agent, _: Feature, run_id: str | None) -> AgentRunOutput:
     drain = Drain()
     drain.ask(force=False)
-    return await agent.take_up_async(run_id or "", Work(3, drain))
+    return await agent.take_up_async(run_id or "", Work(3, drain, WorkQueue(agent.db.native)))
 
 
 _DOINGS = {

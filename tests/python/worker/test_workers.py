@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from haltpoint import Agent, ScriptedModel
+from haltpoint._engine import WorkQueue
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.drain import Drain
 from haltpoint.worker import Progress
@@ -101,7 +102,7 @@ async def test_what_others_made_of_a_run_is_theirs_to_report(tmp_path: Path) -> 
         assert (await asyncio.to_thread(CommandLine(tmp_path / "runs.db"), "cancel", cancelled)).code == 0
         told: list[Progress] = []
         for run_id in (completed, cancelled):
-            work = Work(3, Drain())
+            work = Work(3, Drain(), WorkQueue(database.native))
             await Attempt(agent, run_id, work, Deferred(), told.append, is_driven=lambda: False).make()
         assert told == []
 

@@ -82,9 +82,12 @@ impl Writer {
         self.store.patience = self.time_to_try();
         let mut outcomes = self.store.commit(&operations);
         self.fault_plan.pass_after_commit(&operations, &outcomes);
+        self.has_doubts |= std::mem::take(&mut self.store.has_lost_claims);
         // An operation may have waited here: what it says of its lease began before it was sent.
-        let renewals = std::iter::zip(&operations, &outcomes).filter(|(_, outcome)| outcome.is_ok());
-        let ends = renewals.filter_map(|(operation, _)| lease_end(operation)).max();
+        let renewals = std::iter::zip(&operations, &outcomes);
+        let ends = renewals
+            .filter_map(|(operation, outcome)| lease_end(operation, outcome))
+            .max();
         if let Some(end) = ends {
             let renewed = sent + end.micros_since(shown) - micros(self.lease);
             // Where the server's clock was set back meanwhile, that would lie ahead.
@@ -118,8 +121,10 @@ impl Writer {
     /// What was written for a driver counts only while its lease does: else somebody else may drive the run by now, and nothing may be
     /// started on the strength of it.
     fn settle_leases(&mut self, operations: &[Operation], outcomes: &mut [Result<Committed, StoreError>]) {
-        let is_driven =
-            |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| driven(operation, outcome).is_some();
+        let is_driven = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
+            driven(operation, outcome).is_some()
+                || matches!(outcome, Ok(Committed::DueClaimed(runs)) if !runs.is_empty())
+        };
         if self.own_lease.left() > 0 || !std::iter::zip(operations, &*outcomes).any(is_driven) {
             return;
         }
@@ -130,6 +135,11 @@ impl Writer {
             {
                 let run_id = run_id.clone();
                 *outcome = Err(StoreError::LeaseLost { run_id });
+                self.has_doubts = true;
+            }
+            if let Ok(Committed::DueClaimed(runs)) = outcome {
+                // They are found again once they are given back.
+                runs.clear();
                 self.has_doubts = true;
             }
         }
@@ -167,7 +177,8 @@ impl Writer {
 
     /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
     fn is_news(&self, operation: &Operation) -> bool {
-        is_by_outsider(operation) || self.subscribers.has_watchers()
+        let is_claim = matches!(operation, Operation::ClaimDue(_));
+        is_by_outsider(operation) || self.subscribers.has_watchers() && !is_claim
     }
 
     fn finish(mut self) {
@@ -181,18 +192,24 @@ impl Writer {
 }
 
 /// When a lease ends that the operation takes, by the server's clock.
-fn lease_end(operation: &Operation) -> Option<Timestamp> {
-    match operation {
-        Operation::Create(new) if !new.is_queued() => Some(new.expires),
-        Operation::Acquire { expires, .. } => Some(*expires),
+fn lease_end(operation: &Operation, outcome: &Result<Committed, StoreError>) -> Option<Timestamp> {
+    match (operation, outcome) {
+        (_, Err(_)) => None,
+        (Operation::Create(new), _) if !new.is_queued() => Some(new.expires),
+        (Operation::Acquire { expires, .. }, _) => Some(*expires),
+        (Operation::ClaimDue(claim), Ok(Committed::DueClaimed(runs))) => {
+            runs.iter().any(|run| run.epoch.is_some()).then_some(claim.expires)
+        }
         _ => None,
     }
 }
 
 /// Whether a lease may have been taken of which nobody here knows.
 fn is_doubtful(operation: &Operation, outcome: &Result<Committed, StoreError>) -> bool {
-    matches!(operation, Operation::Acquire { .. } | Operation::Create(_))
-        && matches!(outcome, Err(StoreError::Unusable { .. }))
+    matches!(
+        operation,
+        Operation::Acquire { .. } | Operation::Create(_) | Operation::ClaimDue(_)
+    ) && matches!(outcome, Err(StoreError::Unusable { .. }))
 }
 
 /// The run and the epoch that an outcome lets its driver go on under.

@@ -5,6 +5,8 @@
 
 #[path = "../../../../tests/store/approvals.rs"]
 mod approvals;
+#[path = "../../../../tests/store/claims.rs"]
+mod claims;
 #[path = "../../../../tests/store/contract.rs"]
 mod contract;
 #[path = "../../../../tests/shared/difference.rs"]
