@@ -141,7 +141,7 @@ def test_a_handler_of_the_second_call_is_asked(database: Database) -> None:
 
 def test_a_failed_run_fails_again_and_a_cancelled_one_stays_cancelled(database: Database) -> None:
     clerk = _clerk(database)
-    failures = []
+    failures: list[str | None] = []
     for _ in range(2):
         with pytest.raises(ModelError) as raised:
             clerk.do("Greet.", key="k")
@@ -222,7 +222,7 @@ def test_the_same_call_after_a_crash_goes_on_with_the_run(yard: Yard, fault: str
 
 
 def test_it_is_the_same_run_after_the_database_was_opened_anew(tmp_path: Path) -> None:
-    runs = []
+    runs: list[str] = []
     for _ in range(2):
         with opened(tmp_path / "runs.db") as database:
             runs.append(CLERK.on_database(database).submit("Greet.", key="schlüssel ✓"))
