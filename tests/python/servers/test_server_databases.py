@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from haltpoint import Agent, PostgresDatabase, RunRequirement, ScriptedModel, SqliteDatabase, StoreError, Task
 from haltpoint.db import Database
 from support.command import PAINT, CommandLine
-from support.databases import named, on_a_server, opened
+from support.databases import named, on_a_server, opened, server_programs
 from support.workshop import TOOLS
 
 _NOWHERE = "postgresql://ada:s3cret@127.0.0.1:1/runs?connect_timeout=1"
@@ -115,3 +116,33 @@ async def _wait_for_a_decision(database: Database, other: Database) -> None:
 
 async def _resolved(requirement: RunRequirement) -> None:
     await requirement
+
+
+def _psql(address: str, sql: str) -> None:
+    programs = server_programs()
+    assert programs is not None
+    subprocess.run([programs / "psql", "--quiet", "--command", sql, address], check=True, timeout=60)
+
+
+@on_a_server
+def test_behind_a_pooler_a_role_without_time_outs_is_refused(tmp_path: Path) -> None:
+    address = str(named(tmp_path / "runs.db"))
+    role = f"ALTER ROLE postgres IN DATABASE {address.rpartition('/')[2]} SET"
+    with pytest.raises(StoreError, match="no statement_timeout and no lock_timeout"):
+        PostgresDatabase(address, pooled=True)
+    _psql(address, f"{role} statement_timeout = '8s'")
+    with pytest.raises(StoreError, match="SET lock_timeout"):
+        PostgresDatabase(address, pooled=True)
+    _psql(address, f"{role} lock_timeout = '5s'")
+    with PostgresDatabase(address, pooled=True) as database:
+        assert database.count_runs() == 0
+
+
+@on_a_server
+def test_a_database_says_whether_its_server_waits_for_the_disk(tmp_path: Path) -> None:
+    address = str(named(tmp_path / "runs.db"))
+    with PostgresDatabase(address) as database:
+        assert database.durability == "full"
+    _psql(address, f"ALTER DATABASE {address.rpartition('/')[2]} SET synchronous_commit = off")
+    with PostgresDatabase(address) as database:
+        assert database.durability == "normal"
