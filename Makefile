@@ -19,7 +19,9 @@ PYTHON_SOURCES := $(shell find python/haltpoint -name '*.py' -o -name '*.pyi')
 WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/postgres/Cargo.toml crates/providers/Cargo.toml python/Cargo.toml pyproject.toml README.md LICENSE
 
 # What of the tests in Python runs on a server as well as on files.
-SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers tests/python/cli/test_deciding.py
+SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers \
+  tests/python/cli/test_deciding.py tests/python/cli/test_help.py \
+  tests/python/inbox/test_erasing_by_api.py tests/python/inbox/test_sensitive_values.py
 
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60
@@ -125,6 +127,7 @@ soak: $(STAMPS)/installed ## the long run: every passing of every fault point, 3
 	HALTPOINT_SOAK=1 $(BIN)/python -m pytest tests/python/durability tests/python/callbacks
 	HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest --timeout 1200 tests/python/durability/test_kill_matrix.py tests/python/durability/test_one_driver.py
 	HALTPOINT_SOAK=1 HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest --timeout 1200 tests/python/servers
+	HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest --timeout 1200 tests/python/cli tests/python/inbox
 	$(MAKE) test-all-pythons
 
 test-all-pythons: $(DIST)/.built $(STAMPS)/tools ## pytest on the oldest and the newest Python; PYTEST_ARGS (tests/python) for a part of it

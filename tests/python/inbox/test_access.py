@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.command import CommandLine
+from support.databases import on_files
 from support.inbox import Inbox
 
 _SAFE = {
@@ -228,6 +229,7 @@ def test_without_the_extra_it_is_said_what_to_install(package: str, cli: Command
     assert package in finished.stderr and "Traceback" not in finished.stderr
 
 
+@on_files
 def test_a_missing_file_is_not_created(tmp_path: Any) -> None:
     cli = CommandLine(tmp_path / "nothing.db")
     assert cli("serve", "--port", "0").code == 3
