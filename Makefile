@@ -20,7 +20,7 @@ WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/
 
 # What of the tests in Python runs on a server as well as on files.
 SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers \
-  tests/python/cli/test_deciding.py tests/python/cli/test_help.py \
+  tests/python/durability/test_one_driver.py tests/python/cli/test_deciding.py tests/python/cli/test_help.py \
   tests/python/inbox/test_erasing_by_api.py tests/python/inbox/test_sensitive_values.py
 
 # For how long each fuzz target looks for new inputs.
