@@ -104,6 +104,7 @@ class Database(ApprovalMemory):
 
         Raises:
             InvalidResolutionError: `by` is not a name.
+            RunMovedError: it was moved to another database.
         """
         findable_text("run_id", run_id)
         by = checked_author(by, f"cancelling run {run_id}") or "cancel_run"
@@ -122,6 +123,7 @@ class Database(ApprovalMemory):
         Raises:
             RunNotFoundError: there is no such run.
             RunBusyError: somebody drives it.
+            RunMovedError: it was moved to another database.
             InvalidResolutionError: `by` is not a name.
             StoreError: it can't be written.
         """

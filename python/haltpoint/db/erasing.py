@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["erase_runs"]
 
-_STOPPED = frozenset({RunStatus.completed, RunStatus.cancelled, RunStatus.error})
+_STOPPED = frozenset({RunStatus.completed, RunStatus.cancelled, RunStatus.error, RunStatus.moved})
 _NOT_FINISHED = (
     "the payloads are erased from the database, and the erasure is not finished: something reads from the database's "
     "log, which still holds copies. Erase once more when it has ended; until then `check` says so"

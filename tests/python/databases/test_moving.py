@@ -279,6 +279,50 @@ def test_memory_moves_to_a_file_and_takes_copies_only(tmp_path: Path) -> None:
         assert _agent(file, "", "done").continue_run(run_id=run_id) == "done"
 
 
+@pytest.mark.parametrize("force", [False])
+def test_what_is_left_of_a_moved_run_can_be_erased(pair: tuple[Database, Database], force: bool) -> None:
+    source, target = pair
+    run_id = _paused(source)
+    source.move_to(target)
+    assert source.erase(user_id="ann", by="dpo", force=force) == [run_id]
+    assert source.verify(run_id).ok
+    assert target.run(run_id).is_paused
+    assert target.verify(run_id).ok
+    # What came of it is not brought back into what was erased.
+    assert len(target.move_to(source).refused) == 1
+    assert target.run(run_id).is_paused
+
+
+def _rows(path: Path, sql: str) -> list[Any]:
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_events_that_nobody_got_come_along_once(tmp_path: Path) -> None:
+    source, target = tmp_path / "source.db", tmp_path / "target.db"
+    with SqliteDatabase(source):
+        pass
+    _rows(source, "INSERT INTO subscriptions (name, position, claimed_by, claimed_until) VALUES ('hook', 0, '', 0)")
+    with SqliteDatabase(source) as database:
+        run_id, stays = _paused(database), _paused(database)
+        kinds = _kinds(database, run_id)
+    # The first two are delivered.
+    _rows(source, "UPDATE subscriptions SET position = 2")
+    with SqliteDatabase(source) as database, SqliteDatabase(target) as other:
+        assert database.move_to(other, run_ids=run_id).done == (run_id,)
+        assert database.move_to(other, run_ids=run_id).before == (run_id,)
+        assert stays in [run.run_id for run in database.runs()]
+    assert _rows(target, "SELECT name, position FROM subscriptions") == [("hook", 0)]
+    left = [seq for (seq,) in _rows(target, "SELECT entry & 4294967295 FROM outbox ORDER BY place")]
+    # What came after those two, with the entries that say that it moved.
+    assert left == list(range(3, len(kinds) + 3))
+    assert {run for (run,) in _rows(source, "SELECT DISTINCT entry >> 32 FROM outbox")} == {2}
+
+
 def test_a_tampered_run_stays_and_is_named(tmp_path: Path) -> None:
     path = tmp_path / "source.db"
     with SqliteDatabase(path) as source:

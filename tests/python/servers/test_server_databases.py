@@ -12,6 +12,7 @@ import pytest
 
 from haltpoint import Agent, PostgresDatabase, RunRequirement, ScriptedModel, SqliteDatabase, StoreError, Task
 from haltpoint.db import Database
+from haltpoint.db.server import with_schema
 from support.command import PAINT, CommandLine
 from support.databases import named, on_a_server, opened, server_programs
 from support.workshop import TOOLS
@@ -49,6 +50,37 @@ def test_a_command_says_that_the_server_is_not_there(tmp_path: Path) -> None:
     assert printed.code == 1
     assert "cannot be reached" in printed.err
     assert "s3cret" not in printed.err + printed.out
+
+
+@pytest.mark.parametrize(
+    ("dsn", "schema", "expected"),
+    [
+        ("postgresql://h/d", None, ("postgresql://h/d", "haltpoint")),
+        ("postgresql://h/d", "a", ("postgresql://h/d", "a")),
+        ("postgresql://h/d?schema=a%20b", None, ("postgresql://h/d", "a b")),
+        ("postgresql://h/d?sslmode=require&schema=a&port=1", "a", ("postgresql://h/d?sslmode=require&port=1", "a")),
+    ],
+)
+def test_an_address_may_name_the_schema(dsn: str, schema: str | None, expected: tuple[str, str]) -> None:
+    assert with_schema(dsn, schema) == expected
+
+
+def test_two_schemas_are_refused() -> None:
+    with pytest.raises(ValueError, match="give one schema, got 'a' and 'b'"):
+        PostgresDatabase("postgresql://h/d?schema=a", schema="b")
+
+
+@on_a_server
+def test_commands_work_on_the_schema_of_the_address(tmp_path: Path) -> None:
+    name = f"{named(tmp_path / 'runs.db')}?schema=tenant_a"
+    with PostgresDatabase(name) as database:
+        assert database.schema == "tenant_a"
+        run_id = Agent(ScriptedModel(["done"]), db=database).do("Go", return_output=True).run_id
+    cli = CommandLine(tmp_path / "runs.db")
+    assert [row[0] for row in cli("--db", name, "runs").rows] == [run_id]
+    assert cli("--db", name, "check").code == 0
+    assert cli("--db", name, "migrate", "--json").record == {"version_before": 1}
+    assert "haltpoint migrate" in cli("runs").err
 
 
 @on_a_server

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_ENDED = (RunStatus.completed, RunStatus.cancelled, RunStatus.error)
+_ENDED = (RunStatus.completed, RunStatus.cancelled, RunStatus.error, RunStatus.moved)
 
 
 @haltpoint_command("show")
