@@ -24,7 +24,9 @@ pub fn erase(store: &StoreHandle, erasure: Erasure, force: bool, then: Then<bool
         cancelled,
         at,
         Box::new(move |cancelled| match cancelled {
-            Ok(_) | Err(EngineError::Store(StoreError::RunErased { .. })) => erase_stopped(&handle, erasure, then),
+            Ok(_) | Err(EngineError::Store(StoreError::RunErased { .. } | StoreError::RunMoved { .. })) => {
+                erase_stopped(&handle, erasure, then)
+            }
             Err(error) => then(Err(error)),
         }),
     );

@@ -279,7 +279,7 @@ def test_memory_moves_to_a_file_and_takes_copies_only(tmp_path: Path) -> None:
         assert _agent(file, "", "done").continue_run(run_id=run_id) == "done"
 
 
-@pytest.mark.parametrize("force", [False])
+@pytest.mark.parametrize("force", [False, True])
 def test_what_is_left_of_a_moved_run_can_be_erased(pair: tuple[Database, Database], force: bool) -> None:
     source, target = pair
     run_id = _paused(source)
