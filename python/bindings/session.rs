@@ -169,6 +169,9 @@ fn message_tuple<'py, 'a>(py: Python<'py>, message: &'a Message) -> PyResult<Mes
     ))
 }
 
+/// A call with its outcome, as Python takes it.
+type FinishedCall = (String, String, String, bool, &'static str);
+
 #[pymethods]
 impl PySession {
     #[getter]
@@ -287,6 +290,53 @@ impl PySession {
         let (reply, verdict) = reply.into_input()?;
         self.feed(py, |session, now, deliver| {
             session.notify_model_replied(reply, verdict, now, deliver)
+        })
+    }
+
+    /// From now on the model is asked whenever a call has its outcome, also while others are open. Before the first input.
+    fn plan_ahead(&self) -> PyResult<()> {
+        self.lock().as_mut().map(Session::plan_ahead).ok_or_else(closed)
+    }
+
+    fn notify_steps_planned<'py>(&self, py: Python<'py>, calls: Vec<PyPlannedCall>) -> PyResult<PyHanded<'py>> {
+        let calls = calls.into_iter().map(PyPlannedCall::into_planned);
+        let calls = calls.collect::<PyResult<_>>()?;
+        self.feed(py, |session, now, deliver| {
+            session.notify_steps_planned(calls, now, deliver)
+        })
+    }
+
+    fn notify_steps_ready<'py>(&self, py: Python<'py>) -> PyResult<PyHanded<'py>> {
+        self.feed(py, Session::notify_steps_ready)
+    }
+
+    /// The calls that have their outcome, in the order in which they got it, from that place of the order on: id, tool's name, content,
+    /// whether it is an error, and where it comes from. A person's answers are the JSON object of the fields.
+    fn finished_calls(&self, start: usize) -> PyResult<Vec<FinishedCall>> {
+        self.with_run(|session| {
+            let finished = session.run().finished_calls(start);
+            finished
+                .map(|(call, outcome)| {
+                    let answers = session.run().answers(call).map(serde_json::to_string);
+                    (
+                        call.plan.id.to_string(),
+                        call.plan.name.to_string(),
+                        answers
+                            .and_then(Result::ok)
+                            .unwrap_or_else(|| outcome.content.to_string()),
+                        outcome.is_error,
+                        outcome.source.as_str(),
+                    )
+                })
+                .collect()
+        })
+    }
+
+    /// The ids of the calls that have no outcome yet.
+    fn unfinished_calls(&self) -> PyResult<Vec<String>> {
+        self.with_run(|session| {
+            let open = session.run().unfinished_calls();
+            open.map(|call| call.plan.id.to_string()).collect()
         })
     }
 

@@ -337,6 +337,7 @@ def _offered(tool: Entry) -> Entry:
 _ENTRIES: dict[str, Callable[[JournalMask, Entry], Entry]] = {
     "run_started": JournalMask.run_started,
     "model_replied": JournalMask.model_replied,
+    "steps_planned": JournalMask.model_replied,
     "requirement_opened": JournalMask.opened,
     "requirement_decided": JournalMask.decided,
     "tool_finished": JournalMask.of_call,

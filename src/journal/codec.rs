@@ -67,6 +67,7 @@ kinds! {
     RunQueued => "run_queued",
     RunContinued => "run_continued",
     ModelReplied => "model_replied",
+    StepsPlanned => "steps_planned",
     AnswerRefused => "answer_refused",
     ToolStarted => "tool_started",
     ToolFinished => "tool_finished",

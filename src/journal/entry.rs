@@ -1,7 +1,7 @@
 //! The facts that a journal is made of.
 
 use super::remembered_approvals::ApprovalRevoked;
-use super::replies::{AnswerRefused, ModelReplied};
+use super::replies::{AnswerRefused, ModelReplied, StepsPlanned};
 use super::requirements::{RequirementDecided, RequirementExpired, RequirementOpened};
 use super::run_end::{
     CancelRequested, PayloadsErased, RunArrived, RunCancelled, RunCompleted, RunFailed, RunMoved, RunPaused,
@@ -21,6 +21,8 @@ pub enum Entry {
     RunContinued(RunContinued),
     /// The model answered.
     ModelReplied(ModelReplied),
+    /// Calls were planned, perhaps while earlier ones were still open.
+    StepsPlanned(StepsPlanned),
     /// The model's final answer did not fit the response format; it is told why and asked again.
     AnswerRefused(AnswerRefused),
     /// A tool call is about to run: on disk before the tool's first instruction.

@@ -14,6 +14,8 @@ const MOVES: &str = "moves";
 const REMEMBERED_APPROVALS: &str = "remembered_approvals";
 /// Values of some parameters are masked wherever nobody decides on them.
 const SENSITIVE: &str = "sensitive";
+/// Calls join others that are still open.
+const STEPS_PLANNED: &str = "steps_planned";
 /// A person changes the arguments of a call.
 const TOOL_ARGS: &str = "tool_args";
 
@@ -26,6 +28,7 @@ pub const FEATURES: &[&str] = &[
     MOVES,
     REMEMBERED_APPROVALS,
     SENSITIVE,
+    STEPS_PLANNED,
     TOOL_ARGS,
 ];
 
@@ -38,6 +41,9 @@ pub fn required_by(entry: &Entry) -> Option<String> {
             list(|feature| feature == SENSITIVE && started.tools.iter().any(|tool| !tool.sensitive.is_empty()))
         }
         Entry::ModelReplied(reply) => list(|feature| reply.calls.iter().any(|call| plan_uses(call, feature))),
+        Entry::StepsPlanned(planned) => {
+            list(|feature| feature == STEPS_PLANNED || planned.calls.iter().any(|call| plan_uses(call, feature)))
+        }
         Entry::RequirementOpened(opened) => list(|feature| match feature {
             APPROVALS => opened.terms.approvals > 1,
             EXPIRY => opened.terms.expires_at.is_some(),

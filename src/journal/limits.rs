@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::Text;
 
-use super::{Entry, ModelReplied, RunArrived, RunMoved, RunStarted};
+use super::{Entry, PlannedCall, RunArrived, RunMoved, RunStarted};
 
 /// The longest id or name, in bytes of UTF-8.
 pub const LONGEST_NAME: usize = 512;
@@ -67,8 +67,12 @@ pub(crate) fn check(entry: &Entry, size: usize) -> Result<(), TooLong> {
         }
         Entry::RunQueued(queued) => check_who(queued.by.as_ref()),
         Entry::ModelReplied(reply) => {
-            check_names_of_calls(reply)?;
+            check_names_of_calls(&reply.calls)?;
             check_size("the model's reply", size, LARGEST_ENTRY)
+        }
+        Entry::StepsPlanned(planned) => {
+            check_names_of_calls(&planned.calls)?;
+            check_size("the plan of steps", size, LARGEST_ENTRY)
         }
         Entry::RequirementDecided(decided) => {
             check_who(decided.by.as_ref())?;
@@ -105,8 +109,8 @@ fn check_names_of_run(started: &RunStarted) -> Result<(), TooLong> {
     names.try_for_each(|(what, name)| name.map_or(Ok(()), |name| check_name(what, name)))
 }
 
-fn check_names_of_calls(reply: &ModelReplied) -> Result<(), TooLong> {
-    reply.calls.iter().try_for_each(|call| {
+fn check_names_of_calls(calls: &[PlannedCall]) -> Result<(), TooLong> {
+    calls.iter().try_for_each(|call| {
         check_name("the id of a call", &call.id)?;
         check_name("the tool's name in a call", &call.name)
     })

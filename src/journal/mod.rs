@@ -30,7 +30,7 @@ pub use format::{FORMAT, Format};
 pub(crate) use limits::check as check_limits;
 pub use limits::{LARGEST_VALUE, LONGEST_NAME, TooLong, cut_name, is_fit_name};
 pub use remembered_approvals::{ApprovalRevoked, Remembered, memory_key};
-pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, ToolFacts, Usage};
+pub use replies::{AnswerRefused, ModelReplied, PlannedCall, ShownArguments, StepsPlanned, ToolFacts, Usage};
 pub use requirements::{RequirementDecided, RequirementExpired, RequirementOpened, Terms};
 pub use run_end::{
     CancelRequested, Failure, FailureKind, PayloadsErased, RunArrived, RunCancelled, RunCompleted, RunFailed, RunMoved,

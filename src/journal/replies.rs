@@ -36,6 +36,13 @@ pub struct ModelReplied {
     pub attempt: u32,
 }
 
+/// Calls join the run's step, while earlier ones of it may still be open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepsPlanned {
+    /// The calls, in the order in which they were asked for.
+    pub calls: Vec<PlannedCall>,
+}
+
 /// A tool call, and what the tool's declaration says about running it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCall {

@@ -40,6 +40,24 @@ pub enum OutcomeSource {
     Expired,
 }
 
+impl OutcomeSource {
+    /// The stable name that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::External => "external",
+            Self::User => "user",
+            Self::Supplied => "supplied",
+            Self::Skipped => "skipped",
+            Self::Reconciled => "reconciled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// A tool call has its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolFinished {

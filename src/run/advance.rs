@@ -61,6 +61,9 @@ impl Run {
         if ending.is_none() {
             self.start_ready(at, transition);
         }
+        if ending.is_none() {
+            self.ask_ahead(transition);
+        }
         if self.turn().iter().any(Call::is_started) || !self.reconciling.0.is_empty() {
             return;
         }
@@ -70,9 +73,23 @@ impl Run {
             }
         } else if self.turn().iter().all(Call::is_finished) {
             self.finish_turn(at, transition);
-        } else {
+        } else if self.planning.0.is_none() || !self.awaiting_model.0 {
             self.record(Entry::RunPaused(RunPaused {}), at, transition);
         }
+    }
+
+    /// Asks a model that plans while calls are open, as soon as one of them has an outcome that it has not seen.
+    fn ask_ahead(&mut self, transition: &mut Transition) {
+        let is_news = self.planning.0.is_some_and(|seen| seen <= self.finished.len());
+        if is_news && !self.awaiting_model.0 {
+            self.request_model(transition);
+        }
+    }
+
+    pub(super) fn request_model(&mut self, transition: &mut Transition) {
+        self.awaiting_model = Transient(true);
+        self.planning = Transient(self.planning.0.map(|_| self.finished.len() + 1));
+        transition.effects.push(Effect::RequestModel);
     }
 
     /// Stops as soon as nothing runs any more.
@@ -144,7 +161,9 @@ impl Run {
 
     /// What ends the run as soon as nothing runs any more, whatever else there is to do.
     fn forced_ending(&self) -> Option<Vec<Entry>> {
-        self.forbidden_doubt()
+        let failed = self.model_failure.0.clone().map(Entry::RunFailed);
+        failed
+            .or_else(|| self.forbidden_doubt())
             .map(|failure| vec![failure])
             .or_else(|| self.expired_ending())
     }
@@ -210,8 +229,7 @@ impl Run {
                 transition,
             );
         } else if !self.awaiting_model.0 {
-            self.awaiting_model = Transient(true);
-            transition.effects.push(Effect::RequestModel);
+            self.request_model(transition);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The messages that a run's entries stand for. In every request each call has exactly one result, in order.
 
-use crate::journal::{ModelReplied, RunStarted};
+use crate::journal::{ModelReplied, PlannedCall, RunStarted};
 use crate::message::{Message, Role, ToolCall};
 use crate::{Json, Text};
 
@@ -16,30 +16,46 @@ pub(super) fn opening_message(started: &RunStarted) -> Message {
 
 /// The model's reply.
 pub(super) fn assistant_message(reply: &ModelReplied) -> Message {
-    let tool_calls = reply
-        .calls
-        .iter()
-        .map(|call| ToolCall {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            args: call.args.clone(),
-        })
-        .collect();
+    Message {
+        content: reply.text.clone(),
+        provider_data: reply.provider_data.clone(),
+        ..calling_message(&reply.calls)
+    }
+}
+
+/// Calls that were planned, as a message that asks for them.
+pub(super) fn calling_message<'a>(calls: impl IntoIterator<Item = &'a PlannedCall>) -> Message {
+    let tool_calls = calls.into_iter().map(|call| ToolCall {
+        id: call.id.clone(),
+        name: call.name.clone(),
+        args: call.args.clone(),
+    });
     Message {
         role: Role::Assistant,
-        content: reply.text.clone(),
-        tool_calls,
+        content: None,
+        tool_calls: tool_calls.collect(),
         tool_call_id: None,
         name: None,
         is_error: false,
-        provider_data: reply.provider_data.clone(),
+        provider_data: None,
     }
 }
 
 impl Run {
-    /// The results of the turn's calls, once each of them has one.
+    /// The results of the turn's calls, once each of them has one. Calls that joined while others were open stand in a message of
+    /// their own behind these: each call that is asked for has its result next.
     pub(super) fn tool_messages(&self) -> Vec<Message> {
-        self.turn().iter().filter_map(|call| self.tool_message(call)).collect()
+        let mut messages = Vec::with_capacity(self.calls.len() - self.turn_start + self.joined.len());
+        let mut begin = self.turn_start;
+        for &end in self.joined.iter().chain([&self.calls.len()]) {
+            let group = &self.calls[begin..end];
+            if begin > self.turn_start {
+                messages.push(calling_message(group.iter().map(|call| &call.plan)));
+            }
+            messages.extend(group.iter().filter_map(|call| self.tool_message(call)));
+            begin = end;
+        }
+        messages
     }
 
     fn tool_message(&self, call: &Call) -> Option<Message> {

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 
 use crate::journal::{
-    CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, Record, RequirementDecided, RequirementOpened,
-    RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, ToolFinished, ToolReconciled, ToolStarted, Usage,
+    CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Record, RequirementDecided,
+    RequirementOpened, RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, StepsPlanned, ToolFinished, ToolReconciled,
+    ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
 use crate::{Text, Timestamp};
 
-use super::conversation::{assistant_message, opening_message};
+use super::conversation::{assistant_message, calling_message, opening_message};
 use super::requirement::{Decided, Requirement};
 use super::state::{Call, CallState, Cancellation, Outcome, Reconciled, Run, Step, Transient};
 
@@ -106,6 +107,8 @@ impl Run {
             calls: Vec::new(),
             call_index: HashMap::new(),
             turn_start: 0,
+            joined: Vec::new(),
+            finished: Vec::new(),
             requirements: Vec::new(),
             requirement_index: HashMap::new(),
             steps: Vec::new(),
@@ -127,6 +130,8 @@ impl Run {
             outsider_entries: 0,
             outsider_seq: 0,
             reconciling: Transient::default(),
+            planning: Transient(None),
+            model_failure: Transient(None),
             awaiting_model: Transient(false),
             started,
         }
@@ -157,6 +162,7 @@ impl Run {
             Entry::RunQueued(_) => self.fold_queued(at),
             Entry::RunContinued(continued) => self.fold_continued(continued, at),
             Entry::ModelReplied(reply) => self.fold_reply(reply, at),
+            Entry::StepsPlanned(planned) => self.fold_steps_planned(planned, at)?,
             Entry::AnswerRefused(refused) => {
                 self.refusals += 1;
                 self.messages.push(Message::text(Role::User, refused.reason.clone()));
@@ -253,8 +259,34 @@ impl Run {
             message: reply_summary(reply),
             duration_us: reply.duration_us,
         });
+        self.begin_turn();
+        self.add_calls(&reply.calls, at);
+    }
+
+    /// The calls join those that are open; where none is, they are the next turn, as a model's are.
+    fn fold_steps_planned(&mut self, planned: &StepsPlanned, at: Timestamp) -> Result<(), Misfit> {
+        if let Some(known) = planned.calls.iter().find(|call| self.call_index.contains_key(&call.id)) {
+            return Err(Misfit::Contradiction(format!("call {} was planned before", known.id)));
+        }
+        self.awaiting_model = Transient(false);
+        self.recoveries = 0;
+        if self.turn().iter().all(Call::is_finished) {
+            self.messages.push(calling_message(&planned.calls));
+            self.begin_turn();
+        } else {
+            self.joined.push(self.calls.len());
+        }
+        self.add_calls(&planned.calls, at);
+        Ok(())
+    }
+
+    fn begin_turn(&mut self) {
         self.turn_start = self.calls.len();
-        for plan in &reply.calls {
+        self.joined.clear();
+    }
+
+    fn add_calls(&mut self, plans: &[PlannedCall], at: Timestamp) {
+        for plan in plans {
             self.call_index.insert(plan.id.clone(), self.calls.len());
             self.calls.push(Call {
                 plan: plan.clone(),
@@ -289,6 +321,7 @@ impl Run {
             source: finished.source,
         });
         self.steps.push(tool_step(call, finished));
+        self.finished.push(place);
         if self.turn().iter().all(Call::is_finished) {
             let results = self.tool_messages();
             self.messages.extend(results);
@@ -383,6 +416,7 @@ impl Run {
         self.cancellation = None;
         self.interrupted = Transient(false);
         self.awaiting_model = Transient(false);
+        self.model_failure = Transient(None);
         if let Some(since) = self.active_since.take() {
             self.active_us = self.active_us.saturating_add(at.micros_since(since));
         }

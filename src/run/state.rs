@@ -1,9 +1,14 @@
 //! What a run's journal adds up to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::journal::{CancelRequested, Failure, InDoubtRule, OnExpiry, OutcomeSource, PlannedCall, RunStarted, Usage};
+use serde_json::Value;
+
+use crate::journal::{
+    CancelRequested, Failure, InDoubtRule, OnExpiry, OutcomeSource, PlannedCall, RunFailed, RunStarted, Usage,
+};
 use crate::message::Message;
+use crate::requirement::Decision;
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
 
@@ -24,6 +29,10 @@ pub struct Run {
     pub(super) call_index: HashMap<Text, usize>,
     /// Where the calls of the model's last reply begin.
     pub(super) turn_start: usize,
+    /// Where in it calls begin that joined while earlier ones were open.
+    pub(super) joined: Vec<usize>,
+    /// The calls that have an outcome, as places, in the order in which they got it.
+    pub(super) finished: Vec<usize>,
     pub(super) requirements: Vec<Requirement>,
     pub(super) requirement_index: HashMap<Text, usize>,
     pub(super) steps: Vec<Step>,
@@ -55,6 +64,10 @@ pub struct Run {
     pub(super) outsider_seq: u64,
     /// A model request is under way. A request leaves no trace in the journal until it is answered.
     pub(super) awaiting_model: Transient<bool>,
+    /// Whether the model plans calls while others are open, and how many outcomes must be there for it to be asked again.
+    pub(super) planning: Transient<Option<usize>>,
+    /// What the model failed with while calls of it ran: the run fails once they have ended.
+    pub(super) model_failure: Transient<Option<RunFailed>>,
     /// Calls in doubt whose tool is being asked what became of them.
     pub(super) reconciling: Transient<HashSet<Text>>,
 }
@@ -272,6 +285,26 @@ impl Run {
     #[must_use]
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// The calls that have their outcome, in the order in which they got it, from that place of the order on.
+    pub fn finished_calls(&self, start: usize) -> impl Iterator<Item = (&Call, &Outcome)> {
+        let places = self.finished.iter().skip(start);
+        places.filter_map(|&place| Some((&self.calls[place], self.calls[place].outcome()?)))
+    }
+
+    /// What people answered where their answers are the call's result, by the names of the fields.
+    #[must_use]
+    pub fn answers(&self, call: &Call) -> Option<&BTreeMap<Text, Value>> {
+        match self.last_requirement(call)?.decision()? {
+            Decision::Input { values, .. } if call.plan.answers_are_result => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The calls that have no outcome yet.
+    pub fn unfinished_calls(&self) -> impl Iterator<Item = &Call> {
+        self.turn().iter().filter(|call| !call.is_finished())
     }
 
     /// All requirements, oldest first.

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::journal::{
     AnswerRefused, CancelRequested, Entry, Failure, LARGEST_VALUE, ModelReplied, OutcomeSource, PlannedCall, Record,
-    RunCompleted, RunContinued, RunFailed, ToolFinished, ToolInterrupted, ToolReconciled, cut_name, is_fit_name,
+    RunCompleted, RunContinued, RunFailed, StepsPlanned, ToolFinished, ToolInterrupted, ToolReconciled, cut_name,
+    is_fit_name,
 };
 use crate::store::RunStatus;
 use crate::{Json, Text, Timestamp};
@@ -89,15 +90,54 @@ impl Run {
         self.advanced(at, transition)
     }
 
-    /// The model failed for good.
+    /// From now on the model is asked as soon as a call has its outcome, also while others are open: it plans calls that join them.
+    pub fn plan_ahead(&mut self) {
+        let outcomes = self.finished.len();
+        self.planning = Transient(Some(if self.awaiting_model.0 { outcomes + 1 } else { 0 }));
+    }
+
+    /// A model that plans ahead names calls that join those still open; none where it waits for these.
+    ///
+    /// Calls that come when none are awaited (after a cancellation) are dropped: they can be asked for again.
+    pub fn notify_steps_planned(&mut self, mut calls: Vec<PlannedCall>, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        if !self.awaiting_model.0 {
+            return transition;
+        }
+        self.awaiting_model = Transient(false);
+        if !calls.is_empty() {
+            self.name_calls(&mut calls);
+            self.record(Entry::StepsPlanned(StepsPlanned { calls }), at, &mut transition);
+        }
+        self.advanced(at, transition)
+    }
+
+    /// A model that plans ahead has calls to name although nothing happened that it would be asked about.
+    pub fn notify_steps_ready(&mut self, at: Timestamp) -> Transition {
+        let mut transition = Transition::default();
+        let is_free = self.cancellation.is_none() && !self.handing_back.0;
+        if self.planning.0.is_some() && self.status == RunStatus::Running && is_free {
+            if self.awaiting_model.0 {
+                // Its answer is on the way, and may not tell of them: it is asked once more then.
+                self.planning = Transient(Some(0));
+            } else {
+                self.request_model(&mut transition);
+            }
+        }
+        self.advanced(at, transition)
+    }
+
+    /// The model failed for good. Calls that run meanwhile, of one that plans ahead, end before the run fails.
     pub fn notify_model_failed(&mut self, failure: Failure, duration_us: i64, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
         if self.awaiting_model.0 {
-            self.record(
-                Entry::RunFailed(RunFailed { failure, duration_us }),
-                at,
-                &mut transition,
-            );
+            let failed = RunFailed { failure, duration_us };
+            if self.turn().iter().any(Call::is_started) {
+                self.awaiting_model = Transient(false);
+                self.model_failure = Transient(Some(failed));
+            } else {
+                self.record(Entry::RunFailed(failed), at, &mut transition);
+            }
         }
         self.advanced(at, transition)
     }

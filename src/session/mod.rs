@@ -45,7 +45,7 @@ pub use workers::{claim_due, give_back, requeue, submit, take};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, Record, RunContinued, RunStarted};
+use crate::journal::{Entry, Failure, InDoubtRule, ModelReplied, PlannedCall, Record, RunContinued, RunStarted};
 use crate::message::Message;
 use crate::run::{Effect, Reconciliation, ReplayError, Run, ToolOutcome, Transition, Verdict};
 use crate::store::handle::StoreHandle;
@@ -236,6 +236,33 @@ impl Session {
         deliver: Deliver,
     ) -> Result<Handed, StoreError> {
         self.apply(at, deliver, |run| run.notify_model_replied(reply, verdict, at))
+    }
+
+    /// The model plans calls while others are open: it is asked as soon as one of them has its outcome. To be said before the first
+    /// input.
+    pub fn plan_ahead(&mut self) {
+        Arc::make_mut(&mut self.run).plan_ahead();
+    }
+
+    /// A model that plans ahead names calls that join those still open; none where it waits for these.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_steps_planned(
+        &mut self,
+        calls: Vec<PlannedCall>,
+        at: Timestamp,
+        deliver: Deliver,
+    ) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_steps_planned(calls, at))
+    }
+
+    /// A model that plans ahead has calls to name, and wants to be asked.
+    ///
+    /// # Errors
+    /// The failure of an earlier commit.
+    pub fn notify_steps_ready(&mut self, at: Timestamp, deliver: Deliver) -> Result<Handed, StoreError> {
+        self.apply(at, deliver, |run| run.notify_steps_ready(at))
     }
 
     /// The model failed for good.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{
     AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
     ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered, RequirementDecided,
-    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted,
-    RunContinued, RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, Terms, ToolFacts,
-    ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted, RunContinued,
+    RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, StepsPlanned, Terms, ToolFacts, ToolFinished,
+    ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::RunStatus;
@@ -388,6 +388,7 @@ fn about_runs() -> impl Strategy<Value = Entry> {
         some_text().prop_map(|by| Entry::RunQueued(RunQueued { by })),
         run_continued().prop_map(Entry::RunContinued),
         model_replied().prop_map(Entry::ModelReplied),
+        vec(planned_call(), 0..4).prop_map(|calls| Entry::StepsPlanned(StepsPlanned { calls })),
         text().prop_map(|reason| Entry::AnswerRefused(AnswerRefused { reason })),
         Just(Entry::RunPaused(RunPaused {})),
         (any::<bool>(), some_text(), some_text())

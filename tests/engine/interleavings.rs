@@ -121,6 +121,7 @@ fn progresses(scenario: Scenario, dice: &mut Dice) -> Scenario {
         0 => scenario.answers("done"),
         1 => scenario.answers_unfittingly("three", "no"),
         2 => scenario.model_fails("overloaded"),
+        3 => scenario.plans_all((0..=dice.roll(2)).map(|_| random_call(dice)).collect()),
         _ => {
             let calls = (0..=dice.roll(4)).map(|_| random_call(dice)).collect();
             scenario.replies_remembering(says_and_calls("Well.", calls))

@@ -39,5 +39,6 @@ mod sequential_calls;
 mod sessions;
 mod shown_arguments;
 mod spinning;
+mod steps_planned;
 mod views;
 mod working;

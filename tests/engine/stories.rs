@@ -42,6 +42,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: remembering::remembered_in_session,
     },
     Story {
+        name: "steps_planned",
+        play: answering::steps_planned,
+    },
+    Story {
         name: "plain_answer",
         play: answering::plain_answer,
     },

@@ -39,9 +39,11 @@ pub(crate) fn check_conversation(session: &Session, witness: &Witness) {
         .copied()
         .filter(|message| message.role != Role::System)
         .collect();
+    // A model that plans ahead is asked while calls are open: these have no results yet.
+    let is_planned_upon = session.run().unfinished_calls().next().is_some();
     let is_well_formed = dialogue.first().is_some_and(|first| first.role == Role::User)
-        && dialogue.last().is_some_and(|last| last.role != Role::Assistant)
-        && calls_are_answered(&dialogue);
+        && (is_planned_upon || dialogue.last().is_some_and(|last| last.role != Role::Assistant))
+        && calls_are_answered(&dialogue[..dialogue.len() - usize::from(is_planned_upon)]);
     witness.expect(is_well_formed, Promise::ConversationIsWellFormed, || {
         format!("{dialogue:?}")
     });

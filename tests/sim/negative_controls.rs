@@ -57,6 +57,16 @@ fn without_the_start_record_a_call_is_silently_repeated() {
 }
 
 #[test]
+fn without_the_record_of_a_plan_an_effect_is_handed_out_that_no_journal_knows() {
+    is_found_out(Sabotage::NoPlanRecord, &[Promise::EffectsFollowCommits]);
+}
+
+#[test]
+fn without_the_record_of_a_plan_a_replay_gives_another_state() {
+    is_found_out(Sabotage::NoPlanRecord, &[Promise::ReplayGivesLiveState]);
+}
+
+#[test]
 fn without_the_fsync_what_was_acknowledged_is_lost() {
     is_found_out(Sabotage::LateFsync, &[Promise::AcknowledgedIsKept]);
 }

@@ -16,6 +16,8 @@ pub(crate) enum Sabotage {
     NoLeaseCheck,
     /// The record that a tool is about to run is not written.
     NoStartRecord,
+    /// That calls were planned is not written.
+    NoPlanRecord,
     /// Commits are acknowledged before they are durable.
     LateFsync,
     /// A run's end is written as its driver knows it, whatever was wanted before.
@@ -67,7 +69,12 @@ impl Tampering {
     pub(crate) fn apply(&mut self, operation: &Operation, journals: &BTreeMap<Text, Journal>) -> Option<Operation> {
         match (operation, self.sabotage) {
             (Operation::Append(append), Sabotage::NoLeaseCheck) => Some(Operation::Append(trusting(append, journals))),
-            (Operation::Append(append), Sabotage::NoStartRecord) => self.without_starts(append).map(Operation::Append),
+            (Operation::Append(append), Sabotage::NoStartRecord) => self
+                .without(append, |entry| matches!(entry, Entry::ToolStarted(_)))
+                .map(Operation::Append),
+            (Operation::Append(append), Sabotage::NoPlanRecord) => self
+                .without(append, |entry| matches!(entry, Entry::StepsPlanned(_)))
+                .map(Operation::Append),
             (Operation::Append(append), Sabotage::DeafEnd) => Some(Operation::Append(without_ears(append))),
             (Operation::Append(append), Sabotage::NoRevocation) if revokes(append) => None,
             (Operation::Append(append), Sabotage::ForgottenTimes) => Some(Operation::Append(timeless(append))),
@@ -75,7 +82,7 @@ impl Tampering {
         }
     }
 
-    fn without_starts(&mut self, append: &Append) -> Option<Append> {
+    fn without(&mut self, append: &Append, is_left_out: impl Fn(&Entry) -> bool) -> Option<Append> {
         let Author::Driver { epoch, driver_entries } = append.author else {
             return Some(append.clone());
         };
@@ -85,7 +92,7 @@ impl Tampering {
             epoch,
             driver_entries: driver_entries.saturating_sub(*before),
         };
-        changed.entries.retain(|entry| !matches!(entry, Entry::ToolStarted(_)));
+        changed.entries.retain(|entry| !is_left_out(entry));
         *before += (append.entries.len() - changed.entries.len()) as u64;
         (!changed.entries.is_empty()).then_some(changed)
     }

@@ -63,7 +63,7 @@ happenings! {
     Rejections, Answers, ExternalResults, Conflicts, RepeatedDecisions, CancelledRuns, InterruptedTools, CancelledFromOutside,
     FailedRuns, Pauses, Requests, RememberedRuns, EndedRuns, RestartsInTheEnd, ComparedStates,
     ChangedArguments, Drained, LateCancels, RefusedWishes, RedatedWords, UnseenHolders, ResetRows, RecalledInRun, RecalledInSession, Revocations,
-    LostAnswers, LateStatements, MovedHeads, FoundByHash, SentAgain, LapsedAnswers, LeasesLostUnseen,
+    JoinedCalls, LostAnswers, LateStatements, MovedHeads, FoundByHash, SentAgain, LapsedAnswers, LeasesLostUnseen,
 }
 
 /// What only happens where there is a server.

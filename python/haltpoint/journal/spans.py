@@ -98,6 +98,10 @@ class _Reader:
         outcome = f"asks for {', '.join(calls)}" if calls else "answers"
         self.spans.append(Span("model", "model", at - entry["duration_us"], at, outcome))
 
+    def steps_planned(self, entry: Mapping[str, Any], at: int) -> None:
+        calls = ", ".join(call["name"] for call in entry["calls"])
+        self.spans.append(Span("model", "plan", at, at, f"plans {calls}"))
+
     def failed(self, entry: Mapping[str, Any], at: int) -> None:
         failure = entry["failure"]
         if failure["kind"] == "model":
@@ -164,6 +168,7 @@ class _Reader:
 
 _READ: dict[str, Callable[[_Reader, Mapping[str, Any], int], None]] = {
     "model_replied": _Reader.model_replied,
+    "steps_planned": _Reader.steps_planned,
     "tool_started": _Reader.tool_started,
     "tool_finished": _Reader.tool_finished,
     "tool_interrupted": _Reader.tool_interrupted,

@@ -118,6 +118,7 @@ _MARKS = {
     "run_queued": ("○", "cyan"),
     "run_continued": ("┬", "magenta"),
     "model_replied": ("▸", "cyan"),
+    "steps_planned": ("▸", "cyan"),
     "answer_refused": ("▸", "yellow"),
     "tool_started": ("▹", "blue"),
     "tool_finished": ("▪", "blue"),
@@ -157,8 +158,16 @@ def _continued(tool: str, entry: Entry) -> tuple[str, str | None]:
 
 
 def _model_replied(tool: str, entry: Entry) -> tuple[str, str | None]:
-    calls = ", ".join(f"{call['name']}({arguments_text(call['args'])})" for call in entry.get("calls", ()))
+    calls = _calls(entry)
     return f"the model asks for {calls}" if calls else "the model answers", entry.get("text")
+
+
+def _steps_planned(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"planned: {_calls(entry)}", None
+
+
+def _calls(entry: Entry) -> str:
+    return ", ".join(f"{call['name']}({arguments_text(call['args'])})" for call in entry.get("calls", ()))
 
 
 def _answer_refused(tool: str, entry: Entry) -> tuple[str, str | None]:
@@ -286,6 +295,7 @@ _WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
     "run_queued": _queued,
     "run_continued": _continued,
     "model_replied": _model_replied,
+    "steps_planned": _steps_planned,
     "answer_refused": _answer_refused,
     "tool_started": _tool_started,
     "tool_finished": _tool_finished,

@@ -19,6 +19,7 @@ EVENT_KINDS = (
     "run_queued",
     "run_continued",
     "model_replied",
+    "steps_planned",
     "answer_refused",
     "tool_started",
     "tool_finished",
@@ -114,7 +115,7 @@ class EventReader:
     def _event(self, line: Mapping[str, Any]) -> tuple[RunEvent, bool]:
         self._seq = line["seq"]
         kind, entry = line["kind"], line["entry"]
-        if kind == "model_replied":
+        if kind in ("model_replied", "steps_planned"):
             self._tools.update((call["id"], call["name"]) for call in entry.get("calls", ()))
         if kind == "requirement_opened":
             self._asked[entry["requirement_id"]] = (entry["call_id"], entry["kind"])

@@ -50,6 +50,33 @@ impl Scenario {
         self.replies_with(text(answer), Verdict::GiveUp { reason, failure })
     }
 
+    /// The model plans calls while others are open, from now on.
+    pub(crate) fn plans_ahead(mut self) -> Self {
+        self.live.plan_ahead();
+        self
+    }
+
+    /// The model names calls that join those that are open.
+    pub(crate) fn plans<const N: usize>(self, calls: [PlannedCall; N]) -> Self {
+        self.plans_all(calls.into())
+    }
+
+    /// As [`Scenario::plans`].
+    pub(crate) fn plans_all(mut self, calls: Vec<PlannedCall>) -> Self {
+        self.model_is_asked = false;
+        self.feed(|run, at| run.notify_steps_planned(calls, at))
+    }
+
+    /// The model waits for the outcomes of open calls.
+    pub(crate) fn waits(self) -> Self {
+        self.plans([])
+    }
+
+    /// The model has calls to name, and wants to be asked.
+    pub(crate) fn has_steps(self) -> Self {
+        self.feed(Run::notify_steps_ready)
+    }
+
     fn replies_with(mut self, reply: ModelReplied, verdict: Verdict) -> Self {
         self.model_is_asked = false;
         self.feed(|run, at| run.notify_model_replied(reply, verdict, at))

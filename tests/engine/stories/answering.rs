@@ -48,6 +48,27 @@ pub(super) fn parallel_calls() -> Scenario {
         .answers("done")
 }
 
+pub(super) fn steps_planned() -> Scenario {
+    Scenario::new()
+        .plans_ahead()
+        .plans([plain("a"), confirm("b")])
+        .returns("a", "A")
+        .plans([plain("c"), confirm("d").approved_by(2)])
+        .returns("c", "C")
+        .waits()
+        .decides("b", confirmed())
+        .continues()
+        .waits()
+        .returns("b", "B")
+        .waits()
+        .decides_as("ann", "d", confirmed())
+        .decides_as("bob", "d", confirmed())
+        .continues()
+        .waits()
+        .returns("d", "D")
+        .answers("done")
+}
+
 pub(super) fn model_failure() -> Scenario {
     Scenario::new()
         .replies(calls([plain("a")]))

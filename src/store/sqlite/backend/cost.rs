@@ -23,6 +23,7 @@ pub(super) fn is_light(operation: &Operation) -> bool {
 fn weight(entry: &Entry) -> usize {
     match entry {
         Entry::ModelReplied(reply) => reply_weight(reply),
+        Entry::StepsPlanned(planned) => planned.calls.iter().map(call_weight).sum(),
         Entry::ToolFinished(finished) => finished.content.len(),
         Entry::RunCompleted(completed) => completed.output.as_ref().map_or(0, json_weight),
         Entry::ToolStarted(_) | Entry::RequirementOpened(_) | Entry::RunPaused(_) => 0,
