@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         DamagedRunWarning,
         ErasedRunWarning,
         EventLoopError,
+        ForeignAwaitWarning,
         ForkedProcessError,
         HaltpointError,
         InvalidOutputError,
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
         RunNotFoundError,
         RunSetAsideError,
         RunTimeoutError,
+        StepError,
+        StepExpiredError,
+        StepRejectedError,
+        StepSkippedError,
         StoreError,
         ToolArgumentsError,
         ToolCallLimitError,
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
         UnresolvedRequirementsError,
         UnsafeDatabaseAccessWarning,
         UnsupportedJournalError,
+        WorkflowChangedError,
     )
     from haltpoint.models import (
         FunctionModel,
@@ -90,6 +96,18 @@ if TYPE_CHECKING:
         current_tool_call,
         tool,
     )
+    from haltpoint.workflows import (
+        Workflow,
+        ask,
+        confirm,
+        external,
+        now,
+        patched,
+        random,
+        step,
+        uuid4,
+        workflow,
+    )
 
 __all__ = [
     "Agent",
@@ -100,6 +118,7 @@ __all__ = [
     "DamagedRunWarning",
     "ErasedRunWarning",
     "EventLoopError",
+    "ForeignAwaitWarning",
     "ForkedProcessError",
     "FunctionModel",
     "HaltpointError",
@@ -136,6 +155,10 @@ __all__ = [
     "RunTimeoutError",
     "ScriptedModel",
     "SqliteDatabase",
+    "StepError",
+    "StepExpiredError",
+    "StepRejectedError",
+    "StepSkippedError",
     "StoreError",
     "Task",
     "TooManyThreadsError",
@@ -157,12 +180,23 @@ __all__ = [
     "UserControlFlowTools",
     "UserInputField",
     "Verification",
+    "Workflow",
+    "WorkflowChangedError",
+    "ask",
     "cancel_run",
+    "confirm",
     "current_tool_call",
     "exceptions",
+    "external",
     "install_as_upsonic",
     "models",
+    "now",
+    "patched",
+    "random",
+    "step",
     "tool",
+    "uuid4",
+    "workflow",
 ]
 
 # Loaded when first used, so that importing the package costs next to nothing. The modules stand here, in code, and
@@ -200,6 +234,18 @@ _MODULES = {
         "UserInputField",
         "current_tool_call",
         "tool",
+    ),
+    "haltpoint.workflows": (
+        "Workflow",
+        "ask",
+        "confirm",
+        "external",
+        "now",
+        "patched",
+        "random",
+        "step",
+        "uuid4",
+        "workflow",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from haltpoint.warning_categories import (
     DamagedRunWarning,
     ErasedRunWarning,
+    ForeignAwaitWarning,
     NotificationWarning,
     RunNotCompletedWarning,
     UnsafeDatabaseAccessWarning,
@@ -30,6 +31,7 @@ __all__ = [
     "DamagedRunWarning",
     "ErasedRunWarning",
     "EventLoopError",
+    "ForeignAwaitWarning",
     "ForkedProcessError",
     "HaltpointError",
     "InvalidOutputError",
@@ -50,6 +52,10 @@ __all__ = [
     "RunNotFoundError",
     "RunSetAsideError",
     "RunTimeoutError",
+    "StepError",
+    "StepExpiredError",
+    "StepRejectedError",
+    "StepSkippedError",
     "StoreError",
     "TooManyThreadsError",
     "ToolArgumentsError",
@@ -62,6 +68,7 @@ __all__ = [
     "UnresolvedRequirementsError",
     "UnsafeDatabaseAccessWarning",
     "UnsupportedJournalError",
+    "WorkflowChangedError",
 ]
 
 
@@ -449,6 +456,54 @@ class ToolResultError(_ToolError, ValueError):
     """
 
 
+class StepError(HaltpointError, RuntimeError):
+    """A step of a workflow has no result: it failed, or it was not run. Raised where the step is awaited.
+
+    Attributes:
+        name: the step's name.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, name: str | None = None) -> None:
+        super().__init__(message, run_id=run_id)
+        self.name = name
+
+
+class StepRejectedError(StepError):
+    """A person rejected the step, or answered that it is not to be run; it was not run.
+
+    Attributes:
+        name: the step's name.
+    """
+
+
+class StepExpiredError(StepError):
+    """Nobody decided about the step in time; it was not run.
+
+    Attributes:
+        name: the step's name.
+    """
+
+
+class StepSkippedError(StepError):
+    """The step was started, nobody knows what became of it, and a person decided to go on without its result.
+
+    Attributes:
+        name: the step's name.
+    """
+
+
+class WorkflowChangedError(HaltpointError, RuntimeError):
+    """The code of a workflow no longer asks for steps that its run has finished. The run stays as it was.
+
+    Attributes:
+        steps: the names of these steps, in the order in which they finished.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, steps: Iterable[str] = ()) -> None:
+        super().__init__(message, run_id=run_id)
+        self.steps: tuple[str, ...] = tuple(steps)
+
+
 ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     HaltpointError,
     RunNotFoundError,
@@ -482,4 +537,9 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     ToolChangedError,
     ToolArgumentsError,
     ToolResultError,
+    StepError,
+    StepRejectedError,
+    StepExpiredError,
+    StepSkippedError,
+    WorkflowChangedError,
 )

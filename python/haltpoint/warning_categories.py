@@ -68,6 +68,23 @@ class ErasedRunWarning(UserWarning):
         return describe(self)
 
 
+class ForeignAwaitWarning(UserWarning):
+    """The body of a workflow waits for something that is no step: when the process ends, that wait begins anew.
+
+    Attributes:
+        run_id: the run.
+    """
+
+    __module__ = PUBLIC_MODULE
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+
 class NotificationWarning(UserWarning):
     """A function that is told what happens to runs failed. The run goes on.
 

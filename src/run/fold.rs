@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::journal::{
     CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Record, RequirementDecided,
-    RequirementOpened, RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, StepsPlanned, ToolFinished, ToolReconciled,
-    ToolStarted, Usage,
+    RequirementOpened, RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, StepsPlanned, ToolFinished,
+    ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use haltpoint_engine::journal::{
     AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
     ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered, RequirementDecided,
-    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted, RunContinued,
-    RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, StepsPlanned, Terms, ToolFacts, ToolFinished,
-    ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted,
+    RunContinued, RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, StepsPlanned, Terms,
+    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::RunStatus;

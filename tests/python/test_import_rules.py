@@ -24,6 +24,7 @@ _STOREYS = [
     {"db"},
     {"runtime"},
     {"agent"},
+    {"workflows"},
     {"journal", "presentation"},
     {"cli", "inbox", "worker"},
 ]

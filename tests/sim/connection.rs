@@ -235,7 +235,7 @@ fn run_of(operation: &Operation) -> Text {
         Operation::Create(new) => new.run_id.clone(),
         Operation::Append(append) => append.run_id.clone(),
         Operation::Acquire { run_id, .. } | Operation::Release { run_id, .. } => run_id.clone(),
-        Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Text::default(),
+        Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Text::default(),
     }
 }
 
@@ -262,7 +262,7 @@ fn driven<'a>(operation: &'a Operation, outcome: &Outcome) -> Option<(&'a Text, 
         }
         (Operation::Append(append @ Append { finish: None, .. }), Ok(_)) => match append.author {
             Author::Driver { epoch, .. } => Some((&append.run_id, epoch)),
-            Author::External => None,
+            Author::External | Author::Mover { .. } => None,
         },
         _ => None,
     }

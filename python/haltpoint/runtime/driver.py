@@ -23,6 +23,7 @@ from haltpoint.exception_text import message_of, storable, traceback_text
 from haltpoint.exceptions import HaltpointError, LeaseLostError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
+from haltpoint.models.planning import StepsReply
 from haltpoint.runtime.model_request import ask
 from haltpoint.runtime.output_validation import judge
 from haltpoint.runtime.plan import ACCEPTED, PlannedCall, PlannedReply, plan_reply
@@ -252,6 +253,11 @@ class RunDriver:
             return False
         return True
 
+    def ask_model(self) -> None:
+        """Ask a model that plans ahead, which has steps to name although none has a new outcome."""
+        if not self._stopped.done():
+            self._feed(self._session.notify_steps_ready)
+
     # Stopping
 
     def _stop_for_others(self) -> None:
@@ -442,7 +448,7 @@ class RunDriver:
     async def _plan(self, started: float, reply: ModelReply, attempt: int) -> PlannedReply:
         options = self._options
         verdict = ACCEPTED
-        if not reply.tool_calls and options.response_format is not str:
+        if options.response_format is not str and not reply.tool_calls and not isinstance(reply, StepsReply):
             # In a thread: its validators are other people's code.
             verdict = await in_thread(
                 functools.partial(judge, reply.text, options.response_format, self._session.refusals)
@@ -460,6 +466,8 @@ class RunDriver:
 
     def _report_reply(self, reply: PlannedReply) -> Handed:
         self._session.pass_fault_point("after_model_reply")
+        if reply.joins:
+            return self._session.notify_steps_planned(reply.calls)
         return self._session.notify_model_replied(reply)
 
     def _report_failure(self, error: ModelError, started: float) -> None:

@@ -42,6 +42,7 @@ from haltpoint.runtime.event_listeners import observed
 from haltpoint.runtime.failures import failure_of, timeout_error
 from haltpoint.runtime.notices import watched
 from haltpoint.runtime.output_validation import AnyJson
+from haltpoint.runtime.planning import dropped_at_end, model_of_run, planning, replayed
 from haltpoint.runtime.prompts import opening_prompt, system_prompt
 from haltpoint.runtime.tool_resolution import check_ready, checks_foreign_code, offered_tools, tool_specs, tools_at_hand
 from haltpoint.runtime.wait import until_cancelled, until_free, until_status_changes
@@ -103,7 +104,8 @@ async def _start_run(call: Call, task: Task, keyed_id: str | None) -> AgentRunOu
             begun = (effects, None)
         task._attach(run_id, call.database)  # pyright: ignore[reportPrivateUsage]
         call.on_run(run_id)
-        output = await _drive(call, task, tools, session, notices, lambda: begun, is_new=True)
+        driving = call._replace(model=model_of_run(call.model, tools))
+        output = await _drive(driving, task, tools, session, notices, lambda: begun, is_new=True)
     return await _resolve_and_continue(call, output, tools, set())
 
 
@@ -471,19 +473,33 @@ async def _take_up(
     # Watched from before the journal is read: what others write in between is then heard of, at worst twice.
     with watched(call.database, known.run_id) as notices:
         check = functools.partial(check_ready, tools=tools, run_id=known.run_id, allow_changed=allow_changed_tools)
-        opened = await _ready(call, known, tools, check, snapshot)
-        if isinstance(opened, AgentRunOutput):
-            return opened
-        _log_take_up(known.run_id, opened.status)
-        return await _drive(
-            call,
-            known.task,
-            tools,
-            opened,
-            notices,
-            lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
-            allow_changed_tools=allow_changed_tools,
-        )
+        call = call._replace(model=model_of_run(call.model, tools))
+        async with dropped_at_end(call.model):
+            opened = await _ready(call, known, tools, check, snapshot)
+            if isinstance(opened, AgentRunOutput):
+                return opened
+            return await _resume(call, known.task, tools, opened, notices, allow_changed_tools=allow_changed_tools)
+
+
+async def _resume(
+    call: Call,
+    task: Task,
+    tools: Mapping[str, ToolDefinition],
+    opened: Session,
+    notices: Notices,
+    *,
+    allow_changed_tools: bool,
+) -> AgentRunOutput:
+    _log_take_up(opened.run_id, opened.status)
+    return await _drive(
+        call,
+        task,
+        tools,
+        opened,
+        notices,
+        lambda: opened.notify_continued(call.tool_call_limit, call.on_in_doubt),
+        allow_changed_tools=allow_changed_tools,
+    )
 
 
 async def _ready(
@@ -504,6 +520,7 @@ async def _ready(
             ended = opened.snapshot()
             opened.close()
             return _handed_out(call, _output(call, known.task, ended), tools, known.task)
+        await replayed(call.model, opened)
         calls = opened.calls_to_run(call.on_in_doubt)
         facts = [_facts_of(item) for item in calls]
         if facts == checked:
@@ -577,7 +594,8 @@ async def _drive(
             call.listeners, call.database, session, call.limit, driver.stop_program, is_new=is_new
         ) as driver.on_commit:
             with driven_here(driver), drain.attached(driver), _within(call.limit, driver) as time:
-                await driver.drive(begin, notices)
+                async with planning(call.model, session, driver):
+                    await driver.drive(begin, notices)
     except HaltpointError as error:
         error.run_id = error.run_id or session.run_id
         _log.warning("run %s is no longer driven here: %s", session.run_id, message_of(error))

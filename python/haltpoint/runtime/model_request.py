@@ -15,7 +15,7 @@ from haltpoint._concurrency import forked_calls
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.user_code import is_taken_apart, read_texts
-from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError
+from haltpoint.exceptions import ForkedProcessError, HaltpointError, ModelError, WorkflowChangedError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import as_reply
 
@@ -98,7 +98,7 @@ async def _meaning(
     interrupt = interrupt_in(error)
     if interrupt is not None:
         return interrupt
-    if is_kind(error, (ModelError, ForkedProcessError)) or is_taken_apart(error, task):
+    if is_kind(error, (ModelError, ForkedProcessError, WorkflowChangedError)) or is_taken_apart(error, task):
         if is_kind(error, ModelError):
             # It is written on the event loop, with its causes.
             await read_texts(error)

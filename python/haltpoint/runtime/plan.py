@@ -11,6 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.threads import in_thread
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
+from haltpoint.models.planning import PlannedStep, StepsReply
 from haltpoint.runtime.confirmation_rules import RuleAnswer, ask_rule
 from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
@@ -59,6 +60,7 @@ class PlannedReply(NamedTuple):
         output: JSON of the run's output, where that is not the text as it stands.
         refused: why a final answer does not fit the response format.
         gave_up: with `refused`: the message of the failure that ends the run.
+        joins: for the driver: whether the calls join those that are open.
     """
 
     text: str | None
@@ -71,6 +73,7 @@ class PlannedReply(NamedTuple):
     output: str | None = None
     refused: str | None = None
     gave_up: str | None = None
+    joins: bool = False
 
 
 class Verdict(NamedTuple):
@@ -131,6 +134,7 @@ async def plan_reply(
         output=verdict.output,
         refused=verdict.refused,
         gave_up=verdict.gave_up,
+        joins=isinstance(reply, StepsReply),
     )
     _check_size(planned)
     return planned
@@ -155,7 +159,7 @@ def _check_size(reply: PlannedReply) -> None:
 async def _plan_call(call: ToolCall, tools: Mapping[str, ToolDefinition]) -> PlannedCall:
     name = _without_surrogates(call.name)
     call_id = None if call.id is None else _without_surrogates(call.id)
-    definition = tools.get(call.name)
+    definition = (call.definition if isinstance(call, PlannedStep) else None) or tools.get(call.name)
     if definition is None:
         known = ", ".join(sorted(tools)) or "none"
         refused = f"There is no tool named {name[:_LONGEST_SHOWN]!r}. The tools are: {known}."

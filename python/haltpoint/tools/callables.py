@@ -16,6 +16,7 @@ from .partials import bound_arguments
 
 __all__ = [
     "OPTIONS_ATTRIBUTE",
+    "TOOL_ATTRIBUTE",
     "AnyFunction",
     "check_tool",
     "checked_tool_name",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 OPTIONS_ATTRIBUTE = "__haltpoint_tool__"
+
+TOOL_ATTRIBUTE = "__haltpoint_called_as_tool__"
+"""Of a function that is not called itself where it is used as a tool: holds the one that is."""
 
 # The narrowest rule among the providers.
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")

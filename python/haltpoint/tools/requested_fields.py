@@ -69,8 +69,15 @@ def dynamic_user_input_schema(arguments: Mapping[str, Any]) -> list[dict[str, An
     Args:
         arguments: what `ToolDefinition.parse_arguments` returned for the call.
     """
-    form = [_form_field(field).to_dict() for field in arguments["fields"]]
-    return [{**field, "json_schema": schema_of(field), "required": False} for field in form]
+    return [_form_entry(field) for field in arguments["fields"]]
+
+
+def _form_entry(asked: Mapping[str, Any]) -> dict[str, Any]:
+    field = _form_field(asked).to_dict()
+    # A workflow says them: its answers are of a type.
+    schema = asked.get("json_schema")
+    required = bool(asked.get("required", False))
+    return {**field, "json_schema": schema_of(field) if schema is None else schema, "required": required}
 
 
 def _form_field(field: Mapping[str, Any]) -> UserInputField:

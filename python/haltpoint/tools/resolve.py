@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from .callables import TOOL_ATTRIBUTE
 from .definition import ToolDefinition, define_tool
 from .partials import same_function
 from .toolkit import PrefixedToolKit, ToolKit, toolkit_methods
@@ -77,6 +78,6 @@ def _definitions(item: Any) -> Iterator[ToolDefinition]:
     elif inspect.isclass(item):
         raise TypeError(f"{item.__qualname__} is a class; hand over an instance: {item.__qualname__}()")
     elif callable(item):
-        yield define_tool(item)
+        yield define_tool(getattr(item, TOOL_ATTRIBUTE, item))
     else:
         raise TypeError(f"{item!r} can't be a tool: give functions, methods, callable objects or ToolKit instances")

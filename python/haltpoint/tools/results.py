@@ -14,7 +14,7 @@ from haltpoint.exceptions import ToolResultError
 
 from .json_form import MAX_DEPTH, NotJsonError, check_text, dump_json
 
-__all__ = ["plain_data", "render_result"]
+__all__ = ["json_data", "plain_data", "render_result"]
 
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 
@@ -49,6 +49,19 @@ def plain_data(value: object) -> Any:
         return _plain(value, 0)
     except RecursionError as error:
         raise _too_deep() from error
+def json_data(value: object) -> Any:
+    """Return a value in terms of dict, list, str, int, float, bool and None.
+
+    Raises:
+        ToolResultError: it has no JSON form, see `render_result`.
+    """
+    try:
+        return _plain(value, 0)
+    except RecursionError:
+        problem = str(_too_deep())
+    except ValueError as error:
+        problem = str(error)
+    raise ToolResultError(f"The value, of type {type(value).__name__}, can't be kept as JSON: it {problem}.")
 
 
 def _json(value: object) -> str:

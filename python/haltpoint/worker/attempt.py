@@ -17,6 +17,7 @@ from haltpoint.exceptions import (
     ToolChangedError,
     ToolNotAvailableError,
     UnresolvedRequirementsError,
+    WorkflowChangedError,
 )
 from haltpoint.logs import log_failure, logger
 from haltpoint.resolution.commit import this_process
@@ -35,7 +36,7 @@ __all__ = ["Attempt"]
 _log = logger("worker")
 
 # What another process has, or this one after an update, and this one lacks.
-_LACKING = (ToolNotAvailableError, ToolChangedError, AuditKeyError)
+_LACKING = (ToolNotAvailableError, ToolChangedError, WorkflowChangedError, AuditKeyError)
 _OTHERS_WERE_FASTER = (RunBusyError, LeaseLostError, RunMovedError, UnresolvedRequirementsError)
 
 # How long a run is left alone that something is missing for, in seconds.

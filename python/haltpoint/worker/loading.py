@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from haltpoint.agent import Agent
+from haltpoint.workflows.definition import Workflow
 
 __all__ = ["ModuleFailedError", "NoAgentsError", "load_agents"]
 
@@ -40,7 +41,7 @@ def _imports(trace: TracebackType) -> bool:
 
 
 def load_agents(target: str) -> list[Agent[Any]]:
-    """Import `module:attribute` and return the agent, or the agents, that it names.
+    """Import `module:attribute` and return the agents of what it names: an agent, a workflow, or a list of them.
 
     Modules are looked for in the current directory first.
 
@@ -54,10 +55,11 @@ def load_agents(target: str) -> list[Agent[Any]]:
     found: object = _attribute(_module(module_name), path, target)
     kind = type(found).__name__
     listed = cast("Sequence[object]", found if isinstance(found, (list, tuple)) else [found])
-    agents: list[Agent[Any]] = [agent for agent in listed if isinstance(agent, Agent)]
+    named: list[object] = [item.agent if isinstance(item, Workflow) else item for item in listed]
+    agents: list[Agent[Any]] = [agent for agent in named if isinstance(agent, Agent)]
     if agents and len(agents) == len(listed):
         return agents
-    raise NoAgentsError(f"{target} is no Agent and no list of them, but a {kind}")
+    raise NoAgentsError(f"{target} must be an Agent, a workflow or a list of them, got {kind}")
 
 
 def _module(name: str) -> Any:

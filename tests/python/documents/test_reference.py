@@ -21,6 +21,7 @@ PACKAGES = (
     "haltpoint.run.tools",
     "haltpoint.tools",
     "haltpoint.worker",
+    "haltpoint.workflows",
 )
 _DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)
 
@@ -78,4 +79,5 @@ def test_every_package_with_a_public_name_is_among_them() -> None:
         "models",
         "run",
         "tools",
+        "workflows",
     }

@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
         ("crew", "name the agent as module:attribute, such as agents:clerk, not 'crew'"),
         ("crow:AGENTS", "there is no module 'crow' here or among the installed ones"),
         ("crew:NOBODY", "there is no 'NOBODY' in crew"),
-        ("crew:NO_AGENT", "crew:NO_AGENT is no Agent and no list of them, but a str"),
+        ("crew:NO_AGENT", "crew:NO_AGENT must be an Agent, a workflow or a list of them, got str"),
     ],
 )
 def test_what_names_no_agent_is_refused(yard: Yard, target: str, message: str) -> None:

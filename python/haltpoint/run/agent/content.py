@@ -80,6 +80,10 @@ class RunContent:
         if instance is not None and text is not None and self.view.text("output_json") == text:
             vars(self).setdefault("output", instance)
 
+    def take_value(self, value: object) -> None:
+        """Take the value that a workflow's answer stands for as the output."""
+        vars(self)["output"] = value
+
     @property
     def is_read(self) -> bool:
         """Whether the answer is at hand, so that no validator is called for it."""
