@@ -49,6 +49,8 @@ def plain_data(value: object) -> Any:
         return _plain(value, 0)
     except RecursionError as error:
         raise _too_deep() from error
+
+
 def json_data(value: object) -> Any:
     """Return a value in terms of dict, list, str, int, float, bool and None.
 
@@ -56,12 +58,11 @@ def json_data(value: object) -> Any:
         ToolResultError: it has no JSON form, see `render_result`.
     """
     try:
-        return _plain(value, 0)
-    except RecursionError:
-        problem = str(_too_deep())
+        return plain_data(value)
     except ValueError as error:
-        problem = str(error)
-    raise ToolResultError(f"The value, of type {type(value).__name__}, can't be kept as JSON: it {problem}.")
+        raise ToolResultError(
+            f"The value, of type {type(value).__name__}, can't be kept as JSON: it {error}."
+        ) from error
 
 
 def _json(value: object) -> str:
