@@ -12,6 +12,7 @@ const CALL: &str = r#"{"id": "c", "name": "pay", "args": {"b": 1.10, "a": "\u00e
 
 fn one_of_each_kind() -> Vec<Entry> {
     let replied = format!(r#"{{"calls": [{CALL}], "provider_data": {{"z": [1]}}, "duration_us": 9, "attempt": 2}}"#);
+    let planned = format!(r#"{{"calls": [{CALL}]}}"#);
     let entries = [
         (
             "run_started",
@@ -20,6 +21,7 @@ fn one_of_each_kind() -> Vec<Entry> {
         ("run_queued", r#"{"by": "h"}"#),
         ("run_continued", r#"{"holder": "h", "tool_call_limit": 3}"#),
         ("model_replied", &replied),
+        ("steps_planned", &planned),
         ("answer_refused", r#"{"reason": "not a number"}"#),
         ("tool_started", r#"{"call_id": "c", "attempt": 1, "holder": "h"}"#),
         (
