@@ -1,9 +1,11 @@
 //! A PostgreSQL server for the tests: made once for each process, in a temporary folder, and gone with it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -33,17 +35,32 @@ static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 /// that for their own doing.
 static TURN: Mutex<()> = Mutex::new(());
 
+thread_local! {
+    /// The turn of this thread, while it has one: a test may use several databases at once.
+    static OWN_TURN: RefCell<Weak<MutexGuard<'static, ()>>> = const { RefCell::new(Weak::new()) };
+}
+
 /// An empty database.
 pub(crate) struct Database {
     name: String,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Rc<MutexGuard<'static, ()>>,
+}
+
+fn turn() -> Rc<MutexGuard<'static, ()>> {
+    OWN_TURN.with_borrow_mut(|own| {
+        own.upgrade().unwrap_or_else(|| {
+            let taken = Rc::new(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+            *own = Rc::downgrade(&taken);
+            taken
+        })
+    })
 }
 
 impl Database {
     /// `None`, with a reason on the screen, where there is no PostgreSQL.
     pub(crate) fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         let server = server()?;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         server.run(
