@@ -48,6 +48,7 @@ def test_a_status_is_the_text_it_stands_for_on_every_python() -> None:
         "paused": "PAUSED",
         "cancelled": "CANCELLED",
         "error": "ERROR",
+        "moved": "MOVED",
     }
     assert RunStatus("PAUSED") is RunStatus.paused
     assert "PAUSED" in [RunStatus.paused]

@@ -102,9 +102,14 @@ async def test_arguments_that_do_not_fit_are_refused_by_name_and_nothing_is_writ
 ) -> None:
     output, requirement = await paused(db)
     before = db.export(output.run_id)
-    requirement.confirm(tool_args=changed)
-    with pytest.raises(InvalidResolutionError) as caught:
+
+    async def decide() -> None:
+        # A name that the tool lacks is refused here already.
+        requirement.confirm(tool_args=changed)
         await agent(db).continue_run_async(run_id=output.run_id)
+
+    with pytest.raises(InvalidResolutionError) as caught:
+        await decide()
     assert caught.value.field_name == field
     assert field in str(caught.value)
     assert db.export(output.run_id) == before
