@@ -123,9 +123,8 @@ def test_an_approver_is_not_asked_about_it_and_cannot_change_it() -> None:
     output = agent.do("Pay.", return_output=True)
     requirement = output.requirements[0]
     assert "to" not in requirement.tool_execution.tool_args
-    requirement.confirm(tool_args={"amount": 5, "to": "eve"})
     with pytest.raises(InvalidResolutionError, match="to: there is no such argument"):
-        agent.continue_run(run_id=output.run_id)
+        requirement.confirm(tool_args={"amount": 5, "to": "eve"})
     requirement.confirm(tool_args={"amount": 6})
     result = agent.continue_run(run_id=output.run_id, return_output=True)
     assert [item.result for item in result.tools] == ["6 to bob, 0"]
