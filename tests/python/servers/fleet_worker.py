@@ -33,6 +33,17 @@ async def _opened(gate: Path) -> None:
         await asyncio.sleep(0.01)
 
 
+async def _waits(ledger: Ledger, gate: Path, name: str) -> None:
+    """Wait in a call of a tool, and note how that ends."""
+    ledger.note_call("began", tool=name)
+    try:
+        await _opened(gate)
+    except asyncio.CancelledError:
+        ledger.note_call("cancelled", tool=name)
+        raise
+    ledger.note_call("ended", tool=name)
+
+
 def cashier(database: Database, directory: Path) -> Agent:
     """The agent of all these workers: it asks, pays and notes; two gates stop it where a test wants it to wait."""
     ledger = Ledger(directory)
@@ -40,17 +51,13 @@ def cashier(database: Database, directory: Path) -> Agent:
     @tool(requires_confirmation=True)
     async def pay(amount: int) -> str:
         """Pay, which nothing takes back."""
-        ledger.note_call("began", tool="pay")
-        await _opened(directory / "pay-gate")
-        ledger.note_call("ended", tool="pay")
+        await _waits(ledger, directory / "pay-gate", "pay")
         return f"paid {amount}"
 
     @tool
     async def send(amount: int) -> str:
         """Send, which nothing takes back, and nobody is asked about."""
-        ledger.note_call("began", tool="send")
-        await _opened(directory / "send-gate")
-        ledger.note_call("ended", tool="send")
+        await _waits(ledger, directory / "send-gate", "send")
         return f"sent {amount}"
 
     @tool(idempotent=True)

@@ -1,4 +1,4 @@
-"""A driver that is stopped past its lease is overtaken, and when it goes on it writes nothing."""
+"""A driver that is stopped past its lease is overtaken, and when it goes on it cancels its call and writes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .fleet import Fleet, WorkerProcess
 
 def _overtaken(fleet: Fleet, stopped: WorkerProcess, gate: str, tool: str) -> None:
     """Stop the driver amid a call, let another one take over, and let the first one go on."""
-    opened = fleet.shut(gate)
+    fleet.shut(gate)
     with fleet.database() as database:
         (run_id,) = fleet.submit(database, "send")
         fleet.until(lambda: fleet.began(tool)[run_id] == 1)
@@ -24,9 +24,8 @@ def _overtaken(fleet: Fleet, stopped: WorkerProcess, gate: str, tool: str) -> No
             requirement.commit()
             fleet.until(lambda: other.says("completed", run_id))
             before = database.export(run_id)
-            opened.unlink()
             stopped.send(signal.SIGCONT)
-            fleet.until(lambda: fleet.ledger.has("ended", run_id=run_id, tool=tool))
+            fleet.until(lambda: fleet.ledger.has("cancelled", run_id=run_id, tool=tool))
             stopped.dismiss()
         assert database.export(run_id) == before
         assert database.verify(run_id).ok
