@@ -477,7 +477,7 @@ class StepRejectedError(StepError):
 
 
 class StepExpiredError(StepError):
-    """Nobody decided about the step in time; it was not run.
+    """No decision about the step came in time; it was not run.
 
     Attributes:
         name: the step's name.
@@ -485,7 +485,7 @@ class StepExpiredError(StepError):
 
 
 class StepSkippedError(StepError):
-    """The step was started, nobody knows what became of it, and a person decided to go on without its result.
+    """The step was started, its outcome is unknown, and a person decided to go on without its result.
 
     Attributes:
         name: the step's name.

@@ -69,7 +69,7 @@ class ErasedRunWarning(UserWarning):
 
 
 class ForeignAwaitWarning(UserWarning):
-    """The body of a workflow waits for something that is no step: when the process ends, that wait begins anew.
+    """The body of a workflow waits for something other than a step: when the process ends, that wait begins anew.
 
     Attributes:
         run_id: the run.

@@ -83,7 +83,7 @@ impl Route {
         self.go(run_id, Self::move_on)
     }
 
-    /// Copies a run that nobody can go on with. Waits for both databases, as [`Route::move_run`] does.
+    /// Copies a run that can't be continued. Waits for both databases, as [`Route::move_run`] does.
     ///
     /// # Errors
     /// As for [`Route::move_run`]; [`StoreError::NotStopped`] of a run that can be continued.

@@ -6,10 +6,10 @@ use crate::journal::{Hash, JournalEnd};
 use super::raw::{RawContent, RawRequirement, open_among};
 use super::{RunRow, RunStatus, StoreError};
 
-/// A run whose rows are to be written as they are. Whoever asks for it has checked them.
+/// A run whose rows are to be written as they are. The caller has checked them.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The run's row; nobody holds it.
+    /// The run's row, without a holder.
     pub row: RunRow,
     /// Its whole journal, in order.
     pub entries: Vec<ImportedEntry>,
@@ -32,7 +32,7 @@ pub struct ImportedEntry {
     pub content: RawContent,
 }
 
-/// Entries of a run that somebody subscribed to and has not got.
+/// Entries of a run that a subscription has not delivered yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undelivered {
     /// The names of the subscriptions.
@@ -69,7 +69,7 @@ impl Import {
         }
     }
 
-    /// Checks that what is here is what is known of it, and that nobody can go on with it. `found` is the run that is here.
+    /// Checks that what is here is what is known of it, and that it can't be continued. `found` is the run that is here.
     ///
     /// # Errors
     /// [`StoreError::RunExists`].
@@ -85,7 +85,7 @@ impl Import {
     }
 }
 
-/// Whether nobody can go on with a run as it stands.
+/// Whether a run can't be continued as it stands.
 pub(crate) fn is_at_rest(row: &RunRow) -> bool {
     row.is_erased || matches!(row.status, RunStatus::Completed | RunStatus::Moved)
 }

@@ -206,7 +206,7 @@ pub trait Store: Send {
         Err(rules::unusable(NO_OUTBOX.to_owned()))
     }
 
-    /// Entries of a run that somebody subscribed to and has not got.
+    /// Entries of a run that a subscription has not delivered yet.
     ///
     /// # Errors
     /// What the store ran into.

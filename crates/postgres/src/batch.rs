@@ -39,7 +39,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) holders: Holders,
     /// Until when it is tried.
     pub(crate) deadline: Instant,
-    /// Set where runs may have been claimed of which nobody here knows.
+    /// Set where runs may have been claimed without this process knowing it.
     pub(crate) has_lost_claims: &'a mut bool,
 }
 
@@ -423,7 +423,7 @@ impl Batch<'_> {
                 Err(Fault::Refused(error)) => return Err(error),
                 Err(Fault::Failed(failure)) => Err(failure),
             };
-            // What was claimed by a statement whose answer is lost is held by this process, and nobody here knows of it.
+            // What was claimed by a statement whose answer is lost is held by this process, which does not know it.
             *self.has_lost_claims |= matches!((operation, &delivered), (Operation::ClaimDue(_), Err(Failure::Lost(_))));
             // Each may be done twice.
             match delivered {

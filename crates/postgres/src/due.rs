@@ -1,4 +1,4 @@
-//! What workers look for, and how they take it: one statement, in which nobody waits for anybody.
+//! How workers find due runs and claim them: one statement, in which no worker waits for another.
 
 use haltpoint_engine::journal::{AuditKey, FORMAT};
 use haltpoint_engine::store::holder::{Expiry, Liveness, now_for};
@@ -21,7 +21,7 @@ const OTHERS: i64 = 64;
 /// The condition of the index `runs_for_workers`.
 const IS_DUE: &str = "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements = 0))";
 
-/// Those that need a closer look than a claim takes: somebody holds them, or held them; or they are written with another key.
+/// Runs that a claim can't decide: they have or had a holder, or are written with another key.
 const IS_DOUBTFUL: &str = "AND (r.holder IS NOT NULL OR r.erased IS NOT NULL OR r.audit_key_id IS DISTINCT FROM $5)";
 
 pub(crate) fn due(
@@ -32,7 +32,7 @@ pub(crate) fn due(
     find(connection, filter, liveness, "AND $5::text IS NULL", None)
 }
 
-/// Takes the right to drive what nobody holds, and names what may be taken over.
+/// Claims runs without a holder, and names those that may be taken over.
 pub(crate) fn claim(
     connection: &mut Connection,
     claim: &DueClaim,

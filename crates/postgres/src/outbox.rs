@@ -138,7 +138,7 @@ pub(crate) fn give_places(connection: &mut Connection) -> Result<(), Failure> {
     })
 }
 
-/// Entries of a run that somebody subscribed to and has not got.
+/// Entries of a run that a subscription has not delivered yet.
 pub(crate) fn undelivered(connection: &mut Connection, run_id: &str) -> Result<Undelivered, Failure> {
     let entries = connection.ask(
         "SELECT o.seq FROM @outbox o JOIN @runs r ON r.run = o.run WHERE r.run_id = $1 AND EXISTS (SELECT 1 FROM @subscriptions) \
@@ -163,7 +163,7 @@ pub(crate) fn forget(connection: &mut Connection, run_id: &str) -> Result<(), Fa
     Ok(())
 }
 
-/// Puts what subscribers have not got of an imported run on its way; nobody delivers yet for those that are new.
+/// Puts what subscribers have not got of an imported run on its way; new subscriptions are not delivered yet.
 pub(crate) fn take_over(connection: &mut Connection, run: i64, undelivered: &Undelivered) -> Result<(), Failure> {
     if undelivered.entries.is_empty() {
         return Ok(());

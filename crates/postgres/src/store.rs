@@ -42,7 +42,7 @@ pub struct PostgresStore {
     /// For how long a batch is tried.
     pub(crate) patience: Duration,
     remembered: HashMap<Text, FoundRun>,
-    /// Runs may have been claimed of which nobody here knows.
+    /// Runs may have been claimed without this process knowing it.
     pub(crate) has_lost_claims: bool,
 }
 

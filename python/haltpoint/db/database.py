@@ -523,7 +523,7 @@ class Database(ApprovalMemory):
         """Move runs to another database, where they go on. Here their status is MOVED from then on.
 
         A run is closed here with an entry that says where it went, then written there as it stands, with its index,
-        remembered approvals and undelivered events, then verified there, and then opened. Nobody can drive it in
+        remembered approvals and undelivered events, then verified there, and then opened. No process can drive it in
         between. When this process dies, the same call finishes it: nothing is done twice, and nothing is lost. Call it
         with the same two databases under the same names. Runs that are being driven stay here, and are in the report.
 
@@ -561,7 +561,7 @@ class Database(ApprovalMemory):
         status: RunStatus | str | None = None,
         run_ids: str | Iterable[str] | None = None,
     ) -> MoveReport:
-        """Copy runs that nobody can go on with to another database: completed ones, and those that were erased.
+        """Copy runs that can't be continued to another database: completed and erased ones.
 
         The copies are whole, have the same hashes, and are verified. What was copied before is left as it is. Runs that
         can be continued are refused: move them, so that only one can go on. An approval that a copied run gave to later

@@ -83,7 +83,7 @@ async def ask(question: str, model: Any = None, /, *, expires_after: float | Non
         An instance of the model; of fields, an object that has their values as attributes.
 
     Raises:
-        StepExpiredError: nobody answered in time.
+        StepExpiredError: no answer came in time.
         RuntimeError: no body of a workflow runs here.
     """
     branch = _branch("ask")
@@ -105,7 +105,7 @@ async def confirm(
         expires_after: how long an answer is waited for, in seconds; None for as long as it takes.
 
     Returns:
-        True when they agreed; False when one rejected it, or nobody answered in time.
+        True when they agreed; False when one rejected it, or no answer came in time.
 
     Raises:
         RuntimeError: no body of a workflow runs here.

@@ -66,7 +66,7 @@ class Body:
         allow_changed_code: go on although the body no longer asks for a step that is finished.
 
     Attributes:
-        is_checked: whether waiting for what is no step is an error.
+        is_checked: whether waiting for something other than a step is an error.
         on_move: called when the body may have asked for something.
     """
 
@@ -216,7 +216,7 @@ class Body:
             await self._rest()
 
     async def _is_awaited_elsewhere(self) -> bool:
-        """Whether the step that is next may still be asked for, since the body waits for what is no step."""
+        """Whether the step that is next may still be asked for, since the body waits for something else."""
         place = foreign_wait(self._tasks)
         if place is None:
             return False
@@ -228,7 +228,7 @@ class Body:
     def _pass_over(self) -> None:
         outcome = self._due[0]
         if outcome.name != PATCHED and not self._allow_changed_code:
-            # All that nobody waits for, not only the first.
+            # All that have no waiter, not only the first.
             steps = [item.name for item in self._due if item.step_id not in self._waiting and item.name != PATCHED]
             raise WorkflowChangedError(
                 f"the code of the workflow no longer asks for steps that run {self._run_id} has finished: "
@@ -288,7 +288,7 @@ class Body:
         return self._root.result()
 
     async def until_moved(self) -> None:
-        """Wait until the body may have asked for something; warn where it waits for what is no step.
+        """Wait until the body may have asked for something; warn where it waits for something other than a step.
 
         Raises:
             RuntimeError: it does, and this pass is a check.
@@ -301,8 +301,8 @@ class Body:
 
     def _tell_of(self, place: str) -> None:
         message = (
-            f"the body of run {self._run_id} waits at {place} for something that is no step; a process that continues "
-            "the run later waits for it anew: put it into a function with @step"
+            f"the body of run {self._run_id} waits at {place} for something other than a step; a process that "
+            "continues the run later waits for it anew: put it into a function with @step"
         )
         if self.is_checked:
             raise RuntimeError(message)
@@ -324,6 +324,6 @@ class Body:
         if tasks:
             await asyncio.wait(tasks, timeout=_TIME_TO_END)
         if self._root.done() and not self._root.cancelled():
-            # Looked at, so that nobody is told that it was not.
+            # Retrieved, so that asyncio does not log it as never retrieved.
             self._root.exception()
         forget_tasks(self._loop)

@@ -108,6 +108,6 @@ def forget_tasks(loop: _Loop) -> None:
     following.bodies -= 1
     if following.bodies <= 0:
         del _FOLLOWING[loop]
-        # Somebody may have put another one before it, which calls it still.
+        # Another factory may wrap it by now, and still calls it.
         if loop.get_task_factory() is following:
             loop.set_task_factory(following.previous)

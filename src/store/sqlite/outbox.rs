@@ -83,7 +83,7 @@ pub(super) fn after(connection: &Connection, place: i64, limit: u32) -> rusqlite
     rows.collect()
 }
 
-/// Entries of a run that somebody subscribed to and has not got.
+/// Entries of a run that a subscription has not delivered yet.
 pub(super) fn undelivered(connection: &Connection, run: i64) -> Result<Undelivered, Fault> {
     let mut entries = connection.prepare_cached(
         "SELECT entry FROM outbox WHERE entry BETWEEN ?1 AND ?2 AND place > (SELECT min(position) FROM subscriptions) ORDER BY place",
@@ -105,7 +105,7 @@ pub(super) fn forget(connection: &Connection, run: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Puts what subscribers have not got of an imported run in the place of what `forget` left out; nobody delivers yet for those that are new.
+/// Puts what subscribers have not got of an imported run in the place of what `forget` left out; new subscriptions are not delivered yet.
 pub(super) fn take_over(connection: &Connection, run: i64, undelivered: &Undelivered) -> Result<(), Fault> {
     if undelivered.entries.is_empty() {
         return Ok(());

@@ -381,7 +381,7 @@ async def test_waiting_for_what_is_no_step_works_and_is_warned_of() -> None:
         await asyncio.sleep(0.01)
         return await cases.count(1)
 
-    with pytest.warns(ForeignAwaitWarning, match=r"test_running\.py:\d+ for something that is no step"):
+    with pytest.warns(ForeignAwaitWarning, match=r"test_running\.py:\d+ for something other than a step"):
         assert await waiting.start() == 2
 
 
@@ -393,7 +393,7 @@ async def test_under_the_check_waiting_for_what_is_no_step_is_an_error(monkeypat
     async def waiting() -> None:
         await asyncio.sleep(0.01)
 
-    with pytest.raises(ModelError, match="no step"):
+    with pytest.raises(ModelError, match="other than a step"):
         await waiting.start()
 
 
