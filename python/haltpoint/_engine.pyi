@@ -25,6 +25,7 @@ __all__ = [
     "ReconcileTool",
     "RequestModel",
     "RequirementParts",
+    "Route",
     "RunParts",
     "Session",
     "Snapshot",
