@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_NAME = frozenset([str])
+_PLAIN = frozenset([str, int, float, bool, type(None)])
+
+
 class CheckedArguments(NamedTuple):
     """The arguments of a call that fit its tool.
 
@@ -252,7 +256,12 @@ def _read(definition: ToolDefinition, arguments: object) -> tuple[Any, str]:
         value = _with_digits(definition, decimals, value)
     text = json_text(value)
     is_own = isinstance(arguments, str) and not decimals
-    return value if is_own else parse_json(text), text
+    return value if is_own or _is_flat(value) else parse_json(text), text
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether it is an object of names and of values that nobody can change, which JSON brings back as they are."""
+    return type(value) is dict and _NAME.issuperset(map(type, value)) and _PLAIN.issuperset(map(type, value.values()))
 
 
 def _json_value(arguments: Any, *, exact: bool) -> Any:

@@ -21,6 +21,8 @@ pub fn mailbox<M>() -> (Sender<M>, Receiver<M>) {
     let mailbox = Arc::new(Mailbox {
         state: Mutex::new(State {
             messages: Vec::new(),
+            oldest_sent: None,
+            has_news: false,
             is_closed: false,
             receiver: Attention::Awake,
         }),
@@ -39,6 +41,10 @@ struct Mailbox<M> {
 
 struct State<M> {
     messages: Vec<M>,
+    /// When the first of the messages was sent.
+    oldest_sent: Option<Instant>,
+    /// Something was sent since the receiver last began to nap; it may have been taken back.
+    has_news: bool,
     /// One of the ends is gone.
     is_closed: bool,
     receiver: Attention,
@@ -65,7 +71,7 @@ impl<M> Sender<M> {
         if state.is_closed {
             return Err(message);
         }
-        state.messages.push(message);
+        state.push(message);
         if urgency == Urgency::Now {
             self.0.urgent.set(true);
         }
@@ -87,7 +93,7 @@ impl<M> Sender<M> {
             return None;
         }
         self.0.urgent.set(false);
-        Some(std::mem::take(&mut state.messages))
+        Some(state.take())
     }
 
     /// Sends messages before all others that wait: those that were taken back, and that the receiver has to see to after all.
@@ -98,6 +104,7 @@ impl<M> Sender<M> {
         }
         messages.append(&mut state.messages);
         state.messages = messages;
+        state.oldest_sent.get_or_insert_with(Instant::now);
         self.0.urgent.set(true);
         self.wake(state);
         Ok(())
@@ -139,13 +146,16 @@ pub enum Waited {
 pub struct Receiver<M>(Arc<Mailbox<M>>);
 
 impl<M> Receiver<M> {
-    /// Waits for messages, until `deadline` where there is one. Those that nobody waits for may wait for as long as `patience`, so that
-    /// others come with them.
+    /// Waits for messages, until `deadline` where there is one. Each of those that nobody waits for may wait for as long as `patience`, so
+    /// that others come with it, or the sender takes it back.
     pub fn wait(&self, deadline: Option<Instant>, patience: Duration) -> Waited {
         let mut state = lock(&self.0.state);
-        let mut nap_end = Instant::now() + patience;
+        let mut nap_end = state.begin_nap(Instant::now(), patience);
         loop {
             let now = Instant::now();
+            if nap_end <= now && state.has_news {
+                nap_end = state.begin_nap(now, patience);
+            }
             let is_napping = now < nap_end;
             if let Some(waited) = state.ready(self.0.urgent.is_set(), is_napping) {
                 return waited;
@@ -161,9 +171,6 @@ impl<M> Receiver<M> {
             };
             state = self.sleep(state, wake_at.map(|wake_at| wake_at - now));
             state.receiver = Attention::Awake;
-            if !is_napping && !state.messages.is_empty() {
-                nap_end = Instant::now() + patience;
-            }
         }
     }
 
@@ -171,7 +178,7 @@ impl<M> Receiver<M> {
     pub fn take(&self) -> Vec<M> {
         let mut state = lock(&self.0.state);
         self.0.urgent.set(false);
-        std::mem::take(&mut state.messages)
+        state.take()
     }
 
     /// Spins until somebody waits for a message, for a quarter of a millisecond at most.
@@ -192,6 +199,26 @@ impl<M> Receiver<M> {
 }
 
 impl<M> State<M> {
+    fn push(&mut self, message: M) {
+        if self.messages.is_empty() {
+            self.oldest_sent = Some(Instant::now());
+        }
+        self.messages.push(message);
+        self.has_news = true;
+    }
+
+    fn take(&mut self) -> Vec<M> {
+        self.oldest_sent = None;
+        std::mem::take(&mut self.messages)
+    }
+
+    /// When the receiver has been patient enough with the oldest message, or, where there is none, with the sender: one that has just
+    /// taken back what it sent is about to send more, and would have to wake a receiver that sleeps.
+    fn begin_nap(&mut self, now: Instant, patience: Duration) -> Instant {
+        self.has_news = false;
+        self.oldest_sent.unwrap_or(now) + patience
+    }
+
     /// What a receiver need not wait for any more.
     fn ready(&self, is_urgent: bool, is_napping: bool) -> Option<Waited> {
         let has_messages = !self.messages.is_empty();
@@ -243,6 +270,28 @@ mod tests {
         let (sender, receiver) = mailbox();
         sender.send(1, Urgency::Soon).unwrap();
         assert_eq!(received(&receiver, Duration::from_millis(1)), [1]);
+    }
+
+    #[test]
+    fn the_patience_with_a_message_begins_when_it_is_sent() {
+        let patience = Duration::from_millis(40);
+        let (sender, receiver) = mailbox();
+        std::thread::scope(|scope| {
+            let receiving = scope.spawn(|| {
+                let received = received(&receiver, patience);
+                (received, Instant::now())
+            });
+            while lock(&receiver.0.state).receiver != Attention::Napping {
+                std::thread::yield_now();
+            }
+            // Late in the nap that began without it.
+            std::thread::sleep(patience * 3 / 4);
+            let sent = Instant::now();
+            sender.send(1, Urgency::Soon).unwrap();
+            let (received, at) = receiving.join().unwrap();
+            assert_eq!(received, [1]);
+            assert!(at - sent >= patience);
+        });
     }
 
     #[test]
