@@ -97,7 +97,7 @@ impl Guard {
         self.check_written(connection, log)
     }
 
-    /// As [`Guard::check`], after a commit.
+    /// As [`Guard::check`], around a commit, within which the shared memory is looked at.
     pub(super) fn check_written(&mut self, connection: &Connection, log: &Log) -> Result<(), StoreError> {
         let metadata = self.database.check()?;
         let is_ours = self.first_page.is_ours(&metadata, connection);

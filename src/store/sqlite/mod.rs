@@ -487,7 +487,9 @@ impl WritableStore for SqliteStore {
             // Idle workers look after each commit of others, and must not keep those from writing.
             return vec![Ok(Committed::DueClaimed(Vec::new()))];
         }
-        let committed = self.check_files().and_then(|()| {
+        // Without the shared memory, which is looked at within the transaction.
+        let well = self.guard.check_written(&self.connection, &self.log);
+        let committed = well.and_then(|()| {
             let written = self.write_batch(batch);
             self.checked_batch(batch, written)
         });
