@@ -19,7 +19,7 @@ pub struct AuditRecord {
     pub seq: u64,
     /// When, in microseconds since the Unix epoch.
     pub at: i64,
-    /// What was done: `confirmed`, `rejected`, ..., `cancel_requested`.
+    /// What was done: `confirmed`, `rejected`, ..., `cancel_requested`, `moved`, `arrived`.
     pub action: &'static str,
     /// Who, as far as they said.
     pub by: Option<Text>,
@@ -30,7 +30,7 @@ pub struct AuditRecord {
     pub remembered_from: Option<Remembered>,
     /// For a cancel request: whether tools were to be stopped in their middle.
     pub interrupt: Option<bool>,
-    /// Why it was written, in words, where nobody decided.
+    /// More, in words, where nobody decided: why, or where to or from.
     pub reason: Option<Text>,
     /// The chain's hash of the entry, in hexadecimal digits.
     pub hash: String,
@@ -115,6 +115,16 @@ impl Run {
                 ..bare(record, "approval_revoked")
             }),
             Entry::CancelRequested(cancel) => Some(cancellation(record, cancel)),
+            Entry::RunMoved(moved) => Some(AuditRecord {
+                by: moved.by.clone(),
+                reason: Some(format!("to {}", moved.to).into()),
+                ..bare(record, "moved")
+            }),
+            Entry::RunArrived(arrived) => Some(AuditRecord {
+                by: arrived.by.clone(),
+                reason: Some(format!("from {}", arrived.from).into()),
+                ..bare(record, "arrived")
+            }),
             _ => None,
         }
     }

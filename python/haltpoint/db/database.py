@@ -629,8 +629,8 @@ class Database(ApprovalMemory):
     def audit(self, run_id: str) -> list[AuditRecord]:
         """Return who decided what about a run, on which arguments, and when, in the order in which it was written.
 
-        Each decision on a requirement is there, of recovery too, and each cancel request. What is not there was decided
-        by nobody: see `journal`.
+        Each decision on a requirement is there, of recovery too, each cancel request, and each move between databases.
+        What is not there was decided by nobody: see `journal`.
 
         Raises:
             RunNotFoundError: there is no such run.

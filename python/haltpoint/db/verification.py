@@ -71,9 +71,9 @@ class AuditRecord:
         seq: the entry's place in the journal, from 1.
         at: when (aware, UTC).
         action: "confirmed", "rejected", "answered", "result_given", "retried", "supplied", "skipped", "expired",
-            "approval_revoked" or "cancel_requested".
+            "approval_revoked", "cancel_requested", "moved" or "arrived".
         by: who, as far as they said; None where nobody did, see `reason`.
-        requirement_id: what was decided; None for a cancel request, as is all that follows up to `decision`.
+        requirement_id: what was decided; None for what concerns the whole run, as is all that follows up to `decision`.
         kind: what was needed.
         asked_at: since when (aware, UTC).
         tool_call_id: the tool call.
@@ -84,7 +84,7 @@ class AuditRecord:
         remembered_from: for a confirmation that repeats an earlier approval, so that nobody was asked: a dict of that
             one's `requirement_id`, `run_id` and `by`.
         interrupt: for a cancel request: whether async tools were to be stopped in their middle.
-        reason: why it was written, in words, where no person did: nobody decided in time.
+        reason: more, in words: nobody decided in time; of a move, the other database.
         hash: the hash of the entry in the run's chain, 64 hexadecimal digits.
         sensitive: the parameters whose values `masked` and `to_dict` mask.
     """

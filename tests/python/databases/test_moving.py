@@ -122,6 +122,11 @@ def test_a_paused_run_moves_there_and_back_and_is_continued(pair: tuple[Database
     assert source.verify(run_id).ok
     assert target.verify(run_id).ok
 
+    assert [(one.action, one.by) for one in source.audit(run_id)] == [("confirmed", "ann"), ("moved", "ada")]
+    *_, moved, arrived = target.audit(run_id)
+    assert [(one.action, one.by) for one in (moved, arrived)] == [("moved", "ada"), ("arrived", "ada")]
+    assert ((moved.reason or "")[:3], (arrived.reason or "")[:5]) == ("to ", "from ")
+
     _confirm(target, run_id)
     assert target.move_to(source).done == (run_id,)
     assert target.run(run_id).status is RunStatus.moved

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _HASH_DIGITS = 64
+_MOVES = ("moved", "arrived")
 
 
 def _checked_head(context: click.Context, parameter: click.Parameter, head: str | None) -> str | None:
@@ -75,7 +76,8 @@ def _records(database: Database, verification: Verification) -> list[AuditRecord
 
 
 def _print_record(record: AuditRecord, output: Output) -> None:
-    by = record.by or ("somebody" if record.reason is None else "nobody")
+    is_somebody = record.reason is None or record.action in _MOVES
+    by = record.by or ("somebody" if is_somebody else "nobody")
     action = record.action.replace("_", " ")
     tool = record.tool_name or ""
     facts = {
