@@ -139,6 +139,7 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("run_id", &**run_id)?;
             "StoreError"
         }
+        StoreError::Unreachable { .. } => "ServerUnreachableError",
         StoreError::Forked { .. } => "ForkedProcessError",
         StoreError::NotDue { .. } | StoreError::Unusable { .. } | StoreError::Closed => "StoreError",
     };

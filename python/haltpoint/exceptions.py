@@ -52,6 +52,7 @@ __all__ = [
     "RunNotFoundError",
     "RunSetAsideError",
     "RunTimeoutError",
+    "ServerUnreachableError",
     "StepError",
     "StepExpiredError",
     "StepRejectedError",
@@ -268,6 +269,13 @@ class StoreError(HaltpointError, RuntimeError):
     def __init__(self, message: str, *, run_id: str | None = None, db_file: str | None = None) -> None:
         super().__init__(message, run_id=run_id)
         self.db_file = db_file
+
+
+class ServerUnreachableError(StoreError):
+    """The database's server can't be reached, or the connection was lost while it answered.
+
+    What was to be written may have been written: look the run up before you try again. Workers wait for the server.
+    """
 
 
 class DamagedRunError(StoreError):
@@ -522,6 +530,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     TooManyThreadsError,
     EventLoopError,
     StoreError,
+    ServerUnreachableError,
     DamagedRunError,
     UnsupportedJournalError,
     RunErasedError,

@@ -104,6 +104,7 @@ fn confirmed(
             | StoreError::UnsupportedJournal { .. }
             | StoreError::RunErased { .. }
             | StoreError::Unusable { .. }
+            | StoreError::Unreachable { .. }
             | StoreError::RunNotFound { .. },
         ) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -196,6 +196,12 @@ pub enum StoreError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// The database's server does not answer now; a later attempt may find it. The message says what to do.
+    #[error("{message}")]
+    Unreachable {
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// The database was opened in the process that this one was forked from.
     #[error("{message}")]
     Forked {

@@ -58,6 +58,7 @@ impl Failure {
 
     /// The error for the caller. `action` completes the sentence "cannot ... the database".
     pub(crate) fn describe(self, action: &str, name: &str) -> StoreError {
+        let may_pass = self.is_about_the_connection();
         let (advice, message) = match self {
             Self::Unreachable(message) => (
                 "the server cannot be reached; check its address, and that it runs",
@@ -75,9 +76,11 @@ impl Failure {
             Self::Server { code, message } => (advice(&code), message),
             Self::Unreadable(message) => ("its content is damaged; restore it from a backup", message),
         };
-        unusable(format!(
-            "cannot {action} the database {name}: {advice} (PostgreSQL: {message})"
-        ))
+        let message = format!("cannot {action} the database {name}: {advice} (PostgreSQL: {message})");
+        match may_pass {
+            true => StoreError::Unreachable { message },
+            false => unusable(message),
+        }
     }
 }
 

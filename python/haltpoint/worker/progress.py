@@ -13,7 +13,7 @@ class Progress:
 
     Attributes:
         kind: "started", "took", "paused", "completed", "cancelled", "failed", "set_aside", "left_alone", "gave_back",
-            "put_off", "not_delivered", "pruned", "not_pruned", "stopping" or "stopped".
+            "put_off", "not_delivered", "pruned", "not_pruned", "waiting", "stopping" or "stopped".
         run_id: the run that it is about.
         agent_name: the run's agent.
         message: more, in words.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.event_loops import running_loop
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint._engine import WorkQueue
+from haltpoint.exceptions import ServerUnreachableError
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.call_arguments import positive
 from haltpoint.runtime.drain import Drain
@@ -31,6 +34,10 @@ __all__ = ["Worker"]
 
 # What no commit tells of: processes that died, and times that are over.
 _SEARCH_EVERY = 1.0
+
+# How long there is between two looks for a server that can't be reached, in seconds: at first, and at most.
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 10.0
 
 # How long a hurried end may take, which waits for the disk alone.
 _HURRY = 10.0
@@ -110,18 +117,37 @@ class Worker:
 
         Raises:
             EventLoopError: no asyncio event loop runs in this thread.
-            StoreError: the database can't be read.
+            StoreError: the database can't be read. A server that can't be reached for a while is waited for, once work
+                has begun.
         """
         running_loop()
         try:
             await self._begin_tasks()
             self._report(Progress("started", message=", ".join(self._agents)))
             with ChangeFeed(self._database.native) as feed:
-                while not self._stopping:
-                    await self._take_due()
-                    await self._until_news(feed)
+                await self._work_until_stopped(feed)
         finally:
             await self._end()
+
+    async def _work_until_stopped(self, feed: ChangeFeed) -> None:
+        wait = _FIRST_WAIT
+        while not self._stopping:
+            try:
+                await self._take_due()
+                await self._until_news(feed)
+                wait = _FIRST_WAIT
+            except ServerUnreachableError as error:
+                self._report(Progress("waiting", message=f"{error}; again in {wait:g} s"))
+                await self._until_stopped(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _until_stopped(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stopping and (left := end - time.monotonic()) > 0:
+            # Runs that end set it, too.
+            self._wake.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left)
 
     async def _begin_tasks(self) -> None:
         # Before anything is taken: what happens to it is to be told.

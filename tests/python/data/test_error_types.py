@@ -68,6 +68,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "ForkedProcessError": RuntimeError,
     "TooManyThreadsError": RuntimeError,
     "StoreError": RuntimeError,
+    "ServerUnreachableError": RuntimeError,
     "DamagedRunError": RuntimeError,
     "UnsupportedJournalError": RuntimeError,
     "RunErasedError": RuntimeError,

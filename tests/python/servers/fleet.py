@@ -68,11 +68,6 @@ class WorkerProcess:
         self.send(signal.SIGTERM)
         assert self._process.wait(PATIENCE) == 0
 
-    def end(self) -> None:
-        """Let it end in good order, or as it has ended because it could not reach the server."""
-        self.send(signal.SIGTERM)
-        assert self._process.wait(PATIENCE) in (0, 1)
-
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from haltpoint import Agent, FunctionModel, ModelReply, ModelRequest, PostgresDatabase, StoreError, ToolCall, tool
+from haltpoint import Agent, FunctionModel, ModelReply, ModelRequest, PostgresDatabase, ToolCall, tool
 from haltpoint.db import Database
 from haltpoint.worker import Progress, Worker
 
@@ -24,6 +24,7 @@ __all__ = ["cashier"]
 _CALLS = {
     "pay": [ToolCall("note", {"text": "wanted"}), ToolCall("pay", {"amount": 3}), ToolCall("note", {"text": "done"})],
     "send": [ToolCall("send", {"amount": 5})],
+    "note": [ToolCall("note", {"text": "seen"})],
 }
 
 
@@ -91,9 +92,4 @@ def _report(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(_work(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))
-    except StoreError as _error:
-        # Whoever supervises it starts another one.
-        _report(Progress("lost", message=str(_error)))
-        sys.exit(1)
+    asyncio.run(_work(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))

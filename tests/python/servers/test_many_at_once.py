@@ -58,7 +58,7 @@ def _amid_trouble(fleet: Fleet, runs: int, trouble: Callable[[list[WorkerProcess
         def make_trouble() -> None:
             while not is_over.wait(pause):
                 trouble(workers)
-                # As a supervisor does: a worker ends where it cannot read the database.
+                # As a supervisor does.
                 for place, worker in enumerate(workers):
                     if worker.has_ended:
                         workers[place] = stack.enter_context(fleet.worker(lease_seconds=2.0))
@@ -88,7 +88,41 @@ def test_workers_that_are_killed_one_after_the_other_leave_each_effect_once(flee
 def test_a_server_that_is_restarted_at_once_under_load_loses_nothing(tmp_path: Path, runs: int) -> None:
     with Server() as server:
         fleet = Fleet(tmp_path, f"{server.start()}/postgres")
-        _amid_trouble(fleet, runs // 2, lambda _: server.restart(), pause=3.0)
+
+        def restart(workers: list[WorkerProcess]) -> None:
+            server.restart()
+            # They wait for the server.
+            assert not any(worker.has_ended for worker in workers)
+
+        _amid_trouble(fleet, runs // 2, restart, pause=3.0)
+
+
+@on_a_server
+def test_a_worker_waits_for_a_server_that_is_down_and_goes_on(tmp_path: Path) -> None:
+    with Server() as server:
+        fleet = Fleet(tmp_path, f"{server.start()}/postgres")
+        with fleet.database() as database, fleet.worker() as worker:
+            (before,) = fleet.submit(database, "note")
+            fleet.until(lambda: worker.says("completed", before))
+            server.crash()
+            fleet.until(lambda: worker.says("waiting"))
+            server.recover()
+            (after,) = fleet.submit(database, "note")
+            fleet.until(lambda: worker.says("completed", after))
+            worker.dismiss()
+
+
+@on_a_server
+def test_a_worker_that_waits_for_its_server_stops_at_once(tmp_path: Path) -> None:
+    with Server() as server:
+        fleet = Fleet(tmp_path, f"{server.start()}/postgres")
+        fleet.database().close()
+        with fleet.worker() as worker:
+            fleet.until(lambda: worker.says("started"))
+            server.crash()
+            fleet.until(lambda: worker.says("waiting"))
+            worker.dismiss()
+            assert worker.says("stopped")
 
 
 @on_a_server

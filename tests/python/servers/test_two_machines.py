@@ -118,7 +118,7 @@ def test_a_driver_that_is_cut_off_amid_a_call_is_overtaken_and_writes_nothing(
                 served.until(lambda: other.says("completed", run_id))
                 served.until(lambda: served.ledger.has("cancelled", run_id=run_id, tool="send"))
             before = database.export(run_id)
-        cut_off.end()
+        cut_off.dismiss()
         assert database.export(run_id) == before
         assert database.verify(run_id).ok
     assert served.began("send") == {run_id: 1}
@@ -150,7 +150,7 @@ def test_a_driver_that_is_cut_off_amid_a_commit_starts_nothing_that_another_one_
                     requirement.commit()
                 served.until(lambda: other.says("completed", run_id))
             before = database.export(run_id)
-        cut_off.end()
+        cut_off.dismiss()
         assert database.export(run_id) == before
         assert database.verify(run_id).ok
     assert served.began("send") == {run_id: 1}

@@ -41,6 +41,7 @@ class Server:
         if programs is None:
             raise FileNotFoundError("there is no PostgreSQL on this machine: install the package postgresql")
         self._programs = programs
+        self._is_up = False
         self._as_user = (
             ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         )
@@ -75,16 +76,29 @@ class Server:
         with (data / "pg_hba.conf").open("a") as access:
             access.writelines(f"host all all {host}/24 trust\n" for host in hosts)
         self._run("pg_ctl", "--pgdata", data, "--log", self._directory / "log", "--wait", "start")
+        self._is_up = True
         return f"postgresql://postgres@127.0.0.1:{port}"
 
     def restart(self) -> None:
         """Stop it as if it had crashed, and start it again."""
+        self.crash()
+        self.recover()
+
+    def crash(self) -> None:
+        """Stop it as if it had crashed."""
+        self._run("pg_ctl", "--pgdata", self._directory / "data", "--mode", "immediate", "--wait", "stop")
+        self._is_up = False
+
+    def recover(self) -> None:
+        """Start it again after it has crashed."""
         data, log = self._directory / "data", self._directory / "log"
-        self._run("pg_ctl", "--pgdata", data, "--log", log, "--mode", "immediate", "--wait", "restart")
+        self._run("pg_ctl", "--pgdata", data, "--log", log, "--wait", "start")
+        self._is_up = True
 
     def stop(self) -> None:
         """Stop it, and remove what it wrote."""
-        self._run("pg_ctl", "--pgdata", self._directory / "data", "--mode", "immediate", "--wait", "stop")
+        if self._is_up:
+            self.crash()
         for _ in range(5):
             shutil.rmtree(self._directory, ignore_errors=True)
             if not self._directory.exists():

@@ -209,7 +209,10 @@ fn is_doubtful(operation: &Operation, outcome: &Result<Committed, StoreError>) -
     matches!(
         operation,
         Operation::Acquire { .. } | Operation::Create(_) | Operation::ClaimDue(_)
-    ) && matches!(outcome, Err(StoreError::Unusable { .. }))
+    ) && matches!(
+        outcome,
+        Err(StoreError::Unusable { .. } | StoreError::Unreachable { .. })
+    )
 }
 
 /// The run and the epoch that an outcome lets its driver go on under.

@@ -64,7 +64,7 @@ fn what_was_written_before_the_link_was_cut_counts_no_more_when_its_answer_comes
     proxy.faults.swallows_answers.store(false, Ordering::SeqCst);
     let (outcome, told_at) = outcome.recv_timeout(20 * LEASE).unwrap();
     match outcome {
-        Err(StoreError::LeaseLost { .. } | StoreError::Unusable { .. }) => {}
+        Err(StoreError::LeaseLost { .. } | StoreError::Unreachable { .. }) => {}
         Ok(written) => panic!(
             "{written:?} {:?} after it was taken over",
             told_at.saturating_duration_since(free_at)

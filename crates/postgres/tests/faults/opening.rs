@@ -9,7 +9,7 @@ use crate::sql::Beside;
 
 fn refused(url: &str, options: PostgresOptions) -> String {
     match open(url, options) {
-        Err(StoreError::Unusable { message }) => message,
+        Err(StoreError::Unusable { message } | StoreError::Unreachable { message }) => message,
         other => panic!("{other:?}"),
     }
 }

@@ -37,6 +37,7 @@ _STYLES = {
     "put_off": "red",
     "not_delivered": "red",
     "not_pruned": "red",
+    "waiting": "red",
 }
 
 

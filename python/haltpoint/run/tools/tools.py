@@ -42,8 +42,8 @@ class ToolExecution:
         external_execution_required: whether the call is run outside of haltpoint.
         created_at: when the model asked for the call, in seconds since the epoch.
         stop_after_tool_call: whether the run ends with this call's result.
-        original_tool_args: the arguments as the model gave them, without its guesses for fields that a person fills in and
-            may leave empty.
+        original_tool_args: the arguments as the model gave them, without its guesses for fields that a person fills in
+            and may leave empty.
         defaulted: the parameters that the model left out and that have their defaults.
         changed_by_person: whether a person gave or changed arguments.
         sensitive: the parameters whose values are masked wherever nobody decides on them.
