@@ -261,7 +261,10 @@ def _read(definition: ToolDefinition, arguments: object) -> tuple[Any, str]:
 
 def _is_flat(value: Any) -> bool:
     """Whether it is an object of names and of values that nobody can change, which JSON brings back as they are."""
-    return type(value) is dict and _NAME.issuperset(map(type, value)) and _PLAIN.issuperset(map(type, value.values()))
+    if type(value) is not dict:
+        return False
+    members = cast("dict[str, Any]", value)
+    return _NAME.issuperset(map(type, members)) and _PLAIN.issuperset(map(type, members.values()))
 
 
 def _json_value(arguments: Any, *, exact: bool) -> Any:
