@@ -23,6 +23,12 @@ SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers \
   tests/python/durability/test_one_driver.py tests/python/cli/test_deciding.py tests/python/cli/test_help.py \
   tests/python/inbox/test_erasing_by_api.py tests/python/inbox/test_sensitive_values.py
 
+# The tests in Python in parts that run beside each other, two at a time: most of them wait for processes, pages and disks.
+PYTHON_SUITES_1 := $(addprefix tests/python/,rules tools providers)
+PYTHON_SUITES_2 := $(addprefix tests/python/,audit callbacks cli data databases documents durability)
+PYTHON_SUITES_3 := $(filter-out $(PYTHON_SUITES_1) $(PYTHON_SUITES_2),$(patsubst %/,%,$(wildcard tests/python/*/)) $(wildcard tests/python/test_*.py))
+PYTHON_PARTS := test-python-1 test-python-2 test-python-3
+
 # For how long each fuzz target looks for new inputs.
 FUZZ_SECONDS ?= 60
 
@@ -48,7 +54,7 @@ FOREIGN_TO_ENGINE := pyo3|pyo3-ffi|tokio|async-std|smol|hyper|reqwest
 # The quick ones first.
 TEST_STEPS := lint-python purity audit lint-rust test-rust wheel types docs test-python test-wheels demo demo-postgres
 
-.PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS)
+.PHONY: help test soak test-all-pythons mutants fuzz bench bench-quick bench-engine lint format lock clean $(TEST_STEPS) $(PYTHON_PARTS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | column -t -s '|'
@@ -117,8 +123,10 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 	cargo test --locked --package haltpoint-postgres --lib --tests
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
-	$(BIN)/python -m pytest
-	$(MAKE) test-server
+	$(MAKE) --jobs 2 --output-sync $(PYTHON_PARTS) test-server
+
+$(PYTHON_PARTS): test-python-%: $(STAMPS)/installed
+	$(BIN)/python -m pytest $(PYTHON_SUITES_$*)
 
 test-server: $(STAMPS)/installed ## the suites that run on a PostgreSQL server, too, on one of their own; skipped where there is none
 	HALTPOINT_TEST_SERVER=start $(BIN)/python -m pytest $(SERVER_SUITES)
