@@ -340,7 +340,7 @@ def _checked(
     if data["decision"] is None:
         _check_open(requirement, data)
     # What went through other hands may have lost what its fields take, or say something else of it.
-    requirement.take_form(data.get("user_input_schema") or ())
+    requirement.take_form(data.get("user_input_schema") or (), is_open=data["decision"] is None)
     if data["decision"] is not None and requirement.is_refused:
         # Refused, and decided since by other means.
         return None
@@ -361,6 +361,7 @@ def _checked(
     _check_name(on_disk, requirement.draft_by, decision)
     if on_disk.decision is None:
         _check_same_call(requirement, on_disk)
+        _check_open_fields(requirement, on_disk)
     if decision["type"] == "input":
         # As for changed arguments: what the tool gets is shown wherever its code is at hand.
         definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
@@ -441,6 +442,18 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
             f"the decision does not fit requirement {on_disk.id} of {asked.tool_name!r}: {differs}",
             run_id=on_disk.run_id,
             requirement_id=on_disk.id,
+        )
+
+
+def _check_open_fields(requirement: RunRequirement, on_disk: RunRequirement) -> None:
+    """Check that data says of the fields that a person is asked to fill what the run says."""
+    if requirement.says_open_fields and set(requirement.open_fields) != set(on_disk.open_fields):
+        raise InvalidResolutionError(
+            f"open_fields of requirement {on_disk.id} of {on_disk.tool_execution.tool_name!r} are not the fields that "
+            f"a person is asked to fill: {', '.join(on_disk.open_fields) or 'none'}; leave them as they were",
+            run_id=on_disk.run_id,
+            requirement_id=on_disk.id,
+            field_name="open_fields",
         )
 
 

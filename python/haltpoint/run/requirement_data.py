@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.data_types import check_types
 from haltpoint.run.requirement_validation import PLACES
 from haltpoint.run.said import outline
 from haltpoint.run.tools.tools import ToolExecution
@@ -65,8 +66,10 @@ def check_said(data: Mapping[str, Any]) -> None:
     Other members that `to_dict()` does not return are left aside.
 
     Raises:
-        InvalidResolutionError: there is such a member; `field_name` names it.
+        InvalidResolutionError: there is such a member, or one of another type than it has in data; `field_name` names
+            it.
     """
+    check_types(data)
     execution: object = data.get("tool_execution")
     nothing: Mapping[str, Any] = {}
     parts = cast("Mapping[str, Any]", execution) if isinstance(execution, Mapping) else nothing

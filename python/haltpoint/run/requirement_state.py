@@ -20,6 +20,9 @@ __all__ = ["RequirementState"]
 class RequirementState:
     """What is asked and what was said; `RunRequirement` adds the ways to say it."""
 
+    # Whether the data that it was read from names the open fields; None where it was not read.
+    _says_open: bool | None = None
+
     def __init__(
         self,
         tool_execution: ToolExecution,
@@ -115,9 +118,15 @@ class RequirementState:
         return tuple(self._open_fields)
 
     @property
+    def says_open_fields(self) -> bool:
+        """Whether it was read from data that names the open fields."""
+        return self._says_open is True
+
+    @property
     def emptied_fields(self) -> tuple[str, ...]:
-        """The names of the fields that were answered with None."""
-        return tuple(self._emptied)
+        """The names of the fields that were answered with None, and have no value since."""
+        filled = {field["name"] for field in self.user_input_schema or () if field.get("value") is not None}
+        return tuple(name for name in self._emptied if name not in filled)
 
     @property
     def is_external_tool_execution(self) -> bool:

@@ -24,6 +24,7 @@ from haltpoint.resolution.parse import (
 )
 from haltpoint.resolution.same_decisions import contradicts, is_same_answer, same_decision
 from haltpoint.run.changed_arguments import changed_arguments, decision_as_given, shown_decision
+from haltpoint.run.data_types import check_emptied, check_types
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
 from haltpoint.run.remember_scope import RememberScope, memory_of
 from haltpoint.run.requirement_data import drafted, merged_execution
@@ -308,9 +309,16 @@ class RunRequirement(RequirementState):
         """Whether it was read from data or copied, and belongs to no run of this process."""
         return self._waiter is None
 
-    def take_form(self, form: Iterable[Mapping[str, Any]]) -> None:
-        """Take over what a form says of its fields, all but their values."""
+    def take_form(self, form: Iterable[Mapping[str, Any]], *, is_open: bool) -> None:
+        """Take over what a form says of its fields, all but their values.
+
+        Args:
+            form: the fields as the run has them.
+            is_open: whether nobody has filled them in yet: then it tells which are open to data that lost that.
+        """
         known = {field["name"]: field for field in form}
+        if is_open and self._says_open is False:
+            self._open_fields = [name for name, field in known.items() if field.get("value") is None]
         for field in self.user_input_schema or ():
             said = known.get(field["name"], {})
             field.update({key: value for key, value in said.items() if key != "value"})
@@ -358,7 +366,7 @@ class RunRequirement(RequirementState):
             **terms_data(self),
             "tool_module": self.tool_module,
             "open_fields": list(self._open_fields),
-            "emptied_fields": list(self._emptied),
+            "emptied_fields": list(self.emptied_fields),
             "recovery_draft": deepcopy(self._recovery),
             "confirmation_draft": deepcopy(self._confirmation),
             "draft_by": self.draft_by,
@@ -388,9 +396,11 @@ class RunRequirement(RequirementState):
             waiter: what awaiting the requirement calls.
 
         Raises:
-            InvalidResolutionError: the two places contradict each other.
+            InvalidResolutionError: the two places contradict each other, or a member is of another type.
             ValueError: a time is malformed, or the kind can't be told.
         """
+        if waiter is None:
+            check_types(data)
         created_at = data.get("created_at")
         requirement = cls(
             merged_execution(data),
@@ -441,9 +451,11 @@ class RunRequirement(RequirementState):
 
     def _restore(self, data: Mapping[str, Any]) -> None:
         open_fields: Iterable[str] | None = data.get("open_fields")
+        self._says_open = open_fields is not None
         if open_fields is not None:
             self._open_fields = list(open_fields)
         self._emptied = list(data.get("emptied_fields") or ())
+        check_emptied(self.tool_execution, self._open_fields, self._emptied)
         self.tool_module = data.get("tool_module")
         self._recovery = drafted(self, data, "recovery_draft")
         self._confirmation = drafted(self, data, "confirmation_draft") or {}
