@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.same_data import same_data
 from haltpoint.tools.field_words import schema_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def given_values(execution: ToolExecution, open_fields: Collection[str], emptied
     def is_given(name: str) -> bool:
         if name in open_fields:
             return values[name] is not None or name in emptied
-        return bool(values[name] != execution.tool_args.get(name))
+        return not same_data(values[name], execution.tool_args.get(name))
 
     return {name: value for name, value in values.items() if is_given(name)}
 
@@ -117,8 +117,7 @@ def without_unchanged(requirement: RequirementState, values: dict[str, Any]) -> 
     def is_unchanged(name: str, value: Any) -> bool:
         if name in open_fields or name not in shown or is_dynamic(requirement.tool_execution):
             return False
-        # To Python alone, True equals 1.
-        return bool(value == shown[name]) and json.dumps(value) == json.dumps(shown[name])
+        return same_data(value, shown[name])
 
     return {name: value for name, value in values.items() if not is_unchanged(name, value)}
 

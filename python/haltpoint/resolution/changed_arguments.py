@@ -12,7 +12,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.active_runs import known_run
-from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.run.same_data import same_data
 from haltpoint.tools.hidden_parts import holds_stand_in
 from haltpoint.tools.registry import registered_tool
 
@@ -109,7 +109,7 @@ def _as_approved(requirement: RunRequirement, arguments: Mapping[str, Any]) -> d
     }
     if "tool_args" not in said:
         return None
-    is_meant = any(same_arguments(arguments, known) for known in (first["tool_args"], said["tool_args"]))
+    is_meant = any(same_data(arguments, known) for known in (first["tool_args"], said["tool_args"]))
     return said if is_meant else None
 
 

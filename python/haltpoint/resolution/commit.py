@@ -42,12 +42,13 @@ from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import check_words, checked_decision
 from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.resolution.same_decisions import same_decision
-from haltpoint.run.changed_arguments import approved_arguments, same_arguments
+from haltpoint.run.changed_arguments import approved_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_data import check_said
 from haltpoint.run.requirement_validation import conflict_error, expired_error, nameless_error, undecided_error
 from haltpoint.run.requirements import RunRequirement
 from haltpoint.run.said import checked_note, outline
+from haltpoint.run.same_data import same_data
 from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import text_of
 from haltpoint.sensitive import MASK, Masking
@@ -460,15 +461,13 @@ def _check_open_fields(requirement: RunRequirement, on_disk: RunRequirement) -> 
 def _is_shown(arguments: Mapping[str, Any], on_disk: RunRequirement) -> bool:
     """Whether these arguments are shown, or were before others approved the call with other ones."""
     asked = on_disk.asked_args
-    return same_arguments(arguments, on_disk.tool_execution.tool_args) or (
-        asked is not None and same_arguments(arguments, asked)
-    )
+    return same_data(arguments, on_disk.tool_execution.tool_args) or (asked is not None and same_data(arguments, asked))
 
 
 def _is_same_origin(said: ToolExecution, asked: ToolExecution) -> bool:
     """Whether what the model said is what it said; data that does not tell it shows the arguments in its place."""
     original = said.original_tool_args or {}
-    return same_arguments(original, asked.original_tool_args or {}) or same_arguments(original, asked.tool_args)
+    return same_data(original, asked.original_tool_args or {}) or same_data(original, asked.tool_args)
 
 
 def _check_name(requirement: RunRequirement, by: str | None, decision: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.resolution.answers import is_dynamic, shown_bytes
 from haltpoint.run.said import outline
+from haltpoint.run.same_data import same_data
 from haltpoint.tools.field_words import schema_of
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def check_words(requirement: RequirementState, asked: Mapping[str, Any]) -> None
     execution = requirement.tool_execution
     for name in _SAID:
         value = getattr(execution, name)
-        if name in _READ[requirement.kind] or _says_nothing(name, value) or _is_same(value, asked.get(name)):
+        if name in _READ[requirement.kind] or _says_nothing(name, value) or same_data(value, asked.get(name)):
             continue
         raise InvalidResolutionError(
             f"{name} of the call of {execution.tool_name!r} is set, which is no part of the decision that requirement "
@@ -203,7 +204,7 @@ def _check_form_words(requirement: RequirementState, asked: Mapping[str, Any]) -
     before = {field["name"]: field.get("value") for field in asked.get("user_input_schema") or ()}
     form = requirement.user_input_schema or ()
     filled_in = any(
-        field.get("name") not in before or not _is_same(field.get("value"), before[field["name"]]) for field in form
+        field.get("name") not in before or not same_data(field.get("value"), before[field["name"]]) for field in form
     )
     name = "user_input_schema" if filled_in else "open_fields" if requirement.open_fields and not before else None
     name = "emptied_fields" if requirement.emptied_fields else name
@@ -222,11 +223,6 @@ def _says_nothing(name: str, value: object) -> bool:
     return (
         value is None or (name == "tool_call_error" and value is False) or (name == "confirmation_note" and not value)
     )
-
-
-def _is_same(value: object, asked: object) -> bool:
-    """Whether a word is the one on disk. Objects of other types may compare in ways of their own."""
-    return type(value) is type(asked) and value == asked
 
 
 # What each type of decision says, and as which type. What the tool makes of a person's values is found out anew.
@@ -291,7 +287,7 @@ def _apply_confirm(execution: ToolExecution, decision: Mapping[str, Any]) -> Non
     if decision.get("tool_args") is not None:
         changed = decision.get("shown_args") or decision["tool_args"]
         execution.defaulted = [
-            name for name in execution.defaulted if changed.get(name) == execution.tool_args.get(name)
+            name for name in execution.defaulted if same_data(changed.get(name), execution.tool_args.get(name))
         ]
         execution.tool_args = dict(changed)
         execution.changed_by_person = True

@@ -6,13 +6,13 @@ an answer leaves out keeps the model's value or takes its default.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from haltpoint.exceptions import InvalidResolutionError, ToolResultError
 from haltpoint.resolution.answers import shown_bytes
 from haltpoint.resolution.parse import confirmation_decision
+from haltpoint.run.same_data import same_data
 from haltpoint.run.tools.tools import text_of
 from haltpoint.tools.field_words import schema_of
 
@@ -34,7 +34,7 @@ def same_decision(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
     Changed arguments and answers may be those that a person gave, or what the tool makes of them.
     """
-    if not _is_same(_said(first), _said(second)):
+    if not same_data(_said(first), _said(second)):
         return False
     return all(_gives_the_same(first, second, given, shown) for given, shown in _GIVEN)
 
@@ -45,20 +45,7 @@ def _said(decision: Mapping[str, Any]) -> dict[str, Any]:
 
 def _gives_the_same(first: Mapping[str, Any], second: Mapping[str, Any], given: str, shown: str) -> bool:
     forms = [[item.get(given), item.get(shown) or item.get(given)] for item in (first, second)]
-    return any(_is_same(form, other) for form in forms[0] for other in forms[1])
-
-
-def _is_same(first: object, second: object) -> bool:
-    """Whether two values are the same JSON data: to Python alone, True equals 1."""
-    return first is second or _written(first) == _written(second)
-
-
-def _written(value: object) -> object:
-    try:
-        return json.dumps(value, sort_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        # It is no JSON data, so that nothing in a decision is the same.
-        return object()
+    return any(same_data(form, other) for form in forms[0] for other in forms[1])
 
 
 def is_same_answer(requirement: RequirementState, values: Mapping[str, Any], check: _Check) -> bool:
@@ -72,12 +59,12 @@ def is_same_answer(requirement: RequirementState, values: Mapping[str, Any], che
     decision = requirement.decision or {}
     first: Mapping[str, Any] = decision["values"]
     kept = _kept(requirement, {name for name in values if name not in first})
-    asked = {name: value for name, value in values.items() if name not in kept or not _is_same(value, kept[name])}
+    asked = {name: value for name, value in values.items() if name not in kept or not same_data(value, kept[name])}
     try:
         checked = check(asked)
     except InvalidResolutionError:
         return False
-    second = {name: value for name, value in checked.items() if name not in kept or not _is_same(value, kept[name])}
+    second = {name: value for name, value in checked.items() if name not in kept or not same_data(value, kept[name])}
     return _are_same_values(decision, second, {*first, *second})
 
 
@@ -94,7 +81,7 @@ def _are_same_values(decision: Mapping[str, Any], values: Mapping[str, Any], nam
     def is_same(name: str) -> bool:
         if name not in first or name not in values:
             return False
-        return any(_is_same(values[name], form[name]) for form in (first, shown) if name in form)
+        return any(same_data(values[name], form[name]) for form in (first, shown) if name in form)
 
     return all(map(is_same, names))
 
@@ -140,7 +127,7 @@ def _form_differs(requirement: RequirementState, decision: Mapping[str, Any], ch
         return True
     kept = _kept(requirement, {name for name in checked if name not in decision["values"]})
     return not _are_same_values(decision, checked, [name for name in changed if name not in kept]) or any(
-        not _is_same(checked[name], value) for name, value in kept.items()
+        not same_data(checked[name], value) for name, value in kept.items()
     )
 
 
@@ -150,7 +137,7 @@ def _is_as_left(requirement: RequirementState, decision: Mapping[str, Any], fiel
         given = decision["values"][name]
         shown: Mapping[str, Any] = decision.get("shown") or decision["values"]
         forms = (given, shown_bytes(schema_of(field), given), shown.get(name, given))
-        return any(_is_same(value, form) for form in forms)
+        return any(same_data(value, form) for form in forms)
     if name in requirement.open_fields and value is None:
         return True
-    return _is_same(value, requirement.tool_execution.tool_args.get(name))
+    return same_data(value, requirement.tool_execution.tool_args.get(name))

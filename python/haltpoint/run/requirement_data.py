@@ -15,6 +15,7 @@ from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.data_types import check_types
 from haltpoint.run.requirement_validation import PLACES
 from haltpoint.run.said import outline
+from haltpoint.run.same_data import same_data
 from haltpoint.run.tools.tools import ToolExecution
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> Non
         name, value = field["name"], field.get("value")
         original = execution.tool_args.get(name)
         # Null in the place of what the model filled in empties the field.
-        is_emptied = name in values and values[name] is None and value == original
+        is_emptied = name in values and values[name] is None and same_data(value, original)
         field["value"] = None if is_emptied else _merged(name, values.get(name), value, original)
 
 
@@ -139,11 +140,11 @@ def _check_names(execution: ToolExecution, schema: list[dict[str, Any]]) -> None
 
 def _merged(name: str, first: Any, second: Any, original: Any = None) -> Any:
     """Return the one that was set: not None, and not the value that the model had given already."""
-    if first == second or second is None:
+    if second is None or same_data(first, second):
         return first
-    if first is None or first == original:
+    if first is None or same_data(first, original):
         return second
-    if second == original:
+    if same_data(second, original):
         return first
     raise InvalidResolutionError(
         f"the requirement's data holds two values of {name!r}, one of them within tool_execution: set one of them",

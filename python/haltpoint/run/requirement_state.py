@@ -12,6 +12,7 @@ from haltpoint.resolution.answers import given_values
 from haltpoint.resolution.parse import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
 from haltpoint.run.requirement_validation import HOW_TO_RESOLVE
 from haltpoint.run.said import checked_name
+from haltpoint.run.same_data import is_plain, same_data
 from haltpoint.run.tools.tools import ToolExecution, checked_execution
 
 __all__ = ["RequirementState"]
@@ -208,7 +209,14 @@ class RequirementState:
     @property
     def is_refused(self) -> bool:
         """Whether the values of the fields were refused and nobody has changed them since."""
-        return self._refused is not None and self._refused == self.given_values
+        if self._refused is None:
+            return False
+        refused, given = self._refused, self.given_values
+        # What is no data, such as a set, is the same where Python says so.
+        return refused.keys() == given.keys() and all(
+            same_data(value, given[name]) or (value == given[name] and not is_plain(value))
+            for name, value in refused.items()
+        )
 
     def mark_refused(self) -> None:
         """Note that the values of the fields do not fit, so that the question stands until somebody changes them."""
