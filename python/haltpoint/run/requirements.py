@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.exceptions import HaltpointError, InvalidResolutionError
+from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.resolution.answers import checked_values, fields_asked_for, without_unchanged
 from haltpoint.resolution.parse import (
     Decision,
@@ -47,6 +48,10 @@ from haltpoint.timestamps import format_time, parse_time
 __all__ = ["RunRequirement", "Waiter"]
 
 Waiter: TypeAlias = "Callable[[RunRequirement], Awaitable[RunRequirement]]"
+
+# Where a draft stands, but for the values of fields: in the requirement, and in its call.
+_SAID = ("_emptied", "_refused", "_answers", "_recovery", "_confirmation", "_draft_by", "expected_digest", "hearing")
+_SAID_OF_CALLS = ("confirmed", "confirmation_note", "answered", "result")
 
 
 class RunRequirement(RequirementState):
@@ -174,20 +179,28 @@ class RunRequirement(RequirementState):
             self._answer_again(values)
             return
         check_digest(self, expected_digest)
-        before = {name: field.get("value") for name, field in fields.items()}
-        emptied, refused, answered = self._emptied, self._refused, self.tool_execution.answered
-        earlier = self._answers
-        try:
+        with self._as_before_if_raised():
             self._fill_in(fields, values)
             self.draft_decision()
-        except HaltpointError:
-            self._emptied, self._refused, self.tool_execution.answered = emptied, refused, answered
-            self._answers = earlier
-            for name, field in fields.items():
-                field["value"] = before[name]
+            self.draft_by, self.expected_digest = by, expected_digest
+            keep_draft(self)
+
+    @contextmanager
+    def _as_before_if_raised(self) -> Generator[None]:
+        """Take back what was said in a block that raises, be it KeyboardInterrupt: half of a word must not count."""
+        execution, fields = self.tool_execution, list(self.user_input_schema or ())
+        said = {name: getattr(self, name) for name in _SAID}
+        told = {name: getattr(execution, name) for name in _SAID_OF_CALLS}
+        values = [field.get("value") for field in fields]
+        try:
+            yield
+        except BaseException:
+            vars(self).update(said)
+            # Not by assignment, which is how people say something.
+            vars(execution).update(told)
+            for field, value in zip(fields, values, strict=True):
+                field["value"] = value
             raise
-        self.draft_by, self.expected_digest = by, expected_digest
-        keep_draft(self)
 
     def _answer_again(self, values: Mapping[str, Any]) -> None:
         """Hold an answer against the one that is committed, at once, as the other kinds are."""
@@ -515,15 +528,17 @@ class RunRequirement(RequirementState):
                 raise conflict_error(self, self.decision)
             return
         check_digest(self, expected_digest)
-        if self.kind == "recovery":
-            # Of retry, supply and skip the last word counts: each takes the others back.
-            self.tool_execution.result = None
-            self._recovery = None if decision["type"] == "supply" else decision
-        # What goes beyond yes or no shows in the call once it is committed.
-        self._confirmation = {key: decision[key] for key in ("tool_args", "remember") if key in decision}
-        apply_decision(self.tool_execution, {key: decision[key] for key in decision.keys() - self._confirmation.keys()})
-        self.draft_by, self.expected_digest = by, expected_digest
-        keep_draft(self)
+        with self._as_before_if_raised():
+            if self.kind == "recovery":
+                # Of retry, supply and skip the last word counts: each takes the others back.
+                self.tool_execution.result = None
+                self._recovery = None if decision["type"] == "supply" else decision
+            # What goes beyond yes or no shows in the call once it is committed.
+            self._confirmation = {key: decision[key] for key in ("tool_args", "remember") if key in decision}
+            said = {key: decision[key] for key in decision.keys() - self._confirmation.keys()}
+            apply_decision(self.tool_execution, said)
+            self.draft_by, self.expected_digest = by, expected_digest
+            keep_draft(self)
 
     def _said_by_assignment(self) -> None:
         keep_draft(self)
