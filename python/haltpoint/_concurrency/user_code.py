@@ -21,7 +21,15 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint.exception_text import ErrorTexts, calls_own_code, remembered_texts, texts_of, texts_without_words
 from haltpoint.exceptions import TooManyThreadsError
 
-__all__ = ["Answer", "answer_of", "is_taken_apart", "read_texts", "read_where_it_ran", "this_task"]
+__all__ = [
+    "Answer",
+    "answer_of",
+    "cancelled_by_itself",
+    "is_taken_apart",
+    "read_texts",
+    "read_where_it_ran",
+    "this_task",
+]
 
 _Result = TypeVar("_Result")
 
@@ -58,7 +66,7 @@ async def answer_of(function: Callable[[], Any], read: Callable[[Any], Any] | No
     except asyncio.CancelledError:
         task.cancel()
         raise
-    answer = _cancelled_itself() if task.cancelled() else task.result()
+    answer = _cancelled_itself(task) if task.cancelled() else task.result()
     if is_kind(answer.error, CallInterruptedError):
         raise KeyboardInterrupt from answer.error
     interrupt = interrupt_in(answer.error)
@@ -112,9 +120,19 @@ async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None
         return Answer(error=error, texts=await read_texts(error))
 
 
-def _cancelled_itself() -> Answer:
-    error = asyncio.CancelledError("it cancelled itself")
-    return Answer(error=error, texts=texts_of(error))
+def _cancelled_itself(task: asyncio.Future[Any]) -> Answer:
+    error = cancelled_by_itself(task) or asyncio.CancelledError("it cancelled itself")
+    # On the event loop no code of the exception's own is called, which may take any time.
+    return Answer(error=error, texts=texts_without_words(error) if calls_own_code(error) else texts_of(error))
+
+
+def cancelled_by_itself(task: asyncio.Future[Any]) -> BaseException | None:
+    """Return the CancelledError with which a task ended, where it says anything."""
+    try:
+        task.exception()
+    except asyncio.CancelledError as error:
+        return error if error.args else None
+    return None
 
 
 def this_task() -> asyncio.Task[Any] | None:

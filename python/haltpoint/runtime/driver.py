@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from haltpoint._concurrency.lasting_wait import outlast
 from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.time_limit import GRACE
+from haltpoint._concurrency.user_code import cancelled_by_itself
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
-from haltpoint.exception_text import message_of, storable, traceback_text
+from haltpoint.exception_text import (
+    calls_own_code,
+    message_of,
+    storable,
+    texts_of,
+    texts_without_words,
+    traceback_text,
+)
 from haltpoint.exceptions import HaltpointError, LeaseLostError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
@@ -542,7 +550,7 @@ class RunDriver:
         if self._is_over(call):
             return
         if task.cancelled() and not call.context.cancelled:
-            self._report_outcome(call, ToolOutcome("The tool cancelled itself.", is_error=True))
+            self._report_outcome(call, ToolOutcome(_cancelled_text(task), is_error=True))
         elif task.cancelled():
             # By whoever stopped the run, or by whatever stopped the tool's own tasks with it.
             self._give_up(call, self._cancel_reason)
@@ -629,6 +637,15 @@ def _status_code(value: object) -> int | None:
 
 def _traced_arguments(definition: ToolDefinition, args: str) -> str:
     return json_text(Masking(definition.sensitive).arguments(json.loads(args))) if definition.sensitive else args
+
+
+def _cancelled_text(task: asyncio.Task[None]) -> str:
+    """What the model reads of a tool that raised CancelledError: what that says, as of a tool that raises another."""
+    error = cancelled_by_itself(task)
+    if error is None:
+        return "The tool cancelled itself."
+    # On the event loop no code of the exception's own is called, which may take any time.
+    return (texts_without_words(error) if calls_own_code(error) else texts_of(error)).summary
 
 
 def _micros_since(started: float) -> int:

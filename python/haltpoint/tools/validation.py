@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.fork_guard import no_fork
-from haltpoint.exception_text import exception_text
+from haltpoint.exception_text import beginning, exception_text
 
 from .failing_validators import note_failure
 from .json_form import dump_json, shown
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from .plain_types import Adapter
     from .schema import ToolParameter
 
-__all__ = ["InvalidValueError", "is_validation_error", "refusal_of", "validated", "validated_parameter"]
+__all__ = [
+    "InvalidValueError",
+    "is_validation_error",
+    "refusal_of",
+    "unwritten_words",
+    "validated",
+    "validated_parameter",
+]
 
 _PROBLEMS_SHOWN = 3
 
@@ -58,8 +65,20 @@ def refusal_of(error: BaseException, value: object, *, is_secret: bool = False) 
     if is_validation_error(error):
         return error
     # Types bring validators of their own, which may raise anything. Whatever it is, the value did not pass.
-    note_failure(error, is_secret=is_secret)
-    return InvalidValueError(f"{_shown(value, is_secret=is_secret)} could not be checked ({exception_text(error)})")
+    words = unwritten_words(error)
+    if words is None:
+        note_failure(error, is_secret=is_secret)
+        words = exception_text(error)
+    return InvalidValueError(f"{_shown(value, is_secret=is_secret)} could not be checked ({words})")
+
+
+def unwritten_words(error: BaseException) -> str | None:
+    """Return what a validator said with a ValueError whose text pydantic could not write; None of any other error.
+
+    Text with half of a surrogate pair is none that pydantic takes: it raises an error with the text instead.
+    """
+    # What a validator itself raises of this kind is a ValueError, and comes as pydantic's own error.
+    return f"ValueError: {beginning(error.object)}" if type(error) is UnicodeEncodeError else None
 
 
 def validated_parameter(parameter: ToolParameter, value: object, *, strict: bool = False) -> Any:

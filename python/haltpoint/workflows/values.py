@@ -11,6 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import ToolResultError
 from haltpoint.tools.json_form import json_text, parse_json
 from haltpoint.tools.results import json_data
+from haltpoint.tools.validation import unwritten_words
 
 __all__ = ["ValueType", "returned_by"]
 
@@ -71,7 +72,12 @@ class ValueType:
         return self._from_json(json_text(text))
 
     def _from_json(self, text: str) -> Any:
-        return parse_json(text) if self._adapter is None else self._adapter.validate_json(text)
+        if self._adapter is None:
+            return parse_json(text)
+        try:
+            return self._adapter.validate_json(text)
+        except UnicodeEncodeError as error:
+            raise ValueError(unwritten_words(error)) from error
 
     @cached_property
     def _adapter(self) -> Any:
