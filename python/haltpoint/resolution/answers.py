@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.same_data import same_data
+from haltpoint.run.tools.tools import answer_data
 from haltpoint.tools.field_words import schema_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def is_dynamic(execution: ToolExecution) -> bool:
 
 
 def given_values(execution: ToolExecution, open_fields: Collection[str], emptied: Collection[str]) -> dict[str, Any]:
-    """Return what a person gave, by the names of the fields: None for a field that they emptied.
+    """Return what a person gave as JSON data, by the names of the fields: None for a field that they emptied.
 
     Fields that the model filled are part of it only where a person changed them.
 
@@ -47,7 +48,7 @@ def given_values(execution: ToolExecution, open_fields: Collection[str], emptied
         open_fields: the names of the fields that had no value when the person was asked.
         emptied: the names of the fields that were answered with None.
     """
-    values = {field["name"]: field.get("value") for field in execution.user_input_schema or ()}
+    values = {field["name"]: answer_data(field.get("value")) for field in execution.user_input_schema or ()}
 
     def is_given(name: str) -> bool:
         if name in open_fields:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.tools.tools import answer_data
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
@@ -40,7 +41,7 @@ def changed_arguments(requirement: RequirementState, tool_args: object) -> dict[
     # Only who changes arguments needs to know what counts as JSON there.
     with no_fork:
         from haltpoint.tools.json_form import NotJsonError, dump_exact, json_text, parse_exact
-    given = dict(cast("Mapping[str, Any]", tool_args))
+    given = {name: answer_data(value) for name, value in cast("Mapping[str, Any]", tool_args).items()}
     try:
         json_text(given)
         changed: dict[str, Any] = parse_exact(dump_exact(given))

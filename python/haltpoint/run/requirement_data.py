@@ -16,7 +16,7 @@ from haltpoint.run.data_types import check_types
 from haltpoint.run.requirement_validation import PLACES
 from haltpoint.run.said import outline
 from haltpoint.run.same_data import same_data
-from haltpoint.run.tools.tools import ToolExecution
+from haltpoint.run.tools.tools import ToolExecution, answer_data, copied_form
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
@@ -58,7 +58,10 @@ def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -
             requirement_id=requirement.id,
             field_name=name,
         )
-    return deepcopy(dict(said))
+    said = dict(said)
+    if isinstance(said.get("tool_args"), Mapping):
+        said["tool_args"] = {argument: answer_data(value) for argument, value in said["tool_args"].items()}
+    return deepcopy(said)
 
 
 def check_said(data: Mapping[str, Any]) -> None:
@@ -113,14 +116,14 @@ def merged_execution(data: Mapping[str, Any]) -> ToolExecution:
         "confirmation_note", data.get("confirmation_note"), execution.confirmation_note
     )
     if execution.user_input_schema is None and data.get("user_input_schema") is not None:
-        execution.user_input_schema = [dict(field) for field in data["user_input_schema"]]
+        execution.user_input_schema = copied_form(data["user_input_schema"])
     _merge_values(execution, data.get("user_input_schema") or [])
     return execution
 
 
 def _merge_values(execution: ToolExecution, schema: list[dict[str, Any]]) -> None:
     _check_names(execution, schema)
-    values = {field["name"]: field["value"] for field in schema if "value" in field}
+    values = {field["name"]: answer_data(field["value"]) for field in schema if "value" in field}
     for field in execution.user_input_schema or ():
         name, value = field["name"], field.get("value")
         original = execution.tool_args.get(name)

@@ -152,7 +152,8 @@ def _unknown(value: object, advice: str) -> NotJsonError:
 def _key(key: object) -> str:
     plain = _plain(key, 0)
     if isinstance(plain, str):
-        return str(plain)
+        # Not by a method of a class that somebody derived from str.
+        return str.__str__(plain)
     if plain is None or isinstance(plain, (int, float)):
         return dump_json(plain)
     raise NotJsonError(f"has the key {key!r}, and JSON has only text for keys")

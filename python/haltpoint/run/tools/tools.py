@@ -11,7 +11,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError, ToolResultError
 from haltpoint.sensitive import masked_execution
 
-__all__ = ["ToolExecution", "answer_data", "checked_execution", "text_of"]
+__all__ = ["ToolExecution", "answer_data", "checked_execution", "copied_form", "text_of"]
 
 
 # What a person says by assigning it.
@@ -133,7 +133,7 @@ class ToolExecution:
         data["original_tool_args"] = dict(self.original_tool_args or {})
         data["defaulted"] = list(self.defaulted)
         data["sensitive"] = list(self.sensitive)
-        data["user_input_schema"] = _copy_schema(self.user_input_schema)
+        data["user_input_schema"] = copied_form(self.user_input_schema)
         return data
 
     @classmethod
@@ -146,7 +146,7 @@ class ToolExecution:
             known["original_tool_args"] = deepcopy(dict(data["original_tool_args"]))
         known["defaulted"] = list(data.get("defaulted") or ())
         known["sensitive"] = list(data.get("sensitive") or ())
-        known["user_input_schema"] = _copy_schema(data.get("user_input_schema"))
+        known["user_input_schema"] = copied_form(data.get("user_input_schema"))
         return cls(**known)
 
 
@@ -199,5 +199,8 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _copy_schema(schema: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    return None if schema is None else [dict(item) for item in schema]
+def copied_form(schema: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Return the fields of a form, of their own, with their values as JSON data wherever they have such a form."""
+    if schema is None:
+        return None
+    return [{**item, "value": answer_data(item["value"])} if "value" in item else dict(item) for item in schema]
