@@ -297,6 +297,9 @@ def _requirement(draft: RunRequirement | Mapping[str, Any]) -> RunRequirement:
         # Data says what was seen; an object may have been made long before it is decided on.
         if requirement.expected_digest is None:
             requirement.expected_digest = requirement.digest
+        if "tool_module" in draft and requirement.tool_module is None:
+            # No module's name: what data leaves out is not held against the run, and what it says is.
+            requirement.tool_module = ""
         return requirement
     except HaltpointError:
         raise
@@ -430,6 +433,8 @@ def _check_same_call(requirement: RunRequirement, on_disk: RunRequirement) -> No
     differs: str | None = None
     if said.tool_name != asked.tool_name:
         differs = f"it is about a call of {said.tool_name!r}"
+    elif requirement.tool_module is not None and (requirement.tool_module or None) != on_disk.tool_module:
+        differs = f"it is about a tool of the module {requirement.tool_module!r}, not {on_disk.tool_module!r}"
     elif said.tool_call_id != asked.tool_call_id:
         differs = f"it is about the call {said.tool_call_id!r}, not {asked.tool_call_id!r}"
     elif requirement.kind != on_disk.kind:
@@ -523,7 +528,8 @@ def _input_values(
 def _counterpart(requirement: RunRequirement, run_id: str, asked: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The run's requirement of the same id; of one that has no id from a run, the one that its call waits for."""
     call_id = requirement.tool_execution.tool_call_id
-    if requirement.run_id is not None and requirement.run_id != run_id:
+    says_no_run = requirement.run_id is None and requirement.is_data
+    if not says_no_run and requirement.run_id != run_id:
         raise InvalidResolutionError(
             f"requirement {requirement.id} is of run {requirement.run_id}, not of run {run_id}; pass requirements of "
             "this run's own output",

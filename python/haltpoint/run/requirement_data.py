@@ -86,6 +86,8 @@ def check_said(data: Mapping[str, Any]) -> None:
             raise _unfit("user_input_schema", "has a form with two fields of one name")
     if all(data.get(name) is None for name in ("id", "run_id", "digest", "expected_digest")):
         raise _unfit("id", "names neither a requirement nor a run nor what was shown: a decision says what it is about")
+    if "run_id" in data and data["run_id"] is None:
+        raise _unfit("run_id", "names no run (null), so that it may be about any: leave run_id as it was, or out")
     digest: object = data.get("expected_digest")
     if digest is not None and not (isinstance(digest, str) and digest):
         raise _unfit("expected_digest", f"has the expected_digest {digest!r:.80}, which must be a str or None")
