@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::{Erasure, ExternalRecord, RunStatus};
+use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -438,6 +438,12 @@ impl PyDatabase {
     /// expired by this call; then, as exceptions, the runs that cannot be read.
     fn expire_due(&self, py: Python<'_>, run_id: Option<String>) -> PyResult<(u64, Damage)> {
         self.expire_all(py, run_id.map(Text::from))
+    }
+
+    /// In how many microseconds the first time is over, later than `after`, of what waits; None: nothing waits for a time.
+    fn until_expiry(&self, py: Python<'_>, after: i64) -> PyResult<Option<i64>> {
+        let next = self.read_now(py, move |store| Ok(session::next_expiry(store, Timestamp(after))?))?;
+        Ok(next.map(|next| next.micros_since(self.store.now())))
     }
 
     /// What time it is by the database's clock, in microseconds since the epoch.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
-__all__ = ["format_time", "parse_time"]
+__all__ = ["format_time", "microseconds_of", "parse_time"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -27,3 +29,8 @@ def parse_time(text: str) -> datetime:
 def format_time(moment: datetime) -> str:
     """Return an aware datetime as ISO 8601 text in UTC."""
     return moment.astimezone(timezone.utc).isoformat()
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Return an aware datetime as microseconds since the epoch."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

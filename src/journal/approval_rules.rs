@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::remembered_approvals::Remembered;
 use super::requirements::{is_one, one};
-use crate::Text;
+use crate::{Text, Timestamp};
 
 /// What holds for asking somebody about a call: fixed when the call is planned, and never looked up again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,9 +61,20 @@ pub struct RuleAnswer {
 pub struct Expiry {
     /// How long it is waited, in microseconds.
     pub after_us: i64,
+    /// Until when it is waited, in the place of `after_us`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What happens then.
     #[serde(default)]
     pub then: OnExpiry,
+}
+
+impl Expiry {
+    /// When waiting ends that begins then.
+    #[must_use]
+    pub fn end_of(&self, begin: Timestamp) -> Timestamp {
+        self.until.unwrap_or_else(|| begin.plus_micros(self.after_us))
+    }
 }
 
 /// What happens when nobody answered in time. The call is not run in any case, and the model is told so.
@@ -77,4 +88,14 @@ pub enum OnExpiry {
     Fail,
     /// The run is cancelled.
     Cancel,
+    /// It is what was waited for: the run goes on.
+    Proceed,
+}
+
+impl OnExpiry {
+    /// Whether the run stops.
+    #[must_use]
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Fail | Self::Cancel)
+    }
 }

@@ -1,6 +1,7 @@
 //! What reading a journal requires: an entry names the features that it uses, and a reader that lacks one leaves the run alone.
 
 use super::{Entry, PlannedCall};
+use crate::requirement::RequirementKind;
 
 /// Several people must confirm a call.
 const APPROVALS: &str = "approvals";
@@ -18,6 +19,8 @@ const SENSITIVE: &str = "sensitive";
 const STEPS_PLANNED: &str = "steps_planned";
 /// A person changes the arguments of a call.
 const TOOL_ARGS: &str = "tool_args";
+/// A call waits for a time instead of a person.
+const WAITS: &str = "waits";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
 /// approved, or with arguments that nobody approved, or in two databases at once, or would show what is not to be shown.
@@ -30,6 +33,7 @@ pub const FEATURES: &[&str] = &[
     SENSITIVE,
     STEPS_PLANNED,
     TOOL_ARGS,
+    WAITS,
 ];
 
 /// The features that an entry uses, as they are stored: a JSON list of names in alphabetical order without blanks; `None` where it
@@ -47,6 +51,7 @@ pub fn required_by(entry: &Entry) -> Option<String> {
         Entry::RequirementOpened(opened) => list(|feature| match feature {
             APPROVALS => opened.terms.approvals > 1,
             EXPIRY => opened.terms.expires_at.is_some(),
+            WAITS => opened.kind == RequirementKind::Wait,
             _ => false,
         }),
         Entry::RequirementDecided(decided) => list(|feature| match feature {
@@ -69,6 +74,7 @@ fn plan_uses(call: &PlannedCall, feature: &str) -> bool {
         EXPIRY => rules.expiry.is_some(),
         REMEMBERED_APPROVALS => rules.always_ask || rules.remembered.is_some(),
         SENSITIVE => !call.sensitive().is_empty(),
+        WAITS => call.asks == Some(RequirementKind::Wait),
         _ => false,
     }
 }

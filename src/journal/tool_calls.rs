@@ -38,6 +38,8 @@ pub enum OutcomeSource {
     Reconciled,
     /// Nobody answered in time; it was not run.
     Expired,
+    /// It only waited, and the wait is over.
+    Waited,
 }
 
 impl OutcomeSource {
@@ -54,6 +56,7 @@ impl OutcomeSource {
             Self::Skipped => "skipped",
             Self::Reconciled => "reconciled",
             Self::Expired => "expired",
+            Self::Waited => "waited",
         }
     }
 }

@@ -18,11 +18,19 @@ pub enum RequirementKind {
     ExternalTool,
     /// The call was started and its outcome is unknown: a person decides what became of it.
     Recovery,
+    /// Time passes: nobody is asked, and the expiry is the answer. A person may end it before.
+    Wait,
 }
 
 impl RequirementKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Confirmation, Self::UserInput, Self::ExternalTool, Self::Recovery];
+    pub const ALL: [Self; 5] = [
+        Self::Confirmation,
+        Self::UserInput,
+        Self::ExternalTool,
+        Self::Recovery,
+        Self::Wait,
+    ];
 
     /// The stable name that is stored and shown.
     #[must_use]
@@ -32,7 +40,14 @@ impl RequirementKind {
             Self::UserInput => "user_input",
             Self::ExternalTool => "external_tool",
             Self::Recovery => "recovery",
+            Self::Wait => "wait",
         }
+    }
+
+    /// Whether somebody is asked. Lists leave out what nobody is asked, unless they are about it.
+    #[must_use]
+    pub fn asks_somebody(self) -> bool {
+        self != Self::Wait
     }
 }
 
@@ -254,6 +269,7 @@ impl Decision {
         matches!(
             (self, kind),
             (Self::Confirm(_) | Self::Reject { .. }, RequirementKind::Confirmation)
+                | (Self::Confirm(_), RequirementKind::Wait)
                 | (Self::Input { .. }, RequirementKind::UserInput)
                 | (Self::Result { .. }, RequirementKind::ExternalTool)
                 | (

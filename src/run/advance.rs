@@ -11,7 +11,7 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::answers_as_result;
 use super::ids::requirement_id;
-use super::messages::{UNANSWERED, failure, limit_failure, rejection, skipping};
+use super::messages::{UNANSWERED, WAITED, failure, limit_failure, rejection, skipping};
 use super::state::{Call, CallState, Cancellation, Reconciled, Run, Transient};
 use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
@@ -136,6 +136,10 @@ impl Run {
             kind,
             terms: terms(&call.plan.rules, kind, at),
         };
+        if kind == RequirementKind::Wait && opened.terms.are_over(at) {
+            let finished = waited(call);
+            return self.record(Entry::ToolFinished(finished), at, transition);
+        }
         let repeated = self.repeated_approval(&call.plan, &opened);
         self.record(Entry::RequirementOpened(opened), at, transition);
         if let Some(decided) = repeated {
@@ -281,6 +285,7 @@ impl Run {
             return Next::Wait;
         };
         match &decided.decision {
+            Decision::Confirm(_) if requirement.kind == RequirementKind::Wait => Next::Finish(waited(call)),
             Decision::Confirm(_) | Decision::Retry => Next::Start,
             Decision::Input { .. } if !call.plan.answers_are_result => Next::Start,
             Decision::Input { values, .. } => {
@@ -322,6 +327,7 @@ fn planned(call: &Call) -> Next {
 fn expired(call: &Call) -> Next {
     match call.on_expiry() {
         OnExpiry::Reject => Next::Finish(unanswered(call)),
+        OnExpiry::Proceed => Next::Finish(waited(call)),
         OnExpiry::Fail | OnExpiry::Cancel => Next::Expire,
     }
 }
@@ -330,16 +336,20 @@ pub(super) fn unanswered(call: &Call) -> ToolFinished {
     outcome(call, UNANSWERED.into(), OutcomeSource::Expired)
 }
 
+fn waited(call: &Call) -> ToolFinished {
+    outcome(call, WAITED.into(), OutcomeSource::Waited)
+}
+
 /// A recovery waits for as long as it takes, and for one person: nobody can undo what may have happened.
 fn terms(rules: &AskingRules, kind: RequirementKind, at: Timestamp) -> Terms {
-    let expires_at = rules.expiry.map(|expiry| at.plus_micros(expiry.after_us));
+    let expires_at = rules.expiry.map(|expiry| expiry.end_of(at));
     match kind {
         RequirementKind::Recovery => Terms::default(),
         RequirementKind::Confirmation => Terms {
             expires_at,
             approvals: rules.approvals.max(1),
         },
-        RequirementKind::UserInput | RequirementKind::ExternalTool => Terms {
+        RequirementKind::UserInput | RequirementKind::ExternalTool | RequirementKind::Wait => Terms {
             expires_at,
             ..Terms::default()
         },

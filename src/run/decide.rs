@@ -126,6 +126,7 @@ impl Run {
             });
         }
         let plan = &self.calls[requirement.call].plan;
+        check_wait(requirement, &decision)?;
         check_values(plan, &decision).map_err(|problem| DecisionError::Fields {
             requirement_id: requirement.id.clone(),
             problem,
@@ -171,6 +172,17 @@ impl Run {
     }
 }
 
+/// The end of a wait says no more than that.
+fn check_wait(requirement: &Requirement, decision: &Decision) -> Result<(), DecisionError> {
+    if requirement.kind != RequirementKind::Wait || *decision == Decision::confirm() {
+        return Ok(());
+    }
+    Err(DecisionError::Fields {
+        requirement_id: requirement.id.clone(),
+        problem: "a wait has no arguments to change, and there is nothing to remember".to_owned(),
+    })
+}
+
 fn check_values(plan: &PlannedCall, decision: &Decision) -> Result<(), String> {
     match decision {
         Decision::Input { values, .. } => check_fields(plan.fields.as_ref(), plan.answers_are_result, values),
@@ -209,6 +221,7 @@ fn needed(kind: RequirementKind) -> &'static str {
         RequirementKind::UserInput => "its fields answered",
         RequirementKind::ExternalTool => "the result of the call that was run elsewhere",
         RequirementKind::Recovery => "to be retried, supplied with a result or skipped",
+        RequirementKind::Wait => "its time, or to be confirmed, which ends the wait",
     }
 }
 

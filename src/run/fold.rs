@@ -450,6 +450,7 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
         (crate::journal::OutcomeSource::Skipped, _) => "skipped",
         (crate::journal::OutcomeSource::Reconciled, _) => "found to have run",
         (crate::journal::OutcomeSource::Expired, _) => "expired",
+        (crate::journal::OutcomeSource::Waited, _) => "waited",
     };
     Step {
         name: format!("tool:{}", call.plan.name),

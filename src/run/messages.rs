@@ -6,6 +6,9 @@ use crate::journal::{Entry, Failure, FailureKind, LARGEST_VALUE, RunFailed};
 /// What the model is told of a call about which nobody answered.
 pub(super) const UNANSWERED: &str = "Nobody answered in time; this call was not run.";
 
+/// What is written of a call that only waited.
+pub(super) const WAITED: &str = "The wait is over.";
+
 pub(super) fn rejection(note: Option<&str>) -> Text {
     match note {
         Some(note) => format!("The user rejected this call; it was not run. Their note: {note}").into(),

@@ -29,6 +29,7 @@ pub use ids::{idempotency_key, keyed_run_id, requirement_id};
 pub use requirement::{Decided, Doubt, Requirement, Revocation};
 pub use state::{Call, CallState, Cancellation, Outcome, Reconciled, Run, Step};
 pub use transitions::{Reconciliation, ToolOutcome, Verdict};
+pub(crate) use view::iso;
 pub use view::{RequirementView, RunView};
 
 use crate::journal::Entry;

@@ -20,7 +20,7 @@ impl Run {
     pub fn is_due(&self) -> bool {
         match self.status {
             RunStatus::Queued | RunStatus::Running => true,
-            RunStatus::Paused => self.open_requirements().next().is_none(),
+            RunStatus::Paused => self.open_requirements().count() as u64 <= self.goes_on_with(),
             RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => false,
         }
     }

@@ -326,6 +326,33 @@ impl Run {
         self.requirements.iter().filter(|requirement| requirement.is_open())
     }
 
+    /// The requirements that the run asks somebody for.
+    pub fn asked(&self) -> impl Iterator<Item = &Requirement> {
+        self.open_requirements()
+            .filter(|requirement| requirement.kind.asks_somebody())
+    }
+
+    /// Until when the run does nothing but wait, while nobody is asked.
+    #[must_use]
+    pub fn sleeps_until(&self) -> Option<Timestamp> {
+        let is_asleep = self.status == RunStatus::Paused && self.asked().next().is_none();
+        let ends = self.open_requirements().filter_map(|wait| wait.terms.expires_at);
+        is_asleep.then(|| ends.min()).flatten()
+    }
+
+    /// With how many open requirements the run goes on once it has paused. One that waits for a time goes on with each answer, and with each
+    /// time that comes: only its code knows which of them the others depend on.
+    #[must_use]
+    pub fn goes_on_with(&self) -> u64 {
+        let waiting = || self.turn().iter().filter(|call| call.state == CallState::Waiting);
+        let is_wait = |call: &Call| {
+            self.last_requirement(call)
+                .is_some_and(|last| !last.kind.asks_somebody())
+        };
+        let others = (waiting().count() as u64).saturating_sub(1);
+        if waiting().any(is_wait) { others } else { 0 }
+    }
+
     /// Whether something was decided, or expired, that the run has not acted on yet.
     #[must_use]
     pub fn has_news(&self) -> bool {

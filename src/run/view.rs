@@ -212,13 +212,14 @@ impl Run {
         }
     }
 
-    /// The kind of the first open requirement, while the run is paused.
+    /// The kind of the first open requirement, while the run is paused: of the first wait only where nobody is asked.
     #[must_use]
     pub fn pause_reason(&self) -> Option<RequirementKind> {
         let paused = self.status == crate::store::RunStatus::Paused;
         paused
-            .then(|| self.open_requirements().next().map(|requirement| requirement.kind))
+            .then(|| self.asked().next().or_else(|| self.open_requirements().next()))
             .flatten()
+            .map(|requirement| requirement.kind)
     }
 
     /// The requirement as users see it.
@@ -335,6 +336,7 @@ impl Run {
                     RequirementKind::UserInput => "waiting for user input",
                     RequirementKind::ExternalTool => "waiting for the result of a run elsewhere",
                     RequirementKind::Recovery => "waiting for a recovery decision",
+                    RequirementKind::Wait => "sleeping",
                 }),
             CallState::InDoubt { .. } => "outcome unknown",
             CallState::Started { .. } => "running",
@@ -413,7 +415,7 @@ fn seconds(micros: i64) -> f64 {
 }
 
 /// The time as ISO 8601 in UTC, in the form that every Python from 3.7 on reads.
-pub(super) fn iso(at: Timestamp) -> String {
+pub(crate) fn iso(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.0).map_or_else(
         |_| at.0.to_string(),
         |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::journal::{Entry, InDoubtRule, OnExpiry, RequirementExpired, RunContinued};
+use crate::journal::{Entry, InDoubtRule, RequirementExpired, RunContinued};
 use crate::run::{Requirement, Run};
 use crate::store::handle::StoreHandle;
 use crate::store::{
@@ -37,6 +37,14 @@ pub fn overdue(
     })
 }
 
+/// When the next time is over, later than that, of requirements of runs that are not stopped.
+///
+/// # Errors
+/// What the store ran into.
+pub fn next_expiry(store: &mut dyn Store, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    store.next_expiry(after)
+}
+
 /// Writes that nobody decided a requirement in time, and stops the run where its tool says so. `false`: somebody decided after
 /// all, the time is not over, or the run is of another audit key.
 pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Timestamp, then: Then<bool>) {
@@ -47,7 +55,7 @@ pub fn expire(store: &StoreHandle, run_id: Text, requirement_id: Text, at: Times
         Box::new(move |loaded| match loaded {
             Ok(loaded) => match waiting_requirement(&loaded.run, &requirement_id) {
                 Some(requirement) => {
-                    let stops = loaded.run.calls()[requirement.call].on_expiry() != OnExpiry::Reject;
+                    let stops = loaded.run.calls()[requirement.call].on_expiry().stops();
                     write_expiry(&handle, run_id, requirement_id, stops, at, then);
                 }
                 None => then(Ok(false)),

@@ -21,7 +21,10 @@ impl Session {
                 driver_entries: standing.driver_entries,
             },
             at,
-            finish: stopped.then(|| standing.finish(status, &entries, &self.wish)),
+            finish: stopped.then(|| Finish {
+                goes_on_with: self.run.goes_on_with(),
+                ..standing.finish(status, &entries, &self.wish)
+            }),
             entries,
         }
     }
@@ -65,6 +68,7 @@ impl Standing {
         };
         Finish {
             status,
+            goes_on_with: 0,
             if_cancelled: (status != RunStatus::Cancelled).then(late_cancel),
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Text;
 use crate::requirement::RequirementKind;
-use crate::run::Run;
+use crate::run::{Run, iso};
 use crate::store::{ApprovalFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError};
 
 use super::EngineError;
@@ -346,8 +346,10 @@ pub struct RunSummary {
     task: Text,
     /// The kind of the first open requirement, while the run is paused.
     pause_reason: Option<RequirementKind>,
-    /// The ids of what the run waits for.
+    /// The ids of what the run asks somebody for.
     open_requirements: Vec<Text>,
+    /// Until when it does nothing but wait.
+    sleeps_until: Option<String>,
 }
 
 /// What a list says of a run.
@@ -360,6 +362,7 @@ pub fn summary(store: &mut dyn Store, run_id: &str) -> Result<RunSummary, Engine
         agent_name: run.started().agent_name.clone(),
         task: run.started().description.clone(),
         pause_reason: run.pause_reason(),
-        open_requirements: run.open_requirements().map(|open| open.id.clone()).collect(),
+        open_requirements: run.asked().map(|open| open.id.clone()).collect(),
+        sleeps_until: run.sleeps_until().map(iso),
     })
 }

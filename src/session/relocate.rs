@@ -52,6 +52,7 @@ struct Examined {
     row: RunRow,
     entries: Vec<ImportedEntry>,
     requirements: Vec<RawRequirement>,
+    goes_on_with: i64,
     /// The status that it had when it was moved, if it was.
     before: Option<RunStatus>,
 }
@@ -225,12 +226,14 @@ impl Route {
             row,
             entries,
             requirements,
+            goes_on_with,
             ..
         } = here;
         let import = Import {
             row,
             entries,
             requirements,
+            goes_on_with: goes_on_with.cast_unsigned(),
             known,
             undelivered,
         };
@@ -367,6 +370,7 @@ fn examine_raw(run_id: &Text, raw: RawRun) -> Result<Examined, EngineError> {
         },
         entries,
         requirements: requirements.map_err(|why| damaged(&why))?,
+        goes_on_with: raw.goes_on_with,
         before,
     })
 }

@@ -435,7 +435,15 @@ fn check_index(raw: &RawRun, run: &Run, records: &[Record]) -> Result<(), Mismat
             open_among(&expected)
         )));
     }
-    Ok(())
+    let is_misled = run.status() == RunStatus::Paused && raw.goes_on_with.cast_unsigned() != run.goes_on_with();
+    match is_misled {
+        true => Err(Mismatch::of_run(format!(
+            "the run's row says that it goes on with {} open requirements, where its journal says {}",
+            raw.goes_on_with,
+            run.goes_on_with()
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn check_head(rows: &[CheckedRow], head: Option<&Hash>) -> Result<(), Mismatch> {

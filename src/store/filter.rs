@@ -48,7 +48,7 @@ pub struct RequirementFilter {
     pub id_prefix: Option<Text>,
     /// Of this run only.
     pub run_id: Option<Text>,
-    /// Of this kind only.
+    /// Of this kind only; else of all kinds that ask somebody, or of any where one requirement is named.
     pub kind: Option<RequirementKind>,
     /// Of this set only, in its order.
     pub set: RequirementSet,
@@ -56,6 +56,14 @@ pub struct RequirementFilter {
     pub before: Option<Text>,
     /// At most so many; does not matter for counting.
     pub limit: u32,
+}
+
+impl RequirementFilter {
+    /// Whether what nobody is asked is left out.
+    #[must_use]
+    pub fn leaves_waits_out(&self) -> bool {
+        self.kind.is_none() && self.requirement_id.is_none() && self.id_prefix.is_none()
+    }
 }
 
 /// Which requirements' time is over, of runs that this store can write to.

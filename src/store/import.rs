@@ -15,6 +15,8 @@ pub struct Import {
     pub entries: Vec<ImportedEntry>,
     /// Its whole index of requirements, in order.
     pub requirements: Vec<RawRequirement>,
+    /// With how many open requirements it goes on.
+    pub goes_on_with: u64,
     /// Where its journal ends that is here already.
     pub known: Option<JournalEnd>,
     /// What its subscribers have not got.

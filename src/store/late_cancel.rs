@@ -52,6 +52,8 @@ impl CancelFlag {
 pub struct Finish {
     /// The run's status from now on.
     pub status: RunStatus,
+    /// With how many open requirements a paused run goes on.
+    pub goes_on_with: u64,
     /// What is written instead where somebody wants the run cancelled; `None`: the append stands whatever anybody wants.
     pub if_cancelled: Option<LateCancel>,
 }
@@ -60,8 +62,11 @@ impl Finish {
     /// A stop that stands whatever anybody else wants.
     #[must_use]
     pub fn as_told(status: RunStatus) -> Self {
-        let if_cancelled = None;
-        Self { status, if_cancelled }
+        Self {
+            status,
+            goes_on_with: 0,
+            if_cancelled: None,
+        }
     }
 }
 

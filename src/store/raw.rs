@@ -22,6 +22,8 @@ pub struct RawRun {
     pub requirements: Vec<Readable<RawRequirement>>,
     /// How many of them the run's row says are open.
     pub open_requirements: i64,
+    /// With how many open requirements the run's row says that the run goes on.
+    pub goes_on_with: i64,
     /// The key that the store was opened with.
     pub key: Option<AuditKey>,
 }

@@ -257,8 +257,17 @@ fn remembered() -> impl Strategy<Value = Remembered> {
 }
 
 fn expiry() -> impl Strategy<Value = Expiry> {
-    let then = select(vec![OnExpiry::Reject, OnExpiry::Fail, OnExpiry::Cancel]);
-    (any::<i64>(), then).prop_map(|(after_us, then)| Expiry { after_us, then })
+    let then = select(vec![
+        OnExpiry::Reject,
+        OnExpiry::Fail,
+        OnExpiry::Cancel,
+        OnExpiry::Proceed,
+    ]);
+    (any::<i64>(), option::of(any::<i64>()), then).prop_map(|(after_us, until, then)| Expiry {
+        after_us,
+        until: until.map(Timestamp),
+        then,
+    })
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
@@ -293,6 +302,7 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
         OutcomeSource::Skipped,
         OutcomeSource::Reconciled,
         OutcomeSource::Expired,
+        OutcomeSource::Waited,
     ]);
     (id(), text(), any::<bool>(), source, any::<i64>()).prop_map(|(call_id, content, is_error, source, duration_us)| {
         ToolFinished {

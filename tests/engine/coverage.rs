@@ -39,7 +39,8 @@ fn every_kind_of_requirement_is_opened() {
         RequirementKind::Confirmation => Some(RequirementKind::UserInput),
         RequirementKind::UserInput => Some(RequirementKind::ExternalTool),
         RequirementKind::ExternalTool => Some(RequirementKind::Recovery),
-        RequirementKind::Recovery => None,
+        RequirementKind::Recovery => Some(RequirementKind::Wait),
+        RequirementKind::Wait => None,
     };
     let found = seen(|entry| match entry {
         Entry::RequirementOpened(opened) => Some(opened.kind),
@@ -80,7 +81,8 @@ fn outcomes_come_from_every_source() {
         OutcomeSource::Supplied => Some(OutcomeSource::Skipped),
         OutcomeSource::Skipped => Some(OutcomeSource::Reconciled),
         OutcomeSource::Reconciled => Some(OutcomeSource::Expired),
-        OutcomeSource::Expired => None,
+        OutcomeSource::Expired => Some(OutcomeSource::Waited),
+        OutcomeSource::Waited => None,
     };
     let found = seen(|entry| match entry {
         Entry::ToolFinished(finished) => Some(finished.source),

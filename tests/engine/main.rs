@@ -41,4 +41,5 @@ mod shown_arguments;
 mod spinning;
 mod steps_planned;
 mod views;
+mod waits;
 mod working;

@@ -9,7 +9,7 @@ use haltpoint_engine::store::RunStatus;
 use serde_json::json;
 
 use crate::scenario::{
-    Declared, Scenario, calls, confirm, confirmed, confirmed_with, plain, rejected, remembered, run_started,
+    Declared, Scenario, calls, confirm, confirmed, confirmed_with, plain, rejected, remembered, run_started, sleeps,
 };
 
 /// What the last entry of this kind requires.
@@ -35,6 +35,7 @@ fn a_reply_requires_what_its_calls_use() {
         (confirm("pay").approved_by(1), &[]),
         (confirm("pay").approved_by(2), &["approvals"]),
         (confirm("pay").expiring(1_000, OnExpiry::Reject), &["expiry"]),
+        (sleeps("pay", 1_000), &["expiry", "waits"]),
         (confirm("pay").always_asking(), &["remembered_approvals"]),
         (confirm("pay").approved_in("another run"), &["remembered_approvals"]),
         (sensitive, &["sensitive"]),
@@ -53,6 +54,7 @@ fn a_question_requires_what_its_terms_use() {
         (confirm("pay"), &[][..]),
         (confirm("pay").approved_by(2), &["approvals"]),
         (confirm("pay").expiring(1_000, OnExpiry::Reject), &["expiry"]),
+        (sleeps("pay", 1_000), &["expiry", "waits"]),
     ] {
         assert_eq!(last(&asked(call), "requirement_opened"), list(features));
     }

@@ -46,6 +46,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: answering::steps_planned,
     },
     Story {
+        name: "waits",
+        play: answering::waits,
+    },
+    Story {
         name: "plain_answer",
         play: answering::plain_answer,
     },

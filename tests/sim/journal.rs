@@ -217,6 +217,9 @@ impl Journal {
             }
             (OutcomeSource::Refused, None) => true,
             (OutcomeSource::Expired, None) => self.is_expired(call),
+            (OutcomeSource::Waited, Some(Decision::Confirm(_))) => is_wait(call),
+            // Time that was over from the beginning is not waited for.
+            (OutcomeSource::Waited, None) => is_wait(call) && (self.is_expired(call) || call.requirements.is_empty()),
             _ => false,
         };
         witness.expect(fits, Promise::DecisionsAreHonoured, || {
@@ -304,4 +307,8 @@ pub(crate) fn record(seq: u64, entry: Entry, at: Timestamp, outsider: bool) -> R
         entry,
         hash: [0; 32],
     }
+}
+
+fn is_wait(call: &Call) -> bool {
+    call.plan.asks == Some(RequirementKind::Wait)
 }

@@ -126,6 +126,7 @@ fn ask_somebody(call: &mut PlannedCall, random: &mut Random) {
             ));
             call.answers_are_result = random.chance(40);
         }
+        6 => call.asks = Some(RequirementKind::Wait),
         5 => {
             call.tool = None;
             call.refused = Some("There is no such tool.".into());
@@ -138,7 +139,15 @@ fn set_terms(call: &mut PlannedCall, random: &mut Random) {
     if random.chance(30) {
         call.rules.expiry = Some(Expiry {
             after_us: random.one_of(&[1, 1_000_000, 25_000_000, 3_000_000_000]),
+            until: None,
             then: random.one_of(&[OnExpiry::Reject, OnExpiry::Fail, OnExpiry::Cancel]),
+        });
+    }
+    if call.asks == Some(RequirementKind::Wait) {
+        call.rules.expiry = Some(Expiry {
+            after_us: random.one_of(&[0, 1_000_000, 25_000_000]),
+            until: None,
+            then: OnExpiry::Proceed,
         });
     }
     call.rules.approvals = random.one_of(&[1, 1, 1, 2, 3]);
@@ -168,6 +177,7 @@ pub(crate) fn decision(kind: RequirementKind, random: &mut Random) -> Decision {
         (RequirementKind::Recovery, 0) => Decision::Supply { content: word },
         (RequirementKind::Recovery, 1) => Decision::Skip { note: None },
         (RequirementKind::Recovery, _) => Decision::Retry,
+        (RequirementKind::Wait, _) => Decision::confirm(),
     }
 }
 

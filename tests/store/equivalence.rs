@@ -109,6 +109,7 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
     ];
     let finish = (random.below(6) == 0).then(|| Finish {
         status: random.one_of(&statuses),
+        goes_on_with: random.below(3),
         if_cancelled: random.one_of(&[true, false]).then(|| late_cancel(random)),
     });
     let entries = (0..random.below(3)).map(|_| match random.below(6) {

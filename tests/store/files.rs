@@ -75,7 +75,7 @@ fn a_database_says_whose_it_is_and_uses_a_write_ahead_log() {
     let file = TestFile::new();
     drop(file.store());
     assert_eq!(pragma::<i32>(&file.path(), "application_id").to_be_bytes(), *b"halt");
-    assert_eq!(pragma::<i64>(&file.path(), "user_version"), 8);
+    assert_eq!(pragma::<i64>(&file.path(), "user_version"), 9);
     assert_eq!(pragma::<String>(&file.path(), "journal_mode"), "wal");
 }
 
@@ -257,10 +257,10 @@ fn a_database_that_another_application_is_writing_is_refused_and_stays_whole() {
 fn a_database_of_a_newer_release_is_refused_untouched() {
     let file = TestFile::new();
     drop(file.store());
-    beside(&file.path()).pragma_update(None, "user_version", 9).unwrap();
+    beside(&file.path()).pragma_update(None, "user_version", 10).unwrap();
     assert_refused_untouched(
         &file.path(),
-        "was written by a newer haltpoint (schema 9, this one knows 8)",
+        "was written by a newer haltpoint (schema 10, this one knows 9)",
     );
 }
 

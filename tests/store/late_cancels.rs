@@ -29,6 +29,7 @@ pub(crate) fn end(driver_entries: u64, (heard, heard_seq): (u64, u64), wish: &Ca
     };
     let finish = Finish {
         status: RunStatus::Paused,
+        goes_on_with: 0,
         if_cancelled: Some(late_cancel),
     };
     let author = Author::Driver {

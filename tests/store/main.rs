@@ -47,4 +47,5 @@ mod tampered_index;
 mod through;
 mod toy;
 mod verifying;
+mod waits;
 mod working;

@@ -367,6 +367,7 @@ fn a_copy_on_its_way_cannot_be_driven_and_is_opened_once() {
             row: run.row.unwrap(),
             entries: run.entries.into_iter().map(imported).collect(),
             requirements: run.requirements.into_iter().map(Result::unwrap).collect(),
+            goes_on_with: 0,
             known: None,
             undelivered: Undelivered::default(),
         };

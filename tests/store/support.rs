@@ -112,6 +112,19 @@ pub(crate) fn stop(run_id: &str, epoch: u64, driver_entries: u64, status: RunSta
     )
 }
 
+/// The run pauses, and goes on with so many open requirements.
+pub(crate) fn stop_until(run_id: &str, driver_entries: u64, goes_on_with: u64) -> Operation {
+    let finish = Finish {
+        goes_on_with,
+        ..Finish::as_told(RunStatus::Paused)
+    };
+    let author = Author::Driver {
+        epoch: 1,
+        driver_entries,
+    };
+    append(run_id, author, vec![Entry::RunPaused(RunPaused {})], Some(finish))
+}
+
 pub(crate) fn say(run_id: &str, entry: Entry) -> Operation {
     append(run_id, Author::External, vec![entry], None)
 }
@@ -159,10 +172,23 @@ pub(crate) fn opened(requirement_id: &str) -> Entry {
 }
 
 pub(crate) fn opened_on(requirement_id: &str, terms: Terms) -> Entry {
+    opened_as(RequirementKind::Confirmation, requirement_id, terms)
+}
+
+/// Until then it only waits.
+pub(crate) fn sleeping(requirement_id: &str, until: i64) -> Entry {
+    let terms = Terms {
+        expires_at: Some(at(until)),
+        ..Terms::default()
+    };
+    opened_as(RequirementKind::Wait, requirement_id, terms)
+}
+
+fn opened_as(kind: RequirementKind, requirement_id: &str, terms: Terms) -> Entry {
     Entry::RequirementOpened(RequirementOpened {
         requirement_id: requirement_id.into(),
         call_id: "call".into(),
-        kind: RequirementKind::Confirmation,
+        kind,
         terms,
     })
 }

@@ -66,6 +66,10 @@ impl Store for Through {
         overdue(OverdueFilter) -> Vec<RequirementRow>;
     }
 
+    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |store| store.next_expiry(after))
+    }
+
     fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {
         let run_id = run_id.to_owned();
         self.read(move |store| store.load_behind(&run_id, known))

@@ -456,6 +456,7 @@ fn left_by(draft: &Draft, run: Option<i64>) -> Option<FoundRun> {
         head: draft.head.clone(),
         requires: draft.requires.clone(),
         open_requirements: draft.open_requirements,
+        goes_on_with: draft.goes_on_with,
     })
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct Draft {
     pub(crate) head: Head,
     pub(crate) requires: Option<String>,
     pub(crate) open_requirements: i64,
+    pub(crate) goes_on_with: i64,
     pub(crate) entries: Vec<NewEntry>,
     pub(crate) requirements: Vec<Change>,
     /// A lease that was taken over must not have been renewed meanwhile.
@@ -141,6 +142,7 @@ impl Draft {
             head: found.head,
             requires: found.requires,
             open_requirements: found.open_requirements,
+            goes_on_with: found.goes_on_with,
             entries: Vec::new(),
             requirements: Vec::new(),
             taken_from: None,
@@ -183,6 +185,7 @@ impl Draft {
             },
             requires: None,
             open_requirements: 0,
+            goes_on_with: 0,
             entries: Vec::new(),
             requirements: Vec::new(),
             taken_from: None,
@@ -307,7 +310,8 @@ impl Draft {
         if let Some(status) = rules::status_after(append) {
             (self.row.status, self.row.updated_at) = (status, at);
         }
-        if append.finish.is_some() {
+        if let Some(finish) = &append.finish {
+            self.goes_on_with = finish.goes_on_with.cast_signed();
             self.release();
         }
         Ok(Committed::Appended { seq })

@@ -19,7 +19,8 @@ const PAGE: i64 = 256;
 const OTHERS: i64 = 64;
 
 /// The condition of the index `runs_for_workers`.
-const IS_DUE: &str = "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements = 0))";
+const IS_DUE: &str =
+    "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
 
 /// Runs that a claim can't decide: they have or had a holder, or are written with another key.
 const IS_DOUBTFUL: &str = "AND (r.holder IS NOT NULL OR r.erased IS NOT NULL OR r.audit_key_id IS DISTINCT FROM $5)";
@@ -156,7 +157,7 @@ fn find(
         )?;
         let mut counts = vec![0_i64; asked.len()];
         for row in &rows {
-            let place = usize::try_from(get::<i64>(row, 24)? - 1).unwrap_or(usize::MAX);
+            let place = usize::try_from(get::<i64>(row, 25)? - 1).unwrap_or(usize::MAX);
             let (Some((agent, last)), Some(count)) = (asked.get_mut(place), counts.get_mut(place)) else {
                 continue;
             };

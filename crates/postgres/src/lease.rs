@@ -108,6 +108,7 @@ fn stored_run(
                 head: base.head.clone(),
                 requires: None,
                 open_requirements: 0,
+                goes_on_with: 0,
             };
             journal_of(connection, &found, means.key, known)?
         }

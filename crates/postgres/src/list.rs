@@ -1,12 +1,12 @@
 //! Lists of runs, requirements and remembered approvals, and what workers look for.
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::{AuditKey, FORMAT};
 use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::store::{
     ApprovalFilter, ApprovalQuery, OverdueFilter, RequirementFilter, RequirementRow, RequirementSet, RunFilter, RunRow,
     RunStatus, StoreError,
 };
+use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::connection::{Connection, get};
@@ -161,6 +161,9 @@ fn requirement_conditions(filter: &RequirementFilter) -> Conditions {
     if let Some(kind) = filter.kind.map(RequirementKind::as_str) {
         conditions.add_value("q.kind = ?", kind, Type::TEXT);
     }
+    if filter.leaves_waits_out() {
+        conditions.push("q.kind <> 'wait'");
+    }
     let before = match filter.set {
         RequirementSet::Decided => BEFORE_IN_TIME,
         RequirementSet::All | RequirementSet::Open => BEFORE_IN_PLACE,
@@ -218,6 +221,14 @@ pub(crate) fn overdue(
     let found = conditions.requirements(connection, &sql)?;
     let meant = found.into_iter().filter(|row| !filter.except.contains(row));
     Ok(meant.take(filter.limit as usize).collect())
+}
+
+/// When the next time is over, later than that, of what waits.
+pub(crate) fn next_expiry(connection: &mut Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let sql =
+        format!("SELECT q.expires_at{REQUIREMENTS} WHERE q.expires_at > $1 AND {WAITS} ORDER BY q.expires_at LIMIT 1");
+    let rows = connection.ask(&sql, &[(&after.0, Type::INT8)])?;
+    rows.first().map(|row| Ok(Timestamp(get(row, 0)?))).transpose()
 }
 
 // Those of earlier formats answer nothing: nobody could revoke them.

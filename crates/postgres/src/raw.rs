@@ -18,13 +18,14 @@ pub(crate) fn run(connection: &mut Connection, run_id: &str, key: Option<&AuditK
         let sql = format!("{SELECT_RUNS} WHERE r.run_id = $1");
         let row = connection.query_opt(&sql, &[(&stored(run_id), Type::TEXT)])?;
         let row = row.ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
-        let (run, open_requirements): (i64, i64) = (get(&row, 0)?, get(&row, 22)?);
+        let (run, open_requirements, goes_on_with): (i64, i64, i64) = (get(&row, 0)?, get(&row, 22)?, get(&row, 24)?);
         let found = found_run(&row).map(|found| found.row);
         Ok(RawRun {
             row: found.map_err(|fault| why(&fault)),
             entries: entries(connection, run)?,
             requirements: requirements(connection, run)?,
             open_requirements,
+            goes_on_with,
             key: key.cloned(),
         })
     })

@@ -36,6 +36,7 @@ pub(crate) struct FoundRun {
     /// What the last entry requires of its readers.
     pub(crate) requires: Option<String>,
     pub(crate) open_requirements: i64,
+    pub(crate) goes_on_with: i64,
 }
 
 /// A lease, and what stands of it in the holder's row.
@@ -59,7 +60,7 @@ impl FoundLease {
 pub(crate) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
        r.held_since, h.token, h.host, h.pid, h.started, h.expires, r.audit_key_id, r.format, r.erased IS NOT NULL,
-       r.head_seq, r.driver_entries, r.head_hash, r.head_requires, r.open_requirements, h.holder
+       r.head_seq, r.driver_entries, r.head_hash, r.head_requires, r.open_requirements, h.holder, r.goes_on_with
 FROM @runs r LEFT JOIN @holders h ON h.holder = r.holder";
 
 pub(crate) fn found_run(row: &Row) -> Result<FoundRun, Fault> {
@@ -93,6 +94,7 @@ pub(crate) fn found_run(row: &Row) -> Result<FoundRun, Fault> {
         },
         requires: get(row, 21)?,
         open_requirements: get(row, 22)?,
+        goes_on_with: get(row, 24)?,
         row: run,
     })
 }

@@ -12,7 +12,7 @@ use crate::fault::{Failure, Fault};
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 /// How long a process waits for another one that makes the tables.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -151,6 +151,14 @@ CREATE INDEX outbox_by_run ON @outbox (run);
 CREATE VIEW @journal AS
 SELECT r.run_id, e.seq, e.at, e.outsider, e.kind, e.payload, e.action, e.actor, e.requirement_id, e.requires
 FROM @entries e JOIN @runs r ON r.run = e.run;
+";
+
+// A paused run that waits for a time goes on with each answer, and with each time that comes.
+const SECOND: &str = "
+ALTER TABLE @runs ADD COLUMN goes_on_with bigint NOT NULL DEFAULT 0;
+DROP INDEX @runs_for_workers;
+CREATE INDEX runs_for_workers ON @runs (agent_name, run)
+    WHERE status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with);
 ";
 
 const MAKE_VERSION: &str = "CREATE TABLE @schema_version (version bigint NOT NULL)";

@@ -34,6 +34,7 @@ COMMANDS: dict[RequirementKind, str] = {
     "user_input": "answer",
     "external_tool": "result",
     "recovery": "recover",
+    "wait": "approve",
 }
 
 
@@ -58,6 +59,7 @@ def decide(
     by: str,
     expected_digest: str | None,
     as_json: bool,
+    also: RequirementKind | None = None,
 ) -> None:
     """Put a decision on disk and print what comes of it.
 
@@ -69,6 +71,7 @@ def decide(
         by: who decides.
         expected_digest: of what was shown; None for what is looked up here.
         as_json: whether to print JSON.
+        also: another kind that the command is for.
 
     Raises:
         CommandError: there is no such requirement, it is of another kind, or what would run is not what was shown.
@@ -77,7 +80,8 @@ def decide(
     """
     with opened(db_file) as database:
         requirement = find_requirement(database, identifier)
-        _check_kind(requirement, kind)
+        if requirement.kind != also:
+            _check_kind(requirement, kind)
         shown = list(call_lines(requirement.masked()))
         digest = requirement.digest if expected_digest is None else expected_digest
         try:
@@ -115,7 +119,7 @@ def decided_text(requirement: RunRequirement) -> str:
     requirement = requirement.masked()
     if requirement.decision is None:
         return approvals_text(requirement) or "open"
-    what = _words(requirement.decision)
+    what = "ended" if requirement.kind == "wait" else _words(requirement.decision)
     by = "" if requirement.decided_by is None else f" by {requirement.decided_by}"
     at = "" if requirement.decided_at is None else f" at {clock(requirement.decided_at)}"
     return f"{what}{by}{at}"

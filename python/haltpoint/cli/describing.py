@@ -29,6 +29,8 @@ _LONG_VALUE = 100
 _MOST_LINES = 12
 _MOST_OF_TITLE = 300
 _MOST_CHARACTERS = 1500
+# What is said of when waiting ends: of a decision, and of a wait; before and after.
+_EXPIRY = (("expires at", "expired at"), ("sleeps until", "slept until"))
 _STATUS_STYLES = {
     "PAUSED": "yellow",
     "COMPLETED": "green",
@@ -58,6 +60,8 @@ def print_run(run: AgentRunOutput, output: Output) -> None:
 
 def _facts(run: AgentRunOutput) -> list[tuple[str, str | None, str]]:
     reason = f" ({run.pause_reason})" if run.pause_reason else ""
+    if run.sleeps_until is not None:
+        reason = f" (sleeps until {clock(run.sleeps_until)})"
     started = from_seconds(run.created_at)
     return [
         ("run", run.run_id, "bold"),
@@ -129,8 +133,7 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     if approved is not None:
         yield approved
     if requirement.expires_at is not None:
-        what = "expired" if requirement.is_expired else "expires"
-        yield f"{what} at {clock(requirement.expires_at)}"
+        yield f"{_EXPIRY[requirement.kind == 'wait'][requirement.is_expired]} {clock(requirement.expires_at)}"
 
 
 def _arguments_beside_the_form(requirement: RunRequirement) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _COMMANDS: dict[RequirementKind, tuple[str, ...]] = {
     "user_input": ("answer {id} {fields}",),
     "external_tool": ("result {id} TEXT",),
     "recovery": ("recover {id} retry", "recover {id} supply TEXT", "recover {id} skip"),
+    "wait": ("approve {id}",),
 }
 
 # Where somebody approved with other arguments already.

@@ -153,7 +153,7 @@ def _runs(database: Database, prefix: str) -> list[AgentRunOutput]:
 
 
 def _only_requirement(database: Database, run: AgentRunOutput) -> RunRequirement:
-    found = database.requirements(run_id=run.run_id)
+    found = database.requirements(run_id=run.run_id) or database.requirements(run_id=run.run_id, kind="wait")
     if not found:
         raise CommandError(f"run {run.run_id} ({run.status}) waits for nobody's decision", ExitCode.NOTHING_TO_DO)
     if len(found) > 1:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from haltpoint.cli.identifiers import short_run_id
 from haltpoint.presentation.records import open_requirements
+from haltpoint.presentation.times import clock
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -34,7 +35,13 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
         return f"Run {short} is under way: the process that drives it takes this up."
     if run.status is RunStatus.queued:
         return f"Run {short} waits for a worker that has its agent."
-    return f"Nothing else is open in run {short}. {_continuing(run.run_id)}"
+    return f"{_unasked(short, run)} {_continuing(run.run_id)}"
+
+
+def _unasked(short: str, run: AgentRunOutput) -> str:
+    if run.sleeps_until is None:
+        return f"Nothing else is open in run {short}."
+    return f"Run {short} sleeps until {clock(run.sleeps_until)}; to wake it now: haltpoint approve {short}."
 
 
 def _continuing(run_id: str) -> str:

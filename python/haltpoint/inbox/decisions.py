@@ -45,7 +45,8 @@ async def decide(database: Database, requirement: RunRequirement, asked: Mapping
             was shown.
     """
     kind, draft = _DRAFTS[asked["type"]]
-    if requirement.kind != kind:
+    is_woken = requirement.kind == "wait" and asked["type"] == "confirm"
+    if requirement.kind != kind and not is_woken:
         raise RefusedError(
             409,
             "wrong_kind",

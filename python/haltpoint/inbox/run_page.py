@@ -12,7 +12,7 @@ from haltpoint.inbox.forms import CHANGING, Field, argument_fields, input_fields
 from haltpoint.inbox.timeline_layout import draw
 from haltpoint.journal.spans import spans_of
 from haltpoint.journal.timeline import told
-from haltpoint.presentation.records import open_requirements
+from haltpoint.presentation.records import open_requirements, open_waits
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
 from haltpoint.run.approvals import approved_arguments, approved_memory
@@ -89,7 +89,7 @@ async def run_page_data(
     def questions(run: AgentRunOutput[Any], schemas: Mapping[str, Any]) -> list[Question]:
         asked = [
             _question(item, given if item.id == refused else {}, schemas, is_edited=item.id == edited)
-            for item in open_requirements(run)
+            for item in (*open_requirements(run), *open_waits(run))
         ]
         # While arguments are changed, nothing else can be approved.
         return [item for item in asked if item.is_edited] or asked

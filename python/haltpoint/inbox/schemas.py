@@ -262,6 +262,7 @@ _RUN = _object(
         "task": _TEXT_OR_NULL,
         "pause_reason": _TEXT_OR_NULL,
         "open_requirements": {"type": "array", "items": _TEXT, "description": "Ids."},
+        "sleeps_until": {**_TIME_OR_NULL, "description": "When it goes on by itself, while it asks nobody."},
         "problem": {"type": ["string", "null"], "description": "Why its journal can't be read."},
     },
 )

@@ -36,6 +36,7 @@ def environment() -> Environment:
         duration=texts.duration_text,
         age=texts.age_element,
         left=texts.left_element,
+        moment=texts.moment_element,
         arguments=texts.arguments_text,
         call=texts.call_text,
         values=texts.values_text,

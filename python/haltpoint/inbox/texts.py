@@ -30,6 +30,7 @@ __all__ = [
     "duration_text",
     "json_text",
     "left_element",
+    "moment_element",
     "plain",
     "shortened",
     "shown",
@@ -129,6 +130,12 @@ def age_element(at: datetime | str) -> Markup:
     moment = parse_time(at) if isinstance(at, str) else at
     exact = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(format_time(moment), exact, age(moment))
+
+
+def moment_element(at: datetime | str) -> Markup:
+    """Return a moment to the second, for people and machines; `at` may be ISO 8601 text."""
+    moment = parse_time(at) if isinstance(at, str) else at
+    return Markup('<time datetime="{}">{}</time>').format(format_time(moment), f"{moment:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def left_element(at: datetime) -> Markup:

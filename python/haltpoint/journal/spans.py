@@ -132,7 +132,8 @@ class _Reader:
             # How long it really ran, nobody saw.
             span = self._tools.pop(call_id)
             span.end, span.outcome, span.tone = at, "its outcome is unknown", "bad"
-        wait = Span("waits", self._names.get(call_id, call_id), at, None, "waits for a decision", "open")
+        what = "sleeps" if entry["kind"] == "wait" else "waits for a decision"
+        wait = Span("waits", self._names.get(call_id, call_id), at, None, what, "open")
         self._waits[entry["requirement_id"]] = wait
         self._missing[entry["requirement_id"]] = self._needed.get(call_id, 1)
         self.spans.append(wait)
@@ -157,7 +158,9 @@ class _Reader:
     def expired(self, entry: Mapping[str, Any], at: int) -> None:
         wait = self._waits.pop(entry["requirement_id"], None)
         if wait is not None:
-            wait.end, wait.outcome, wait.tone = at, "nobody decided in time", "bad"
+            is_asleep = wait.outcome == "sleeps"
+            wait.outcome, wait.tone = ("slept", "plain") if is_asleep else ("nobody decided in time", "bad")
+            wait.end = at
 
     def stopped(self, entry: Mapping[str, Any], at: int) -> None:
         for span in (*self._waits.values(), *self._tools.values()):

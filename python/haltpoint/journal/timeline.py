@@ -12,6 +12,7 @@ from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
 from haltpoint.run.changed_arguments import decision_as_given, same_arguments
 from haltpoint.sensitive import JournalMask
+from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,6 +63,7 @@ class _Teller:
     def __init__(self) -> None:
         self._tools: dict[str, str] = {}
         self._calls: dict[str, str] = {}
+        self._waits: set[str] = set()
         self._mask = JournalMask()
         # What the model said of calls, by their ids.
         self._said: dict[str, dict[str, Any]] = {}
@@ -80,6 +82,8 @@ class _Teller:
             self._said[call["id"]] = call.get("args") or {}
         if item["kind"] == "requirement_opened":
             self._calls[entry["requirement_id"]] = entry["call_id"]
+            if entry["kind"] == "wait":
+                self._waits.add(entry["requirement_id"])
         title, detail = self._words(item["kind"], self._as_given(entry), self._changes_of(item["entry"]))
         mark, style = _look(item["kind"], entry)
         at = from_seconds(item["at"] / MICROSECONDS)
@@ -92,7 +96,8 @@ class _Teller:
         return entry if decision is None else {**entry, "decision": decision_as_given(decision, said)}
 
     def _words(self, kind: str, entry: Entry, changes: str) -> tuple[str, str | None]:
-        tell = _WORDS.get(kind)
+        words = _WAIT_WORDS if entry.get("requirement_id") in self._waits else _WORDS
+        tell = words.get(kind, _WORDS.get(kind))
         if tell is None:
             return self._unknown(kind, entry)
         return tell(f"{self._tool_of(entry)}{changes}", entry)
@@ -188,6 +193,7 @@ _OUTCOMES = {
     "supplied": "has its result from a person",
     "skipped": "is given up",
     "reconciled": "is found to be done",
+    "waited": "is over",
 }
 
 
@@ -252,6 +258,27 @@ def _given_text(given: Mapping[str, Any], shown: Mapping[str, Any] | None) -> st
 
 def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:
     return f"nobody decided about {tool} in time", None
+
+
+def _wait_opened(tool: str, entry: Entry) -> tuple[str, str | None]:
+    until = entry.get("terms", {}).get("expires_at")
+    words = "waits" if until is None else f"until {format_time(from_seconds(until / MICROSECONDS))}"
+    return f"{tool} {words} ({entry['requirement_id'][:8]})", None
+
+
+def _wait_ended(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"the time of {tool} has come", None
+
+
+def _wait_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
+    return f"{entry.get('by') or 'somebody'} ends {tool}", None
+
+
+_WAIT_WORDS: dict[str, Callable[[str, Entry], tuple[str, str | None]]] = {
+    "requirement_opened": _wait_opened,
+    "requirement_expired": _wait_ended,
+    "requirement_decided": _wait_decided,
+}
 
 
 def _approval_revoked(tool: str, entry: Entry) -> tuple[str, str | None]:

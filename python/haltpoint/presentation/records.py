@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from haltpoint.run.agent.output import AgentRunOutput
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["as_decided_on", "open_requirements", "requirements_of", "run_record", "run_row"]
+__all__ = ["as_decided_on", "open_requirements", "open_waits", "requirements_of", "run_record", "run_row"]
 
 
 def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
@@ -27,7 +27,8 @@ def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
     try:
         summary = run_summary(database, run.run_id)
     except StoreError as error:
-        return {**_known(run), "task": None, "pause_reason": None, "open_requirements": [], "problem": str(error)}
+        unknown: dict[str, Any] = {"task": None, "pause_reason": None, "open_requirements": [], "sleeps_until": None}
+        return {**_known(run), **unknown, "problem": str(error)}
     if not _may_wait(run):
         summary["open_requirements"] = []
     return {**_known(run), **summary, "problem": None}
@@ -44,11 +45,21 @@ def run_record(run: AgentRunOutput) -> dict[str, Any]:
         "task": run.task.description,
         "pause_reason": run.pause_reason,
         "open_requirements": [item.id for item in open_requirements(run)],
+        "sleeps_until": None if run.sleeps_until is None else format_time(run.sleeps_until),
     }
 
 
 def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
-    """Return what a run waits for: nothing where it is stopped."""
+    """Return what a run asks people for: nothing where it is stopped."""
+    return [item for item in _open(run) if item.kind != "wait"]
+
+
+def open_waits(run: AgentRunOutput) -> Sequence[RunRequirement]:
+    """Return the times that a run waits for: none where it is stopped."""
+    return [item for item in _open(run) if item.kind == "wait"]
+
+
+def _open(run: AgentRunOutput) -> Sequence[RunRequirement]:
     if not _may_wait(run):
         return ()
     return [item for item in run.requirements if item.decision is None and not item.is_expired]

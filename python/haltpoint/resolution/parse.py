@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 Decision: TypeAlias = "dict[str, Any]"
-RequirementKind = Literal["confirmation", "user_input", "external_tool", "recovery"]
+RequirementKind = Literal["confirmation", "user_input", "external_tool", "recovery", "wait"]
 
 
 def checked_kind(kind: object) -> RequirementKind:
@@ -161,6 +161,7 @@ _READ: dict[RequirementKind, tuple[str, ...]] = {
     "user_input": ("answered",),
     "external_tool": ("result",),
     "recovery": ("result",),
+    "wait": ("confirmed",),
 }
 
 

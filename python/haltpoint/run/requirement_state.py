@@ -101,7 +101,7 @@ class RequirementState:
 
     @property
     def kind(self) -> RequirementKind:
-        """What is needed: "confirmation", "user_input", "external_tool" or "recovery"."""
+        """What is needed: "confirmation", "user_input", "external_tool", "recovery"; or "wait", which asks nobody."""
         return self._kind
 
     @property
@@ -236,7 +236,7 @@ class RequirementState:
         """Whether nothing is waited for: there is a decision, committed or drafted, or it is too late for one."""
         if self.decision is not None or self.is_expired:
             return True
-        if self.kind == "confirmation":
+        if self.kind in ("confirmation", "wait"):
             return self.confirmation is not None
         if self.kind == "user_input":
             return is_answered(self.tool_execution, self._open_fields) and not self.is_refused

@@ -36,6 +36,7 @@ HOW_TO_RESOLVE: dict[RequirementKind, str] = {
     "user_input": "call answer({...}), or fill user_input_schema and set tool_execution.answered = True",
     "external_tool": "call set_external_execution_result(result) or assign tool_execution.result",
     "recovery": "call retry(), supply(result) or skip(note)",
+    "wait": "wait, or call confirm() to go on now",
 }
 
 # Where data holds what a person says.
@@ -46,6 +47,7 @@ _NEEDS: dict[RequirementKind, str] = {
     "user_input": "user input",
     "external_tool": "the result of a call that is run elsewhere",
     "recovery": "a word on a call whose outcome is unknown",
+    "wait": "nothing but time",
 }
 
 

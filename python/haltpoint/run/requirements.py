@@ -71,7 +71,8 @@ class RunRequirement(RequirementState):
     Attributes:
         id: id of the requirement.
         run_id: the run that waits.
-        kind: `"confirmation"`, `"user_input"`, `"external_tool"` or `"recovery"`.
+        kind: `"confirmation"`, `"user_input"`, `"external_tool"`, `"recovery"`; or `"wait"`, which asks nobody: its
+            `expires_at` is when the run goes on.
         created_at: since when the run waits (aware, UTC).
         tool_execution: the tool call in question.
         decision: the committed decision as JSON data, or None before there is one.
@@ -111,6 +112,8 @@ class RunRequirement(RequirementState):
     ) -> None:
         """Let the call run, with the arguments shown or with others; and later calls of the tool, where they are meant.
 
+        A wait ends at once: it takes none of the other arguments but `by` and `expected_digest`.
+
         Args:
             tool_args: all arguments to run with, in the place of those shown: not only the ones that differ. A name
                 that the tool does not have is refused at once where this process has its code; the values, and names
@@ -123,13 +126,13 @@ class RunRequirement(RequirementState):
             expected_digest: the digest of what the person was shown.
 
         Raises:
-            ValueError: this requirement is not a confirmation.
+            ValueError: this requirement is neither a confirmation nor a wait.
             InvalidResolutionError: `tool_args` is no mapping, holds what JSON can't, or a name that the tool does not
                 have; the digest is another one; or `remember` is something else, comes with changed arguments, or is
                 refused by the tool (`always_ask=True`). That a run has no session shows when the decision is committed.
             RequirementConflictError: it was decided otherwise.
         """
-        self._check_kind("confirmation", "confirm()")
+        self._check_kind("wait" if self.kind == "wait" else "confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
         check_names(self, changed)
         memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
@@ -488,7 +491,7 @@ class RunRequirement(RequirementState):
         self._settle(decision, data.get("decided_by"), at)
 
     def _drafted(self) -> Decision | None:
-        if self.kind == "confirmation":
+        if self.kind in ("confirmation", "wait"):
             return self._drafted_confirmation()
         if self.kind == "user_input":
             return self._drafted_input()

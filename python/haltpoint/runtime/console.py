@@ -12,6 +12,7 @@ from haltpoint._concurrency.calling_thread import calling_thread
 from haltpoint.exceptions import NestedRunError, RunNotCompletedWarning
 from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.run.agent.output import AgentRunOutput
+from haltpoint.timestamps import format_time
 from haltpoint.tools.context import in_tool_call
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
     if in_tool_call():
         raise _nested_error(output, has_file=has_file)
     lacking = "".join(f"; {words}" for words in lacking_words(output.run_id).values())
-    how = (
-        f"resolve its requirements ({output.pause_reason}{lacking}) and continue it with"
-        if output.is_paused
-        else "continue it with"
-    )
+    how = "continue it with"
+    if output.sleeps_until is not None:
+        how = f"it sleeps until {format_time(output.sleeps_until)}: a worker wakes it, or continue it then with"
+    elif output.is_paused:
+        how = f"resolve its requirements ({output.pause_reason}{lacking}) and continue it with"
     where = "" if has_file else " in this process (give the agent a SqliteDatabase to continue from another)"
     warning = RunNotCompletedWarning(
         f"run {output.run_id} is {output.status.value.lower()} and has no output yet; {how} "

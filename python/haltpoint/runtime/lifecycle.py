@@ -237,6 +237,9 @@ async def _continue_run(
     committed = await _commit_said(call, output, requirements, tools, snapshot)
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
+        if not call.handlers and not output.active_requirements:
+            # It only waits for a time, which has not come.
+            return _handed_out(call, output, tools, task)
         if not call.handlers:
             raise unresolved_error(output)
         if not await _ask_handlers(call, output, tools, undecided, snapshot):
@@ -387,7 +390,7 @@ async def _ask_handlers(
 
 
 def _is_open(requirement: RunRequirement) -> bool:
-    return requirement.decision is None and not requirement.is_expired
+    return requirement.kind != "wait" and requirement.decision is None and not requirement.is_expired
 
 
 async def _ask_and_commit(

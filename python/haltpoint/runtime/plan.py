@@ -12,7 +12,9 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint.exception_text import message_of
 from haltpoint.exceptions import ModelError, ToolArgumentsError
 from haltpoint.models.planning import PlannedStep, StepsReply
+from haltpoint.run.agent.view import MICROSECONDS
 from haltpoint.runtime.confirmation_rules import RuleAnswer, ask_rule
+from haltpoint.timestamps import microseconds_of
 from haltpoint.tools.arguments import check_arguments
 from haltpoint.tools.json_form import NotJsonError, json_text, parse_json
 
@@ -248,7 +250,9 @@ def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str 
     """What holds for asking about the call, as JSON, where anything does."""
     rules: dict[str, Any] = {} if answer is None else {"answer": answer.to_dict()}
     if definition.expires_after is not None:
-        rules["expiry"] = {"after_us": round(definition.expires_after * 1_000_000), "then": definition.on_expiry}
+        rules["expiry"] = {"after_us": round(definition.expires_after * MICROSECONDS), "then": definition.on_expiry}
+    if definition.expires_at is not None:
+        rules["expiry"] = {"after_us": 0, "until": microseconds_of(definition.expires_at), "then": definition.on_expiry}
     if definition.approvals > 1:
         rules["approvals"] = definition.approvals
     if definition.always_ask:

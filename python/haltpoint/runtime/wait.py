@@ -12,7 +12,7 @@ from haltpoint.run.base import RunStatus
 from haltpoint.runtime.failures import failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from haltpoint.db.database import Database
     from haltpoint.exceptions import HaltpointError
@@ -26,7 +26,7 @@ __all__ = ["failure_on_disk", "until_cancelled", "until_decided", "until_free", 
 
 
 async def until_decided(database: Database, run_id: str) -> AgentRunOutput | None:
-    """Wait until nothing that the run asked for is open, or it is not paused any more.
+    """Wait until nothing that the run asked for is open, a time has come that it waits for, or it is not paused.
 
     Returns:
         The run where it is not to go on: it was stopped meanwhile, or it is cancelled and nobody is asked for what is
@@ -42,7 +42,7 @@ async def until_decided(database: Database, run_id: str) -> AgentRunOutput | Non
         # Looking may have ended it, because nobody decided in time.
         is_over = output.status.value != before or (output.is_cancelled and bool(output.active_requirements))
         return output if is_over and _is_stopped(output) else None
-    decided = asyncio.ensure_future(_all_decided(output.active_requirements))
+    decided = asyncio.ensure_future(_until_it_goes_on(output))
     # Who cancels the run decides on nothing.
     stopped = asyncio.ensure_future(until_status_changes(database, run_id, RunStatus.paused))
     try:
@@ -65,8 +65,25 @@ def _is_stopped(output: AgentRunOutput) -> bool:
     return output.is_cancelled or output.is_error
 
 
-async def _all_decided(requirements: Iterable[RunRequirement]) -> None:
-    await asyncio.gather(*requirements)
+async def _until_it_goes_on(output: AgentRunOutput) -> None:
+    """Wait for all that people are asked for; where the run waits for a time as well, for the first of all that."""
+    waits = [item for item in output.requirements if item.kind == "wait" and not item.is_resolved]
+    closing = [asyncio.ensure_future(_closed(item)) for item in [*output.active_requirements, *waits]]
+    if not closing:
+        return
+    try:
+        await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED if waits else asyncio.FIRST_EXCEPTION)
+        for item in closing:
+            if item.done():
+                item.result()
+    finally:
+        for item in closing:
+            item.cancel()
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
+async def _closed(requirement: RunRequirement) -> None:
+    await requirement
 
 
 async def until_free(database: Database, run_id: str) -> AgentRunOutput | None:

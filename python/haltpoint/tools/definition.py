@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from haltpoint._concurrency.async_functions import AnyFunction, is_async
 from haltpoint._concurrency.fork_guard import no_fork
@@ -18,6 +18,8 @@ from .json_form import dump_json
 from .module_names import canonical_module
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .marked_schemas import MarkedSchemas
     from .options import OnExpiry, PauseKind, ToolOptions
     from .reconcile import InDoubtCall
@@ -61,6 +63,7 @@ class ToolDefinition:
         inputs: the parameters one by one, in the order of the signature.
         calls_foreign_code: whether checking the arguments calls functions of their types, which may take their time.
         marked: the schemas of the parameters with what people are told beyond JSON Schema; None for plain types.
+        expires_at: until when one call waits (aware), in place of `expires_after`.
     """
 
     name: str
@@ -72,7 +75,7 @@ class ToolDefinition:
     confirmation_rule: Callable[..., Any] | None
     user_input_fields: tuple[str, ...]
     expires_after: float | None
-    on_expiry: OnExpiry
+    on_expiry: OnExpiry | Literal["proceed"]
     approvals: int
     always_ask: bool
     read_only: bool
@@ -91,6 +94,7 @@ class ToolDefinition:
     inputs: tuple[ToolParameter, ...] = field(repr=False)
     calls_foreign_code: bool = field(default=False, repr=False)
     marked: MarkedSchemas | None = field(default=None, repr=False)
+    expires_at: datetime | None = field(default=None, repr=False)
 
     @property
     def repeatable(self) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_OPTIONS", "OnExpiry", "PauseKind", "ToolOptions"]
 
-PauseKind: TypeAlias = Literal["confirmation", "user_input", "external_tool"]
+PauseKind: TypeAlias = Literal["confirmation", "user_input", "external_tool", "wait"]
 OnExpiry: TypeAlias = Literal["reject", "fail", "cancel"]
 
 _HUMAN_FLAGS = ("requires_confirmation", "requires_user_input", "external_execution")

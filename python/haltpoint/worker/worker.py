@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from haltpoint._concurrency.change_feed import ChangeFeed
 from haltpoint._concurrency.event_loops import running_loop
 from haltpoint._concurrency.loop_bridge import LoopBridge
+from haltpoint._concurrency.threads import in_thread
 from haltpoint._engine import WorkQueue
 from haltpoint.exceptions import ServerUnreachableError
+from haltpoint.run.agent.view import MICROSECONDS
 from haltpoint.runtime.call import Work
 from haltpoint.runtime.call_arguments import positive
 from haltpoint.runtime.drain import Drain
@@ -38,6 +40,9 @@ _SEARCH_EVERY = 1.0
 # How long there is between two looks for a server that can't be reached, in seconds: at first, and at most.
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 10.0
+
+# A clock may be read in steps of this, in seconds.
+_CLOCK_GRAIN = 0.001
 
 # How long a hurried end may take, which waits for the disk alone.
 _HURRY = 10.0
@@ -96,6 +101,8 @@ class Worker:
         self._turns = list(self._agents)
         self._wake = asyncio.Event()
         self._stopping = False
+        # Up to when what is over was looked for, in microseconds since the epoch.
+        self._looked_at = 0
 
     @property
     def database(self) -> Database:
@@ -164,6 +171,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _take_due(self) -> None:
+        self._looked_at = self._database.native.now()
         await self._database.expire_due_async()
         free = self._concurrency - len(self._attempts)
         if free < 1:
@@ -210,12 +218,16 @@ class Worker:
         self._wake.set()
 
     async def _until_news(self, feed: ChangeFeed) -> None:
-        """Wait for the end of a run here, for a commit while more runs can be taken, or for the next search."""
+        """Wait for the end of a run here, for a commit while more runs can be taken, or for the next search.
+
+        That comes when the next time is over of what waits, within a second.
+        """
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
         if len(self._attempts) < self._concurrency:
             waits.append(asyncio.ensure_future(feed.next()))
         try:
-            done, _ = await asyncio.wait(waits, timeout=_SEARCH_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            timeout = await self._until_search()
+            done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
@@ -223,6 +235,15 @@ class Worker:
         for wait in done:
             wait.result()
         self._wake.clear()
+
+    async def _until_search(self) -> float:
+        """Return in how many seconds to look again for what is over."""
+        native, looked_at = self._database.native, self._looked_at
+        until_expiry = await in_thread(lambda: native.until_expiry(looked_at))
+        if until_expiry is None:
+            return _SEARCH_EVERY
+        # A little more, so that a clock that is read coarsely says that the time is over.
+        return min(_SEARCH_EVERY, max(0, until_expiry) / MICROSECONDS + _CLOCK_GRAIN)
 
     async def _end(self) -> None:
         self._stopping = True

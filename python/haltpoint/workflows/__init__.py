@@ -4,5 +4,19 @@ from haltpoint.workflows.asking import ask, confirm, external
 from haltpoint.workflows.definition import Workflow, workflow
 from haltpoint.workflows.recorded import now, patched, random, uuid4
 from haltpoint.workflows.steps import step
+from haltpoint.workflows.waiting import sleep, sleep_until
 
-__all__ = ["Workflow", "ask", "confirm", "external", "now", "patched", "random", "step", "uuid4", "workflow"]
+__all__ = [
+    "Workflow",
+    "ask",
+    "confirm",
+    "external",
+    "now",
+    "patched",
+    "random",
+    "sleep",
+    "sleep_until",
+    "step",
+    "uuid4",
+    "workflow",
+]

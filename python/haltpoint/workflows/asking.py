@@ -13,7 +13,7 @@ from haltpoint.tools.decorator import mark_tool, tool
 from haltpoint.tools.definition import ToolDefinition, define_tool
 from haltpoint.tools.options import ToolOptions
 from haltpoint.tools.results import json_data
-from haltpoint.workflows.branches import Branch, current_branch
+from haltpoint.workflows.branches import needed_branch
 from haltpoint.workflows.values import ValueType
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def ask(question: str, model: Any = None, /, *, expires_after: float | Non
         StepExpiredError: no answer came in time.
         RuntimeError: no body of a workflow runs here.
     """
-    branch = _branch("ask")
+    branch = needed_branch("ask")
     form = _form_model(fields) if model is None else model
     arguments = {"question": question, "fields": _form_fields(form)}
     definition = _with_terms(define_tool(_ask), expires_after=expires_after)
@@ -110,7 +110,7 @@ async def confirm(
     Raises:
         RuntimeError: no body of a workflow runs here.
     """
-    branch = _branch("confirm")
+    branch = needed_branch("confirm")
     arguments: dict[str, Any] = {"question": question}
     if details is not None:
         arguments["details"] = json_data(details)
@@ -148,17 +148,10 @@ async def external(
         StepError: the result does not fit `returns`.
         RuntimeError: no body of a workflow runs here.
     """
-    branch = _branch("external")
+    branch = needed_branch("external")
     arguments = {"name": name, "args": json_data(dict(args or {}))}
     definition = _with_terms(define_tool(_external), expires_after=expires_after)
     return await branch.body.call(branch, definition, arguments, ValueType(lambda: returns))
-
-
-def _branch(name: str) -> Branch:
-    branch = current_branch()
-    if branch is None:
-        raise RuntimeError(f"{name}(...) is for the body of a workflow, and none runs here")
-    return branch
 
 
 def _with_terms(definition: ToolDefinition, *, expires_after: float | None, approvals: int = 1) -> ToolDefinition:

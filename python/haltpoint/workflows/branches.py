@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from haltpoint.workflows.body import Body
 
-__all__ = ["Branch", "current_branch", "follow_tasks", "forget_tasks", "start_root"]
+__all__ = ["Branch", "current_branch", "follow_tasks", "forget_tasks", "needed_branch", "start_root"]
 
 _Loop = asyncio.AbstractEventLoop
 _TaskFactory = Callable[..., Any]
@@ -49,6 +49,18 @@ _BRANCH: ContextVar[Branch | None] = ContextVar("haltpoint_workflow_branch", def
 
 current_branch = _BRANCH.get
 """Returns the branch that the calling code belongs to; None outside of bodies."""
+
+
+def needed_branch(name: str) -> Branch:
+    """Return the branch that the calling code belongs to, for a function that is called so.
+
+    Raises:
+        RuntimeError: no body of a workflow runs here.
+    """
+    branch = current_branch()
+    if branch is None:
+        raise RuntimeError(f"{name}(...) is for the body of a workflow, and none runs here")
+    return branch
 
 
 def start_root(body: Body, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

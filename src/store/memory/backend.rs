@@ -236,6 +236,10 @@ impl Store for SharedMemory {
         lock(&self.0).overdue(filter)
     }
 
+    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        lock(&self.0).next_expiry(after)
+    }
+
     fn audit_key(&self) -> Option<AuditKey> {
         lock(&self.0).audit_key()
     }

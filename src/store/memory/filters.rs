@@ -79,6 +79,7 @@ impl MemoryStore {
             && begins(&row.requirement_id, filter.id_prefix.as_ref())
             && filter.run_id.as_ref().is_none_or(|run_id| *run_id == row.run_id)
             && filter.kind.is_none_or(|wanted| wanted == kind)
+            && (kind.asks_somebody() || !filter.leaves_waits_out())
             && (filter.set != RequirementSet::Open || self.waits(row))
     }
 
@@ -134,6 +135,19 @@ impl MemoryStore {
             }
             _ => None,
         }
+    }
+
+    /// When times are over, later than that, of what waits.
+    pub(super) fn expiries_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let waiting = self.requirements.iter().filter(|(row, _)| self.waits(row));
+        let ends =
+            waiting.filter_map(
+                |(row, _)| match self.run(&row.run_id).ok()?.requirements.get(&row.requirement_id)? {
+                    RequirementState::Open(open) => open.terms.expires_at,
+                    RequirementState::Decided { .. } | RequirementState::Expired { .. } => None,
+                },
+            );
+        ends.filter(move |end| *end > after)
     }
 
     pub(super) fn is_free(&self, run: &MemoryRun, filter: &DueFilter) -> bool {

@@ -144,6 +144,7 @@ impl Store for MemoryStore {
             row: Ok(run.row.clone()),
             entries: run.raw_entries()?,
             open_requirements: raw::open_among(&rows),
+            goes_on_with: run.goes_on_with.cast_signed(),
             requirements: rows.into_iter().map(Ok).collect(),
             key: self.key.clone(),
         })
@@ -240,6 +241,10 @@ impl Store for MemoryStore {
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError> {
         let rows = self.overdue_requirements(filter).into_iter();
         Ok(rows.take(filter.limit as usize).cloned().collect())
+    }
+
+    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.expiries_after(after).min())
     }
 
     fn audit_key(&self) -> Option<AuditKey> {

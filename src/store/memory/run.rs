@@ -23,6 +23,8 @@ pub(super) struct MemoryRun {
     kept: Vec<RawEntry>,
     pub(super) driver_entries: u64,
     pub(super) requirements: Requirements,
+    /// With how many open requirements it goes on, while it is paused.
+    pub(super) goes_on_with: u64,
 }
 
 impl MemoryRun {
@@ -50,6 +52,7 @@ impl MemoryRun {
             kept: Vec::new(),
             driver_entries: 0,
             requirements: Requirements::default(),
+            goes_on_with: 0,
         }
     }
 
@@ -66,6 +69,7 @@ impl MemoryRun {
             kept: Vec::with_capacity(import.entries.len()),
             driver_entries: 0,
             requirements: Requirements::default(),
+            goes_on_with: import.goes_on_with,
         };
         for entry in &import.entries {
             run.keep(entry)?;
@@ -149,7 +153,7 @@ impl MemoryRun {
     pub(super) fn is_due(&self) -> bool {
         match self.row.status {
             RunStatus::Queued | RunStatus::Running => true,
-            RunStatus::Paused => self.requirements.are_all_closed(),
+            RunStatus::Paused => self.requirements.open_count() <= self.goes_on_with,
             RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => false,
         }
     }

@@ -77,8 +77,9 @@ impl MemoryStore {
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);
         }
-        if append.finish.is_some() {
+        if let Some(finish) = &append.finish {
             run.row.holder = None;
+            run.goes_on_with = finish.goes_on_with;
         }
         if outsider {
             let run_id = run.row.run_id.clone();

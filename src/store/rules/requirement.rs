@@ -131,10 +131,10 @@ impl Requirements {
         self.times.note(at);
     }
 
-    /// Whether none of them waits.
-    pub fn are_all_closed(&self) -> bool {
-        let is_open = |state: &RequirementState| matches!(state, RequirementState::Open(_));
-        !self.states.values().any(is_open)
+    /// How many of them wait.
+    pub fn open_count(&self) -> u64 {
+        let is_open = |state: &&RequirementState| matches!(state, RequirementState::Open(_));
+        self.states.values().filter(is_open).count() as u64
     }
 
     /// Takes the journal's next entry in. What closed a requirement first holds, whatever follows.

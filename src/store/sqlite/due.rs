@@ -12,7 +12,8 @@ use crate::store::rules::{Lease, in_turns};
 use crate::store::{DueClaim, DueFilter, DueRun, RunRow};
 
 /// The condition of the index `runs_for_workers`, word for word: else SQLite would not use it.
-const IS_DUE: &str = "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements = 0))";
+const IS_DUE: &str =
+    "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
 
 pub(super) fn due(connection: &Connection, filter: &DueFilter, liveness: &dyn Liveness) -> Result<Vec<RunRow>, Fault> {
     let of_agent = |agent_name| due_of(connection, agent_name, filter, liveness);

@@ -89,7 +89,8 @@ fn set_row(connection: &Connection, run: i64, import: &Import) -> Result<(), Fau
     let erased = import.erased().map(|seq| entry_id(run, seq)).transpose()?;
     connection
         .prepare_cached(
-            "UPDATE runs SET status = ?2, updated_at = ?3, epoch = max(epoch, ?4), erased = ?5, open_requirements = ?6 WHERE run = ?1",
+            "UPDATE runs SET status = ?2, updated_at = ?3, epoch = max(epoch, ?4), erased = ?5, open_requirements = ?6, goes_on_with = ?7 \
+             WHERE run = ?1",
         )?
         .execute(params![
             run,
@@ -98,6 +99,7 @@ fn set_row(connection: &Connection, run: i64, import: &Import) -> Result<(), Fau
             row.epoch.cast_signed(),
             erased,
             import.open_requirements(),
+            import.goes_on_with.cast_signed(),
         ])?;
     Ok(())
 }

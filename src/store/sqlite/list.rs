@@ -4,12 +4,12 @@ use rusqlite::{Connection, Row, ToSql};
 
 use super::fault::Fault;
 use super::rows::{SELECT_RUNS, numbered_run};
-use crate::Text;
 use crate::journal::{AuditKey, FORMAT};
 use crate::requirement::RequirementKind;
 use crate::store::{
     OverdueFilter, RequirementFilter, RequirementRow, RequirementSet, RunFilter, RunRow, RunStatus, StoreError,
 };
+use crate::{Text, Timestamp};
 
 /// Conditions and their values, in order.
 #[derive(Default)]
@@ -132,6 +132,8 @@ const WAITS: &str = "q.decided IS NULL AND r.status NOT IN ('COMPLETED', 'CANCEL
 /// One whose last entry cannot be read, or is gone, is among them: it is to be told of.
 const WAS_DECIDED: &str = "q.decided IS NOT NULL AND coalesce(e.kind, '') <> 'requirement_expired'";
 
+const ASKS_SOMEBODY: &str = "q.kind <> 'wait'";
+
 const BEFORE_IN_PLACE: &str = "q.place < (SELECT place FROM requirements WHERE requirement_id = ?)";
 
 const BEFORE_IN_TIME: &str = "(coalesce(e.at, 0), q.place) < (\
@@ -186,6 +188,9 @@ impl<'a> WantedRequirements<'a> {
         }
         conditions.add("r.run_id = ?", filter.run_id.as_ref());
         conditions.add("q.kind = ?", self.kind.as_ref());
+        if filter.leaves_waits_out() {
+            conditions.clauses.push(ASKS_SOMEBODY);
+        }
         let before = if self.is_decided() {
             BEFORE_IN_TIME
         } else {
@@ -242,6 +247,17 @@ pub(super) fn overdue(
     Ok(meant.take(filter.limit as usize).collect::<rusqlite::Result<_>>()?)
 }
 
+/// When the next time is over, later than that, of what waits.
+pub(super) fn next_expiry(connection: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let mut statement = connection.prepare_cached(&next_expiry_sql())?;
+    let mut rows = statement.query([after.0])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map(Timestamp))
+}
+
+fn next_expiry_sql() -> String {
+    format!("SELECT q.expires_at{REQUIREMENTS} WHERE q.expires_at > ? AND {WAITS} ORDER BY q.expires_at LIMIT 1")
+}
+
 fn overdue_sql(conditions: &Conditions<'_>) -> String {
     format!(
         "{SELECT_ROW}{REQUIREMENTS}{} ORDER BY q.expires_at, q.place",
@@ -269,7 +285,6 @@ mod tests {
 
     use super::super::schema::MIGRATIONS;
     use super::*;
-    use crate::Timestamp;
 
     fn database() -> Connection {
         let connection = Connection::open_in_memory().unwrap();

@@ -19,13 +19,15 @@ pub(super) fn run(connection: &Connection, run_id: &str, key: Option<&AuditKey>)
         .ok_or_else(|| StoreError::RunNotFound { run_id: run_id.into() })?;
     let run = row.get(0)?;
     let row = numbered_run(row).map(|found| found.row);
+    let (open_requirements, goes_on_with) = connection
+        .prepare_cached("SELECT open_requirements, goes_on_with FROM runs WHERE run = ?1")?
+        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(RawRun {
         row: row.map_err(|fault| why(&fault)),
         entries: entries(connection, run)?,
         requirements: requirements(connection, run)?,
-        open_requirements: connection
-            .prepare_cached("SELECT open_requirements FROM runs WHERE run = ?1")?
-            .query_row([run], |row| row.get(0))?,
+        open_requirements,
+        goes_on_with,
         key: key.cloned(),
     })
 }

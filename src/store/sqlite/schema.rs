@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -194,6 +194,14 @@ const EIGHTH: &str = "
 CREATE TABLE removals (
     run INTEGER PRIMARY KEY
 ) STRICT;
+";
+
+// A paused run that waits for a time goes on with each answer, and with each time that comes.
+const NINTH: &str = "
+ALTER TABLE runs ADD COLUMN goes_on_with INTEGER NOT NULL DEFAULT 0;
+DROP INDEX runs_for_workers;
+CREATE INDEX runs_for_workers ON runs (agent_name)
+WHERE status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with);
 ";
 
 /// Kind and name of what a schema consists of, with the statement that made it.

@@ -11,7 +11,7 @@ use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, 
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
 use crate::store::salts::Salts;
-use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
+use crate::store::{Append, Author, Committed, Finish, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
 /// Carries the operations of one transaction out, one after the other.
@@ -197,7 +197,7 @@ fn write(
     };
     let tail = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {
-        journal.set_status(status, append.finish.is_some())?;
+        journal.set_status(status, append.finish.as_ref())?;
         state.status = status;
         state.held &= append.finish.is_none();
     }
@@ -383,13 +383,20 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    fn set_status(&self, status: RunStatus, release: bool) -> rusqlite::Result<()> {
+    fn set_status(&self, status: RunStatus, finish: Option<&Finish>) -> rusqlite::Result<()> {
+        let goes_on_with = finish.map(|finish| finish.goes_on_with.cast_signed());
         self.connection
             .prepare_cached(
                 "UPDATE runs SET status = ?2, updated_at = ?3, holder = iif(?4, NULL, holder), \
-                 held_since = iif(?4, NULL, held_since) WHERE run = ?1",
+                 held_since = iif(?4, NULL, held_since), goes_on_with = coalesce(?5, goes_on_with) WHERE run = ?1",
             )?
-            .execute(params![self.run, status.as_str(), self.at.0, release])
+            .execute(params![
+                self.run,
+                status.as_str(),
+                self.at.0,
+                finish.is_some(),
+                goes_on_with
+            ])
             .map(drop)
     }
 }

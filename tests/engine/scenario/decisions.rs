@@ -93,7 +93,7 @@ pub(crate) fn skipped_because(note: &str) -> Decision {
 /// A decision that lets a call of the scripted plans go on, whatever is needed.
 pub(crate) fn obliging(kind: RequirementKind, answers_are_result: bool) -> Decision {
     match kind {
-        RequirementKind::Confirmation => confirmed(),
+        RequirementKind::Confirmation | RequirementKind::Wait => confirmed(),
         RequirementKind::UserInput if answers_are_result => answers([("city", json!("Lisbon"))]),
         RequirementKind::UserInput => answers([("to", json!("Ada"))]),
         RequirementKind::ExternalTool => result("run elsewhere"),

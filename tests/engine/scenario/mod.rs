@@ -20,7 +20,7 @@ pub(crate) use expectations::{again, interrupt, reconcile, request_model, start}
 pub(crate) use journal::{Journal, salt};
 pub(crate) use plans::{
     Declared, as_json, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, external, plain, refused,
-    says_and_calls, text, unknown,
+    says_and_calls, sleeps, sleeps_until, text, unknown,
 };
 
 use haltpoint_engine::journal::{Entry, FORMAT, Record, RunStarted};

@@ -1,10 +1,10 @@
 //! What a scripted model says: replies, and the calls in them as the driver plans them.
 
-use haltpoint_engine::Json;
 use haltpoint_engine::journal::{
     AskingRules, Expiry, ModelReplied, OnExpiry, PlannedCall, Remembered, RuleAnswer, ToolFacts, Usage,
 };
 use haltpoint_engine::requirement::RequirementKind;
+use haltpoint_engine::{Json, Timestamp};
 use serde_json::{Value, json};
 
 /// A value as the engine keeps JSON.
@@ -73,6 +73,22 @@ pub(crate) fn confirm(name: &str) -> PlannedCall {
 /// A call that something outside runs.
 pub(crate) fn external(name: &str) -> PlannedCall {
     asking(name, RequirementKind::ExternalTool)
+}
+
+/// A call that only waits, for so many microseconds.
+pub(crate) fn sleeps(name: &str, after_us: i64) -> PlannedCall {
+    asking(name, RequirementKind::Wait).expiring(after_us, OnExpiry::Proceed)
+}
+
+/// A call that only waits, until a time.
+pub(crate) fn sleeps_until(name: &str, until: Timestamp) -> PlannedCall {
+    asking(name, RequirementKind::Wait).asking(|rules| {
+        rules.expiry = Some(Expiry {
+            after_us: 0,
+            until: Some(until),
+            then: OnExpiry::Proceed,
+        });
+    })
 }
 
 /// A call whose argument `to` a person fills in; the model filled in `amount`.
@@ -166,7 +182,13 @@ pub(crate) trait Declared: Sized {
 
     /// Nobody waits for an answer for longer than so many microseconds.
     fn expiring(self, after_us: i64, then: OnExpiry) -> Self {
-        self.asking(|rules| rules.expiry = Some(Expiry { after_us, then }))
+        self.asking(|rules| {
+            rules.expiry = Some(Expiry {
+                after_us,
+                until: None,
+                then,
+            })
+        })
     }
 
     /// So many people must confirm.

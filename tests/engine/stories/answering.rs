@@ -1,10 +1,12 @@
 //! The model's answers: in words, with calls, in a form that fits or not, or not at all.
 
+use haltpoint_engine::Timestamp;
 use haltpoint_engine::journal::{ModelReplied, OfferedTool, ResponseFormat, RunStarted};
 use serde_json::json;
 
 use crate::scenario::{
-    Declared, Scenario, as_json, calls, confirm, confirmed, plain, refused, run_started, text, unknown,
+    Declared, Scenario, as_json, calls, confirm, confirmed, plain, refused, run_started, sleeps, sleeps_until, text,
+    unknown,
 };
 
 pub(super) fn plain_answer() -> Scenario {
@@ -66,6 +68,26 @@ pub(super) fn steps_planned() -> Scenario {
         .continues()
         .waits()
         .returns("d", "D")
+        .answers("done")
+}
+
+/// A run sleeps beside a question; a person wakes it, time comes, and one time has come before it is waited for.
+pub(super) fn waits() -> Scenario {
+    Scenario::new()
+        .plans_ahead()
+        .plans([sleeps("a", 60_000_000), sleeps("b", 3_600_000_000), confirm("c")])
+        .waits()
+        .expires("a")
+        .continues()
+        .waits()
+        .decides_as("ann", "b", confirmed())
+        .continues()
+        .plans([sleeps_until("d", Timestamp(0))])
+        .waits()
+        .decides("c", confirmed())
+        .continues()
+        .waits()
+        .returns("c", "C")
         .answers("done")
 }
 

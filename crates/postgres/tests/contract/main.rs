@@ -37,3 +37,5 @@ mod server;
 mod support;
 #[path = "../../../../tests/store/through.rs"]
 mod through;
+#[path = "../../../../tests/store/waits.rs"]
+mod waits;

@@ -189,4 +189,7 @@ CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
         Action("u", "s[u]pply its result"): _supply,
         Action("g", "[g]ive it up"): _give_up,
     },
+    "wait": {
+        Action("w", "[w]ake it now"): _approve,
+    },
 }

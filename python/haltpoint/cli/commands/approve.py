@@ -53,8 +53,8 @@ def command(
 
     With --args the call runs with other arguments than the model asked for: they are checked, the journal keeps both,
     and the model is told. With --remember later calls of the tool run without asking: haltpoint remembered lists what
-    stands, and haltpoint revoke ends it. ID is the requirement's id or the beginning of it, or that of its run where
-    only one thing is open in the run.
+    stands, and haltpoint revoke ends it. A run that sleeps wakes at once. ID is the requirement's id or the beginning
+    of it, or that of its run where only one thing is open in the run.
     """
     changed = None if tool_args is None else json_object(tool_args, "--args")
 
@@ -72,4 +72,5 @@ def command(
         by=by,
         expected_digest=expected_digest,
         as_json=as_json,
+        also="wait",
     )

@@ -18,7 +18,7 @@ from haltpoint.cli.paging import paged
 from haltpoint.presentation.calls import shortened
 from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.records import run_row
-from haltpoint.presentation.times import age
+from haltpoint.presentation.times import age, clock
 from haltpoint.run.base import RunStatus
 from haltpoint.timestamps import parse_time
 
@@ -88,4 +88,6 @@ def _cells(record: dict[str, Any], database: Database, output: Output) -> list[P
     if not output.is_terminal:
         return [record["run_id"], status, record["updated_at"], agent, task]
     since = age(parse_time(record["updated_at"]))
+    if record.get("sleeps_until"):
+        status = Styled(f"sleeps until {clock(parse_time(record['sleeps_until']))}", status_style(record["status"]))
     return [short_run_id(database, record["run_id"]), status, since, agent, shortened(visible(task), _MOST_OF_TASK)]

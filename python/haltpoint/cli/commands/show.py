@@ -15,7 +15,7 @@ from haltpoint.cli.options import database_option, json_option, run_argument, wa
 from haltpoint.cli.output import Output, Styled
 from haltpoint.cli.watching import each_change
 from haltpoint.journal.timeline import Event, told
-from haltpoint.presentation.records import open_requirements, requirements_of, run_record
+from haltpoint.presentation.records import open_requirements, open_waits, requirements_of, run_record
 from haltpoint.run.base import RunStatus
 from haltpoint.timestamps import format_time
 
@@ -78,7 +78,7 @@ def _follow(database: Database, run: AgentRunOutput, output: Output, *, in_full:
 
 
 def _print_end(database: Database, run: AgentRunOutput, output: Output) -> None:
-    waiting = open_requirements(run)
+    waiting = [*open_requirements(run), *open_waits(run)]
     if waiting and output.is_terminal:
         output.blank()
         output.line(Styled("waits for", "bold"))

@@ -17,6 +17,8 @@ from haltpoint.run.base import RunStatus
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from haltpoint.run.requirements import RunRequirement, Waiter
     from haltpoint.run.tools.tools import ToolExecution
 
@@ -211,8 +213,18 @@ class AgentRunOutput(Generic[OutputT_co]):
 
     @property
     def active_requirements(self) -> list[RunRequirement]:
-        """The requirements that are not resolved."""
-        return [requirement for requirement in self.requirements if not requirement.is_resolved]
+        """The requirements that are not resolved, and that ask somebody: none of kind "wait"."""
+        return [item for item in self.requirements if item.kind != "wait" and not item.is_resolved]
+
+    @property
+    def sleeps_until(self) -> datetime | None:
+        """When the run goes on by itself (aware, UTC), while it only waits for a time; else None."""
+        if not self.is_paused or any(item.kind != "wait" for item in self._open()):
+            return None
+        return min((item.expires_at for item in self._open() if item.expires_at), default=None)
+
+    def _open(self) -> list[RunRequirement]:
+        return [item for item in self.requirements if item.decision is None and not item.is_expired]
 
     @property
     def tools_requiring_confirmation(self) -> list[ToolExecution]:
