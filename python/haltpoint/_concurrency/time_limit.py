@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from haltpoint.given_numbers import is_finite
 
 __all__ = ["GRACE", "TimeLimit", "TimeLimitPassedError", "contained"]
 
@@ -94,6 +95,6 @@ def checked_timeout(timeout: object) -> float:
     """Return `timeout`, which must be a number of seconds."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"timeout must be a number of seconds, got {timeout!r}")
-    if not 0 <= timeout < math.inf:
-        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout}")
+    if not (is_finite(timeout) and timeout >= 0):
+        raise ValueError(f"timeout must be a finite number of seconds, 0 or more, got {timeout!r:.80}")
     return timeout

@@ -171,7 +171,7 @@ def count_requirements(
 
 def find_requirement(database: Database, requirement_id: str) -> RunRequirement:
     """Do what `Database.requirement` says."""
-    check_texts(requirement_id=requirement_id)
+    findable_text("requirement_id", requirement_id)
     run = load_run(database, database.native.run_of_requirement(requirement_id))
     found = next((item for item in run.requirements if item.id == requirement_id), None)
     if found is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from haltpoint.db.shrinking import part, shrink
+from haltpoint.given_numbers import is_finite
 from haltpoint.run.base import RunStatus
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def checked_age(older_than: timedelta | float) -> float:
     Raises:
         ValueError: it is not one.
     """
-    seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else float(older_than)
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError(f"older_than must be a duration of 0 seconds or more, got {older_than!r}")
-    return seconds
+    seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+    if not is_finite(seconds) or seconds < 0:
+        raise ValueError(f"older_than must be a duration of 0 seconds or more, got {older_than!r:.80}")
+    return float(seconds)
 
 
 def checked_statuses(status: RunStatus | str | Iterable[RunStatus | str] | None) -> list[str]:

@@ -319,4 +319,6 @@ def _check_decision(asked: Any) -> None:
 def _check(name: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     problems = schema_problems(schema, given)
     if problems:
-        raise RefusedError(422, name, "; ".join(text for _, text in problems), field_name=problems[0][0])
+        # Several keywords of a schema may say the same.
+        lines = dict.fromkeys(text for _, text in problems)
+        raise RefusedError(422, name, "; ".join(lines), field_name=problems[0][0])

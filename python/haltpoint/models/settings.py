@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast
+
+from haltpoint.given_numbers import is_finite
 
 __all__ = ["SETTINGS", "validate_settings"]
 
@@ -46,8 +47,8 @@ def _fail_type(name: str, wanted: str, value: object) -> TypeError:
 def _number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _fail_type(name, "a number", value)
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"setting {name!r} must be a finite number, 0 or more, not {value}")
+    if not (is_finite(value) and value >= 0):
+        raise ValueError(f"setting {name!r} must be a finite number, 0 or more, not {value!r:.80}")
 
 
 def _seconds(name: str, value: object) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.resolution.answers import is_dynamic, shown_bytes
-from haltpoint.run.said import outline
+from haltpoint.run.said import outline, said_note
 from haltpoint.run.same_data import same_data
 from haltpoint.tools.field_words import schema_of
 
@@ -99,7 +99,7 @@ def confirmation_decision(execution: ToolExecution) -> Decision | None:
     confirmed = yes_or_no("confirmed", execution.confirmed, execution.tool_name)
     if confirmed is None:
         return None
-    return {"type": "confirm"} if confirmed else {"type": "reject", "note": execution.confirmation_note}
+    return {"type": "confirm"} if confirmed else {"type": "reject", "note": said_note(execution.confirmation_note)}
 
 
 def yes_or_no(field_name: str, value: object, tool_name: str) -> bool | None:
@@ -254,6 +254,8 @@ def checked_decision(requirement: RequirementState, decision: Mapping[str, Any])
             run_id=requirement.run_id,
             requirement_id=requirement.id,
         )
+    if "note" in said:
+        said["note"] = said_note(said["note"])
     return {"type": decision["type"], **said}
 
 

@@ -39,7 +39,7 @@ from haltpoint.run.requirement_validation import (
     no_field_error,
     wrong_kind_error,
 )
-from haltpoint.run.said import checked_name, checked_note
+from haltpoint.run.said import checked_name, checked_note, said_note
 from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.tools.tools import answer_data, text_of
 from haltpoint.sensitive import masked_requirement
@@ -146,7 +146,7 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("confirmation", "reject()")
-        self._decide({"type": "reject", "note": note}, by, expected_digest)
+        self._decide({"type": "reject", "note": said_note(note)}, by, expected_digest)
 
     def answer(self, values: Mapping[str, Any], *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Fill in fields and say that the input is given.
@@ -264,7 +264,7 @@ class RunRequirement(RequirementState):
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("recovery", "skip()")
-        self._decide({"type": "skip", "note": note}, by, expected_digest)
+        self._decide({"type": "skip", "note": said_note(note)}, by, expected_digest)
 
     def draft_decision(self) -> Decision | None:
         """Return the decision that the present state amounts to, as JSON data, or None when there is none.

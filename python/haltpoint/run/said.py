@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.invisible import without_invisible
 from haltpoint.run.names import plain_name
 
 if TYPE_CHECKING:
     from haltpoint.run.requirement_state import RequirementState
 
-__all__ = ["checked_author", "checked_name", "checked_note", "outline"]
+__all__ = ["checked_author", "checked_name", "checked_note", "outline", "said_note"]
 
 _OUTLINED = 200
 
@@ -71,6 +72,11 @@ def checked_note(requirement: RequirementState, note: object) -> str | None:
         requirement_id=requirement.id,
         field_name="note",
     )
+
+
+def said_note(note: Any) -> Any:
+    """Return the reason that goes with a decision, None where nothing is to be read in it."""
+    return None if isinstance(note, str) and not without_invisible(note).strip() else note
 
 
 def outline(data: object) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint._concurrency.async_functions import check_no_generator
+from haltpoint.given_numbers import is_finite
 
 if TYPE_CHECKING:
     from .reconcile import InDoubtCall
@@ -177,8 +177,8 @@ def _check_seconds(name: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be a finite number of seconds above 0, not {value!r}")
+    if not (is_finite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number of seconds above 0, not {value!r:.80}")
 
 
 def _whole_number(name: str, value: object) -> int:

@@ -47,6 +47,14 @@ def test_the_beginning_of_a_requirements_id_is_enough(cli: CommandLine, start: S
     assert decided["requirement"]["id"] == requirement_id
 
 
+@pytest.mark.parametrize("note", ["", "  "])
+def test_a_blank_note_is_none(cli: CommandLine, start: StartRun, note: str) -> None:
+    start(PAINT)
+    (requirement_id,) = _open_ids(cli)
+    decided = cli("reject", requirement_id, "--note", note, "--json").record
+    assert decided["requirement"]["decision"] == {"type": "reject", "note": None}
+
+
 def test_the_same_decision_again_is_done_and_another_one_is_a_conflict(cli: CommandLine, start: StartRun) -> None:
     start(PAINT)
     (requirement_id,) = _open_ids(cli)

@@ -92,6 +92,13 @@ def test_a_decision_that_does_not_fit_is_refused_and_leaves_no_trace(inbox: Inbo
     assert _waiting(inbox) == item
 
 
+@pytest.mark.parametrize("said", [{"remember": None}, {"remember": True}, {"remember": 5}, {"tool_args": None}])
+def test_a_problem_is_said_once(inbox: Inbox, said: dict[str, Any]) -> None:
+    answer = inbox.decide(_waiting(inbox)["id"], {"type": "confirm", **said})
+    problems = answer.json["message"].split("; ")
+    assert (answer.status, len(problems)) == (422, len(set(problems)))
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
