@@ -58,10 +58,11 @@ def drafted(requirement: RequirementState, data: Mapping[str, Any], name: str) -
             requirement_id=requirement.id,
             field_name=name,
         )
-    said = dict(said)
-    if isinstance(said.get("tool_args"), Mapping):
-        said["tool_args"] = {argument: answer_data(value) for argument, value in said["tool_args"].items()}
-    return deepcopy(said)
+    arguments: object = said.get("tool_args")
+    if not isinstance(arguments, Mapping):
+        return deepcopy(dict(said))
+    values = cast("Mapping[str, Any]", arguments).items()
+    return deepcopy({**said, "tool_args": {argument: answer_data(value) for argument, value in values}})
 
 
 def check_said(data: Mapping[str, Any]) -> None:
