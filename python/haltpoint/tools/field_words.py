@@ -59,6 +59,8 @@ _FORMAT_WORDS = {
     "uuid": "UUID",
     "regex": "regular expression such as ^a.*",
     "email": "e-mail address",
+    "base64": "text in base64, such as aGVsbG8=",
+    "base64url": "text in base64, such as aGVsbG8=",
     "uri": "URL",
     "ipv4": "IPv4 address",
     "ipv6": "IPv6 address",

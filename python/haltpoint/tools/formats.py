@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -78,6 +79,19 @@ def _is_address(kind: Callable[[str], object]) -> Callable[[str], bool]:
     return fits
 
 
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.encode())
+    except ValueError:
+        return False
+    return True
+
+
+def _is_url_base64(text: str) -> bool:
+    # Some of the types that read it need the padding, and some don't.
+    return _is_base64(f"{text.replace('-', '+').replace('_', '/')}==")
+
+
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
@@ -97,6 +111,8 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "uuid": _reads("uuid"),
     "uri": _reads("url"),
     "regex": _is_pattern,
+    "base64": _is_base64,
+    "base64url": _is_url_base64,
     "email": lambda text: _EMAIL.match(text) is not None,
     "ipv4": _is_address(IPv4Address),
     "ipv6": _is_address(IPv6Address),

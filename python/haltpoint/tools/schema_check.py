@@ -15,7 +15,7 @@ from haltpoint.tools.field_words import choice_words, expected_words
 from . import schema_marks
 from .decimals import broken_bound
 from .field_schema import argument_schema, hides_argument, names_in, schema_at
-from .formats import FORMATS
+from .formats import FORMATS, byte_size
 from .json_form import NotJsonError, parse_json
 from .schema_marks import BOUNDS, DECIMAL, KEYS, TEXT, key_readings, made_text
 from .value_problems import (
@@ -115,6 +115,10 @@ def _validator(schema: Mapping[str, Any]) -> Any:
     return kind(schema, registry=registry, format_checker=formats)
 
 
+# The schema of pydantic's own type.
+_BYTE_SIZE = r"^\s*(\d*\.?\d+)\s*(\w+)?"
+
+
 @cache
 def _validator_class() -> tuple[Any, Any]:
     with no_fork:
@@ -157,7 +161,11 @@ def _pattern(_validator: object, pattern: str, value: object, _schema: object) -
     """Python's `$` matches before a line end, too, and that of JSON Schema only at the end."""
     with no_fork:
         from jsonschema.exceptions import ValidationError
-    if isinstance(value, str) and not re.search(_ending(pattern), value):
+    fits = not isinstance(value, str) or bool(re.search(_ending(pattern), value))
+    if isinstance(value, str) and pattern == _BYTE_SIZE:
+        # Of "0x10" it says that it is one, since it has no end.
+        fits = byte_size(value) is not value
+    if not fits:
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 

@@ -77,7 +77,7 @@ def check_form_values(
     checking = _Checking(
         tool_name,
         fields,
-        lambda field: schema_reader(schema_of(field)),
+        lambda field: schema_reader(schema_of(field), for_tool=not is_dynamic),
         may_leave_out=lambda field: field["name"] in open_fields,
         sensitive=sensitive,
     )

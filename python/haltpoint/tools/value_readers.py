@@ -21,6 +21,7 @@ from .hidden_parts import MISSING
 from .json_form import NotJsonError, dump_json, json_text, parse_said, with_whole_numbers
 from .other_names import as_named
 from .pydantic_problems import problems_of
+from .rounded_numbers import rounded_numbers
 from .validation import InvalidValueError, validated
 from .value_problems import NOT_GIVEN, ValueProblem
 
@@ -56,8 +57,8 @@ class RefusedValueError(Exception):
         self.problems = problems
 
 
-def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
-    """Return what reads values where the tool's code is not at hand."""
+def schema_reader(schema: Mapping[str, Any], *, for_tool: bool = True) -> ValueReader:
+    """Return what reads values where the tool's code is not at hand, or where there is none, as no tool takes them."""
 
     def read(value: object) -> Any:
         # Loads jsonschema, which takes its time, and a value of a field that takes all needs none of it.
@@ -72,6 +73,7 @@ def schema_reader(schema: Mapping[str, Any]) -> ValueReader:
                 continue
             try:
                 problems = value_problems(closed(schema), candidate) or same_keys(schema, candidate)
+                problems = problems or (rounded_numbers(schema, candidate) if for_tool else [])
             except BrokenSchemaError:
                 # The tool itself checks the value where the call runs.
                 return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -38,9 +38,14 @@ def test_it_is_the_cause_of_a_runtime_error(handler: Any, name: str, place: str,
     db = InMemoryDatabase()
     agent = Agent(ScriptedModel([wants(name, x=1), "END"]), db=db, tools=[act, look])
     options: Any = {place: handler}
-    form = (lambda task, **given: asyncio.run(agent.do_async(task, **given))) if is_async else agent.do
+
+    def work() -> object:
+        return (
+            asyncio.run(cast("Any", agent).do_async("Work.", **options)) if is_async else agent.do("Work.", **options)
+        )
+
     with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
-        form("Work.", **options)
+        work()
     assert isinstance(caught.value.__cause__, StopIteration)
     assert caught.value.__cause__.value == 4
     assert [run.status for run in db.runs()] == [RunStatus.paused]

@@ -79,7 +79,7 @@ TAKEN: list[tuple[Any, Any, Any]] = [
     (Grade, Grade.A, Grade.A),
     (Address, Address(a=1), Address(a=1)),
     (Address, MappingProxyType({"a": 1}), Address(a=1)),
-    (Address, ChainMap({"a": 1}, {"note": "z"}), Address(a=1, note="z")),
+    (Address, ChainMap[str, Any]({"a": 1}, {"note": "z"}), Address(a=1, note="z")),
     (list[int], {1}, [1]),
     (list[int], deque([1, 2]), [1, 2]),
     (dict[str, int], {1: 2}, {"1": 2}),
