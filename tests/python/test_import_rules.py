@@ -16,7 +16,17 @@ _PACKAGE = Path(haltpoint.__file__).parent
 
 # From the ground up; what stands in one line are neighbours, which may import each other.
 _STOREYS = [
-    {"copying", "exception_text", "exceptions", "generics", "given_text", "invisible", "json_value", "logs"}
+    {
+        "copying",
+        "exception_text",
+        "exceptions",
+        "generics",
+        "given_numbers",
+        "given_text",
+        "invisible",
+        "json_value",
+        "logs",
+    }
     | {"sensitive", "timestamps", "warning_categories", "_engine"},
     {"_concurrency"},
     {"models", "tools"},
