@@ -440,9 +440,9 @@ impl PyDatabase {
         self.expire_all(py, run_id.map(Text::from))
     }
 
-    /// In how many microseconds the first time is over, later than `after`, of what waits; None: nothing waits for a time.
-    fn until_expiry(&self, py: Python<'_>, after: i64) -> PyResult<Option<i64>> {
-        let next = self.read_now(py, move |store| Ok(session::next_expiry(store, Timestamp(after))?))?;
+    /// In how many microseconds the first time comes, later than `after`, of what waits for one; None: nothing does.
+    fn until_due(&self, py: Python<'_>, after: i64) -> PyResult<Option<i64>> {
+        let next = self.read_now(py, move |store| Ok(session::next_due(store, Timestamp(after))?))?;
         Ok(next.map(|next| next.micros_since(self.store.now())))
     }
 

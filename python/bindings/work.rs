@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use haltpoint_engine::Text;
 use haltpoint_engine::journal::RunStarted;
 use haltpoint_engine::session::{self, EngineError};
 use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::{Committed, DueFilter, DueRun, Operation, OutboxClaim};
+use haltpoint_engine::{Text, Timestamp};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -88,6 +88,7 @@ impl WorkQueue {
         started_json: &str,
         memory: Option<&RecalledMemory>,
         by: Option<String>,
+        not_before: Option<i64>,
     ) -> PyResult<u64> {
         let mut started: RunStarted =
             serde_json::from_str(started_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -96,7 +97,8 @@ impl WorkQueue {
         let ticket = sender.next_ticket();
         let then = Box::new(move |created| deliver(sender, ticket, created, |py, ()| Ok(py.None())));
         let store = &self.database.store;
-        session::submit(store, started, by.map(Into::into), store.now(), then);
+        let not_before = not_before.map(Timestamp);
+        session::submit(store, started, by.map(Into::into), not_before, store.now(), then);
         Ok(ticket)
     }
 

@@ -31,6 +31,8 @@ from haltpoint.runtime.submit import submit_run
 from haltpoint.task import Task
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from typing_extensions import Never, Self
 
     from haltpoint.models.base import Model
@@ -242,6 +244,7 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
         key: str | None = None,
+        not_before: datetime | None = None,
     ) -> str:
         """Put a run on disk for a worker to take up, and return its id at once. Its status is QUEUED until then.
 
@@ -254,9 +257,11 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
             metadata: JSON data kept with the run, in place of the agent's.
             key: names this run among all of the agent's name in the database, such as "order-17". Where a run was
                 submitted or started under it before, in whichever process, nothing is written, and its id is returned.
+            not_before: an aware datetime: workers take the run from then on.
 
         Raises:
-            ValueError: the agent has no name, or a database in memory, where no worker would find the run.
+            ValueError: the agent has no name, or a database in memory, where no worker would find the run;
+                or `not_before` has no timezone.
             RunConflictError: the run of this key was started with another task or other arguments.
             UnfinishedRunError: the task has a run that is not finished.
             StoreError: the run can't be written.
@@ -268,7 +273,7 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         call = self._call(None, debug=False, retry=1, limit=TimeLimit(None), handlers=Handlers())
         call = call._replace(identity=self._identity_of_run(user_id, session_id, metadata))
         task = Task(task) if isinstance(task, str) else fresh_task(task)
-        return await submit_run(call, task, self._id_of_run(key))
+        return await submit_run(call, task, self._id_of_run(key), not_before)
 
     def submit(
         self,
@@ -278,9 +283,12 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
         key: str | None = None,
+        not_before: datetime | None = None,
     ) -> str:
         """Do what `submit_async` does, and wait for the disk; works where an event loop runs, too."""
-        run = self.submit_async(task, user_id=user_id, session_id=session_id, metadata=metadata, key=key)
+        run = self.submit_async(
+            task, user_id=user_id, session_id=session_id, metadata=metadata, key=key, not_before=not_before
+        )
         return run_blocking(run)
 
     async def take_up_async(self, run_id: str, work: Work) -> AgentRunOutput[Any]:

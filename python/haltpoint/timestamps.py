@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["format_time", "microseconds_of", "parse_time"]
+__all__ = ["format_time", "microseconds_of", "parse_time", "with_timezone"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -29,6 +29,17 @@ def parse_time(text: str) -> datetime:
 def format_time(moment: datetime) -> str:
     """Return an aware datetime as ISO 8601 text in UTC."""
     return moment.astimezone(timezone.utc).isoformat()
+
+
+def with_timezone(name: str, moment: datetime) -> datetime:
+    """Return a datetime that somebody gave, which must be aware.
+
+    Raises:
+        ValueError: it has no timezone.
+    """
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise ValueError(f"{name} must be a datetime with a timezone, got {moment!r}")
+    return moment
 
 
 def microseconds_of(moment: datetime) -> int:

@@ -19,7 +19,7 @@ const SENSITIVE: &str = "sensitive";
 const STEPS_PLANNED: &str = "steps_planned";
 /// A person changes the arguments of a call.
 const TOOL_ARGS: &str = "tool_args";
-/// A call waits for a time instead of a person.
+/// A call waits for a time instead of a person, or the run does before it begins.
 const WAITS: &str = "waits";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
@@ -59,6 +59,7 @@ pub fn required_by(entry: &Entry) -> Option<String> {
             TOOL_ARGS => decided.decision.changed_args().is_some(),
             _ => false,
         }),
+        Entry::RunQueued(queued) => list(|feature| feature == WAITS && queued.not_before.is_some()),
         Entry::RequirementExpired(_) => list(|feature| feature == EXPIRY),
         Entry::PayloadsErased(_) => list(|feature| feature == ERASURE),
         Entry::ApprovalRevoked(_) => list(|feature| feature == REMEMBERED_APPROVALS),

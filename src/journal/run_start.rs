@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, Text};
+use crate::{Json, Text, Timestamp};
 
 /// The first entry: everything that continuing the run in another process needs to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,9 @@ pub struct RunQueued {
     /// Who handed it over or gave it back, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Text>,
+    /// Workers take it from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// A driver took the run over.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::journal::{
     CancelRequested, Entry, FailureKind, InDoubtRule, ModelReplied, PlannedCall, Record, RequirementDecided,
-    RequirementOpened, RunArrived, RunCancelled, RunContinued, RunFailed, RunStarted, StepsPlanned, ToolFinished,
-    ToolReconciled, ToolStarted, Usage,
+    RequirementOpened, RunArrived, RunCancelled, RunContinued, RunFailed, RunQueued, RunStarted, StepsPlanned,
+    ToolFinished, ToolReconciled, ToolStarted, Usage,
 };
 use crate::message::{Message, Role};
 use crate::store::RunStatus;
@@ -117,6 +117,7 @@ impl Run {
             requests: 0,
             refusals: 0,
             recoveries: 0,
+            not_before: None,
             handing_back: Transient(false),
             cancellation: None,
             interrupted: Transient(false),
@@ -159,7 +160,7 @@ impl Run {
         }
         match entry {
             Entry::RunStarted(_) => return Err(Misfit::Dangling("a second start".to_owned())),
-            Entry::RunQueued(_) => self.fold_queued(at),
+            Entry::RunQueued(queued) => self.fold_queued(queued, at),
             Entry::RunContinued(continued) => self.fold_continued(continued, at),
             Entry::ModelReplied(reply) => self.fold_reply(reply, at),
             Entry::StepsPlanned(planned) => self.fold_steps_planned(planned, at)?,
@@ -212,7 +213,8 @@ impl Run {
         }
     }
 
-    fn fold_queued(&mut self, at: Timestamp) {
+    fn fold_queued(&mut self, queued: &RunQueued, at: Timestamp) {
+        self.not_before = queued.not_before;
         self.stop(RunStatus::Queued, at);
         self.failure = None;
         self.cut_step = None;
@@ -223,6 +225,7 @@ impl Run {
         let was_orphaned = self.status == RunStatus::Running;
         self.recoveries = if was_orphaned { self.recoveries + 1 } else { 0 };
         self.handing_back = Transient(false);
+        self.not_before = None;
         self.status = RunStatus::Running;
         self.holder = Transient(continued.holder.clone());
         self.tool_call_limit = continued.tool_call_limit;

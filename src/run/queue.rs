@@ -25,10 +25,10 @@ impl Run {
         }
     }
 
-    /// The run, which nobody drives, waits for a worker from now on.
-    pub fn notify_queued(&mut self, by: Option<Text>, at: Timestamp) -> Transition {
+    /// The run, which nobody drives, waits for a worker from now on; workers take it from `not_before` on.
+    pub fn notify_queued(&mut self, by: Option<Text>, not_before: Option<Timestamp>, at: Timestamp) -> Transition {
         let mut transition = Transition::default();
-        self.record(Entry::RunQueued(RunQueued { by }), at, &mut transition);
+        self.record(Entry::RunQueued(RunQueued { by, not_before }), at, &mut transition);
         transition
     }
 
@@ -92,7 +92,10 @@ impl Run {
     }
 
     fn drain(&mut self, at: Timestamp, transition: &mut Transition) {
-        let by = Some(self.holder.0.clone());
-        self.record(Entry::RunQueued(RunQueued { by }), at, transition);
+        let queued = RunQueued {
+            by: Some(self.holder.0.clone()),
+            not_before: None,
+        };
+        self.record(Entry::RunQueued(queued), at, transition);
     }
 }

@@ -43,6 +43,8 @@ pub struct Run {
     pub(super) refusals: u32,
     /// How many drivers in a row ended in the middle since the run last got further.
     pub(super) recoveries: u32,
+    /// From when on workers take it, while it is queued.
+    pub(super) not_before: Option<Timestamp>,
     /// The driver begins nothing new, and stops once what runs has ended.
     pub(super) handing_back: Transient<bool>,
     pub(super) cancellation: Option<Cancellation>,
@@ -330,6 +332,12 @@ impl Run {
     pub fn asked(&self) -> impl Iterator<Item = &Requirement> {
         self.open_requirements()
             .filter(|requirement| requirement.kind.asks_somebody())
+    }
+
+    /// From when on workers take it, while it waits for one, where that is not at once.
+    #[must_use]
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.not_before
     }
 
     /// Until when the run does nothing but wait, while nobody is asked.

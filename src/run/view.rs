@@ -25,6 +25,8 @@ pub struct RunView {
     status: &'static str,
     output: Option<Json>,
     pause_reason: Option<RequirementKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
     error_details: Option<Text>,
     model_name: Option<Text>,
     metadata: Option<Json>,
@@ -194,6 +196,7 @@ impl Run {
             status: self.status.as_str(),
             output: self.output.clone(),
             pause_reason: self.pause_reason(),
+            not_before: self.not_before.map(iso),
             error_details: self.failure.as_ref().map(|failure| failure.message.clone()),
             model_name: started.model_name.clone(),
             metadata: started.metadata.clone(),

@@ -37,12 +37,12 @@ pub fn overdue(
     })
 }
 
-/// When the next time is over, later than that, of requirements of runs that are not stopped.
+/// When the next time comes, later than that: see [`Store::next_due`].
 ///
 /// # Errors
 /// What the store ran into.
-pub fn next_expiry(store: &mut dyn Store, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    store.next_expiry(after)
+pub fn next_due(store: &mut dyn Store, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    store.next_due(after)
 }
 
 /// Writes that nobody decided a requirement in time, and stops the run where its tool says so. `false`: somebody decided after

@@ -350,6 +350,8 @@ pub struct RunSummary {
     open_requirements: Vec<Text>,
     /// Until when it does nothing but wait.
     sleeps_until: Option<String>,
+    /// From when on workers take it, while it waits for one.
+    not_before: Option<String>,
 }
 
 /// What a list says of a run.
@@ -364,5 +366,6 @@ pub fn summary(store: &mut dyn Store, run_id: &str) -> Result<RunSummary, Engine
         pause_reason: run.pause_reason(),
         open_requirements: run.asked().map(|open| open.id.clone()).collect(),
         sleeps_until: run.sleeps_until().map(iso),
+        not_before: run.not_before().map(iso),
     })
 }

@@ -28,7 +28,7 @@ pub use committed::{CommittedEntries, CommittedEntry};
 pub use control::{Loaded, Opened, Word, cancel, decide, decide_known, load, load_known, load_now, open, open_known};
 pub use erase::{erase, finish_erasures};
 pub use errors::EngineError;
-pub use expiry::{expire, next_expiry, overdue};
+pub use expiry::{expire, next_due, overdue};
 pub use export::{event_lines, export, journal_after};
 pub use history::{Memory, recall};
 pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};

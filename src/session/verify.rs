@@ -377,6 +377,7 @@ fn check_row(row: &RunRow, run: &Run, rows: &[CheckedRow]) -> Result<(), Mismatc
         ("created_at", Some(row.created_at) == first),
         ("updated_at", Some(row.updated_at) == last_change(rows)),
         ("format", row.format == started.format),
+        ("not_before", row.not_before == run.not_before()),
     ];
     check_facts(&facts)
 }

@@ -11,10 +11,17 @@ use crate::{Text, Timestamp};
 use super::control::{Then, open_claimed};
 use super::{Deliver, EngineError, Handed, Opened, Session, keyed, load, open};
 
-/// Creates a run that waits for a worker. One of that id that was started alike before is as good.
-pub fn submit(store: &StoreHandle, started: RunStarted, by: Option<Text>, at: Timestamp, then: Then<()>) {
+/// Creates a run that waits for a worker, which takes it from `not_before` on. One of that id that was started alike before is as good.
+pub fn submit(
+    store: &StoreHandle,
+    started: RunStarted,
+    by: Option<Text>,
+    not_before: Option<Timestamp>,
+    at: Timestamp,
+    then: Then<()>,
+) {
     let mut run = Run::new(Box::new(started.clone()), at);
-    let queued = run.notify_queued(by, at).entries;
+    let queued = run.notify_queued(by, not_before, at).entries;
     let create = NewRun {
         run_id: started.run_id.clone(),
         agent_name: started.agent_name.clone(),
@@ -124,7 +131,7 @@ pub fn requeue(store: &StoreHandle, run_id: Text, by: Option<Text>, at: Timestam
         Ok(Opened::Session(session)) if session.run().status() == RunStatus::Queued => then(Ok(true)),
         Ok(Opened::Session(mut session)) if can_go_on(session.run()) => {
             let tell = Box::new(|written: Result<(), EngineError>| then(written.map(|()| true)));
-            write(&mut session, at, tell, |run| run.notify_queued(by, at));
+            write(&mut session, at, tell, |run| run.notify_queued(by, None, at));
         }
         Ok(_) => then(Ok(false)),
         Err(error) => then(Err(error)),

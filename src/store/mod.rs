@@ -198,11 +198,12 @@ pub trait Store: Send {
     /// What the store ran into.
     fn overdue(&mut self, filter: &OverdueFilter) -> Result<Vec<RequirementRow>, StoreError>;
 
-    /// When the next time is over, later than that, of requirements of runs that are not stopped: until then nothing is to be expired.
+    /// When the next time comes, later than that: of requirements of runs that are not stopped, and of runs that workers may take from a time
+    /// on. Until then nothing is to be expired, and nothing to be taken for its time.
     ///
     /// # Errors
     /// What the store ran into.
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// At most `limit` entries behind `place`, in an order in which no later commit falls behind an entry that was given out.
     ///

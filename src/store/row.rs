@@ -76,6 +76,8 @@ pub struct RunRow {
     pub created_at: Timestamp,
     /// When its status last changed.
     pub updated_at: Timestamp,
+    /// From when on workers take it, while it waits for one, where that is not at once.
+    pub not_before: Option<Timestamp>,
     /// The epoch of the last lease.
     pub epoch: u64,
     /// Who holds the lease.

@@ -395,7 +395,10 @@ const STATUSES: &[RunStatus] = &[
 
 fn about_runs() -> impl Strategy<Value = Entry> {
     prop_oneof![
-        some_text().prop_map(|by| Entry::RunQueued(RunQueued { by })),
+        (some_text(), option::of(any::<i64>())).prop_map(|(by, not_before)| Entry::RunQueued(RunQueued {
+            by,
+            not_before: not_before.map(Timestamp),
+        })),
         run_continued().prop_map(Entry::RunContinued),
         model_replied().prop_map(Entry::ModelReplied),
         vec(planned_call(), 0..4).prop_map(|calls| Entry::StepsPlanned(StepsPlanned { calls })),

@@ -99,7 +99,7 @@ fn a_run_that_is_over_or_unknown_is_not_queued() {
 #[test]
 fn a_queued_run_is_driven_by_whoever_takes_it() {
     on_each_store(|store| {
-        wait(|then| submit(store, run_started(), Some("ann".into()), NOW, then)).unwrap();
+        wait(|then| submit(store, run_started(), Some("ann".into()), None, NOW, then)).unwrap();
         assert_eq!(status(store), RunStatus::Queued);
         let Opened::Session(mut session) = taken(store, 3) else {
             panic!("it is due")

@@ -62,7 +62,7 @@ fn a_claimed_run_is_taken_under_the_epoch_of_its_claim_or_given_back() {
             let claimed = waited(|then| session::claim_due(handle, filter, then)).unwrap();
             claimed.into_iter().map(|run| run.epoch).collect::<Vec<_>>()
         };
-        waited(|then| session::submit(handle, started("r"), None, handle.now(), then)).unwrap();
+        waited(|then| session::submit(handle, started("r"), None, None, handle.now(), then)).unwrap();
         assert_eq!(claim(), [Some(2)]);
         assert_eq!(claim(), []);
         let opened = waited(|then| session::take(handle, "r".into(), Some(2), 3, handle.now(), then));
@@ -85,7 +85,7 @@ fn a_claimed_run_is_taken_under_the_epoch_of_its_claim_or_given_back() {
 #[test]
 fn a_second_start_under_the_id_of_a_run_finds_the_first_or_is_refused() {
     on_each_backend(|handle, _| {
-        let submit = |started| waited(|then| session::submit(handle, started, None, handle.now(), then));
+        let submit = |started| waited(|then| session::submit(handle, started, None, None, handle.now(), then));
         submit(started("r")).unwrap();
         submit(started("r")).unwrap();
         let other = RunStarted {
@@ -104,7 +104,7 @@ fn a_second_start_under_the_id_of_a_run_finds_the_first_or_is_refused() {
 #[test]
 fn a_run_is_submitted_taken_cancelled_and_ended() {
     on_each_backend(|handle, _| {
-        waited(|then| session::submit(handle, started("r"), None, handle.now(), then)).unwrap();
+        waited(|then| session::submit(handle, started("r"), None, None, handle.now(), then)).unwrap();
         assert_eq!(due(handle), ["r".into()]);
         let Opened::Session(session) = take(handle, "r").unwrap() else {
             panic!("nothing to drive");
@@ -133,7 +133,7 @@ fn a_run_is_submitted_taken_cancelled_and_ended() {
 #[test]
 fn entries_are_dated_by_the_clock_of_their_backend() {
     on_each_backend(|handle, _| {
-        waited(|then| session::submit(handle, started("r"), None, handle.now(), then)).unwrap();
+        waited(|then| session::submit(handle, started("r"), None, None, handle.now(), then)).unwrap();
         let created = handle.load_blocking("r".into()).unwrap().row.created_at;
         assert!((handle.now().0 - created.0).abs() < MINUTE, "{created:?}");
     });
@@ -195,7 +195,7 @@ fn a_long_read_of_a_file_holds_up_no_other_read_and_no_write() {
         wait.recv_timeout(PATIENCE).unwrap();
         done.send(store.unwrap().check().unwrap()).unwrap();
     }));
-    waited(|then| session::submit(&handle, started("r"), None, handle.now(), then)).unwrap();
+    waited(|then| session::submit(&handle, started("r"), None, None, handle.now(), then)).unwrap();
     assert_eq!(due(&handle), ["r".into()]);
     assert!(ended.try_recv().is_err());
     go_on.send(()).unwrap();

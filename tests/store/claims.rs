@@ -13,7 +13,13 @@ fn queue(run_id: &str, agent_name: &str) -> Operation {
     };
     Operation::Create(NewRun {
         agent_name: Some(agent_name.into()),
-        entries: vec![tool_started("first"), Entry::RunQueued(RunQueued { by: None })],
+        entries: vec![
+            tool_started("first"),
+            Entry::RunQueued(RunQueued {
+                by: None,
+                not_before: None,
+            }),
+        ],
         ..new
     })
 }

@@ -66,8 +66,8 @@ impl Store for Through {
         overdue(OverdueFilter) -> Vec<RequirementRow>;
     }
 
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |store| store.next_expiry(after))
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |store| store.next_due(after))
     }
 
     fn load_behind(&mut self, run_id: &str, known: JournalEnd) -> Result<StoredRun, StoreError> {

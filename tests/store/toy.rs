@@ -324,7 +324,7 @@ impl Store for ToyStore<'_> {
         count_approvals(filter: &ApprovalFilter) -> u64;
         approvals_for(query: &ApprovalQuery) -> Vec<RequirementRow>;
         overdue(filter: &OverdueFilter) -> Vec<RequirementRow>;
-        next_expiry(after: Timestamp) -> Option<Timestamp>;
+        next_due(after: Timestamp) -> Option<Timestamp>;
         run_ids(after: Option<&str>, limit: u32) -> Vec<String>;
     }
 }

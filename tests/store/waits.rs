@@ -1,17 +1,21 @@
 //! Runs that wait for a time: what lists leave out, when the next time comes, and what lets such a run go on.
 
 use haltpoint_engine::Text;
+use haltpoint_engine::journal::{Entry, RunQueued};
 use haltpoint_engine::requirement::RequirementKind;
-use haltpoint_engine::store::{DueFilter, RequirementFilter, RequirementSet, RunStatus, WritableStore};
+use haltpoint_engine::store::{
+    Author, DueFilter, NewRun, Operation, RequirementFilter, RequirementSet, RunStatus, WritableStore,
+};
 
 use crate::support::{
-    at, confirmed, create, drive, execute_all, expired, on_each_store, opened, say, sleeping, stop, stop_until,
+    acquire, append, at, confirmed, continued, create, drive, execute_all, expired, on_each_store, opened, say,
+    sleeping, stop, stop_until, tool_started,
 };
 
 /// What [`say`] appends happens at this time.
 const NOW: i64 = 5;
 
-fn asleep(run_id: &str, until: i64) -> Vec<haltpoint_engine::store::Operation> {
+fn asleep(run_id: &str, until: i64) -> Vec<Operation> {
     vec![
         create(run_id, "a"),
         drive(run_id, 1, 1, vec![sleeping("nap", until)]),
@@ -30,9 +34,14 @@ fn ids(store: &mut dyn WritableStore, filter: &RequirementFilter) -> Vec<Text> {
 }
 
 fn due(store: &mut dyn WritableStore) -> Vec<Text> {
+    due_by(store, 0)
+}
+
+fn due_by(store: &mut dyn WritableStore, now: i64) -> Vec<Text> {
     let filter = DueFilter {
         agent_names: vec!["clerk".into()],
         limit: 9,
+        now: at(now),
         ..DueFilter::default()
     };
     store.due(&filter).unwrap().into_iter().map(|row| row.run_id).collect()
@@ -76,7 +85,7 @@ fn lists_leave_waits_out_unless_they_are_about_them() {
 #[test]
 fn the_next_time_is_the_first_one_behind_that_of_a_run_that_is_not_stopped() {
     on_each_store(|store, _| {
-        assert_eq!(store.next_expiry(at(0)), Ok(None));
+        assert_eq!(store.next_due(at(0)), Ok(None));
         execute_all(store, asleep("late", 90));
         execute_all(store, asleep("soon", 40));
         let over = drive("over", 1, 1, vec![sleeping("over", 20)]);
@@ -84,11 +93,11 @@ fn the_next_time_is_the_first_one_behind_that_of_a_run_that_is_not_stopped() {
             store,
             vec![create("over", "a"), over, stop("over", 1, 2, RunStatus::Cancelled)],
         );
-        assert_eq!(store.next_expiry(at(0)), Ok(Some(at(40))));
-        assert_eq!(store.next_expiry(at(40)), Ok(Some(at(90))));
-        assert_eq!(store.next_expiry(at(90)), Ok(None));
+        assert_eq!(store.next_due(at(0)), Ok(Some(at(40))));
+        assert_eq!(store.next_due(at(40)), Ok(Some(at(90))));
+        assert_eq!(store.next_due(at(90)), Ok(None));
         execute_all(store, vec![say("soon", confirmed("nap"))]);
-        assert_eq!(store.next_expiry(at(0)), Ok(Some(at(90))));
+        assert_eq!(store.next_due(at(0)), Ok(Some(at(90))));
     });
 }
 
@@ -124,5 +133,49 @@ fn what_came_before_the_run_had_paused_lets_it_go_on() {
             vec![create("r", "a"), asks, say("r", confirmed("q")), stop_until("r", 3, 1)],
         );
         assert_eq!(due(store), ["r".into()]);
+    });
+}
+
+fn queued(run_id: &str, not_before: Option<i64>) -> Operation {
+    let Operation::Create(new) = create(run_id, "a") else {
+        panic!("not a run");
+    };
+    let queued = RunQueued {
+        by: None,
+        not_before: not_before.map(at),
+    };
+    Operation::Create(NewRun {
+        entries: vec![tool_started("first"), Entry::RunQueued(queued)],
+        ..new
+    })
+}
+
+#[test]
+fn a_run_for_later_is_found_from_its_time_on_beside_the_others() {
+    on_each_store(|store, _| {
+        let runs = [("r1", Some(60)), ("r2", None), ("r3", Some(40)), ("r4", None)];
+        execute_all(store, runs.map(|(run_id, from)| queued(run_id, from)).to_vec());
+        assert_eq!(store.row("r1").unwrap().not_before, Some(at(60)));
+        assert_eq!(due_by(store, 39), ["r2".into(), "r4".into()]);
+        assert_eq!(due_by(store, 40), ["r2".into(), "r3".into(), "r4".into()]);
+        assert_eq!(due_by(store, 90), ["r1".into(), "r2".into(), "r3".into(), "r4".into()]);
+        assert_eq!(store.next_due(at(0)), Ok(Some(at(40))));
+        assert_eq!(store.next_due(at(40)), Ok(Some(at(60))));
+        assert_eq!(store.next_due(at(60)), Ok(None));
+    });
+}
+
+#[test]
+fn a_run_for_later_that_was_taken_waits_no_longer() {
+    on_each_store(|store, _| {
+        execute_all(store, vec![queued("r", Some(40)), acquire("r", "b", 1)]);
+        let author = Author::Driver {
+            epoch: 2,
+            driver_entries: 2,
+        };
+        execute_all(store, vec![append("r", author, vec![continued()], None)]);
+        let row = store.row("r").unwrap();
+        assert_eq!((row.status, row.not_before), (RunStatus::Running, None));
+        assert_eq!(store.next_due(at(0)), Ok(None));
     });
 }

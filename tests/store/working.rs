@@ -14,7 +14,13 @@ fn queue(run_id: &str) -> Operation {
         panic!("not a run");
     };
     Operation::Create(NewRun {
-        entries: vec![tool_started("first"), Entry::RunQueued(RunQueued { by: None })],
+        entries: vec![
+            tool_started("first"),
+            Entry::RunQueued(RunQueued {
+                by: None,
+                not_before: None,
+            }),
+        ],
         ..new
     })
 }
@@ -95,7 +101,8 @@ fn an_index_finds_work_among_any_number_of_paused_runs() {
     let file = TestFile::new();
     drop(file.store());
     let sql = "EXPLAIN QUERY PLAN SELECT r.run FROM runs r WHERE r.agent_name = 'clerk' AND \
-        (r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with)) ORDER BY r.run";
+        r.not_before IS NULL AND (r.status IN ('QUEUED', 'RUNNING') OR \
+        (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with)) ORDER BY r.run";
     let plan: String = beside(&file.path()).query_row(sql, [], |row| row.get(3)).unwrap();
     assert!(plan.contains("USING INDEX runs_for_workers (agent_name=?)"), "{plan}");
 }

@@ -166,6 +166,7 @@ impl Draft {
             status: rules::status_of(new),
             created_at: new.at,
             updated_at: new.at,
+            not_before: rules::not_before_of(new.entries.iter()),
             epoch: 1,
             holder: (!new.is_queued()).then(|| new.holder.clone()),
             format: journal::FORMAT,
@@ -309,6 +310,7 @@ impl Draft {
         let seq = self.extend(&entries, at, outsider, chain, means)?;
         if let Some(status) = rules::status_after(append) {
             (self.row.status, self.row.updated_at) = (status, at);
+            self.row.not_before = rules::not_before_after(append).unwrap_or(self.row.not_before);
         }
         if let Some(finish) = &append.finish {
             self.goes_on_with = finish.goes_on_with.cast_signed();

@@ -19,8 +19,15 @@ const PAGE: i64 = 256;
 const OTHERS: i64 = 64;
 
 /// The condition of the index `runs_for_workers`.
-const IS_DUE: &str =
-    "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
+const IS_DUE: &str = "r.not_before IS NULL AND \
+                      (r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
+
+/// What workers take from a time on, which has come: the condition of the index `runs_for_later`.
+const HAS_COME: &str = "r.status = 'QUEUED' AND r.not_before IS NOT NULL AND r.not_before <= $12";
+
+/// Runs that nobody holds, and that a claim may take.
+const IS_FREE: &str = "r.format = $2 AND r.holder IS NULL AND r.erased IS NULL \
+                       AND r.audit_key_id IS NOT DISTINCT FROM $3 AND r.run_id <> ALL($4)";
 
 /// Runs that a claim can't decide: they have or had a holder, or are written with another key.
 const IS_DOUBTFUL: &str = "AND (r.holder IS NOT NULL OR r.erased IS NOT NULL OR r.audit_key_id IS DISTINCT FROM $5)";
@@ -81,9 +88,11 @@ fn grant(
     let sql = format!(
         "WITH candidates AS MATERIALIZED (SELECT c.run, a.place, row_number() OVER (PARTITION BY a.place ORDER BY c.run) AS turn \
          FROM unnest($1) WITH ORDINALITY AS a (name, place) CROSS JOIN LATERAL (\
-         SELECT r.run FROM @runs r WHERE r.agent_name = a.name AND {IS_DUE} AND r.format = $2 AND r.holder IS NULL AND r.erased IS NULL \
-         AND r.audit_key_id IS NOT DISTINCT FROM $3 AND r.run_id <> ALL($4) ORDER BY r.run LIMIT $5) c), \
-         chosen AS MATERIALIZED (SELECT r.run FROM candidates c JOIN @runs r ON r.run = c.run WHERE r.holder IS NULL AND {IS_DUE} \
+         (SELECT r.run FROM @runs r WHERE r.agent_name = a.name AND {IS_DUE} AND {IS_FREE} ORDER BY r.run LIMIT $5) \
+         UNION ALL (SELECT r.run FROM @runs r WHERE r.agent_name = a.name AND {HAS_COME} AND {IS_FREE} \
+         ORDER BY r.not_before LIMIT $5)) c), \
+         chosen AS MATERIALIZED (SELECT r.run FROM candidates c JOIN @runs r ON r.run = c.run \
+         WHERE r.holder IS NULL AND ({IS_DUE} OR {HAS_COME}) \
          ORDER BY c.turn, c.place LIMIT $6 FOR NO KEY UPDATE OF r SKIP LOCKED), \
          enlisted AS (INSERT INTO @holders AS h (token, host, pid, started, expires) SELECT $7, $8, $9, $10, $11 \
          WHERE EXISTS (SELECT 1 FROM chosen) ON CONFLICT (token) DO UPDATE SET expires = greatest(h.expires, excluded.expires), \
@@ -128,9 +137,10 @@ fn find(
     key: Option<&AuditKey>,
 ) -> Result<Vec<RunRow>, Fault> {
     let limit = filter.limit as usize;
+    let has_come = HAS_COME.replace("$12", "$6");
     let from = format!(
         ", a.place FROM unnest($1, $2) WITH ORDINALITY AS a (name, last, place) CROSS JOIN LATERAL (\
-         SELECT r.* FROM @runs r WHERE r.agent_name = a.name AND {IS_DUE} AND r.format = $3 AND r.run > a.last {condition} \
+         SELECT r.* FROM @runs r WHERE r.agent_name = a.name AND ({IS_DUE} OR {has_come}) AND r.format = $3 AND r.run > a.last {condition} \
          ORDER BY r.run LIMIT $4) r"
     );
     let sql = format!(
@@ -153,11 +163,12 @@ fn find(
                 (&FORMAT.cast_signed(), Type::INT4),
                 (&PAGE, Type::INT8),
                 (&key_id, Type::TEXT),
+                (&filter.now.0, Type::INT8),
             ],
         )?;
         let mut counts = vec![0_i64; asked.len()];
         for row in &rows {
-            let place = usize::try_from(get::<i64>(row, 25)? - 1).unwrap_or(usize::MAX);
+            let place = usize::try_from(get::<i64>(row, 26)? - 1).unwrap_or(usize::MAX);
             let (Some((agent, last)), Some(count)) = (asked.get_mut(place), counts.get_mut(place)) else {
                 continue;
             };

@@ -92,7 +92,7 @@ fn set_row(connection: &mut Connection, run: i64, import: &Import) -> Result<(),
     };
     connection.query(
         "UPDATE @runs SET status = $2, updated_at = $3, epoch = greatest(epoch, $4), erased = $5, open_requirements = $6, \
-         head_seq = $7, driver_entries = $8, head_hash = $9, head_requires = $10, goes_on_with = $11 WHERE run = $1",
+         head_seq = $7, driver_entries = $8, head_hash = $9, head_requires = $10, goes_on_with = $11, not_before = $12 WHERE run = $1",
         &[
             (&run, Type::INT8),
             (&row.status.as_str(), Type::TEXT),
@@ -105,6 +105,7 @@ fn set_row(connection: &mut Connection, run: i64, import: &Import) -> Result<(),
             (&&last.hash[..], Type::BYTEA),
             (&last.content.requires, Type::TEXT),
             (&import.goes_on_with.cast_signed(), Type::INT8),
+            (&row.not_before.map(|from| from.0), Type::INT8),
         ],
     )?;
     Ok(())

@@ -223,12 +223,16 @@ pub(crate) fn overdue(
     Ok(meant.take(filter.limit as usize).collect())
 }
 
-/// When the next time is over, later than that, of what waits.
-pub(crate) fn next_expiry(connection: &mut Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+/// When the next time comes, later than that, of what waits.
+pub(crate) fn next_due(connection: &mut Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let sql =
         format!("SELECT q.expires_at{REQUIREMENTS} WHERE q.expires_at > $1 AND {WAITS} ORDER BY q.expires_at LIMIT 1");
+    let sql = format!(
+        "SELECT least(({sql}), (SELECT min(not_before) FROM @runs WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > $1))"
+    );
     let rows = connection.ask(&sql, &[(&after.0, Type::INT8)])?;
-    rows.first().map(|row| Ok(Timestamp(get(row, 0)?))).transpose()
+    let found = rows.first().map(|row| get::<Option<i64>>(row, 0)).transpose()?;
+    Ok(found.flatten().map(Timestamp))
 }
 
 // Those of earlier formats answer nothing: nobody could revoke them.

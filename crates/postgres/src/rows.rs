@@ -60,7 +60,8 @@ impl FoundLease {
 pub(crate) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
        r.held_since, h.token, h.host, h.pid, h.started, h.expires, r.audit_key_id, r.format, r.erased IS NOT NULL,
-       r.head_seq, r.driver_entries, r.head_hash, r.head_requires, r.open_requirements, h.holder, r.goes_on_with
+       r.head_seq, r.driver_entries, r.head_hash, r.head_requires, r.open_requirements, h.holder, r.goes_on_with,
+       r.not_before
 FROM @runs r LEFT JOIN @holders h ON h.holder = r.holder";
 
 pub(crate) fn found_run(row: &Row) -> Result<FoundRun, Fault> {
@@ -75,6 +76,7 @@ pub(crate) fn found_run(row: &Row) -> Result<FoundRun, Fault> {
         status,
         created_at: Timestamp(get(row, 6)?),
         updated_at: Timestamp(get(row, 7)?),
+        not_before: get::<Option<i64>>(row, 25)?.map(Timestamp),
         epoch: get::<i64>(row, 8)?.cast_unsigned(),
         holder: lease.as_ref().map(|found| found.lease.holder.clone()),
         format: get::<i32>(row, 16)?.cast_unsigned(),

@@ -153,12 +153,16 @@ SELECT r.run_id, e.seq, e.at, e.outsider, e.kind, e.payload, e.action, e.actor, 
 FROM @entries e JOIN @runs r ON r.run = e.run;
 ";
 
-// A paused run that waits for a time goes on with each answer, and with each time that comes.
+// A paused run that waits for a time goes on with each answer, and with each time that comes. What waits for a worker may do so from a
+// time on.
 const SECOND: &str = "
 ALTER TABLE @runs ADD COLUMN goes_on_with bigint NOT NULL DEFAULT 0;
+ALTER TABLE @runs ADD COLUMN not_before bigint;
 DROP INDEX @runs_for_workers;
 CREATE INDEX runs_for_workers ON @runs (agent_name, run)
-    WHERE status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with);
+    WHERE not_before IS NULL AND (status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with));
+CREATE INDEX runs_for_later ON @runs (agent_name, not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
+CREATE INDEX runs_beginning ON @runs (not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
 ";
 
 const MAKE_VERSION: &str = "CREATE TABLE @schema_version (version bigint NOT NULL)";

@@ -196,8 +196,8 @@ impl Store for PostgresStore {
         self.read(|connection| list::overdue(connection, filter, key.as_ref()))
     }
 
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|connection| list::next_expiry(connection, after))
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| list::next_due(connection, after))
     }
 
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {

@@ -133,11 +133,12 @@ fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
         column!(drafts, TEXT_ARRAY, |(_, draft)| draft.requires.as_deref()),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.open_requirements),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.goes_on_with),
+        column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.not_before.map(|from| from.0)),
     ]);
     let mut sql = format!(
         "input AS MATERIALIZED (SELECT * FROM unnest({input}) AS i (key, run, was_epoch, was_holder, was_seq, was_hash, from_holder, \
          from_expires, from_host, status, updated_at, epoch, holder, held_since, head_seq, driver_entries, head_hash, head_requires, \
-         open_requirements, goes_on_with)), \
+         open_requirements, goes_on_with, not_before)), \
          locked AS MATERIALIZED (SELECT r.run FROM @runs r JOIN input i ON i.run = r.run ORDER BY r.run_id FOR NO KEY UPDATE OF r), "
     );
     let mut condition = "";
@@ -152,7 +153,8 @@ fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
         sql,
         "moved AS (UPDATE @runs r SET status = i.status, updated_at = i.updated_at, epoch = i.epoch, holder = i.holder, \
          held_since = i.held_since, head_seq = i.head_seq, driver_entries = i.driver_entries, head_hash = i.head_hash, \
-         head_requires = i.head_requires, open_requirements = i.open_requirements, goes_on_with = i.goes_on_with \
+         head_requires = i.head_requires, open_requirements = i.open_requirements, goes_on_with = i.goes_on_with, \
+         not_before = i.not_before \
          FROM input i JOIN locked l ON l.run = i.run \
          WHERE r.run = i.run AND r.epoch = i.was_epoch AND r.head_seq = i.was_seq AND r.head_hash = i.was_hash \
          AND r.holder IS NOT DISTINCT FROM i.was_holder{condition} RETURNING i.key, r.run), "
@@ -183,9 +185,10 @@ fn created<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.head.driver_entries.cast_signed()),
         column!(drafts, BYTEA_ARRAY, |(_, draft)| &draft.head.hash[..]),
         column!(drafts, TEXT_ARRAY, |(_, draft)| draft.requires.as_deref()),
+        column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.not_before.map(|from| from.0)),
     ]);
     let columns = "run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, held_since, audit_key_id, \
-                   format, open_requirements, head_seq, driver_entries, head_hash, head_requires";
+                   format, open_requirements, head_seq, driver_entries, head_hash, head_requires, not_before";
     format!(
         "new_runs AS MATERIALIZED (SELECT * FROM unnest({input}) AS n (key, {columns})), \
          created AS (INSERT INTO @runs ({columns}) SELECT {columns} FROM new_runs ORDER BY key \

@@ -62,6 +62,8 @@ def _facts(run: AgentRunOutput) -> list[tuple[str, str | None, str]]:
     reason = f" ({run.pause_reason})" if run.pause_reason else ""
     if run.sleeps_until is not None:
         reason = f" (sleeps until {clock(run.sleeps_until)})"
+    elif run.not_before is not None:
+        reason = f" (begins at {clock(run.not_before)})"
     started = from_seconds(run.created_at)
     return [
         ("run", run.run_id, "bold"),

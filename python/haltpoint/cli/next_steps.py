@@ -34,7 +34,8 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
     if run.status is RunStatus.running:
         return f"Run {short} is under way: the process that drives it takes this up."
     if run.status is RunStatus.queued:
-        return f"Run {short} waits for a worker that has its agent."
+        begins = "" if run.not_before is None else f", which takes it from {clock(run.not_before)} on"
+        return f"Run {short} waits for a worker that has its agent{begins}."
     return f"{_unasked(short, run)} {_continuing(run.run_id)}"
 
 

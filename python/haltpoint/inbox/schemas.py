@@ -263,6 +263,7 @@ _RUN = _object(
         "pause_reason": _TEXT_OR_NULL,
         "open_requirements": {"type": "array", "items": _TEXT, "description": "Ids."},
         "sleeps_until": {**_TIME_OR_NULL, "description": "When it goes on by itself, while it asks nobody."},
+        "not_before": {**_TIME_OR_NULL, "description": "From when on workers take it, while it waits for one."},
         "problem": {"type": ["string", "null"], "description": "Why its journal can't be read."},
     },
 )

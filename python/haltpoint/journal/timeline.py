@@ -155,7 +155,9 @@ def _started(tool: str, entry: Entry) -> tuple[str, str | None]:
 
 
 def _queued(tool: str, entry: Entry) -> tuple[str, str | None]:
-    return f"{entry.get('by') or 'somebody'} leaves the run to a worker", None
+    begins = entry.get("not_before")
+    later = "" if begins is None else f", from {format_time(from_seconds(begins / MICROSECONDS))} on"
+    return f"{entry.get('by') or 'somebody'} leaves the run to a worker{later}", None
 
 
 def _continued(tool: str, entry: Entry) -> tuple[str, str | None]:

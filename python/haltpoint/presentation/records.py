@@ -11,6 +11,7 @@ from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
@@ -27,8 +28,8 @@ def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
     try:
         summary = run_summary(database, run.run_id)
     except StoreError as error:
-        unknown: dict[str, Any] = {"task": None, "pause_reason": None, "open_requirements": [], "sleeps_until": None}
-        return {**_known(run), **unknown, "problem": str(error)}
+        unknown = dict.fromkeys(("task", "pause_reason", "sleeps_until", "not_before"))
+        return {**_known(run), **unknown, "open_requirements": [], "problem": str(error)}
     if not _may_wait(run):
         summary["open_requirements"] = []
     return {**_known(run), **summary, "problem": None}
@@ -45,8 +46,13 @@ def run_record(run: AgentRunOutput) -> dict[str, Any]:
         "task": run.task.description,
         "pause_reason": run.pause_reason,
         "open_requirements": [item.id for item in open_requirements(run)],
-        "sleeps_until": None if run.sleeps_until is None else format_time(run.sleeps_until),
+        "sleeps_until": _written(run.sleeps_until),
+        "not_before": _written(run.not_before),
     }
+
+
+def _written(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
 
 
 def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:

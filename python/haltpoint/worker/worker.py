@@ -239,11 +239,11 @@ class Worker:
     async def _until_search(self) -> float:
         """Return in how many seconds to look again for what is over."""
         native, looked_at = self._database.native, self._looked_at
-        until_expiry = await in_thread(lambda: native.until_expiry(looked_at))
-        if until_expiry is None:
+        until_due = await in_thread(lambda: native.until_due(looked_at))
+        if until_due is None:
             return _SEARCH_EVERY
         # A little more, so that a clock that is read coarsely says that the time is over.
-        return min(_SEARCH_EVERY, max(0, until_expiry) / MICROSECONDS + _CLOCK_GRAIN)
+        return min(_SEARCH_EVERY, max(0, until_due) / MICROSECONDS + _CLOCK_GRAIN)
 
     async def _end(self) -> None:
         self._stopping = True

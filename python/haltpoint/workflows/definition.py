@@ -21,6 +21,8 @@ from haltpoint.workflows.model import WorkflowModel
 from haltpoint.workflows.values import ValueType, returned_by
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
 
@@ -32,7 +34,7 @@ _R = TypeVar("_R")
 # A body asks for steps as its author wrote it: no model runs away here.
 _MOST_STEPS = 2**53
 
-_OPTIONS = ("db", "return_output", "timeout", "user_id", "session_id", "metadata")
+_OPTIONS = ("db", "return_output", "timeout", "user_id", "session_id", "metadata", "not_before")
 
 
 class Workflow(Generic[_P, _R]):
@@ -52,7 +54,9 @@ class Workflow(Generic[_P, _R]):
         self._signature = inspect.signature(function)
         taken = [option for option in _OPTIONS if option in self._signature.parameters]
         if taken:
-            raise ValueError(f"a parameter of the workflow {name!r} is an option of start: rename {', '.join(taken)}")
+            raise ValueError(
+                f"a parameter of the workflow {name!r} is an option of start or submit: rename {', '.join(taken)}"
+            )
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Coroutine[Any, Any, _R]:
@@ -203,12 +207,18 @@ class Workflow(Generic[_P, _R]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        not_before: datetime | None = None,
         **kwargs: Any,
     ) -> str:
-        """Put a run on disk for a worker to take up, and return its id at once. Takes what `start` does."""
+        """Put a run on disk for a worker to take up, and return its id at once.
+
+        Takes what `start` does, and `not_before`, an aware datetime: workers take the run from then on.
+        """
         task = self._task(args, kwargs)
         agent = self._agent_on(db)
-        return await agent.submit_async(task, user_id=user_id, session_id=session_id, metadata=metadata)
+        return await agent.submit_async(
+            task, user_id=user_id, session_id=session_id, metadata=metadata, not_before=not_before
+        )
 
     def submit(
         self,
@@ -217,11 +227,20 @@ class Workflow(Generic[_P, _R]):
         user_id: str | None = None,
         session_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        not_before: datetime | None = None,
         **kwargs: Any,
     ) -> str:
         """Do what `submit_async` does, and wait for the disk; works where an event loop runs, too."""
         return run_blocking(
-            self.submit_async(*args, db=db, user_id=user_id, session_id=session_id, metadata=metadata, **kwargs)
+            self.submit_async(
+                *args,
+                db=db,
+                user_id=user_id,
+                session_id=session_id,
+                metadata=metadata,
+                not_before=not_before,
+                **kwargs,
+            )
         )
 
     # Continuing

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from haltpoint.timestamps import with_timezone
 from haltpoint.tools.decorator import tool
 from haltpoint.tools.definition import define_tool
 from haltpoint.workflows.branches import needed_branch
@@ -66,9 +67,7 @@ async def sleep_until(time: datetime) -> None:
         RuntimeError: no body of a workflow runs here.
         ValueError: `time` has no timezone.
     """
-    if time.tzinfo is None or time.utcoffset() is None:
-        raise ValueError(f"sleep_until(time) needs a datetime with a timezone, got {time!r}")
-    utc = time.astimezone(timezone.utc)
+    utc = with_timezone("time", time).astimezone(timezone.utc)
     await _call("sleep_until", replace(_wait(_sleep_until), expires_at=utc), {"time": utc.isoformat()})
 
 

@@ -236,8 +236,8 @@ impl Store for SharedMemory {
         lock(&self.0).overdue(filter)
     }
 
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        lock(&self.0).next_expiry(after)
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        lock(&self.0).next_due(after)
     }
 
     fn audit_key(&self) -> Option<AuditKey> {

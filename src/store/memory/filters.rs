@@ -137,8 +137,8 @@ impl MemoryStore {
         }
     }
 
-    /// When times are over, later than that, of what waits.
-    pub(super) fn expiries_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+    /// When times come, later than that, of what waits.
+    pub(super) fn times_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         let waiting = self.requirements.iter().filter(|(row, _)| self.waits(row));
         let ends =
             waiting.filter_map(
@@ -147,7 +147,9 @@ impl MemoryStore {
                     RequirementState::Decided { .. } | RequirementState::Expired { .. } => None,
                 },
             );
-        ends.filter(move |end| *end > after)
+        let queued = self.runs.iter().filter(|run| run.row.status == RunStatus::Queued);
+        let begins = queued.filter_map(|run| run.row.not_before);
+        ends.chain(begins).filter(move |time| *time > after)
     }
 
     pub(super) fn is_free(&self, run: &MemoryRun, filter: &DueFilter) -> bool {

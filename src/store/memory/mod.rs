@@ -199,7 +199,7 @@ impl Store for MemoryStore {
     fn due(&mut self, filter: &DueFilter) -> Result<Vec<RunRow>, StoreError> {
         let of_agent = |name| {
             let runs = self.runs.iter().filter(|run| run.row.agent_name.as_ref() == Some(name));
-            let free = runs.filter(|run| run.is_due() && self.is_free(run, filter));
+            let free = runs.filter(|run| run.is_due(filter.now) && self.is_free(run, filter));
             free.map(|run| run.row.clone()).collect()
         };
         let of_agents = filter.agent_names.iter().map(of_agent).collect();
@@ -243,8 +243,8 @@ impl Store for MemoryStore {
         Ok(rows.take(filter.limit as usize).cloned().collect())
     }
 
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.expiries_after(after).min())
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.times_after(after).min())
     }
 
     fn audit_key(&self) -> Option<AuditKey> {

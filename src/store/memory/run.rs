@@ -37,6 +37,7 @@ impl MemoryRun {
             status: rules::status_of(new),
             created_at: new.at,
             updated_at: new.at,
+            not_before: rules::not_before_of(new.entries.iter()),
             epoch: 1,
             holder: (!new.is_queued()).then(|| new.holder.clone()),
             format: FORMAT,
@@ -149,10 +150,11 @@ impl MemoryRun {
         later.any(|record| record.outsider && matches!(record.entry, Entry::CancelRequested(_)))
     }
 
-    /// Whether a worker can go on with it.
-    pub(super) fn is_due(&self) -> bool {
+    /// Whether a worker can go on with it by then.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         match self.row.status {
-            RunStatus::Queued | RunStatus::Running => true,
+            RunStatus::Running => true,
+            RunStatus::Queued => self.row.not_before.is_none_or(|from| from <= now),
             RunStatus::Paused => self.requirements.open_count() <= self.goes_on_with,
             RunStatus::Completed | RunStatus::Cancelled | RunStatus::Error | RunStatus::Moved => false,
         }

@@ -76,6 +76,7 @@ impl MemoryStore {
         let opened: Vec<Entry> = entries.iter().copied().filter(is_opening).cloned().collect();
         if let Some(status) = rules::status_after(append) {
             (run.row.status, run.row.updated_at) = (status, append.at);
+            run.row.not_before = rules::not_before_after(append).unwrap_or(run.row.not_before);
         }
         if let Some(finish) = &append.finish {
             run.row.holder = None;

@@ -53,6 +53,19 @@ pub fn status_after(append: &Append) -> Option<RunStatus> {
         .or_else(|| append.entries.iter().rev().find_map(status_by_move))
 }
 
+/// From when on workers take a run that these entries leave waiting for one.
+pub fn not_before_of<'a>(entries: impl DoubleEndedIterator<Item = &'a Entry>) -> Option<Timestamp> {
+    entries.rev().find_map(|entry| match entry {
+        Entry::RunQueued(queued) => Some(queued.not_before),
+        _ => None,
+    })?
+}
+
+/// As [`not_before_of`], where the entries change it: `None` where the run only moves.
+pub fn not_before_after(append: &Append) -> Option<Option<Timestamp>> {
+    (!append.author.is_mover()).then(|| not_before_of(append.entries.iter()))
+}
+
 fn status_by_move(entry: &Entry) -> Option<RunStatus> {
     match entry {
         Entry::RunMoved(_) => Some(RunStatus::Moved),

@@ -1,6 +1,6 @@
 //! What workers look for.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use super::fault::Fault;
 use super::rows::{NumberedRun, SELECT_RUNS, numbered_run};
@@ -12,8 +12,11 @@ use crate::store::rules::{Lease, in_turns};
 use crate::store::{DueClaim, DueFilter, DueRun, RunRow};
 
 /// The condition of the index `runs_for_workers`, word for word: else SQLite would not use it.
-const IS_DUE: &str =
-    "(r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
+const IS_DUE: &str = "r.not_before IS NULL AND \
+                      (r.status IN ('QUEUED', 'RUNNING') OR (r.status = 'PAUSED' AND r.open_requirements <= r.goes_on_with))";
+
+/// What workers take from a time on, which has come: the condition of the index `runs_for_later`.
+const HAS_COME: &str = "r.status = 'QUEUED' AND r.not_before IS NOT NULL AND r.not_before <= ?2";
 
 pub(super) fn due(connection: &Connection, filter: &DueFilter, liveness: &dyn Liveness) -> Result<Vec<RunRow>, Fault> {
     let of_agent = |agent_name| due_of(connection, agent_name, filter, liveness);
@@ -54,15 +57,42 @@ fn due_of(
     filter: &DueFilter,
     liveness: &dyn Liveness,
 ) -> Result<Vec<RunRow>, Fault> {
-    let sql = format!("{SELECT_RUNS} WHERE r.agent_name = ?1 AND {IS_DUE} AND r.format = {FORMAT} ORDER BY r.run");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![agent_name])?;
+    let of_agent = |condition: &str, order: &str| {
+        format!("{SELECT_RUNS} WHERE r.agent_name = ?1 AND {condition} AND r.format = {FORMAT} ORDER BY {order}")
+    };
+    let mut found = free_of(
+        connection,
+        &of_agent(IS_DUE, "r.run"),
+        params![agent_name],
+        filter,
+        liveness,
+    )?;
+    let later = of_agent(HAS_COME, "r.not_before");
+    let begun = free_of(connection, &later, params![agent_name, filter.now.0], filter, liveness)?;
+    if !begun.is_empty() {
+        found.extend(begun);
+        found.sort_by_key(|run| run.run);
+        found.truncate(filter.limit as usize);
+    }
+    Ok(found.into_iter().map(|run| run.row).collect())
+}
+
+/// The first of these runs that are free as far as that can be seen.
+fn free_of(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+    filter: &DueFilter,
+    liveness: &dyn Liveness,
+) -> Result<Vec<NumberedRun>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while found.len() < filter.limit as usize {
         let Some(row) = rows.next()? else { break };
         let run = numbered_run(row)?;
         if is_free(&run, filter, liveness) {
-            found.push(run.row);
+            found.push(run);
         }
     }
     Ok(found)

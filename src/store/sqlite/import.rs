@@ -89,8 +89,8 @@ fn set_row(connection: &Connection, run: i64, import: &Import) -> Result<(), Fau
     let erased = import.erased().map(|seq| entry_id(run, seq)).transpose()?;
     connection
         .prepare_cached(
-            "UPDATE runs SET status = ?2, updated_at = ?3, epoch = max(epoch, ?4), erased = ?5, open_requirements = ?6, goes_on_with = ?7 \
-             WHERE run = ?1",
+            "UPDATE runs SET status = ?2, updated_at = ?3, epoch = max(epoch, ?4), erased = ?5, open_requirements = ?6, goes_on_with = ?7, \
+             not_before = ?8 WHERE run = ?1",
         )?
         .execute(params![
             run,
@@ -100,6 +100,7 @@ fn set_row(connection: &Connection, run: i64, import: &Import) -> Result<(), Fau
             erased,
             import.open_requirements(),
             import.goes_on_with.cast_signed(),
+            row.not_before.map(|from| from.0),
         ])?;
     Ok(())
 }

@@ -247,15 +247,21 @@ pub(super) fn overdue(
     Ok(meant.take(filter.limit as usize).collect::<rusqlite::Result<_>>()?)
 }
 
-/// When the next time is over, later than that, of what waits.
-pub(super) fn next_expiry(connection: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
-    let mut statement = connection.prepare_cached(&next_expiry_sql())?;
-    let mut rows = statement.query([after.0])?;
-    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map(Timestamp))
+/// When the next time comes, later than that, of what waits.
+pub(super) fn next_due(connection: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let expires =
+        format!("SELECT q.expires_at{REQUIREMENTS} WHERE q.expires_at > ?1 AND {WAITS} ORDER BY q.expires_at LIMIT 1");
+    let times = [first(connection, &expires, after)?, first(connection, BEGINS, after)?];
+    Ok(times.into_iter().flatten().min())
 }
 
-fn next_expiry_sql() -> String {
-    format!("SELECT q.expires_at{REQUIREMENTS} WHERE q.expires_at > ? AND {WAITS} ORDER BY q.expires_at LIMIT 1")
+const BEGINS: &str = "SELECT not_before FROM runs WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > ?1 \
+                      ORDER BY not_before LIMIT 1";
+
+fn first(connection: &Connection, sql: &str, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([after.0])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map(Timestamp))
 }
 
 fn overdue_sql(conditions: &Conditions<'_>) -> String {

@@ -461,8 +461,8 @@ impl Store for SqliteStore {
         self.read_in(|connection, surroundings| list::overdue(connection, filter, surroundings.key))
     }
 
-    fn next_expiry(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|connection| list::next_expiry(connection, after))
+    fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| list::next_due(connection, after))
     }
 
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {

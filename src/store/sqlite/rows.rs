@@ -23,7 +23,8 @@ pub(super) struct NumberedRun {
 /// Selects what [`numbered_run`] reads, of all runs.
 pub(super) const SELECT_RUNS: &str = "
 SELECT r.run, r.run_id, r.agent_name, r.session_id, r.user_id, r.status, r.created_at, r.updated_at, r.epoch,
-       r.held_since, h.token, h.host, h.pid, h.started, h.expires, r.audit_key_id, r.format, r.erased IS NOT NULL
+       r.held_since, h.token, h.host, h.pid, h.started, h.expires, r.audit_key_id, r.format, r.erased IS NOT NULL,
+       r.not_before
 FROM runs r LEFT JOIN holders h ON h.holder = r.holder";
 
 pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
@@ -37,6 +38,7 @@ pub(super) fn numbered_run(row: &Row<'_>) -> Result<NumberedRun, Fault> {
         status,
         created_at: Timestamp(row.get(6)?),
         updated_at: Timestamp(row.get(7)?),
+        not_before: row.get::<_, Option<i64>>(18)?.map(Timestamp),
         epoch: row.get::<_, i64>(8)?.cast_unsigned(),
         holder: lease.as_ref().map(|lease| lease.holder.clone()),
         format: row.get(16)?,

@@ -196,12 +196,16 @@ CREATE TABLE removals (
 ) STRICT;
 ";
 
-// A paused run that waits for a time goes on with each answer, and with each time that comes.
+// A paused run that waits for a time goes on with each answer, and with each time that comes. What waits for a worker may do so from a
+// time on.
 const NINTH: &str = "
 ALTER TABLE runs ADD COLUMN goes_on_with INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN not_before INTEGER;
 DROP INDEX runs_for_workers;
 CREATE INDEX runs_for_workers ON runs (agent_name)
-WHERE status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with);
+WHERE not_before IS NULL AND (status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with));
+CREATE INDEX runs_for_later ON runs (agent_name, not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
+CREATE INDEX runs_beginning ON runs (not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
 ";
 
 /// Kind and name of what a schema consists of, with the statement that made it.

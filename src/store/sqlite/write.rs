@@ -11,7 +11,7 @@ use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, 
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
 use crate::store::salts::Salts;
-use crate::store::{Append, Author, Committed, Finish, NewRun, Operation, RunStatus, StoreError};
+use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
 /// Carries the operations of one transaction out, one after the other.
@@ -133,15 +133,16 @@ fn insert_run(
     let status = rules::status_of(new).as_str();
     let held_since = holder.map(|_| at.0);
     let key_id = key.map(AuditKey::id);
+    let not_before = rules::not_before_of(new.entries.iter()).map(|from| from.0);
     connection
         .prepare_cached(
             "INSERT INTO runs (run, run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, \
-             held_since, format, audit_key_id) VALUES ((SELECT max(run) + 1 FROM (SELECT max(run) AS run FROM runs \
-             UNION ALL SELECT max(run) FROM removals)), ?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10) RETURNING run",
+             held_since, format, audit_key_id, not_before) VALUES ((SELECT max(run) + 1 FROM (SELECT max(run) AS run FROM runs \
+             UNION ALL SELECT max(run) FROM removals)), ?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?8, ?9, ?10, ?11) RETURNING run",
         )?
         .query_row(
             params![
-                run_id, agent_name, session_id, user_id, status, at.0, holder, held_since, FORMAT, key_id
+                run_id, agent_name, session_id, user_id, status, at.0, holder, held_since, FORMAT, key_id, not_before
             ],
             |row| row.get(0),
         )
@@ -197,7 +198,7 @@ fn write(
     };
     let tail = journal.extend(tail, rows)?;
     if let Some(status) = rules::status_after(append) {
-        journal.set_status(status, append.finish.as_ref())?;
+        journal.set_status(status, append)?;
         state.status = status;
         state.held &= append.finish.is_none();
     }
@@ -383,19 +384,24 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    fn set_status(&self, status: RunStatus, finish: Option<&Finish>) -> rusqlite::Result<()> {
+    fn set_status(&self, status: RunStatus, append: &Append) -> rusqlite::Result<()> {
+        let finish = append.finish.as_ref();
         let goes_on_with = finish.map(|finish| finish.goes_on_with.cast_signed());
+        let not_before = rules::not_before_after(append);
         self.connection
             .prepare_cached(
                 "UPDATE runs SET status = ?2, updated_at = ?3, holder = iif(?4, NULL, holder), \
-                 held_since = iif(?4, NULL, held_since), goes_on_with = coalesce(?5, goes_on_with) WHERE run = ?1",
+                 held_since = iif(?4, NULL, held_since), goes_on_with = coalesce(?5, goes_on_with), \
+                 not_before = iif(?6, ?7, not_before) WHERE run = ?1",
             )?
             .execute(params![
                 self.run,
                 status.as_str(),
                 self.at.0,
                 finish.is_some(),
-                goes_on_with
+                goes_on_with,
+                not_before.is_some(),
+                not_before.flatten().map(|from| from.0)
             ])
             .map(drop)
     }

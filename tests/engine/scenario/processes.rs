@@ -73,7 +73,8 @@ impl Scenario {
 
     /// Somebody lets workers go on with a run that nobody drives.
     pub(crate) fn gets_queued(self) -> Self {
-        self.crashes().feed(|run, at| run.notify_queued(Some("ann".into()), at))
+        self.crashes()
+            .feed(|run, at| run.notify_queued(Some("ann".into()), None, at))
     }
 
     /// A worker finds that the run ended too many drivers.

@@ -68,6 +68,7 @@ _CHANGES = {
     "unfinished_erasures.run": _Change("INSERT INTO unfinished_erasures SELECT run FROM runs"),
     "removals.run": _Change("INSERT INTO removals SELECT run FROM runs", _UNSAID),
     "runs.open_requirements": _Change("UPDATE runs SET open_requirements = open_requirements + 1"),
+    "runs.not_before": _Change("UPDATE runs SET not_before = 1"),
     "runs.goes_on_with": _Change("UPDATE runs SET goes_on_with = goes_on_with + 1"),
     "holders.holder": _Change("UPDATE holders SET holder = holder + 7", _UNSAID),
     "holders.token": _Change("UPDATE holders SET token = 'another'", _UNSAID),

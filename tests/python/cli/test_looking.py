@@ -50,6 +50,8 @@ def test_a_listed_run_has_the_documented_fields(cli: CommandLine, start: StartRu
         "task": "Build a chair.",
         "pause_reason": "confirmation",
         "open_requirements": [waiting["id"]],
+        "sleeps_until": None,
+        "not_before": None,
         "problem": None,
     }
 

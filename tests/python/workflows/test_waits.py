@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from haltpoint import (
+    Agent,
     AgentRunOutput,
     InMemoryDatabase,
     InvalidResolutionError,
@@ -19,6 +20,7 @@ from haltpoint import (
     RunNotCompletedWarning,
     RunRequirement,
     RunStatus,
+    ScriptedModel,
     SqliteDatabase,
     UnresolvedRequirementsError,
     sleep,
@@ -137,7 +139,7 @@ async def test_a_sleep_that_can_mean_nothing_is_refused() -> None:
             return str(error)
         return "slept"
 
-    assert "needs a datetime with a timezone" in (await wrong.start("naive") or "")
+    assert "time must be a datetime with a timezone" in (await wrong.start("naive") or "")
     for kind in ("nan", "inf", "1e12"):
         assert "at most 100 years" in (await wrong.start(kind) or "")
     with pytest.raises(RuntimeError, match=r"sleep\(...\) is for the body of a workflow"):
@@ -286,3 +288,43 @@ def test_a_time_in_another_zone_is_that_time(effects: Path) -> None:
 
     output = later.start_sync(return_output=True)
     assert output.sleeps_until == datetime(2100, 1, 1, tzinfo=timezone.utc)
+
+
+def test_a_worker_takes_a_run_for_later_in_time_and_not_before(db: _Database, tmp_path: Path, effects: Path) -> None:
+    with _worker(tmp_path) as worker:
+        begins = datetime.now(timezone.utc) + timedelta(seconds=1.5)
+        later = naps.nap.submit(naps.LONG, db=db, not_before=begins)
+        much_later = naps.nap.submit(0, db=db, not_before=begins + timedelta(hours=1))
+        assert (db.run(later).status, db.run(later).not_before) == (RunStatus.queued, begins)
+        assert _until(worker, "paused")["run_id"] == later
+        now = naps.nap.submit(0, db=db)
+        assert _until(worker, "completed")["run_id"] == now
+    (taken,) = [item["at"] / 1e6 for item in db.journal(later) if item["kind"] == "run_continued"]
+    assert 0 <= taken - begins.timestamp() < 0.5
+    assert (db.run(later).not_before, db.run(much_later).status) == (None, RunStatus.queued)
+    assert all(db.verify(run_id).ok for run_id in (later, much_later))
+
+
+def test_a_run_for_later_is_shown_and_can_be_cancelled(db: _Database, tmp_path: Path, effects: Path) -> None:
+    begins = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    run_id = naps.nap.submit(0, db=db, not_before=begins)
+    cli = CommandLine(tmp_path / "runs.db")
+    assert cli("runs", "--json").record["not_before"].startswith("2100-01-01T00:00:00")
+    assert "begins at 2100-01-01" in cli.shown("runs")
+    assert "begins at 2100-01-01" in cli("show", run_id).out
+    with Inbox(cli) as inbox:
+        assert "begins at" in inbox.get("/runs").text
+        (run,) = inbox.get("/api/runs").json["items"]
+        assert run["not_before"] is not None
+    assert db.cancel(run_id, by="ann")
+    assert (db.run(run_id).status, db.run(run_id).not_before) == (RunStatus.cancelled, None)
+    assert db.verify(run_id).ok
+
+
+def test_a_run_for_later_needs_a_time_of_a_zone(db: _Database) -> None:
+    clerk = Agent(ScriptedModel(["done"]), name="clerk", db=db)
+    with pytest.raises(ValueError, match="not_before must be a datetime with a timezone"):
+        clerk.submit("Work.", not_before=datetime(2100, 1, 1))
+    run_id = clerk.submit("Work.", not_before=datetime(2100, 1, 1, tzinfo=timezone.utc))
+    # Whoever continues it does not wait for its time.
+    assert clerk.continue_run(run_id=run_id) == "done"

@@ -39,6 +39,8 @@ _COLUMNS = (
     Column("TASK", is_long=True),
 )
 _MOST_OF_TASK = 200
+# What is said in the place of the status, by the time that there is.
+_WAITS = {"sleeps_until": "sleeps until", "not_before": "begins at"}
 
 
 @haltpoint_command("runs")
@@ -88,6 +90,7 @@ def _cells(record: dict[str, Any], database: Database, output: Output) -> list[P
     if not output.is_terminal:
         return [record["run_id"], status, record["updated_at"], agent, task]
     since = age(parse_time(record["updated_at"]))
-    if record.get("sleeps_until"):
-        status = Styled(f"sleeps until {clock(parse_time(record['sleeps_until']))}", status_style(record["status"]))
+    for name, words in _WAITS.items():
+        if record[name] is not None:
+            status = Styled(f"{words} {clock(parse_time(record[name]))}", status_style(record["status"]))
     return [short_run_id(database, record["run_id"]), status, since, agent, shortened(visible(task), _MOST_OF_TASK)]

@@ -15,6 +15,7 @@ from haltpoint.run.agent.records import RunUsage, StepResult
 from haltpoint.run.agent.view import MICROSECONDS, RunView
 from haltpoint.run.base import RunStatus
 from haltpoint.task import Task
+from haltpoint.timestamps import parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -222,6 +223,12 @@ class AgentRunOutput(Generic[OutputT_co]):
         if not self.is_paused or any(item.kind != "wait" for item in self._open()):
             return None
         return min((item.expires_at for item in self._open() if item.expires_at), default=None)
+
+    @property
+    def not_before(self) -> datetime | None:
+        """From when on workers take it (aware, UTC), while it waits for one; None: at once."""
+        found = self._view.text("not_before")
+        return None if found is None else parse_time(found)
 
     def _open(self) -> list[RunRequirement]:
         return [item for item in self.requirements if item.decision is None and not item.is_expired]
