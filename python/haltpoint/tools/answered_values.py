@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["answer_problem"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+# Punctuation only stands between.
+_WORD = re.compile(r"""[^\W_]+|[^\w\s.,;:/|()\[\]{}"']""")
 
 
 def answer_problem(
@@ -64,56 +66,84 @@ def answer_problem(
 def _is_written_otherwise(definition: ToolDefinition, parameter: ToolParameter, seen: Any, form: PlainForm) -> bool:
     with no_fork:
         from .input_form import shown_parameters
-        from .schema_forms import schema_form
-    parameters = shown_parameters(definition)
-    first = schema_form(parameters, parameter.name, seen, like=form.data)
-    second = schema_form(parameters, parameter.name, form.data)
-    return _is_same(first, second, hides=not form.is_whole)
+        from .schema_forms import compared_forms
+    if parameter.decimals is not None:
+        seen = parameter.decimals.written_as(seen, form.data)
+    pair = compared_forms(shown_parameters(definition), parameter.name, seen, form.data, adds=True)
+    return _is_same(*pair, hides=not form.is_whole, has_decimals=parameter.decimals is not None)
 
 
-def _is_same(seen: Any, form: Any, *, hides: bool) -> bool:
+def _is_same(seen: Any, form: Any, *, hides: bool, has_decimals: bool) -> bool:
     """Whether two values are the same, where text may be read in a type's own way.
 
     Args:
         seen: JSON data.
         form: what the tool would get.
         hides: whether text in it may stand for what is not shown.
+        has_decimals: whether text in it may be a decimal.
     """
+    is_same = functools.partial(_is_same, hides=hides, has_decimals=has_decimals)
     if hides and is_stand_in(form):
         return True
     if isinstance(seen, dict) and isinstance(form, dict):
         members, others = cast("dict[str, Any]", seen), cast("dict[str, Any]", form)
-        same = (_is_same(item, others[name], hides=hides) for name, item in members.items() if name in others)
+        same = (is_same(item, others[name]) for name, item in members.items() if name in others)
         return members.keys() == others.keys() and all(same)
     if isinstance(seen, list) and isinstance(form, list):
         pairs: list[tuple[Any, Any]] = list(zip(seen, form, strict=False))  # pyright: ignore[reportUnknownArgumentType]
         is_long_enough = len(pairs) == len(seen) == len(form)  # pyright: ignore[reportUnknownArgumentType]
-        return is_long_enough and all(_is_same(item, made, hides=hides) for item, made in pairs)
+        return is_long_enough and all(is_same(item, made) for item, made in pairs)
     if is_same_kind(seen, form):
         return True
-    return isinstance(seen, str) and number_of(seen) is None and _is_read_as(seen, form)
+    if not isinstance(seen, str) or number_of(seen) is not None:
+        return False
+    return _is_read_as(seen, form, has_decimals=has_decimals)
 
 
-def _is_read_as(text: str, form: Any) -> bool:
-    """Whether a type may have read a text so: "EUR 5" as 5, empty text as null, and no text as another one."""
+def _is_read_as(text: str, form: Any, *, has_decimals: bool) -> bool:
+    """Whether a type may have read a text so: "EUR 5" as a decimal or an object, empty text as null.
+
+    An object or list holds all words and all numbers of the text, and no others. A decimal leaves words out.
+    """
     if form is None:
         return not text.strip()
-    if isinstance(form, bool):
-        return False
-    if isinstance(form, str) and number_of(form) is None:
-        return False
-    return {Decimal(found) for found in _NUMBER.findall(text)}.issuperset(_numbers(form))
+    if isinstance(form, (dict, list)):
+        leaves = [*_leaves(form)]
+        is_told = not any(isinstance(leaf, bool) for leaf in leaves)
+        return is_told and _parts(text) == _parts(" ".join(map(_leaf_text, leaves)))
+    return has_decimals and isinstance(form, str) and _parts(text).numbers == [number_of(form)]
 
 
-def _numbers(form: Any) -> Iterator[Decimal]:
+class _Parts(NamedTuple):
+    """What a text says, in its order.
+
+    Attributes:
+        numbers: the numbers in it.
+        words: its words, and signs that mean something, such as "%".
+    """
+
+    numbers: list[Decimal | None]
+    words: list[str]
+
+
+def _parts(text: str) -> _Parts:
+    found = _NUMBER.findall(text)
+    return _Parts([number_of(number) for number in found], _WORD.findall(_NUMBER.sub(" ", text)))
+
+
+def _leaves(form: Any) -> Iterator[Any]:
     if isinstance(form, dict):
         for item in cast("dict[str, Any]", form).values():
-            yield from _numbers(item)
+            yield from _leaves(item)
     elif isinstance(form, list):
         for item in form:  # pyright: ignore[reportUnknownVariableType]
-            yield from _numbers(item)
-    elif (number := number_of(form)) is not None:
-        yield number
+            yield from _leaves(item)
+    elif form is not None:
+        yield form
+
+
+def _leaf_text(leaf: Any) -> str:
+    return leaf if isinstance(leaf, str) else dump_json(leaf)
 
 
 def _holds_boolean(form: Any) -> bool:

@@ -22,7 +22,7 @@ def is_same_json(first: Any, second: Any) -> bool:
 
 
 def is_same_kind(first: Any, second: Any) -> bool:
-    """Whether two values of JSON data are the same, and text nowhere stands where the other has a number.
+    """Whether two values of JSON data are the same, and text stands nowhere but in the place of the same text.
 
     An integer of more than 64 bits is text as well, since JSON can't carry it.
     """
@@ -42,7 +42,10 @@ def _is_same(first: Any, second: Any, is_same_scalar: Callable[[Any, Any], bool]
 
 
 def _is_same_scalar_kind(first: Any, second: Any) -> bool:
-    if isinstance(first, str) == isinstance(second, str):
+    if isinstance(first, str) and isinstance(second, str):
+        # Only its type can tell that a text is a time, which may be written in several ways.
+        return first == second
+    if not isinstance(first, str) and not isinstance(second, str):
         return _is_same_scalar(first, second)
     number, text = (second, first) if isinstance(first, str) else (first, second)
     is_large = type(number) is int and not SMALLEST_INTEGER <= number <= LARGEST_INTEGER

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
+
+from haltpoint.timestamps import format_time, parse_time
 
 from .formats import byte_size, written
 from .hidden_parts import MISSING
@@ -14,9 +17,13 @@ from .schema_check import BrokenSchemaError, value_problems
 from .schema_marks import BYTE_SIZE, DECIMAL, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, key_readings, made_text
 from .value_problems import ValueProblem
 
-__all__ = ["same_keys", "schema_form"]
+__all__ = ["compared_forms", "same_keys", "schema_form"]
 
 _Schema = Mapping[str, Any]
+# Writes a text of a format.
+_Writer = Callable[[str, str], str]
+
+_WITH_ZONE = re.compile(r"T.*(?:Z|[+-]\d\d:\d\d)\Z")
 
 _SAME_KEY = "it is the same key as another one once it is read: give one of them"
 
@@ -31,11 +38,33 @@ def schema_form(schema: Any, name: str, value: Any, *, completed: bool = False, 
         completed: whether the defaults of an object's members are added to it.
         like: a form whose members are added to an object, where the object may have them.
     """
+    return _form(schema, name, value, like, completed=completed)
+
+
+def compared_forms(schema: Any, name: str, given: Any, made: Any, *, adds: bool = False) -> tuple[Any, Any]:
+    """Return two values of an argument, written alike where they are the same.
+
+    Args:
+        schema: the JSON schema of the tool's arguments, which may be broken.
+        name: the argument.
+        given: JSON data that fits, in any writing.
+        made: what people are shown of the object that the tool makes. Its texts stay as they are, whatever type they
+            may be of, but for the zone of a moment.
+        adds: whether members that only `made` has may come of the type's own defaults.
+    """
+    like = made if adds else MISSING
+    return _form(schema, name, given, like, write=_moment_of), _form(schema, name, made, write=_moment)
+
+
+def _form(
+    schema: Any, name: str, value: Any, like: Any = MISSING, *, completed: bool = False, write: _Writer | None = None
+) -> Any:
     if not isinstance(schema, Mapping):
         return value
     root = cast("_Schema", schema)
     try:
-        return _Forms(root.get("$defs", {}), completed=completed).of(root["properties"][name], value, like)
+        forms = _Forms(root.get("$defs", {}), completed=completed, write=write)
+        return forms.of(root["properties"][name], value, like)
     except (BrokenSchemaError, KeyError, TypeError, AttributeError, RecursionError):
         # A schema out of a journal, which anybody may have changed.
         return value
@@ -66,10 +95,12 @@ class _Forms:
         same_keys: which keys were others' once they were read.
     """
 
-    def __init__(self, definitions: _Schema, *, completed: bool) -> None:
+    def __init__(self, definitions: _Schema, *, completed: bool, write: _Writer | None = None) -> None:
         self.same_keys: list[ValueProblem] = []
         self._definitions = definitions
         self._completed = completed
+        self._write = write or written
+        self._is_made = write is _moment
         # Where the walk is.
         self._path: list[str | int] = []
 
@@ -121,13 +152,15 @@ class _Forms:
     def _text(self, schema: _Schema, text: str) -> Any:
         if schema.get("writeOnly") and schema.get("format") == "password":
             return HIDDEN
+        kind = schema.get("format")
+        if self._is_made:
+            return self._write(kind, text) if isinstance(kind, str) else text
         if schema.get(BYTE_SIZE) is True:
             return byte_size(text)
         if schema.get("contentMediaType") == "application/json" and "contentSchema" in schema:
             return self.of(schema["contentSchema"], _parsed(text))
-        kind = schema.get("format")
         changed = made_text(text, schema.get(TEXT))
-        return written(kind, changed) if isinstance(kind, str) else changed
+        return self._write(kind, changed) if isinstance(kind, str) else changed
 
     def _list(self, schema: _Schema, items: list[Any], like: Any) -> list[Any]:
         first = schema.get("prefixItems", ())
@@ -183,6 +216,21 @@ class _Forms:
         fitting = (reading for reading in key_readings(key) if self._fits(kind, reading))
         form = self.of(kind, next(fitting, key))
         return form if isinstance(form, str) else dump_json(form)
+
+
+def _moment_of(kind: str, text: str) -> str:
+    """A text of a format in the writing of its type, a moment in UTC."""
+    return _moment(kind, written(kind, text))
+
+
+def _moment(kind: str, text: str) -> str:
+    """A moment in UTC, whatever zone it is written in; any other text, such as a time without a zone, as it is."""
+    if kind != "date-time" or _WITH_ZONE.search(text) is None:
+        return text
+    try:
+        return format_time(parse_time(text))
+    except (ValueError, OverflowError):
+        return text
 
 
 def _defaults(schemas: Sequence[_Schema]) -> Iterator[Any]:

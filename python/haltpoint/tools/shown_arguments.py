@@ -315,13 +315,12 @@ def _is_as_shown(definition: ToolDefinition, name: str, form: Any, shown: Any) -
     return is_same_kind(form, known) or _is_same_by_schema(definition, name, form, known)
 
 
-def _is_same_by_schema(definition: ToolDefinition, name: str, first: Any, second: Any) -> bool:
-    """Whether two values stand for the same: sets in another order, or a UUID with dashes and one without."""
+def _is_same_by_schema(definition: ToolDefinition, name: str, form: Any, shown: Any) -> bool:
+    """Whether what was shown is written in another way: a set in another order, or a moment in another zone."""
     # Loads what knows JSON Schema, which few values need.
     with no_fork:
-        from .schema_forms import schema_form
-    forms = (schema_form(definition.parameters, name, value) for value in (first, second))
-    return is_same_kind(*forms)
+        from .schema_forms import compared_forms
+    return is_same_kind(*compared_forms(definition.parameters, name, shown, form))
 
 
 def _said(definition: ToolDefinition, name: str, value: Any) -> str:
