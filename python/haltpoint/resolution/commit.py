@@ -516,7 +516,10 @@ def _input_values(
             return shown_by_schema(on_disk, without_unchanged(on_disk, checked_values(on_disk, values)))
         with no_fork:
             from haltpoint.tools.shown_arguments import shown_answers
-        checked = without_unchanged(on_disk, definition.check_user_input(on_disk.tool_execution.tool_args, values))
+            from haltpoint.tools.user_values import check_user_input
+        execution = on_disk.tool_execution
+        checked = check_user_input(definition, execution.tool_args, values, defaulted=execution.defaulted)
+        checked = without_unchanged(on_disk, checked)
         shown = shown_answers(definition, checked)
     except InvalidResolutionError as error:
         requirement.mark_refused()

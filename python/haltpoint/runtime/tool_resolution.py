@@ -113,6 +113,8 @@ def check_ready(
         if definition is None:
             raise _not_available(call.name, call.module or "?", run_id)
         if allow_changed:
+            if call.approved is not None:
+                _check_shown(definition, call, run_id, allow_changed=True)
             continue
         if call.module is not None and not is_in_module(definition.function, call.module):
             raise ToolChangedError(
@@ -139,10 +141,10 @@ def checks_foreign_code(calls: Iterable[CallToRun], tools: Mapping[str, ToolDefi
     return any(definition.calls_foreign_code for definition in known)
 
 
-def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str) -> None:
+def _check_shown(definition: ToolDefinition, call: CallToRun, run_id: str, *, allow_changed: bool = False) -> None:
     try:
         with failures_logged(f"the arguments of {definition.name}"), failures_if_refused(ToolChangedError):
-            bind_journaled(definition, call)
+            bind_journaled(definition, call, allow_changed=allow_changed)
     except ToolChangedError as error:
         error.run_id = run_id
         raise

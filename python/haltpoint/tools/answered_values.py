@@ -51,7 +51,8 @@ def answer_problem(
     if dump_json(seen) == dump_json(given):
         # What stands for bytes is kept as text, and shown in its own notation.
         seen = as_shown(field_schema(definition.parameters, parameter.name), given)
-    if is_same_kind(form.data, seen) or _is_written_otherwise(definition, parameter, seen, form):
+    is_as_given = isinstance(seen, str) and is_same_kind(form.data, given)
+    if is_as_given or is_same_kind(form.data, seen) or _is_written_otherwise(definition, parameter, seen, form):
         return None
     if is_same_kind(_serialized(definition, parameter, given), seen) and not _holds_boolean(form.data):
         return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -169,27 +170,15 @@ def _bind_journaled(definition: ToolDefinition, call: JournaledCall, *, allow_ch
     given = _journaled(definition, call.args)
     if call.approved is None:
         return _bound(definition, given)
-    if allow_changed:
-        return _bound_anew(definition, given, call.defaulted)
     # Loads what shows objects to people, which a call that nobody is asked about does not need.
     with no_fork:
-        from .shown_arguments import ApprovedArguments, bind_approved
+        from .shown_arguments import ApprovedArguments, bind_anew, bind_approved
     approved: dict[str, Any] = json.loads(call.approved)
-    return bind_approved(definition, ApprovedArguments(given, approved, tuple(call.unchecked), tuple(call.defaulted)))
-
-
-def _bound_anew(definition: ToolDefinition, given: dict[str, Any], defaulted: Collection[str]) -> dict[str, Any]:
-    """Bind what the tool as it is now makes of the arguments, with the defaults that stood in the plan."""
-    # Loads what knows about defaults that people were shown.
-    with no_fork:
-        from .shown_arguments import pinned_default
-    said = {name: value for name, value in given.items() if name not in defaulted}
-    pinned = {
-        parameter.name: pinned_default(definition, parameter, given[parameter.name])
-        for parameter in definition.inputs
-        if parameter.name in defaulted and parameter.name in given and not parameter.required
-    }
-    return _bound(definition, said) | pinned
+    arguments = ApprovedArguments(given, approved, tuple(call.unchecked), tuple(call.defaulted))
+    if not allow_changed:
+        return bind_approved(definition, arguments)
+    said, defaults = bind_anew(definition, arguments)
+    return _bound(definition, said, defaults)
 
 
 def _journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
@@ -199,10 +188,13 @@ def _journaled(definition: ToolDefinition, text: str) -> dict[str, Any]:
     return given
 
 
-def _bound(definition: ToolDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(
+    definition: ToolDefinition, given: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the keyword arguments that are made of given values, and those that are made already: shown defaults."""
     bound, problems = _validated(definition, given)
-    _raise_problems(definition, [problem for _, problem in problems])
-    return bound
+    _raise_problems(definition, [problem for name, problem in problems if name not in defaults])
+    return {**bound, **defaults} if defaults else bound
 
 
 def _unknown(definition: ToolDefinition, given: Mapping[str, Any]) -> list[tuple[str, str]]:

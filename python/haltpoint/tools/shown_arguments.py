@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -20,8 +20,8 @@ from haltpoint.sensitive import MASK
 from .failing_validators import failures_apart, failures_logged
 from .field_schema import field_schema
 from .given_form import completed, given_form
-from .hidden_parts import MISSING, holds_stand_in, stand_ins_in
-from .json_form import dump_json
+from .hidden_parts import MISSING, holds_stand_in, is_stand_in, stand_ins_in
+from .json_form import dump_json, with_whole_numbers
 from .plain_form import BASE64, HIDDEN, plain_form
 from .same_objects import is_same_object
 from .same_values import is_same_json, is_same_kind
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ApprovedArguments",
     "ShownArguments",
+    "bind_anew",
     "bind_approved",
     "default_form",
-    "pinned_default",
+    "is_plain",
     "shown_answers",
     "shown_arguments",
     "shown_value",
@@ -47,6 +48,10 @@ _ASK_AGAIN: Final = (
     "the person is asked again"
 )
 """What a model is told of a value of a person's that the tool does not take."""
+
+_AS_IT_IS: Final = "pass allow_changed_tools=True to run the call with the tool as it is"
+# Nobody approved another default.
+_AS_IT_WAS: Final = "cancel the run: allow_changed_tools=True does not change a default that a person was shown"
 
 _STAND_INS = frozenset({HIDDEN})
 # Modules of types whose text says all that their values are.
@@ -172,14 +177,25 @@ def default_form(parameter: ToolParameter) -> tuple[Any, bool]:
     Of one that does not, such as one that holds a secret, it is compared with what is shown once the call runs.
     """
     default = parameter.default_value
-    if _is_plain(default):
-        return deepcopy(default), True
+    if is_plain(default):
+        return deepcopy(default), _reads_back(parameter, default, default)
     form = given_form(default, MISSING, dict)
     if form.is_whole and _reads_back(parameter, form.data, default):
         return form.data, True
-    if _tells(default, form.data):
+    if (form.is_whole and _is_written_out(default)) or _tells(default, form.data):
         return form.data, False
     return f"<{type(default).__qualname__}>", False
+
+
+def _is_written_out(value: object) -> bool:
+    """Whether the form of a value, and of all that it holds, says what it is: that of other objects says less."""
+    kind = type(value)
+    if kind in (list, tuple, set, frozenset):
+        return all(map(_is_written_out, cast("Iterable[object]", value)))
+    if kind is dict:
+        members = cast("dict[object, object]", value)
+        return all(map(_is_written_out, (*members, *members.values())))
+    return kind in (*_PLAIN_SCALARS, bytes, bytearray) or kind.__module__.partition(".")[0] in _WRITTEN_OUT
 
 
 def _tells(default: object, form: Any) -> bool:
@@ -187,25 +203,25 @@ def _tells(default: object, form: Any) -> bool:
 
     Of other objects no more than their type is shown: what they hold besides may be a secret that is not marked as one.
     """
-    if _object(form) is not None or _list(form) is not None:
-        plain = plain_form(default)
-        if plain.is_whole and dump_json(plain.data) != dump_json(form):
-            # What the object holds beside its fields is not in it.
-            return True
-        # JSON, in which only secrets and bytes do not read back.
-        return _STAND_INS.issuperset(stand_ins_in(form)) and (holds_stand_in(form) or f'"{BASE64}' in dump_json(form))
-    return type(default) in (bytes, bytearray, float) or type(default).__module__.partition(".")[0] in _WRITTEN_OUT
+    if _object(form) is None and _list(form) is None:
+        return False
+    plain = plain_form(default)
+    if plain.is_whole and dump_json(plain.data) != dump_json(form):
+        # What the object holds beside its fields is not in it.
+        return True
+    # JSON, in which only secrets and bytes do not read back.
+    return _STAND_INS.issuperset(stand_ins_in(form)) and (holds_stand_in(form) or f'"{BASE64}' in dump_json(form))
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether a value is its own JSON form. Subclasses, such as enumerations of text, are not."""
     if type(value) in _PLAIN_SCALARS:
         return bool(plain_form(value).data == value)
     if type(value) is list:
-        return all(_is_plain(item) for item in cast("list[object]", value))
+        return all(is_plain(item) for item in cast("list[object]", value))
     if type(value) is dict:
         items = cast("dict[object, object]", value).items()
-        return all(type(key) is str and _is_plain(item) for key, item in items)
+        return all(type(key) is str and is_plain(item) for key, item in items)
     return False
 
 
@@ -213,9 +229,14 @@ def _reads_back(parameter: ToolParameter, data: Any, default: object) -> bool:
     try:
         with failures_apart():
             read = validated(parameter.adapter, data)
-        return is_same_object(read, default)
+        return _is_same_data(read, data) if is_plain(default) else is_same_object(read, default)
     except Exception:  # noqa: BLE001 - validators and comparisons of users' types may raise anything: then it does not
         return False
+
+
+def _is_same_data(made: object, data: Any) -> bool:
+    """Whether validation makes plain data of the same plain data; 5 and 5.0 are alike."""
+    return is_plain(made) and dump_json(with_whole_numbers(made)) == dump_json(with_whole_numbers(data))
 
 
 # Where the call runs
@@ -231,6 +252,7 @@ def bind_approved(definition: ToolDefinition, arguments: ApprovedArguments) -> d
     """
     bound: dict[str, Any] = {}
     problems: list[str] = []
+    arguments = arguments._replace(given={**arguments.given})
     for parameter in definition.inputs:
         try:
             bound.update(_bound(definition, parameter, arguments))
@@ -274,35 +296,118 @@ def _answer_problems(
 
 def _bound(definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments) -> dict[str, Any]:
     name = parameter.name
-    if name in arguments.given:
-        value = arguments.given[name]
-        if name in arguments.defaulted:
-            return {name: pinned_default(definition, parameter, value)}
-        return {name: validated_parameter(parameter, value, strict=definition.strict)}
     if name in arguments.defaulted:
-        shown, _ = default_form(parameter)
-        if parameter.required or shown != arguments.approved.get(name):
-            present = "none" if parameter.required else _said(definition, name, shown)
-            was = _said(definition, name, arguments.approved.get(name))
-            raise _changed(definition, f"the default of {name} was shown as {was} and would be {present}")
-        return {}
+        return default_as_shown(definition, parameter, arguments)
+    if name in arguments.given:
+        arguments.given[name], value = _as_approved(definition, parameter, arguments)
+        return {name: value}
     if parameter.required:
         raise InvalidValueError(f"{name}: missing, expected {parameter.type_name}")
     return {}
 
 
-def pinned_default(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
-    """Return a default as it was when the call was planned, whatever it is now.
+def _as_approved(
+    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments
+) -> tuple[Any, object]:
+    """Return what the tool validates of an argument, and what comes of it.
+
+    Where that is not what was shown, but is with the members that were shown beside it, these are added: the defaults
+    of its type have changed since.
 
     Raises:
-        ToolChangedError: the parameter does not take it any more.
+        InvalidValueError: the value is not valid.
     """
-    if not parameter.required and _is_plain(parameter.default_value):
-        return deepcopy(value)
+    given, shown = arguments.given[parameter.name], arguments.approved.get(parameter.name, MISSING)
+    whole = given if shown is MISSING else completed(given, shown, holds_stand_in)
+    if is_same_json(whole, given):
+        return given, validated_parameter(parameter, given, strict=definition.strict)
+    made, problem = _made(definition, parameter, given)
+    if problem is None and _is_as_shown(definition, parameter.name, _form(definition, parameter, given, made), shown):
+        return given, made
+    with failures_apart():
+        now, misfit = _made(definition, parameter, whole)
+    if misfit is None and _is_as_shown(definition, parameter.name, _form(definition, parameter, whole, now), shown):
+        return whole, now
+    if problem is not None:
+        raise problem
+    return given, made
+
+
+def _made(definition: ToolDefinition, parameter: ToolParameter, given: Any) -> tuple[object, InvalidValueError | None]:
     try:
-        return validated_parameter(parameter, value)
+        return validated_parameter(parameter, given, strict=definition.strict), None
     except InvalidValueError as error:
-        raise _changed(definition, str(error)) from error
+        return None, error
+
+
+def bind_anew(definition: ToolDefinition, arguments: ApprovedArguments) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the tool as it is now validates, and keyword arguments that are as they were shown.
+
+    Defaults stay as they were when the call was planned, those of parameters and those within values.
+
+    Raises:
+        ToolChangedError: a default that was shown can't be made again.
+    """
+    bound: dict[str, Any] = {}
+    given = {name: value for name, value in arguments.given.items() if name not in arguments.defaulted}
+    for parameter in definition.inputs:
+        if parameter.name in arguments.defaulted:
+            bound.update(default_as_shown(definition, parameter, arguments, allow_changed=True))
+        elif parameter.name in given:
+            try:
+                given[parameter.name], _ = _as_approved(definition, parameter, arguments)
+            except InvalidValueError:
+                # The model is told of it, and of what else is not valid.
+                continue
+    return given, bound
+
+
+def default_as_shown(
+    definition: ToolDefinition, parameter: ToolParameter, arguments: ApprovedArguments, *, allow_changed: bool = False
+) -> dict[str, Any]:
+    """Return the keyword argument of a parameter's default as it was shown, whatever it is now; none for its own.
+
+    Args:
+        definition: the tool.
+        parameter: the parameter.
+        arguments: what people decided on.
+        allow_changed: whether an object that is shown by its type may be of another type now.
+
+    Raises:
+        ToolChangedError: it can't be made of its JSON form, and is another one now.
+    """
+    name = parameter.name
+    if name in arguments.given:
+        return {name: _pinned_default(definition, parameter, arguments.given[name])}
+    was = arguments.approved.get(name)
+    form = None if parameter.required else default_form(parameter)[0]
+    is_same = not parameter.required and is_same_kind(form, was)
+    if is_same or (allow_changed and is_stand_in(was) and is_stand_in(form)):
+        return {}
+    raise _default_changed(definition, parameter, was, form)
+
+
+def _pinned_default(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
+    """Return the default that a plan has the JSON form of.
+
+    Raises:
+        ToolChangedError: the parameter does not make it of that form any more.
+    """
+    try:
+        made = validated_parameter(parameter, value)
+        if _is_same_data(made, value):
+            return deepcopy(value)
+        form = _form(definition, parameter, value, made)
+        if _is_as_shown(definition, parameter.name, form, value):
+            return made
+        problem = _default_changed(definition, parameter, value, form)
+    except InvalidValueError as error:
+        problem = _changed(definition, f"its parameter does not take the default that was shown, {error}", _AS_IT_WAS)
+        problem.__cause__ = error
+    if not parameter.required and _is_same_data(parameter.default_value, value):
+        # Older journals have such defaults, too, of which their types make something else.
+        return deepcopy(value)
+    raise problem
 
 
 def _is_as_shown(definition: ToolDefinition, name: str, form: Any, shown: Any) -> bool:
@@ -346,10 +451,17 @@ def _not_as_decided(definition: ToolDefinition, difference: str) -> ToolChangedE
     )
 
 
-def _changed(definition: ToolDefinition, difference: str) -> ToolChangedError:
+def _changed(definition: ToolDefinition, difference: str, advice: str = _AS_IT_IS) -> ToolChangedError:
     return ToolChangedError(
         f"the tool {definition.name!r} has changed since a person decided on a call of it: {difference}; the call was "
-        "not run. Continue the run with the tool as it was, or pass allow_changed_tools=True to run the call with the "
-        "tool as it is",
+        f"not run. Continue the run with the tool as it was, or {advice}",
         tool_name=definition.name,
     )
+
+
+def _default_changed(definition: ToolDefinition, parameter: ToolParameter, was: Any, form: Any) -> ToolChangedError:
+    said = functools.partial(_said, definition, parameter.name)
+    present = "none" if parameter.required else said(form)
+    difference = f"the default of {parameter.name} was shown as {said(was)} and would be {present}"
+    is_value = not (is_stand_in(was) and is_stand_in(form))
+    return _changed(definition, difference, _AS_IT_WAS if is_value else _AS_IT_IS)

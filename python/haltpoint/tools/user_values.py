@@ -27,9 +27,23 @@ _MOST_PROBLEMS = 10
 
 
 def check_user_input(
-    definition: ToolDefinition, arguments: Mapping[str, Any], values: Mapping[str, Any], *, in_part: bool = False
+    definition: ToolDefinition,
+    arguments: Mapping[str, Any],
+    values: Mapping[str, Any],
+    *,
+    defaulted: Collection[str] = (),
+    in_part: bool = False,
 ) -> dict[str, Any]:
-    """Do what `ToolDefinition.check_user_input` says; with `in_part` of the fields that have values only."""
+    """Do what `ToolDefinition.check_user_input` says.
+
+    Args:
+        definition: the tool.
+        arguments: as there.
+        values: as there.
+        defaulted: the fields whose defaults were shown: such a one that stays empty is not among what is returned, and
+            keeps the default that the call was planned with.
+        in_part: check the fields alone that have values.
+    """
     parameters = {parameter.name: parameter for parameter in definition.inputs}
     fields = [input_field(definition, parameter) for parameter in definition.inputs]
 
@@ -47,6 +61,7 @@ def check_user_input(
         lambda field: tool_reader(definition, parameters[field["name"]], field["json_schema"]),
         may_leave_out=lambda field: is_open(field["name"]) or arguments.get(field["name"]) is None,
         sensitive=definition.sensitive,
+        defaulted=defaulted,
     )
     return checking.checked(values, [field for field in fields if is_asked(field)])
 
@@ -59,6 +74,7 @@ def check_form_values(
     *,
     is_dynamic: bool,
     sensitive: Collection[str] = (),
+    defaulted: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return a person's values converted to what the form asks for, by the JSON schemas of its fields.
 
@@ -69,6 +85,7 @@ def check_form_values(
         open_fields: the names of the fields that had no value when the person was asked.
         is_dynamic: whether a model asked for the fields.
         sensitive: the fields of which no error shows the value.
+        defaulted: as for `check_user_input`.
 
     Raises:
         InvalidResolutionError: a value is missing or does not fit, or the form has no such field.
@@ -80,6 +97,7 @@ def check_form_values(
         lambda field: schema_reader(schema_of(field), for_tool=not is_dynamic),
         may_leave_out=lambda field: field["name"] in open_fields,
         sensitive=sensitive,
+        defaulted=defaulted,
     )
     checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
     # A model that asked is told which fields stayed empty.
@@ -97,12 +115,14 @@ class _Checking:
         *,
         may_leave_out: Callable[[_Field], bool],
         sensitive: Collection[str],
+        defaulted: Collection[str],
     ) -> None:
         self._tool_name = tool_name
         self._fields = fields
         self._reader = reader
         self._may_leave_out = may_leave_out
         self._sensitive = sensitive
+        self._defaulted = defaulted
         self._problems: list[tuple[str, str]] = []
 
     def checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
@@ -118,7 +138,7 @@ class _Checking:
                 self._take(checked, field, values[name])
             elif name in values and takes_null(schema_of(field)):
                 checked[name] = None
-            else:
+            elif name not in self._defaulted:
                 self._leave_empty(checked, field, is_null=name in values)
         if self._problems:
             raise self._refusal()

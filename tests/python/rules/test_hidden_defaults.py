@@ -83,13 +83,15 @@ def test_a_changed_default_does_not_run(name: str, edit: dict[str, Any] | None) 
     assert [(euros, repr(options)) for euros, options in ran] == [(2 if edit else 1, repr(default))]
 
 
-def test_a_changed_default_runs_once_that_is_allowed() -> None:
+def test_a_changed_default_does_not_run_even_where_the_tool_may_have_changed() -> None:
+    """Nobody approved the other limit."""
     db = InMemoryDatabase()
     requirement = asked(db, with_default(Options, Options()))
     requirement.confirm(by="ann")
     requirement.commit()
-    go_on(db, requirement, with_default(Options, Options(limit=1000)), allow_changed_tools=True)
-    assert [options.limit for _, options in ran] == [1000]
+    with pytest.raises(ToolChangedError, match=r'was shown as {"limit": 1, .+ cancel the run'):
+        go_on(db, requirement, with_default(Options, Options(limit=1000)), allow_changed_tools=True)
+    assert ran == []
 
 
 def test_a_changed_secret_alone_is_not_noticed_and_no_secret_is_stored() -> None:

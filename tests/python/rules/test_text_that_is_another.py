@@ -37,7 +37,11 @@ def taking(kind: Any, make: Callable[[Any], Any], **options: Any) -> Callable[..
 
 def made_by(makes: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     """A validator that does what the last of them does by then."""
-    return lambda value: makes[-1](value)
+
+    def make(value: Any) -> Any:
+        return makes[-1](value)
+
+    return make
 
 
 NOON = "2024-01-01T12:00:00"
