@@ -78,12 +78,19 @@ async def with_changed_arguments(
             requirement_id=requirement.id,
             field_name=next((name for name, _ in edited.problems if name is not None), None),
         )
+    if requirement.first_approval is None and _changes_nothing(execution, edited):
+        return {name: said for name, said in decision.items() if name != "tool_args"}
     # Another's words for the same change may lack what the tool adds. What is hidden can't be compared in this way.
     approved = None if holds_stand_in(edited.shown) else _as_approved(requirement, edited.shown)
     if approved is not None:
         return {**decision, **approved}
     changed = {**decision, "tool_args": edited.given, **({"unchecked": True} if definition is None else {})}
     return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
+
+
+def _changes_nothing(execution: ToolExecution, edited: EditedArguments) -> bool:
+    """Whether the call stays as it was shown: what was left out of it are defaults that stay, too."""
+    return same_arguments(edited.given, execution.tool_args) and same_arguments(edited.shown, execution.tool_args)
 
 
 def _unseen_by_others(execution: ToolExecution, edited: EditedArguments) -> list[tuple[str | None, str]]:

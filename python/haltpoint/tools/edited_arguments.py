@@ -19,7 +19,7 @@ from haltpoint.sensitive import Masking
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
 from .code_needed import code_needed
 from .dropped_members import closed, dropped_members
-from .failing_validators import failures_if_refused, failures_logged
+from .failing_validators import failures_apart, failures_if_refused, failures_logged
 from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
@@ -27,9 +27,9 @@ from .json_form import LARGEST_INTEGER, SMALLEST_INTEGER
 from .kept_members import KeptMembers, is_left_as_shown
 from .other_names import as_named
 from .pydantic_problems import problems_of
-from .schema_check import BrokenSchemaError, schema_problems
+from .schema_check import BrokenSchemaError, schema_problems, value_problems
 from .schema_forms import same_keys, schema_form
-from .shown_arguments import default_form, shown_value
+from .shown_arguments import default_form, is_plain, shown_value
 from .validation import InvalidValueError, validated
 from .value_problems import ValueProblem, missing_words, named_problem
 from .value_readers import kind_problems
@@ -124,11 +124,24 @@ def _edit(
     elif parameter.required:
         edited.refuse_missing(name, field_schema(definition.parameters, name))
     else:
-        form, is_pinned = default_form(parameter)
-        if is_pinned:
-            edited.keep(name, form)
-        else:
-            edited.refuse(name, f"{name}: missing, and its default {form} can't be shown; give a value")
+        _take_default(edited, definition, parameter)
+
+
+def _take_default(edited: EditedArguments, definition: ToolDefinition, parameter: ToolParameter) -> None:
+    """Take the default of an argument that the model gave and the person left out."""
+    name = parameter.name
+    form, is_pinned = default_form(parameter)
+    if is_pinned:
+        edited.keep(name, form)
+        return
+    try:
+        if is_plain(parameter.default_value):
+            # Such as text for a URL: as if the person had given it.
+            edited.shown[name], edited.given[name] = shown_value(definition, parameter, form)
+            return
+    except ToolArgumentsError:
+        pass
+    edited.refuse(name, f"{name}: missing, and its default {form} can't be kept; give a value")
 
 
 class _UnfitError(ValueError):
@@ -153,11 +166,26 @@ def _changed(
         HiddenPartError: it can't be told which hidden value is meant.
         _UnfitError: the value does not fit, or a part that was left as it was shown would be another one.
     """
-    name = parameter.name
-    wanted = _with_digits(parameter, wanted)
-    members = _members(name, execution, wanted)
-    first: _UnfitError | None = None
     schema = form_schema(definition, parameter)
+    members = _members(parameter.name, execution, _with_digits(parameter, wanted))
+    whole = members._replace(wanted=members._replace(said=as_named(schema, members.said)).completed())
+    if whole.is_unchanged:
+        return members.shown, members.shown
+    if not is_left_as_shown(whole.wanted, members.wanted):
+        try:
+            with failures_apart():
+                return _made(definition, parameter, schema, whole)
+        except (HiddenPartError, UnreadableBytesError, _UnfitError):
+            # A member may follow from what was changed, as a sum does.
+            pass
+    return _made(definition, parameter, schema, members)
+
+
+def _made(
+    definition: ToolDefinition, parameter: ToolParameter, schema: Mapping[str, Any], members: KeptMembers
+) -> tuple[Any, Any]:
+    name = parameter.name
+    first: _UnfitError | None = None
     for value in members.values(as_taken(schema, name, _restored(members, name), members.shown, is_encoded=True)):
         try:
             shown, given = _validated(definition, parameter, value, members.said)
@@ -279,30 +307,51 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
     for name in dict.fromkeys((*execution.tool_args, *wanted)):
         if _is_kept(name, execution, wanted):
             edited.keep(name, execution.tool_args[name])
-        elif name in wanted:
+        elif name not in wanted:
+            _leave_out(edited, name, schema)
+        else:
             try:
-                described = argument_schema(schema, name)
-                members = _members(name, execution, wanted[name])
-                members = members._replace(said=as_named(described, members.said))
-                parts = _restored(members, name)
-                undecidable = code_needed(described, wanted[name], members.shown, members.said)
-                undecidable.extend((path, words) for path, _, words, *_ in same_keys(described, wanted[name]))
-                if undecidable:
-                    edited.refuse_all(name, undecidable)
-                    continue
-                restored = as_taken(described, name, parts, members.shown)
-                taken = as_taken(described, name, wanted[name], members.shown)
+                new.update(_changed_by_schema(edited, schema, name, _members(name, execution, wanted[name])))
             except (HiddenPartError, UnreadableBytesError) as error:
                 is_shown = name not in execution.sensitive
                 edited.refuse(error.path, str(error), None if is_shown else Masking([name], wanted))
-                continue
-            edited.given[name] = new[name] = next(members.values(restored))
-            edited.shown[name] = schema_form(schema, name, as_shown(described, taken), completed=True)
-        else:
-            _leave_out(edited, name, schema)
     if schema is not None and new:
         edited.problems.extend(_new_problems(schema, execution, new))
     return edited
+
+
+def _changed_by_schema(edited: EditedArguments, schema: Any, name: str, members: KeptMembers) -> dict[str, Any]:
+    """Take a value that a person changed, and return what is to be held against the schema, by its name.
+
+    Raises:
+        HiddenPartError: it can't be told which hidden value is meant.
+        UnreadableBytesError: a text stands for no bytes.
+    """
+    described = argument_schema(schema, name)
+    members = _completed(described, members._replace(said=as_named(described, members.said)))
+    if members.is_unchanged:
+        edited.keep(name, members.shown)
+        return {}
+    parts = _restored(members, name)
+    undecidable = code_needed(described, members.wanted, members.shown, members.said)
+    undecidable.extend((path, words) for path, _, words, *_ in same_keys(described, members.wanted))
+    if undecidable:
+        edited.refuse_all(name, undecidable)
+        return {}
+    restored = as_taken(described, name, parts, members.shown)
+    taken = as_taken(described, name, members.wanted, members.shown)
+    edited.given[name] = next(members.values(restored))
+    edited.shown[name] = schema_form(schema, name, as_shown(described, taken), completed=True)
+    return {name: edited.given[name]}
+
+
+def _completed(schema: Mapping[str, Any], members: KeptMembers) -> KeptMembers:
+    """The same with the members that were left out as they were shown, where the type takes these beside the others."""
+    whole = members.completed()
+    try:
+        return members if value_problems(closed(schema), whole) else members._replace(wanted=whole)
+    except BrokenSchemaError:
+        return members
 
 
 def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any]) -> list[tuple[str | None, str]]:

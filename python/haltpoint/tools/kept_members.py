@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .hidden_parts import MISSING, is_hidden_in
+from .hidden_parts import MISSING, holds_stand_in, is_hidden_in
 from .json_form import dump_json, with_whole_numbers
 from .json_form import shown as short
 from .same_values import is_same_json
@@ -38,6 +38,19 @@ class KeptMembers(NamedTuple):
     wanted: Any
     shown: Any
     said: Any
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the value is the one that was shown."""
+        return self.shown is not MISSING and is_left_as_shown(self.wanted, self.shown)
+
+    def completed(self) -> Any:
+        """Return the wanted value, with what it leaves out and the model had left out, too, as it was shown.
+
+        That is what defaults made: they are made once. What the model said and the person takes out is not in it, and
+        neither is a part that people are not shown.
+        """
+        return _completed(self.wanted, self.shown, {} if self.said is MISSING else self.said)
 
     def values(self, given: Any) -> Iterator[Any]:
         """Yield what the tool may have to validate, the likeliest first.
@@ -78,6 +91,20 @@ class KeptMembers(NamedTuple):
             f"{place}: it was left as it was shown, {was}, and would be {would_be} beside what was "
             "changed; give another value for it, or leave it out"
         )
+
+
+def _completed(wanted: Any, shown: Any, said: Any) -> Any:
+    if _is_of(dict, wanted, shown, said) and {*wanted, *said} <= shown.keys():
+        # Else it may be an object of another type than the one that was shown, or under other names.
+        added = {name: item for name, item in shown.items() if name not in said and not holds_stand_in(item)}
+        own = {name: _completed(item, shown[name], said.get(name, {})) for name, item in wanted.items()}
+        return {**added, **own}
+    if _is_of(list, wanted, shown, said) and len(shown) == len(said) and not _is_in_another_order(shown, said):
+        return [
+            item if place is None else _completed(item, shown[place], said[place])
+            for item, place in zip(wanted, _places(wanted, shown), strict=True)
+        ]
+    return wanted
 
 
 # What the tool validates

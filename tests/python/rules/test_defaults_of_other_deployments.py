@@ -141,6 +141,22 @@ def test_an_object_that_is_shown_by_its_type_may_be_of_another_type_once_that_is
     assert [type(value) for value in ran] == [Other]
 
 
+@pytest.mark.parametrize(
+    ("kind", "default", "runs"), [(Decimal, 5, Decimal(5)), (date, "2024-02-01", date(2024, 2, 1))]
+)
+def test_a_plain_default_in_the_place_of_what_the_model_said_is_read_by_its_type(
+    kind: Any, default: Any, runs: Any
+) -> None:
+    db = InMemoryDatabase()
+    function = tool_with(kind, default)
+    requirement = asked(db, function, to="a", value="2024-01-01" if kind is date else "7")
+    requirement.confirm(tool_args={"to": "a"})
+    requirement.commit()
+    assert requirement.tool_execution.tool_args["value"] == str(runs)
+    go_on(db, requirement, function)
+    assert ran == [runs]
+
+
 # Forms
 
 
