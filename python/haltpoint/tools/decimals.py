@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, TypeGuard, cast
 
 from haltpoint.tools.field_words import DECIMAL
 
-from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, WrittenFloat, dump_json
+from .json_form import LARGEST_INTEGER, MAX_DEPTH, SMALLEST_INTEGER, NotJsonError, WrittenFloat, dump_json, parse_exact
 
 __all__ = ["DecimalPlaces", "broken_bound", "decimal_form"]
 
@@ -117,7 +118,12 @@ class DecimalPlaces(NamedTuple):
 
 
 def _lost_digits(value: object) -> str | None:
-    """Return a number's digits, where the value that would be made of it does not have them."""
+    """Return a number's digits, where the value that would be made of it does not have them.
+
+    A float that comes from no text is written as the journal has it: what is read there is a decimal of these digits.
+    """
+    if type(value) is float and math.isfinite(value):
+        value = parse_exact(dump_json(value))
     if isinstance(value, WrittenFloat):
         return value.text
     if isinstance(value, int) and not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
