@@ -93,11 +93,12 @@ def checked_values(
     # Checking loads a validator, which a requirement that is only looked at does not need.
     with no_fork:
         from haltpoint.tools.input_form import fits_form
-        from haltpoint.tools.user_values import check_form_values, check_user_input
+        from haltpoint.tools.user_values import check_form_values, check_user_input, shown_defaults
     tool = tool_at_hand(requirement)
     try:
         if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):
-            return check_user_input(tool, execution.tool_args, values, defaulted=execution.defaulted, in_part=in_part)
+            defaults = shown_defaults(form, execution.defaulted)
+            return check_user_input(tool, execution.tool_args, values, defaults=defaults, in_part=in_part)
         return check_form_values(
             execution.tool_name,
             form,
@@ -105,7 +106,6 @@ def checked_values(
             () if in_part else requirement.open_fields,
             is_dynamic=is_dynamic(execution),
             sensitive=execution.sensitive,
-            defaulted=execution.defaulted,
         )
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id
@@ -113,16 +113,11 @@ def checked_values(
 
 
 def without_unchanged(requirement: RequirementState, values: dict[str, Any]) -> dict[str, Any]:
-    """Return checked answers to an open requirement without those that leave a field as it is.
-
-    That is the model's value, or the default that was shown, which the call was planned with.
-    """
-    execution, open_fields = requirement.tool_execution, requirement.open_fields
-    shown = execution.tool_args
+    """Return checked answers to an open requirement without those that leave the model's value of a field as it is."""
+    shown, open_fields = requirement.tool_execution.tool_args, requirement.open_fields
 
     def is_unchanged(name: str, value: Any) -> bool:
-        is_asked = name in open_fields and name not in execution.defaulted
-        if is_asked or name not in shown or is_dynamic(execution):
+        if name in open_fields or name not in shown or is_dynamic(requirement.tool_execution):
             return False
         return same_data(value, shown[name])
 

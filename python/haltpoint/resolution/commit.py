@@ -516,9 +516,10 @@ def _input_values(
             return shown_by_schema(on_disk, without_unchanged(on_disk, checked_values(on_disk, values)))
         with no_fork:
             from haltpoint.tools.shown_arguments import shown_answers
-            from haltpoint.tools.user_values import check_user_input
+            from haltpoint.tools.user_values import check_user_input, shown_defaults
         execution = on_disk.tool_execution
-        checked = check_user_input(definition, execution.tool_args, values, defaulted=execution.defaulted)
+        defaults = shown_defaults(execution.user_input_schema or (), execution.defaulted)
+        checked = check_user_input(definition, execution.tool_args, values, defaults=defaults)
         checked = without_unchanged(on_disk, checked)
         shown = shown_answers(definition, checked)
     except InvalidResolutionError as error:

@@ -69,11 +69,9 @@ def is_same_answer(requirement: RequirementState, values: Mapping[str, Any], che
 
 
 def _kept(requirement: RequirementState, names: Collection[str]) -> dict[str, Any]:
-    """The model's values and the defaults of fields that the first answer left as they were."""
-    execution = requirement.tool_execution
-    arguments, defaulted = execution.tool_args, execution.defaulted
-    known = (name for name in names if name in arguments)
-    return {name: arguments[name] for name in known if name not in requirement.open_fields or name in defaulted}
+    """The model's values of fields that the first answer left as they were."""
+    arguments = requirement.tool_execution.tool_args
+    return {name: arguments[name] for name in names if name in arguments and name not in requirement.open_fields}
 
 
 def _are_same_values(decision: Mapping[str, Any], values: Mapping[str, Any], names: Iterable[str]) -> bool:

@@ -195,7 +195,7 @@ def _is_written_out(value: object) -> bool:
     if kind is dict:
         members = cast("dict[object, object]", value)
         return all(map(_is_written_out, (*members, *members.values())))
-    return kind in (*_PLAIN_SCALARS, bytes, bytearray) or kind.__module__.partition(".")[0] in _WRITTEN_OUT
+    return kind in (*_PLAIN_SCALARS, complex, bytes, bytearray) or kind.__module__.partition(".")[0] in _WRITTEN_OUT
 
 
 def _tells(default: object, form: Any) -> bool:

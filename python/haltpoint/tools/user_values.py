@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from haltpoint.exceptions import InvalidResolutionError
@@ -19,7 +20,7 @@ from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_r
 if TYPE_CHECKING:
     from .definition import ToolDefinition
 
-__all__ = ["check_form_values", "check_user_input", "convert_field_value"]
+__all__ = ["check_form_values", "check_user_input", "convert_field_value", "shown_defaults"]
 
 _Field: TypeAlias = Mapping[str, Any]
 
@@ -31,7 +32,7 @@ def check_user_input(
     arguments: Mapping[str, Any],
     values: Mapping[str, Any],
     *,
-    defaulted: Collection[str] = (),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
     in_part: bool = False,
 ) -> dict[str, Any]:
     """Do what `ToolDefinition.check_user_input` says.
@@ -40,8 +41,8 @@ def check_user_input(
         definition: the tool.
         arguments: as there.
         values: as there.
-        defaulted: the fields whose defaults were shown: such a one that stays empty is not among what is returned, and
-            keeps the default that the call was planned with.
+        defaults: those that were shown, whatever they are now, as `shown_defaults` returns them. A field that stays
+            empty has its own; one without a JSON form is not among what is returned, and stays as it was planned.
         in_part: check the fields alone that have values.
     """
     parameters = {parameter.name: parameter for parameter in definition.inputs}
@@ -61,7 +62,7 @@ def check_user_input(
         lambda field: tool_reader(definition, parameters[field["name"]], field["json_schema"]),
         may_leave_out=lambda field: is_open(field["name"]) or arguments.get(field["name"]) is None,
         sensitive=definition.sensitive,
-        defaulted=defaulted,
+        defaults=defaults,
     )
     return checking.checked(values, [field for field in fields if is_asked(field)])
 
@@ -74,7 +75,6 @@ def check_form_values(
     *,
     is_dynamic: bool,
     sensitive: Collection[str] = (),
-    defaulted: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return a person's values converted to what the form asks for, by the JSON schemas of its fields.
 
@@ -85,7 +85,6 @@ def check_form_values(
         open_fields: the names of the fields that had no value when the person was asked.
         is_dynamic: whether a model asked for the fields.
         sensitive: the fields of which no error shows the value.
-        defaulted: as for `check_user_input`.
 
     Raises:
         InvalidResolutionError: a value is missing or does not fit, or the form has no such field.
@@ -97,11 +96,21 @@ def check_form_values(
         lambda field: schema_reader(schema_of(field), for_tool=not is_dynamic),
         may_leave_out=lambda field: field["name"] in open_fields,
         sensitive=sensitive,
-        defaulted=defaulted,
+        defaults={},
     )
     checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
     # A model that asked is told which fields stayed empty.
     return {**dict.fromkeys(open_fields), **checked} if is_dynamic else checked
+
+
+def shown_defaults(form: Sequence[_Field], defaulted: Collection[str]) -> dict[str, Any]:
+    """Return the defaults that a person was shown, by the names of the fields; NOT_GIVEN for one without a JSON form.
+
+    Args:
+        form: the fields as they were shown.
+        defaulted: the parameters that the model left out.
+    """
+    return {field["name"]: field.get("default", NOT_GIVEN) for field in form if field["name"] in defaulted}
 
 
 class _Checking:
@@ -115,14 +124,14 @@ class _Checking:
         *,
         may_leave_out: Callable[[_Field], bool],
         sensitive: Collection[str],
-        defaulted: Collection[str],
+        defaults: Mapping[str, Any],
     ) -> None:
         self._tool_name = tool_name
         self._fields = fields
         self._reader = reader
         self._may_leave_out = may_leave_out
         self._sensitive = sensitive
-        self._defaulted = defaulted
+        self._defaults = defaults
         self._problems: list[tuple[str, str]] = []
 
     def checked(self, values: Mapping[str, Any], asked: Sequence[_Field]) -> dict[str, Any]:
@@ -138,7 +147,7 @@ class _Checking:
                 self._take(checked, field, values[name])
             elif name in values and takes_null(schema_of(field)):
                 checked[name] = None
-            elif name not in self._defaulted:
+            else:
                 self._leave_empty(checked, field, is_null=name in values)
         if self._problems:
             raise self._refusal()
@@ -173,6 +182,8 @@ class _Checking:
         default = self._default(field)
         if default is not NOT_GIVEN:
             checked[name] = default
+        elif name in self._defaults:
+            return
         elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
             problem = ValueProblem((), "required", missing_words(schema), None if is_null else NOT_GIVEN)
             self._problems.append(named_problem(problem, name))
@@ -181,7 +192,7 @@ class _Checking:
 
     def _default(self, field: _Field) -> Any:
         """The default as it is kept; NOT_GIVEN where there is none that fits."""
-        default = field.get("default", NOT_GIVEN)
+        default = self._defaults.get(field["name"], field.get("default", NOT_GIVEN))
         if default is None or default is NOT_GIVEN:
             return default
         try:

@@ -98,6 +98,7 @@ SHOWN_ALONE: list[tuple[Any, Any, Any, Any]] = [
     (date | str, "2024-01-01", "2024-01-01", "x"),
     (int | str, 2**70, str(2**70), 2**71),
     (Any, 2**70, str(2**70), 2**71),
+    (Any, 1 + 2j, "(1+2j)", 3j),
     (Any, (1, 2), [1, 2], (3,)),
     (dict[str, Any], {"a": float("inf")}, {"a": "inf"}, {"a": float("-inf")}),
     (str, 5, 5, "x"),
