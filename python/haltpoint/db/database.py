@@ -31,7 +31,7 @@ from haltpoint.db.remembered_approvals import ApprovalMemory
 from haltpoint.db.server import ServerSettings, with_schema
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.given_text import checked_text, findable_text, storable_text
-from haltpoint.run.said import checked_author
+from haltpoint.run.attribution import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from haltpoint.db.shrinking import shrink
 from haltpoint.exceptions import StoreError, UnfinishedRunError
 from haltpoint.given_text import checked_text, findable_text
+from haltpoint.run.attribution import checked_author
 from haltpoint.run.base import RunStatus
-from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from haltpoint.db.database import Database

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from haltpoint import _engine
 from haltpoint.exceptions import HaltpointError, RunMovedError
 from haltpoint.given_text import findable_text
+from haltpoint.run.attribution import checked_author
 from haltpoint.run.base import RunStatus
-from haltpoint.run.said import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

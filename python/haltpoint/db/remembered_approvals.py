@@ -13,7 +13,7 @@ from haltpoint.db.damage import OnDamaged, raise_damage, tell_of
 from haltpoint.db.inbox import check_texts
 from haltpoint.db.limits import checked_limit
 from haltpoint.given_text import findable_text
-from haltpoint.run.said import checked_author
+from haltpoint.run.attribution import checked_author
 from haltpoint.sensitive import Masking
 
 if TYPE_CHECKING:

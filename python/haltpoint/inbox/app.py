@@ -27,7 +27,7 @@ from haltpoint.inbox.rendering import problem_page
 from haltpoint.inbox.sessions import Sessions
 from haltpoint.inbox.signing_in import sign_in, sign_out
 from haltpoint.inbox.templating import environment
-from haltpoint.run.said import checked_author
+from haltpoint.run.attribution import checked_author
 
 if TYPE_CHECKING:
     from collections.abc import Collection

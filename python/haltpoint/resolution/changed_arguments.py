@@ -12,6 +12,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.active_runs import known_run
+from haltpoint.run.changed_arguments import same_arguments
 from haltpoint.run.same_data import same_data
 from haltpoint.tools.hidden_parts import holds_stand_in
 from haltpoint.tools.registry import registered_tool

@@ -42,14 +42,14 @@ from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import check_words, checked_decision
 from haltpoint.resolution.partly_filled import lacking_words
 from haltpoint.resolution.same_decisions import same_decision
+from haltpoint.run.attribution import checked_note, outline
 from haltpoint.run.changed_arguments import approved_arguments
 from haltpoint.run.drafts import is_handed_out
 from haltpoint.run.requirement_data import check_said
+from haltpoint.run.requirement_terms import terms_data
 from haltpoint.run.requirement_validation import conflict_error, expired_error, nameless_error, undecided_error
 from haltpoint.run.requirements import RunRequirement
-from haltpoint.run.said import checked_note, outline
 from haltpoint.run.same_data import same_data
-from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import text_of
 from haltpoint.sensitive import MASK, Masking
 from haltpoint.tools.field_words import schema_of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.resolution.answers import is_dynamic, shown_bytes
-from haltpoint.run.said import outline, said_note
+from haltpoint.run.attribution import outline, said_note
 from haltpoint.run.same_data import same_data
 from haltpoint.tools.field_words import schema_of
 

@@ -12,9 +12,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.run.attribution import outline
 from haltpoint.run.data_types import check_types
 from haltpoint.run.requirement_validation import PLACES
-from haltpoint.run.said import outline
 from haltpoint.run.same_data import same_data
 from haltpoint.run.tools.tools import ToolExecution, answer_data, copied_form
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.resolution.answers import given_values
 from haltpoint.resolution.parse import Decision, RequirementKind, checked_kind, is_answered, kind_of, unfilled_fields
+from haltpoint.run.attribution import checked_name
 from haltpoint.run.requirement_validation import HOW_TO_RESOLVE
-from haltpoint.run.said import checked_name
 from haltpoint.run.same_data import is_plain, same_data
 from haltpoint.run.tools.tools import ToolExecution, checked_execution
 

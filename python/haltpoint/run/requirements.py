@@ -24,12 +24,14 @@ from haltpoint.resolution.parse import (
     show_bytes,
 )
 from haltpoint.resolution.same_decisions import contradicts, is_same_answer, same_decision
+from haltpoint.run.attribution import checked_name, checked_note, said_note
 from haltpoint.run.changed_arguments import changed_arguments, decision_as_given, shown_decision
 from haltpoint.run.data_types import check_emptied, check_types
 from haltpoint.run.drafts import Hearing, drop_kept, keep_draft, note_requirement
 from haltpoint.run.remember_scope import RememberScope, memory_of
 from haltpoint.run.requirement_data import drafted, merged_execution
 from haltpoint.run.requirement_state import RequirementState
+from haltpoint.run.requirement_terms import restore_terms, terms_data
 from haltpoint.run.requirement_validation import (
     check_digest,
     check_names,
@@ -39,8 +41,6 @@ from haltpoint.run.requirement_validation import (
     no_field_error,
     wrong_kind_error,
 )
-from haltpoint.run.said import checked_name, checked_note, said_note
-from haltpoint.run.terms import restore_terms, terms_data
 from haltpoint.run.tools.tools import answer_data, text_of
 from haltpoint.sensitive import masked_requirement
 from haltpoint.timestamps import format_time, parse_time

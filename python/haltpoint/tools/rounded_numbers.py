@@ -26,7 +26,7 @@ def rounded_numbers(schema: Mapping[str, Any], value: object) -> list[ValueProbl
         value: JSON data that fits it.
     """
     found: object = schema.get("$defs")
-    definitions = cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+    definitions: Mapping[str, Any] = cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
     try:
         return list(_found(schema, value, definitions, ()))
     except (AttributeError, TypeError, RecursionError):

@@ -10,8 +10,8 @@ from haltpoint.exceptions import InvalidOutputError
 from haltpoint.json_value import to_json_text
 from haltpoint.run.agent.caching import cached_property
 from haltpoint.run.drafts import forget_requirement
+from haltpoint.run.requirement_terms import terms_data
 from haltpoint.run.requirements import RunRequirement, Waiter
-from haltpoint.run.terms import terms_data
 from haltpoint.run.tools.tools import ToolExecution
 from haltpoint.task import format_or_text
 
