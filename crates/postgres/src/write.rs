@@ -185,10 +185,11 @@ fn created<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.head.driver_entries.cast_signed()),
         column!(drafts, BYTEA_ARRAY, |(_, draft)| &draft.head.hash[..]),
         column!(drafts, TEXT_ARRAY, |(_, draft)| draft.requires.as_deref()),
+        column!(drafts, INT8_ARRAY, |(_, draft)| draft.goes_on_with),
         column!(drafts, INT8_ARRAY, |(_, draft)| draft.row.not_before.map(|from| from.0)),
     ]);
     let columns = "run_id, agent_name, session_id, user_id, status, created_at, updated_at, epoch, holder, held_since, audit_key_id, \
-                   format, open_requirements, head_seq, driver_entries, head_hash, head_requires, not_before";
+                   format, open_requirements, head_seq, driver_entries, head_hash, head_requires, goes_on_with, not_before";
     format!(
         "new_runs AS MATERIALIZED (SELECT * FROM unnest({input}) AS n (key, {columns})), \
          created AS (INSERT INTO @runs ({columns}) SELECT {columns} FROM new_runs ORDER BY key \

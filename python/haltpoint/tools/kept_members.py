@@ -96,9 +96,9 @@ class KeptMembers(NamedTuple):
 def _completed(wanted: Any, shown: Any, said: Any) -> Any:
     if _is_of(dict, wanted, shown, said) and {*wanted, *said} <= shown.keys():
         # Else it may be an object of another type than the one that was shown, or under other names.
-        added = {name: item for name, item in shown.items() if name not in said and not holds_stand_in(item)}
         own = {name: _completed(item, shown[name], said.get(name, {})) for name, item in wanted.items()}
-        return {**added, **own}
+        left_out = shown.keys() - {*own, *said}
+        return own | {name: item for name, item in shown.items() if name in left_out and not holds_stand_in(item)}
     if _is_of(list, wanted, shown, said) and len(shown) == len(said) and not _is_in_another_order(shown, said):
         return [
             item if place is None else _completed(item, shown[place], said[place])

@@ -42,22 +42,26 @@ pub(super) struct Inside(());
 
 /// Goes inside, as soon as no fork is under way.
 pub(super) fn enter() -> Inside {
-    let inside = Inside::new();
-    if is_outermost() {
-        let deadline = Instant::now() + LONGEST_FORK;
-        while FORKING.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            INSIDE.fetch_sub(1, Ordering::SeqCst);
+    let deadline = Instant::now() + LONGEST_FORK;
+    loop {
+        // Whoever says so only to take it back at once, while the fork is under way, may be inside in the child's copy for good.
+        while !is_inside() && is_forking() && Instant::now() < deadline {
             thread::sleep(PAUSE);
-            INSIDE.fetch_add(1, Ordering::SeqCst);
+        }
+        let inside = Inside::new();
+        if !is_outermost() || !is_forking() || Instant::now() >= deadline {
+            return inside;
         }
     }
-    inside
 }
 
 /// Goes inside, unless a fork is under way.
 pub(super) fn enter_at_once() -> Option<Inside> {
+    if !is_inside() && is_forking() {
+        return None;
+    }
     let inside = Inside::new();
-    let is_free = !is_outermost() || FORKING.load(Ordering::SeqCst) == 0;
+    let is_free = !is_outermost() || !is_forking();
     is_free.then_some(inside)
 }
 
@@ -113,13 +117,22 @@ impl Drop for Inside {
     }
 }
 
+fn is_forking() -> bool {
+    FORKING.load(Ordering::SeqCst) > 0
+}
+
+/// Whether this thread is inside.
+fn is_inside() -> bool {
+    DEPTH.get() > 0
+}
+
 fn is_outermost() -> bool {
     DEPTH.get() == 1
 }
 
 /// How many of the threads inside are this one.
 fn inside_here() -> usize {
-    usize::from(DEPTH.get() > 0)
+    usize::from(is_inside())
 }
 
 #[cfg(test)]

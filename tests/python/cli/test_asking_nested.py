@@ -101,4 +101,5 @@ def test_an_edit_is_checked_before_the_person_is_asked_whether_it_is_meant(cli: 
     assert '"zip": 5000, "tags": []}, "note": null}' in shown
     terminal.expect("approved with changed arguments by ann")
     terminal.expect(pexpect.EOF)
-    assert _decision(cli, run_id)["tool_args"]["order"] == {"to": {"city": "y", "zip": 5000}}
+    edited = {"to": {"city": "y", "zip": 5000, "tags": []}, "note": None}
+    assert _decision(cli, run_id)["tool_args"]["order"] == edited
