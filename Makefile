@@ -123,7 +123,7 @@ test-rust: ## Rust tests and documentation examples; compiles no Python
 	cargo test --locked --package haltpoint-postgres --lib --tests
 
 test-python: $(STAMPS)/installed ## pytest against the installed wheel
-	$(MAKE) --jobs 2 --output-sync $(PYTHON_PARTS) test-server
+	$(MAKE) --jobs 2 $(PYTHON_PARTS) test-server
 
 $(PYTHON_PARTS): test-python-%: $(STAMPS)/installed
 	$(BIN)/python -m pytest $(PYTHON_SUITES_$*)
