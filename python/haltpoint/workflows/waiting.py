@@ -45,7 +45,7 @@ async def sleep(seconds: float) -> None:
     """Wait, while no process has to live: the run is paused, and a worker continues it when the time has come.
 
     Args:
-        seconds: how long, at most 100 years. 0 and less is no wait.
+        seconds: how long, at most 100 years. 0 and less do not wait.
 
     Raises:
         RuntimeError: no body of a workflow runs here.
@@ -61,7 +61,7 @@ async def sleep_until(time: datetime) -> None:
     """Wait for a time, as `sleep` does.
 
     Args:
-        time: an aware datetime, the same in each process that continues the run. One that has passed is no wait.
+        time: an aware datetime, the same in each process that continues the run. One that has passed does not wait.
 
     Raises:
         RuntimeError: no body of a workflow runs here.
