@@ -21,6 +21,7 @@ __all__ = [
     "message_of",
     "remembered_texts",
     "storable",
+    "texts_at_once",
     "texts_of",
     "texts_without_words",
     "traceback_text",
@@ -155,6 +156,11 @@ def _is_member(value: object) -> bool:
 def texts_without_words(error: BaseException) -> ErrorTexts:
     """Return what is shown of an exception whose own words may hold a secret: its type, and where it was raised."""
     return ErrorTexts(_name(error), f"{_frames(error)}{_name(error)}", _name(error))
+
+
+def texts_at_once(error: BaseException) -> ErrorTexts:
+    """Return what is shown of an exception, without a call of its own code: that may take any time."""
+    return texts_without_words(error) if calls_own_code(error) else texts_of(error)
 
 
 def exception_text(error: BaseException) -> str:

@@ -18,7 +18,14 @@ from haltpoint._concurrency.calling_thread import CallInterruptedError
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
-from haltpoint.exception_text import ErrorTexts, calls_own_code, remembered_texts, texts_of, texts_without_words
+from haltpoint.exception_text import (
+    ErrorTexts,
+    calls_own_code,
+    remembered_texts,
+    texts_at_once,
+    texts_of,
+    texts_without_words,
+)
 from haltpoint.exceptions import TooManyThreadsError
 
 __all__ = [
@@ -122,8 +129,7 @@ async def _caught(function: Callable[[], Any], read: Callable[[Any], Any] | None
 
 def _cancelled_itself(task: asyncio.Future[Any]) -> Answer:
     error = cancelled_by_itself(task) or asyncio.CancelledError("it cancelled itself")
-    # On the event loop no code of the exception's own is called, which may take any time.
-    return Answer(error=error, texts=texts_without_words(error) if calls_own_code(error) else texts_of(error))
+    return Answer(error=error, texts=texts_at_once(error))
 
 
 def cancelled_by_itself(task: asyncio.Future[Any]) -> BaseException | None:

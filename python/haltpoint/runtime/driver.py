@@ -20,14 +20,7 @@ from haltpoint._concurrency.threads import in_thread
 from haltpoint._concurrency.time_limit import GRACE
 from haltpoint._concurrency.user_code import cancelled_by_itself
 from haltpoint._engine import InterruptTool, ReconcileTool, RequestModel, StartTool, Stop, learn_replies
-from haltpoint.exception_text import (
-    calls_own_code,
-    message_of,
-    storable,
-    texts_of,
-    texts_without_words,
-    traceback_text,
-)
+from haltpoint.exception_text import message_of, storable, texts_at_once, traceback_text
 from haltpoint.exceptions import HaltpointError, LeaseLostError, ModelError, ToolChangedError, ToolNotAvailableError
 from haltpoint.logs import log_failure, logger
 from haltpoint.models.base import MessageLog, ModelRequest
@@ -644,8 +637,7 @@ def _cancelled_text(task: asyncio.Task[None]) -> str:
     error = cancelled_by_itself(task)
     if error is None:
         return "The tool cancelled itself."
-    # On the event loop no code of the exception's own is called, which may take any time.
-    return (texts_without_words(error) if calls_own_code(error) else texts_of(error)).summary
+    return texts_at_once(error).summary
 
 
 def _micros_since(started: float) -> int:
