@@ -339,3 +339,18 @@ fn a_read_only_file_is_named_as_such() {
         assert!(message(open(&file.path())).contains("read-only"));
     }
 }
+
+/// A copy of a page would hold payloads where no erasure finds them, and the rest of a large commit would go through it.
+#[test]
+fn no_page_that_may_have_to_be_restored_is_copied_to_a_temporary_file() {
+    let file = TestFile::new();
+    drop(file.store());
+    let connection = beside(&file.path());
+    let mut statement = connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(options.contains(&"STMTJRNL_SPILL=-1".to_owned()), "{options:?}");
+}
