@@ -389,7 +389,9 @@ class RunDriver:
     # The model
 
     def _start_request(self) -> None:
-        if self._loop.get_task_factory() is None:
+        factory = self._loop.get_task_factory()
+        # The factory that follows the tasks of workflows says so of itself.
+        if factory is None or getattr(factory, "begins_later", False):
             self._ask()
         else:
             # The factory may begin tasks at once: each step of the run would be called by the one before.

@@ -73,10 +73,15 @@ def start_root(body: Body, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[
 
 
 class _Following:
-    """The task factory of a loop on which bodies run."""
+    """The task factory of a loop on which bodies run.
+
+    Attributes:
+        begins_later: whether each task begins in a later turn of the loop, as without a factory.
+    """
 
     def __init__(self, previous: _TaskFactory | None) -> None:
         self.previous = previous
+        self.begins_later = previous is None
         self.bodies = 0
 
     def __call__(self, loop: _Loop, coroutine: Any, **options: Any) -> Any:

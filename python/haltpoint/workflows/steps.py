@@ -44,6 +44,9 @@ class StepFunction:
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         self.returns: ValueType = returned_by(function)
         self._signature = inspect.signature(function)
+        parameters = self._signature.parameters.values()
+        is_plain = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+        self._names = tuple(self._signature.parameters) if is_plain else None
         self.as_tool = tool(**options)(_as_tool(function, self.returns))
 
     @functools.cached_property
@@ -58,7 +61,11 @@ class StepFunction:
             TypeError: they do not fit the parameters.
             ToolResultError: one has no JSON form.
         """
-        bound = self._signature.bind(*args, **kwargs).arguments
+        if self._names is not None and not kwargs and len(args) == len(self._names):
+            # What `bind` comes to here, without its cost at each step.
+            bound = dict(zip(self._names, args, strict=True))
+        else:
+            bound = self._signature.bind(*args, **kwargs).arguments
         return {name: json_data(value) for name, value in bound.items()}
 
 
