@@ -36,7 +36,7 @@ class StepsReply(ModelReply):
 
 
 class DrivenModel(Model, Protocol):
-    """A model that plans ahead, for one run."""
+    """A model that plans ahead, for one run. It knows the run by its outcomes: its requests hold no messages."""
 
     async def replay(self, session: Session) -> None:
         """Get to where the run's journal ends. Called before the run goes on; may be called again.

@@ -74,11 +74,13 @@ class RunDriver:
         run_id: the run that is driven.
         error: the exception that the model failed with, when it did.
         on_commit: called after each commit.
+        tells_messages: whether the model is told the conversation; without, a long run costs less.
     """
 
     def __init__(self, session: Session, bridge: LoopBridge, options: DriveOptions) -> None:
         self.error: ModelError | None = None
         self.on_commit: Callable[[], None] | None = None
+        self.tells_messages = True
         self.run_id = session.run_id
         self._session = session
         self._bridge = bridge
@@ -438,7 +440,8 @@ class RunDriver:
 
     async def _planned_reply(self, started: float) -> PlannedReply:
         options, session = self._options, self._session
-        self._log.extend_with_records(session.messages_since(len(self._log)))
+        if self.tells_messages:
+            self._log.extend_with_records(session.messages_since(len(self._log)))
         request = ModelRequest(self._log.view(), options.tool_specs, options.settings, session.first_new_message)
         session.pass_fault_point("before_model_request")
         accept = functools.partial(self._plan, started)

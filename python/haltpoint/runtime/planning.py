@@ -59,6 +59,7 @@ async def planning(model: Model, session: Session, driver: RunDriver) -> AsyncGe
         return
     driven = cast("DrivenModel", model)
     session.plan_ahead()
+    driver.tells_messages = False
     driven.begin(session, driver.ask_model)
     try:
         yield
