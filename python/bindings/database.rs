@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use haltpoint_engine::journal::{CancelRequested, Hash, RunStarted};
+use haltpoint_engine::journal::{CancelRequested, Event, Hash, RunStarted};
 use haltpoint_engine::requirement::Decision;
 use haltpoint_engine::session::{self, EngineError, Memory, Session};
 use haltpoint_engine::store::handle::StoreHandle;
-use haltpoint_engine::store::{Erasure, ExternalRecord, RunStatus};
-use haltpoint_engine::{Text, Timestamp};
+use haltpoint_engine::store::{Erasure, ExternalRecord, KeptSignal, NewSignal, RunStatus, SignalFilter, Signalled};
+use haltpoint_engine::{Json, Text, Timestamp};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -43,6 +43,19 @@ impl RecalledMemory {
     pub(crate) fn runs(&self) -> Vec<Text> {
         self.memory.runs.clone()
     }
+}
+
+type SignalParts = (String, String, Option<String>, String, Option<String>, i64);
+
+fn signal_parts(KeptSignal { signal, .. }: KeptSignal) -> SignalParts {
+    (
+        signal.id.to_string(),
+        signal.event.name.to_string(),
+        signal.event.key.map(|key| key.to_string()),
+        signal.payload.get().to_owned(),
+        signal.by.map(|by| by.to_string()),
+        signal.at.0,
+    )
 }
 
 /// A database of runs. Two of them on one file share their threads.
@@ -238,6 +251,55 @@ impl PyDatabase {
         })
     }
 
+    /// Keeps a signal until a run takes it, or ends the oldest wait for its event, waiting for the disk. Returns the run that took it,
+    /// whether one did, and whether the signal came now; one of an id that was given before changes nothing.
+    fn signal(
+        &self,
+        py: Python<'_>,
+        id: String,
+        name: String,
+        key: Option<String>,
+        payload_json: String,
+        by: Option<String>,
+    ) -> PyResult<(Option<String>, bool, bool)> {
+        let payload = Json::parse(payload_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let signal = NewSignal {
+            id: id.into(),
+            event: Event {
+                name: name.into(),
+                key: key.map(Into::into),
+            },
+            payload,
+            by: by.map(Into::into),
+            at: self.store.now(),
+        };
+        let Signalled {
+            run_id,
+            is_taken,
+            is_new,
+        } = wait_detached(py, |then| session::signal(&self.store, signal, then))?;
+        Ok((run_id.map(|run_id| run_id.to_string()), is_taken, is_new))
+    }
+
+    /// The signals that are kept, oldest first, as tuples (id, name, key, payload as JSON, by, microseconds since 1970).
+    fn kept_signals(
+        &self,
+        py: Python<'_>,
+        name: Option<String>,
+        key: Option<String>,
+        limit: Option<u32>,
+    ) -> PyResult<Vec<SignalParts>> {
+        let filter = SignalFilter {
+            name: name.map(Into::into),
+            key: key.map(Into::into),
+            limit: limit.unwrap_or(u32::MAX),
+            ..SignalFilter::default()
+        };
+        let now = self.store.now();
+        let found = self.read_apart_now(py, move |store| session::kept_signals(store, filter, now))?;
+        Ok(found.into_iter().map(signal_parts).collect())
+    }
+
     /// Copies the database, as it stands in this moment, to a new file, waiting for the disk.
     fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         self.read_apart_now(py, move |store| Ok(store.backup(&path)?))
@@ -284,8 +346,14 @@ impl PyDatabase {
             .collect::<PyResult<Vec<_>>>()?;
         let age = Duration::try_from_secs_f64(older_than).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        let before = self.store.now().plus_micros(-age);
-        let part = self.maintain_now(py, move |store| session::prune(store, statuses, before, after, is_dry))?;
+        let now = self.store.now();
+        let before = now.plus_micros(-age);
+        let part = self.maintain_now(py, move |store| {
+            if after == 0 && !is_dry {
+                session::forget_signals(store, now)?;
+            }
+            session::prune(store, statuses, before, after, is_dry)
+        })?;
         Ok((part.runs, part.next))
     }
 

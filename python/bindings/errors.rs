@@ -107,6 +107,10 @@ fn store_exception(py: Python<'_>, error: &StoreError) -> PyResult<PyErr> {
             attributes.set_item("differing", differing)?;
             "RunConflictError"
         }
+        StoreError::OtherSignal { id } => {
+            attributes.set_item("signal_id", &**id)?;
+            "SignalConflictError"
+        }
         StoreError::NotRunning { run_id }
         | StoreError::RunExists { run_id }
         | StoreError::OtherJournal { run_id, .. } => {

@@ -170,7 +170,7 @@ fn message_tuple<'py, 'a>(py: Python<'py>, message: &'a Message) -> PyResult<Mes
 }
 
 /// A call with its outcome, as Python takes it.
-type FinishedCall = (String, String, String, bool, &'static str);
+type FinishedCall = (String, String, String, bool, &'static str, Option<String>);
 
 #[pymethods]
 impl PySession {
@@ -311,7 +311,7 @@ impl PySession {
     }
 
     /// The calls that have their outcome, in the order in which they got it, from that place of the order on: id, tool's name, content,
-    /// whether it is an error, and where it comes from. A person's answers are the JSON object of the fields.
+    /// whether it is an error, where it comes from, and the signal that it is of. A person's answers are the JSON object of the fields.
     fn finished_calls(&self, start: usize) -> PyResult<Vec<FinishedCall>> {
         self.with_run(|session| {
             let finished = session.run().finished_calls(start);
@@ -326,6 +326,7 @@ impl PySession {
                             .unwrap_or_else(|| outcome.content.to_string()),
                         outcome.is_error,
                         outcome.source.as_str(),
+                        session.run().signal_of(call).map(ToString::to_string),
                     )
                 })
                 .collect()

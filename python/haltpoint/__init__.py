@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from haltpoint.db.database import InMemoryDatabase, PostgresDatabase, SqliteDatabase
     from haltpoint.db.moving import MoveReport
     from haltpoint.db.remembered_approvals import RememberedApproval
+    from haltpoint.db.signals import KeptSignal, SignalDelivery
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.exceptions import (
         AuditKeyError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         RunSetAsideError,
         RunTimeoutError,
         ServerUnreachableError,
+        SignalConflictError,
         StepError,
         StepExpiredError,
         StepRejectedError,
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
         Workflow,
         ask,
         confirm,
+        event,
         external,
         now,
         patched,
@@ -129,6 +132,7 @@ __all__ = [
     "InMemoryDatabase",
     "InvalidOutputError",
     "InvalidResolutionError",
+    "KeptSignal",
     "LeaseLostError",
     "LimitError",
     "Message",
@@ -158,6 +162,8 @@ __all__ = [
     "RunTimeoutError",
     "ScriptedModel",
     "ServerUnreachableError",
+    "SignalConflictError",
+    "SignalDelivery",
     "SqliteDatabase",
     "StepError",
     "StepExpiredError",
@@ -190,6 +196,7 @@ __all__ = [
     "cancel_run",
     "confirm",
     "current_tool_call",
+    "event",
     "exceptions",
     "external",
     "install_as_upsonic",
@@ -213,6 +220,7 @@ _MODULES = {
     "haltpoint.db.database": ("InMemoryDatabase", "PostgresDatabase", "SqliteDatabase"),
     "haltpoint.db.remembered_approvals": ("RememberedApproval",),
     "haltpoint.db.moving": ("MoveReport",),
+    "haltpoint.db.signals": ("KeptSignal", "SignalDelivery"),
     "haltpoint.db.verification": ("AuditRecord", "Verification"),
     "haltpoint.models": (
         "FunctionModel",
@@ -245,6 +253,7 @@ _MODULES = {
         "Workflow",
         "ask",
         "confirm",
+        "event",
         "external",
         "now",
         "patched",

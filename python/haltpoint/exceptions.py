@@ -53,6 +53,7 @@ __all__ = [
     "RunSetAsideError",
     "RunTimeoutError",
     "ServerUnreachableError",
+    "SignalConflictError",
     "StepError",
     "StepExpiredError",
     "StepRejectedError",
@@ -108,6 +109,18 @@ class RunConflictError(HaltpointError, ValueError):
     def __init__(self, message: str, *, run_id: str | None = None, differing: Iterable[str] = ()) -> None:
         super().__init__(message, run_id=run_id)
         self.differing: tuple[str, ...] = tuple(differing)
+
+
+class SignalConflictError(HaltpointError, ValueError):
+    """A signal has the id of one that was sent before, and says something else; nothing was sent.
+
+    Attributes:
+        signal_id: the id.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None, signal_id: str | None = None) -> None:
+        super().__init__(message, run_id=run_id)
+        self.signal_id = signal_id
 
 
 class UnresolvedRequirementsError(HaltpointError, ValueError):
@@ -517,6 +530,7 @@ ALL_ERRORS: tuple[type[HaltpointError], ...] = (
     RunNotFoundError,
     UnfinishedRunError,
     RunConflictError,
+    SignalConflictError,
     UnresolvedRequirementsError,
     RequirementConflictError,
     RequirementExpiredError,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::events::Event;
 use super::remembered_approvals::Remembered;
 use super::requirements::{is_one, one};
 use crate::{Text, Timestamp};
@@ -24,6 +25,9 @@ pub struct AskingRules {
     /// The earlier approval that answers it, where one stood when the call was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered: Option<Remembered>,
+    /// The event that it waits for, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
 }
 
 impl Default for AskingRules {
@@ -34,6 +38,7 @@ impl Default for AskingRules {
             approvals: one(),
             always_ask: false,
             remembered: None,
+            event: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What reading a journal requires: an entry names the features that it uses, and a reader that lacks one leaves the run alone.
 
 use super::{Entry, PlannedCall};
-use crate::requirement::RequirementKind;
+use crate::requirement::{Decision, RequirementKind};
 
 /// Several people must confirm a call.
 const APPROVALS: &str = "approvals";
@@ -19,7 +19,7 @@ const SENSITIVE: &str = "sensitive";
 const STEPS_PLANNED: &str = "steps_planned";
 /// A person changes the arguments of a call.
 const TOOL_ARGS: &str = "tool_args";
-/// A call waits for a time instead of a person, or the run does before it begins.
+/// A call waits for a time or an event instead of a person, or the run does before it begins.
 const WAITS: &str = "waits";
 
 /// All features that this release knows, in alphabetical order. A reader that ignored one of them would run a call that nobody
@@ -57,6 +57,7 @@ pub fn required_by(entry: &Entry) -> Option<String> {
         Entry::RequirementDecided(decided) => list(|feature| match feature {
             REMEMBERED_APPROVALS => decided.memory_key.is_some() || decided.remembered.is_some(),
             TOOL_ARGS => decided.decision.changed_args().is_some(),
+            WAITS => matches!(decided.decision, Decision::Signal { .. }),
             _ => false,
         }),
         Entry::RunQueued(queued) => list(|feature| feature == WAITS && queued.not_before.is_some()),

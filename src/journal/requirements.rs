@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::events::Event;
 use super::remembered_approvals::Remembered;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Text, Timestamp};
@@ -18,6 +19,9 @@ pub struct RequirementOpened {
     /// How long it waits, and for how many.
     #[serde(default, skip_serializing_if = "Terms::are_plain")]
     pub terms: Terms,
+    /// The event that ends the wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
 }
 
 /// How long a requirement waits, and for how many people.

@@ -40,6 +40,8 @@ pub enum OutcomeSource {
     Expired,
     /// It only waited, and the wait is over.
     Waited,
+    /// It waited for an event, and this is what the signal said.
+    Signal,
 }
 
 impl OutcomeSource {
@@ -57,6 +59,7 @@ impl OutcomeSource {
             Self::Reconciled => "reconciled",
             Self::Expired => "expired",
             Self::Waited => "waited",
+            Self::Signal => "signal",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Event;
 use crate::{Json, Text};
 
 /// The kinds of requirement.
@@ -18,7 +19,8 @@ pub enum RequirementKind {
     ExternalTool,
     /// The call was started and its outcome is unknown: a person decides what became of it.
     Recovery,
-    /// Time passes: nobody is asked, and the expiry is the answer. A person may end it before.
+    /// Time passes, or an event is to happen: nobody is asked. Of a time, the expiry is the answer; of an event, a signal. A person may
+    /// end it before.
     Wait,
 }
 
@@ -91,6 +93,15 @@ pub enum Decision {
         /// Why, for the model.
         #[serde(default)]
         note: Option<Text>,
+    },
+    /// The event that was waited for has happened.
+    Signal {
+        /// The signal that said so.
+        signal_id: Text,
+        /// The event.
+        event: Event,
+        /// What the signal said of it.
+        payload: Json,
     },
 }
 
@@ -174,6 +185,12 @@ struct WrittenDecision {
     content: Option<Text>,
     #[serde(default)]
     unchecked: bool,
+    #[serde(default)]
+    signal_id: Option<Text>,
+    #[serde(default)]
+    event: Option<Event>,
+    #[serde(default, deserialize_with = "Json::present")]
+    payload: Option<Json>,
 }
 
 impl TryFrom<WrittenDecision> for Decision {
@@ -202,6 +219,11 @@ impl TryFrom<WrittenDecision> for Decision {
                 content: written.content.ok_or_else(|| missing("content"))?,
             },
             "skip" => Self::Skip { note: written.note },
+            "signal" => Self::Signal {
+                signal_id: written.signal_id.ok_or_else(|| missing("signal_id"))?,
+                event: written.event.ok_or_else(|| missing("event"))?,
+                payload: written.payload.ok_or_else(|| missing("payload"))?,
+            },
             other => return Err(format!("no decision is of type {other:?}")),
         })
     }
@@ -269,7 +291,7 @@ impl Decision {
         matches!(
             (self, kind),
             (Self::Confirm(_) | Self::Reject { .. }, RequirementKind::Confirmation)
-                | (Self::Confirm(_), RequirementKind::Wait)
+                | (Self::Confirm(_) | Self::Signal { .. }, RequirementKind::Wait)
                 | (Self::Input { .. }, RequirementKind::UserInput)
                 | (Self::Result { .. }, RequirementKind::ExternalTool)
                 | (
@@ -290,6 +312,7 @@ impl Decision {
             Self::Retry => "retry",
             Self::Supply { .. } => "supply",
             Self::Skip { .. } => "skip",
+            Self::Signal { .. } => "signal",
         }
     }
 
@@ -304,6 +327,7 @@ impl Decision {
             Self::Retry => "retried",
             Self::Supply { .. } => "supplied with a result",
             Self::Skip { .. } => "skipped",
+            Self::Signal { .. } => "signalled",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{Json, Text, Timestamp};
 
 use super::decide::answers_as_result;
 use super::ids::requirement_id;
-use super::messages::{UNANSWERED, WAITED, failure, limit_failure, rejection, skipping};
+use super::messages::{NO_SIGNAL, UNANSWERED, WAITED, failure, limit_failure, rejection, skipping};
 use super::state::{Call, CallState, Cancellation, Reconciled, Run, Transient};
 use super::{Effect, ToolInDoubt, ToolStart, Transition};
 
@@ -135,9 +135,10 @@ impl Run {
             call_id: call.plan.id.clone(),
             kind,
             terms: terms(&call.plan.rules, kind, at),
+            event: call.plan.rules.event.clone().filter(|_| kind == RequirementKind::Wait),
         };
         if kind == RequirementKind::Wait && opened.terms.are_over(at) {
-            let finished = waited(call);
+            let finished = ended(call);
             return self.record(Entry::ToolFinished(finished), at, transition);
         }
         let repeated = self.repeated_approval(&call.plan, &opened);
@@ -285,7 +286,7 @@ impl Run {
             return Next::Wait;
         };
         match &decided.decision {
-            Decision::Confirm(_) if requirement.kind == RequirementKind::Wait => Next::Finish(waited(call)),
+            Decision::Confirm(_) if requirement.kind == RequirementKind::Wait => Next::Finish(ended(call)),
             Decision::Confirm(_) | Decision::Retry => Next::Start,
             Decision::Input { .. } if !call.plan.answers_are_result => Next::Start,
             Decision::Input { values, .. } => {
@@ -298,6 +299,9 @@ impl Run {
                 Next::Finish(outcome(call, rejection(note.as_deref()), OutcomeSource::Rejected))
             }
             Decision::Skip { note } => Next::Finish(outcome(call, skipping(note.as_deref()), OutcomeSource::Skipped)),
+            Decision::Signal { payload, .. } => {
+                Next::Finish(outcome(call, payload.get().into(), OutcomeSource::Signal))
+            }
         }
     }
 
@@ -333,7 +337,19 @@ fn expired(call: &Call) -> Next {
 }
 
 pub(super) fn unanswered(call: &Call) -> ToolFinished {
-    outcome(call, UNANSWERED.into(), OutcomeSource::Expired)
+    let message = match call.plan.rules.event {
+        Some(_) => NO_SIGNAL,
+        None => UNANSWERED,
+    };
+    outcome(call, message.into(), OutcomeSource::Expired)
+}
+
+/// What becomes of a wait that ends without a signal, by its time or by a person.
+fn ended(call: &Call) -> ToolFinished {
+    match call.plan.rules.event {
+        Some(_) => unanswered(call),
+        None => waited(call),
+    }
 }
 
 fn waited(call: &Call) -> ToolFinished {

@@ -182,5 +182,6 @@ fn action(decision: &Decision) -> &'static str {
         Decision::Retry => "retried",
         Decision::Supply { .. } => "supplied",
         Decision::Skip { .. } => "skipped",
+        Decision::Signal { .. } => "signalled",
     }
 }

@@ -372,6 +372,7 @@ impl Run {
             opened_at: at,
             doubt,
             terms: opened.terms,
+            event: opened.event.clone(),
             approvals: Vec::new(),
             decided: None,
             expired: None,
@@ -454,6 +455,7 @@ fn tool_step(call: &Call, finished: &ToolFinished) -> Step {
         (crate::journal::OutcomeSource::Reconciled, _) => "found to have run",
         (crate::journal::OutcomeSource::Expired, _) => "expired",
         (crate::journal::OutcomeSource::Waited, _) => "waited",
+        (crate::journal::OutcomeSource::Signal, _) => "got its event",
     };
     Step {
         name: format!("tool:{}", call.plan.name),

@@ -6,6 +6,9 @@ use crate::journal::{Entry, Failure, FailureKind, LARGEST_VALUE, RunFailed};
 /// What the model is told of a call about which nobody answered.
 pub(super) const UNANSWERED: &str = "Nobody answered in time; this call was not run.";
 
+/// What is written of a call whose event did not happen in time.
+pub(super) const NO_SIGNAL: &str = "No signal of the event came in time.";
+
 /// What is written of a call that only waited.
 pub(super) const WAITED: &str = "The wait is over.";
 

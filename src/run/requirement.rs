@@ -1,6 +1,6 @@
 //! What a run needs from outside, and what became of it.
 
-use crate::journal::{Remembered, RequirementDecided, Terms};
+use crate::journal::{Event, Remembered, RequirementDecided, Terms};
 use crate::requirement::{Decision, Remember, RequirementKind};
 use crate::{Text, Timestamp};
 
@@ -21,6 +21,8 @@ pub struct Requirement {
     pub doubt: Option<Doubt>,
     /// How long it waits, and for how many people.
     pub terms: Terms,
+    /// The event that ends the wait.
+    pub event: Option<Event>,
     /// Who has confirmed, where several people must: oldest first, each once.
     pub approvals: Vec<Decided>,
     /// What was decided.

@@ -304,6 +304,15 @@ impl Run {
         }
     }
 
+    /// The signal of the event that a call waited for.
+    #[must_use]
+    pub fn signal_of(&self, call: &Call) -> Option<&Text> {
+        match self.last_requirement(call)?.decision()? {
+            Decision::Signal { signal_id, .. } => Some(signal_id),
+            _ => None,
+        }
+    }
+
     /// The calls that have no outcome yet.
     pub fn unfinished_calls(&self) -> impl Iterator<Item = &Call> {
         self.turn().iter().filter(|call| !call.is_finished())

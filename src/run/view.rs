@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::journal::{Remembered, ResponseFormat};
+use crate::journal::{Event, Remembered, ResponseFormat};
 use crate::message::Message;
 use crate::requirement::{Decision, RequirementKind};
 use crate::{Json, Text, Timestamp};
@@ -92,6 +92,9 @@ pub struct RequirementView {
     expired_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approvals_needed: Option<u32>,
+    /// What a wait is for, where it is not a time alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     approvals: Vec<ApprovalView>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -251,6 +254,7 @@ impl Run {
             expires_at: requirement.terms.expires_at.map(iso),
             expired_at: requirement.expired.map(iso),
             approvals_needed: (requirement.terms.approvals > 1).then_some(requirement.terms.approvals),
+            event: requirement.event.clone(),
             approvals: requirement
                 .approvals
                 .iter()
@@ -339,6 +343,7 @@ impl Run {
                     RequirementKind::UserInput => "waiting for user input",
                     RequirementKind::ExternalTool => "waiting for the result of a run elsewhere",
                     RequirementKind::Recovery => "waiting for a recovery decision",
+                    RequirementKind::Wait if requirement.event.is_some() => "waiting for an event",
                     RequirementKind::Wait => "sleeping",
                 }),
             CallState::InDoubt { .. } => "outcome unknown",

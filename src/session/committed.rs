@@ -107,7 +107,7 @@ impl Appending {
     /// What became of it.
     pub(super) fn committed(self, outcome: &Result<Committed, StoreError>) {
         match outcome {
-            Ok(Committed::Appended { seq }) => self.appended(*seq),
+            Ok(Committed::Appended { seq } | Committed::Delivered { seq }) => self.appended(*seq),
             // Other entries stand in the place of these.
             Ok(Committed::Cancelled { seq }) => self.listening.know_of(*seq),
             _ => {}

@@ -18,6 +18,7 @@ mod lists;
 mod prune;
 mod relocate;
 mod shrink;
+mod signals;
 mod step;
 mod verify;
 mod workers;
@@ -35,9 +36,10 @@ pub use inbox::{PreviewList, Previews, RequirementList, run_of_requirement};
 pub use lists::{
     Index, IndexedList, List, Part, RunList, RunSummary, count_approvals, count_requirements, count_runs, summary,
 };
-pub use prune::prune;
+pub use prune::{forget_signals, prune};
 pub use relocate::{Relocated, Route};
 pub use shrink::{compact, shrink};
+pub use signals::{kept_signals, signal};
 pub use step::{Handed, Later};
 pub use verify::{Mismatch, Verification, verify};
 pub use workers::{claim_due, give_back, requeue, submit, take};

@@ -182,6 +182,12 @@ pub enum StoreError {
         /// What differs.
         differing: Vec<&'static str>,
     },
+    /// Another signal has this id.
+    #[error("signal {id} was given before, with another event or payload; nothing was written")]
+    OtherSignal {
+        /// The signal.
+        id: Text,
+    },
     /// What is stored of one run cannot be read; of the others nothing is said. The message says what to do.
     #[error("{message}")]
     Damaged {

@@ -27,6 +27,9 @@ const MOVES: [&str; 2] = ["run_moved", "run_arrived"];
 /// What is written beside entries: the right to drive a run.
 const LEASE: &str = "lease_acquired";
 
+/// What is kept beside runs until one of them takes it.
+const SIGNAL: &str = "signal";
+
 /// What a run that somebody wanted cancelled ends with.
 const RUN_CANCELLED: &str = "run_cancelled";
 
@@ -36,7 +39,7 @@ const AFTER_COMMIT: &str = "after_commit";
 /// The names of all fault points.
 #[must_use]
 pub fn fault_points() -> Vec<String> {
-    let kinds = || Entry::kinds_of_runs().chain(MOVES).chain([LEASE]);
+    let kinds = || Entry::kinds_of_runs().chain(MOVES).chain([LEASE, SIGNAL]);
     let commits = [BEFORE_COMMIT, AFTER_COMMIT]
         .into_iter()
         .flat_map(|moment| kinds().map(move |kind| format!("{moment}:{kind}")));
@@ -112,6 +115,7 @@ fn kinds_in(operation: &Operation) -> Vec<&'static str> {
             entries.iter().map(Entry::kind).collect()
         }
         Operation::Acquire { .. } => vec![LEASE],
+        Operation::Signal(_) => vec![SIGNAL],
         // Asked for all the time: it is written where something was claimed.
         Operation::ClaimDue(_)
         | Operation::Release { .. }

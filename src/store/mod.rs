@@ -23,6 +23,7 @@ pub mod raw;
 mod row;
 pub mod rules;
 pub mod salts;
+pub mod signals;
 pub mod sqlite;
 
 pub use claim::Claim;
@@ -39,6 +40,7 @@ pub use operation::{Append, Author, Committed, DueClaim, DueRun, Erasure, LeaseG
 pub use position::{Changes, Position};
 pub use row::{ExternalRecord, OutboxClaim, OutboxRow, RequirementRow, RunRow, RunStatus, StoredRun};
 pub use salts::SaltSource;
+pub use signals::{KeptSignal, NewSignal, SignalFilter, Signalled};
 
 use std::path::Path;
 use std::time::Duration;
@@ -205,6 +207,12 @@ pub trait Store: Send {
     /// What the store ran into.
     fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
+    /// The signals that are kept and that the filter lets through, oldest first.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<KeptSignal>, StoreError>;
+
     /// At most `limit` entries behind `place`, in an order in which no later commit falls behind an entry that was given out.
     ///
     /// # Errors
@@ -267,6 +275,12 @@ pub trait WritableStore: Store {
     fn prune(&mut self, _filter: &PruneFilter) -> Result<Pruned, StoreError> {
         Err(rules::unusable(NO_PRUNING.to_owned()))
     }
+
+    /// Removes signals that came before, whether they were taken or not, as many as `patience` allows. Returns how many.
+    ///
+    /// # Errors
+    /// What the store ran into.
+    fn forget_signals(&mut self, before: Timestamp, patience: Duration) -> Result<u64, StoreError>;
 
     /// Writes a run of another database as it stands there: its rows are not changed, and its index and its undelivered entries come
     /// with it. All of it, or nothing.

@@ -7,6 +7,7 @@ use super::filter::DueFilter;
 use super::holder::Holder;
 use super::late_cancel::Finish;
 use super::row::{OutboxClaim, StoredRun};
+use super::signals::{NewSignal, Signalled};
 
 /// What can be asked of a store.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub enum Operation {
         /// What of the journal has been read before: the grant brings what stands behind it.
         known: Option<JournalEnd>,
     },
+    /// Keeps a signal, or ends with it the oldest wait for its event. One of an id that was given before changes nothing.
+    Signal(NewSignal),
     /// Gives the right back without a change of status. A lease that is no longer held is no error.
     Release {
         /// The run.
@@ -180,6 +183,13 @@ pub enum Committed {
         /// Sequence number of the last entry.
         seq: u64,
     },
+    /// As [`Committed::Appended`]. Behind it stands, of outsiders, that signals which were kept have ended waits of the run.
+    Delivered {
+        /// Sequence number of the last entry of the append itself.
+        seq: u64,
+    },
+    /// What became of a signal.
+    Signalled(Signalled),
     /// Somebody wanted the run cancelled before it ended: [`super::LateCancel`] is on disk instead of the append.
     Cancelled {
         /// Sequence number of the last entry.

@@ -113,6 +113,8 @@ pub struct RawRequirement {
     pub approvals: Vec<u64>,
     /// What makes its approval answer later calls.
     pub memory: Option<RawMemory>,
+    /// What stands for the event that ends it.
+    pub topic: Option<Vec<u8>>,
 }
 
 /// What a row of the index says of an approval that answers later calls.
@@ -147,6 +149,7 @@ impl RawRequirement {
             terms: opened.terms,
             approvals: Vec::new(),
             memory: None,
+            topic: opened.event.as_ref().map(|event| event.topic().to_vec()),
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use haltpoint_engine::journal::{
-    AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Expiry, Failure, FailureKind, InDoubtRule,
-    ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered, RequirementDecided,
-    RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled, RunCompleted,
-    RunContinued, RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, StepsPlanned, Terms,
-    ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
+    AnswerRefused, ApprovalRevoked, AskingRules, CancelRequested, Entry, Event, Expiry, Failure, FailureKind,
+    InDoubtRule, ModelReplied, OfferedTool, OnExpiry, OutcomeSource, PayloadsErased, PlannedCall, Remembered,
+    RequirementDecided, RequirementExpired, RequirementOpened, ResponseFormat, RuleAnswer, RunArrived, RunCancelled,
+    RunCompleted, RunContinued, RunFailed, RunMoved, RunPaused, RunQueued, RunStarted, ShownArguments, StepsPlanned,
+    Terms, ToolFacts, ToolFinished, ToolInterrupted, ToolReconciled, ToolStarted, Usage,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::RunStatus;
@@ -117,6 +117,7 @@ fn kind() -> impl Strategy<Value = RequirementKind> + Clone {
         RequirementKind::UserInput,
         RequirementKind::ExternalTool,
         RequirementKind::Recovery,
+        RequirementKind::Wait,
     ])
 }
 
@@ -236,14 +237,15 @@ fn shown() -> impl Strategy<Value = ShownArguments> {
 
 fn asking_rules() -> impl Strategy<Value = AskingRules> {
     let answer = (any::<bool>(), some_text()).prop_map(|(ask, failure)| RuleAnswer { ask, failure });
-    let memory = (any::<bool>(), option::of(remembered()));
+    let memory = (any::<bool>(), option::of(remembered()), option::of(event()));
     (option::of(answer), option::of(expiry()), any::<u32>(), memory).prop_map(
-        |(answer, expiry, approvals, (always_ask, remembered))| AskingRules {
+        |(answer, expiry, approvals, (always_ask, remembered, event))| AskingRules {
             answer,
             expiry,
             approvals,
             always_ask,
             remembered,
+            event,
         },
     )
 }
@@ -268,6 +270,10 @@ fn expiry() -> impl Strategy<Value = Expiry> {
         until: until.map(Timestamp),
         then,
     })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    (text(), some_text()).prop_map(|(name, key)| Event { name, key })
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
@@ -303,6 +309,7 @@ fn tool_finished() -> impl Strategy<Value = ToolFinished> {
         OutcomeSource::Reconciled,
         OutcomeSource::Expired,
         OutcomeSource::Waited,
+        OutcomeSource::Signal,
     ]);
     (id(), text(), any::<bool>(), source, any::<i64>()).prop_map(|(call_id, content, is_error, source, duration_us)| {
         ToolFinished {
@@ -347,6 +354,11 @@ pub(crate) fn decision() -> impl Strategy<Value = Decision> {
         Just(Decision::Retry),
         text().prop_map(|content| Decision::Supply { content }),
         some_text().prop_map(|note| Decision::Skip { note }),
+        (id(), event(), json()).prop_map(|(signal_id, event, payload)| Decision::Signal {
+            signal_id,
+            event,
+            payload,
+        }),
     ]
 }
 
@@ -440,12 +452,13 @@ fn about_calls() -> impl Strategy<Value = Entry> {
 
 fn about_requirements() -> impl Strategy<Value = Entry> {
     prop_oneof![
-        (id(), id(), kind(), terms()).prop_map(|(requirement_id, call_id, kind, terms)| {
+        (id(), id(), kind(), terms(), option::of(event())).prop_map(|(requirement_id, call_id, kind, terms, event)| {
             Entry::RequirementOpened(RequirementOpened {
                 requirement_id,
                 call_id,
                 kind,
                 terms,
+                event,
             })
         }),
         id().prop_map(|requirement_id| Entry::RequirementExpired(RequirementExpired { requirement_id })),

@@ -10,7 +10,7 @@ use haltpoint_engine::run::{CallState, Run};
 use haltpoint_engine::store::RunStatus;
 
 use crate::golden::journals;
-use crate::scenario::{answers, confirmed, rejected, result, retried, skipped, supplied};
+use crate::scenario::{answers, confirmed, rejected, result, retried, signalled, skipped, supplied};
 
 fn entries() -> impl Iterator<Item = Entry> {
     journals()
@@ -58,7 +58,8 @@ fn every_decision_is_made() {
         Decision::Result { .. } => Some(retried()),
         Decision::Retry => Some(supplied("")),
         Decision::Supply { .. } => Some(skipped()),
-        Decision::Skip { .. } => None,
+        Decision::Skip { .. } => Some(signalled("paid", "{}")),
+        Decision::Signal { .. } => None,
     };
     let expected: BTreeSet<_> = successors(Some(confirmed()), next)
         .map(|decision| decision.as_str())
@@ -82,7 +83,8 @@ fn outcomes_come_from_every_source() {
         OutcomeSource::Skipped => Some(OutcomeSource::Reconciled),
         OutcomeSource::Reconciled => Some(OutcomeSource::Expired),
         OutcomeSource::Expired => Some(OutcomeSource::Waited),
-        OutcomeSource::Waited => None,
+        OutcomeSource::Waited => Some(OutcomeSource::Signal),
+        OutcomeSource::Signal => None,
     };
     let found = seen(|entry| match entry {
         Entry::ToolFinished(finished) => Some(finished.source),

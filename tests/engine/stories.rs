@@ -46,6 +46,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: answering::steps_planned,
     },
     Story {
+        name: "events",
+        play: answering::events,
+    },
+    Story {
         name: "waits",
         play: answering::waits,
     },

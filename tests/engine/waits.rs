@@ -8,7 +8,8 @@ use haltpoint_engine::store::RunStatus;
 use serde_json::json;
 
 use crate::scenario::{
-    Scenario, calls, confirm, confirmed, confirmed_with, rejected, request_model, sleeps, sleeps_until, start,
+    Scenario, awaits, calls, confirm, confirmed, confirmed_with, rejected, request_model, signalled, sleeps,
+    sleeps_until, start,
 };
 
 const MINUTE_US: i64 = 60_000_000;
@@ -77,6 +78,42 @@ fn a_time_that_has_come_is_not_waited_for() {
         .expect_outcome("nap", OutcomeSource::Waited, OVER)
         .expect_outcome("past", OutcomeSource::Waited, OVER)
         .check_that(|run| assert_eq!(run.requirements().len(), 0));
+}
+
+fn awaiting() -> Scenario {
+    Scenario::new()
+        .replies(calls([awaits("paid", MINUTE_US)]))
+        .expect_paused_on([("paid", RequirementKind::Wait)])
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_its_event_with_what_it_says() {
+    awaiting()
+        .happens("paid", r#"{"euros": 5}"#)
+        .check_that(|run| assert!(run.is_due()))
+        .continues()
+        .expect_outcome("paid", OutcomeSource::Signal, r#"{"euros": 5}"#)
+        .expect_error_flag("paid", false);
+}
+
+#[test]
+fn an_event_that_does_not_happen_in_time_is_no_answer() {
+    for ends in [
+        awaiting().expires("paid"),
+        awaiting().decides_as("ann", "paid", confirmed()),
+    ] {
+        ends.continues()
+            .expect_outcome("paid", OutcomeSource::Expired, "No signal of the event came in time.");
+    }
+}
+
+#[test]
+fn nobody_says_in_the_place_of_a_signal_that_an_event_has_happened() {
+    awaiting().check_that(|run| {
+        let id = run.requirements()[0].id.clone();
+        let refused = run.decision_entry(&id, signalled("paid", "1"), None).unwrap_err();
+        assert!(matches!(refused, DecisionError::Fields { .. }), "{refused}");
+    });
 }
 
 #[test]

@@ -21,6 +21,7 @@ _STOREYS = [
         "exception_text",
         "exceptions",
         "generics",
+        "given_events",
         "given_numbers",
         "given_text",
         "invisible",

@@ -235,7 +235,9 @@ fn run_of(operation: &Operation) -> Text {
         Operation::Create(new) => new.run_id.clone(),
         Operation::Append(append) => append.run_id.clone(),
         Operation::Acquire { run_id, .. } | Operation::Release { run_id, .. } => run_id.clone(),
-        Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => Text::default(),
+        Operation::Signal(_) | Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => {
+            Text::default()
+        }
     }
 }
 

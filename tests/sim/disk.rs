@@ -283,6 +283,7 @@ impl Disk {
             Operation::Acquire { .. }
             | Operation::Release { .. }
             | Operation::ClaimDue(_)
+            | Operation::Signal(_)
             | Operation::ClaimOutbox(_)
             | Operation::AdvanceOutbox { .. } => return,
         };
@@ -420,6 +421,7 @@ fn describe(operation: &Operation) -> String {
         Operation::Append(append) => format!("{}, {:?}: {}", append.run_id, append.author, kinds(&append.entries)),
         Operation::Acquire { run_id, holder, .. } => format!("{run_id} is held by {holder}"),
         Operation::Release { run_id, epoch } => format!("{run_id} is released from epoch {epoch}"),
+        Operation::Signal(signal) => format!("signal {} of {}", signal.id, signal.event.name),
         Operation::ClaimDue(claim) => format!("{} claims what is due", claim.holder),
         Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => {
             format!("{} delivers", claim.claimant)

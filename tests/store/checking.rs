@@ -137,7 +137,7 @@ fn a_number_of_the_schema_that_was_put_back_is_refused_with_advice() {
         let refusal = message(SqliteStore::open(&file.path(), &SqliteOptions::default()));
         assert!(refusal.contains(said), "{refusal}");
         assert!(refusal.contains("Restore it from a backup"), "{refusal}");
-        beside(&file.path()).pragma_update(None, "user_version", 9).unwrap();
+        beside(&file.path()).pragma_update(None, "user_version", 10).unwrap();
         assert_eq!(file.store().run_ids(None, 9).unwrap().len(), 2);
     }
 }

@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 use std::fmt::Debug;
 
-use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry, Terms};
+use haltpoint_engine::journal::{AuditKey, CancelRequested, Entry, Event, Terms};
 use haltpoint_engine::requirement::{Decision, RememberScope};
 use haltpoint_engine::store::memory::MemoryStore;
+use haltpoint_engine::store::signals::may_take;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, LateCancel, Operation, OverdueFilter, Position,
-    RequirementFilter, RequirementSet, RunFilter, RunStatus, SaltSource, Store, WritableStore,
+    ApprovalFilter, ApprovalQuery, Author, CancelFlag, Finish, KeptSignal, LateCancel, Operation, OverdueFilter,
+    Position, RequirementFilter, RequirementSet, RunFilter, RunStatus, SaltSource, SignalFilter, Store, WritableStore,
 };
 
 use crate::difference::first_difference;
 use crate::support::{
-    Deaths, LEASE, acquire, append, at, cancel, confirmed, continued, create_in_session, decided_by, expired, holder,
-    opened_on, rejected, release, remembered, remembered_by, repeated, revoked, tool_finished, tool_started,
-    with_counting_salts,
+    Deaths, LEASE, acquire, append, at, awaiting, cancel, confirmed, continued, create_in_session, decided_by, expired,
+    holder, opened_on, rejected, release, remembered, remembered_by, repeated, revoked, signalled, tool_finished,
+    tool_started, with_counting_salts,
 };
 
 const RUNS: [&str; 3] = ["r0", "r1", "r2"];
@@ -45,12 +46,35 @@ impl Random {
 /// An operation that mostly makes sense in the present state, and sometimes does not.
 fn operation(random: &mut Random, store: &mut MemoryStore) -> Operation {
     let run_id = random.one_of(&RUNS);
-    match random.below(10) {
+    match random.below(11) {
+        10 => signal(random),
         0 => create_in_session(run_id, random.one_of(&TOKENS), Some(random.one_of(&["s", "t"]))),
         1 | 2 => acquire(run_id, random.one_of(&TOKENS), random.time()),
         3 => release(run_id, random.below(4)),
         4 | 5 => outsider(random, run_id),
         _ => driver(random, store, run_id),
+    }
+}
+
+fn event(random: &mut Random) -> Event {
+    Event {
+        name: "paid".into(),
+        key: random.one_of(&[None, Some("A"), Some("B")]).map(Into::into),
+    }
+}
+
+/// Of few events, so that waits are found; and of few ids, so that some come twice.
+fn signal(random: &mut Random) -> Operation {
+    let number = random.below(40);
+    signalled(&format!("s{number}"), &event(random), random.one_of(&["1", "{}"]), 5)
+}
+
+/// Whether the operation may bring a signal and a wait together.
+fn is_about_signals(operation: &Operation) -> bool {
+    match operation {
+        Operation::Signal(_) => true,
+        Operation::Append(append) => may_take(append),
+        _ => false,
     }
 }
 
@@ -112,7 +136,11 @@ fn driver(random: &mut Random, store: &mut MemoryStore, run_id: &str) -> Operati
         goes_on_with: random.below(3),
         if_cancelled: random.one_of(&[true, false]).then(|| late_cancel(random)),
     });
-    let entries = (0..random.below(3)).map(|_| match random.below(6) {
+    let entries = (0..random.below(3)).map(|_| match random.below(8) {
+        6 | 7 => {
+            let until = random.one_of(&[None, None, Some(3), Some(9)]);
+            awaiting(random.one_of(&REQUIREMENTS), &event(random), until)
+        }
         0 => continued(),
         4 => tool_started("x"),
         1 => tool_finished("x", "y"),
@@ -218,6 +246,16 @@ fn assert_same_state(left: &mut dyn WritableStore, right: &mut dyn WritableStore
             context,
         );
     }
+    let kept = SignalFilter {
+        limit: 99,
+        ..SignalFilter::default()
+    };
+    let without_place = |signals: Vec<KeptSignal>| signals.into_iter().map(|kept| kept.signal).collect::<Vec<_>>();
+    assert_same(
+        left.signals(&kept).map(without_place),
+        right.signals(&kept).map(without_place),
+        context,
+    );
     assert_same(
         left.changes(Position::default()).unwrap().records,
         right.changes(Position::default()).unwrap().records,
@@ -232,6 +270,7 @@ fn kind(operation: &Operation) -> String {
         Operation::Create(new) => format!("create {}", new.run_id),
         Operation::Acquire { run_id, .. } => format!("acquire {run_id}"),
         Operation::Release { run_id, .. } => format!("release {run_id}"),
+        Operation::Signal(signal) => format!("signal {} of {}", signal.id, signal.event.name),
         Operation::ClaimDue(claim) => format!("claim {:?}", claim.filter.agent_names),
         Operation::ClaimOutbox(claim) | Operation::AdvanceOutbox { claim, .. } => format!("deliver {}", claim.name),
     }
@@ -257,9 +296,12 @@ fn play_on(store: &mut dyn WritableStore, seed: u64, key: Option<AuditKey>, deat
     let mut succeeded = 0;
     for step in 0..120 {
         let context = format!("seed {seed}, step {step}");
-        let batch: Vec<_> = (0..=random.below(3))
+        let mut batch: Vec<_> = (0..=random.below(3))
             .map(|_| operation(&mut random, &mut memory))
             .collect();
+        // A server writes those apart.
+        let apart = batch.iter().position(is_about_signals);
+        batch.truncate(apart.map_or(batch.len(), |place| place.max(1)));
         let expected = memory.commit(&batch);
         let kinds: Vec<_> = batch.iter().map(kind).collect();
         assert_same(store.commit(&batch), expected.clone(), &format!("{context}: {kinds:?}"));

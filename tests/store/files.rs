@@ -75,7 +75,7 @@ fn a_database_says_whose_it_is_and_uses_a_write_ahead_log() {
     let file = TestFile::new();
     drop(file.store());
     assert_eq!(pragma::<i32>(&file.path(), "application_id").to_be_bytes(), *b"halt");
-    assert_eq!(pragma::<i64>(&file.path(), "user_version"), 9);
+    assert_eq!(pragma::<i64>(&file.path(), "user_version"), 10);
     assert_eq!(pragma::<String>(&file.path(), "journal_mode"), "wal");
 }
 
@@ -85,7 +85,7 @@ fn all_tables_are_strict() {
     drop(file.store());
     let sql = "SELECT count(*), total(strict) FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let counts = beside(&file.path()).query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
-    assert_eq!(counts.unwrap(), (12, 12.0));
+    assert_eq!(counts.unwrap(), (13, 13.0));
 }
 
 #[test]
@@ -257,10 +257,10 @@ fn a_database_that_another_application_is_writing_is_refused_and_stays_whole() {
 fn a_database_of_a_newer_release_is_refused_untouched() {
     let file = TestFile::new();
     drop(file.store());
-    beside(&file.path()).pragma_update(None, "user_version", 10).unwrap();
+    beside(&file.path()).pragma_update(None, "user_version", 11).unwrap();
     assert_refused_untouched(
         &file.path(),
-        "was written by a newer haltpoint (schema 10, this one knows 9)",
+        "was written by a newer haltpoint (schema 11, this one knows 10)",
     );
 }
 

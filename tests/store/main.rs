@@ -42,6 +42,7 @@ mod refusals;
 mod relocating;
 mod requirements;
 mod shrinking;
+mod signals;
 mod support;
 mod tampered_index;
 mod through;

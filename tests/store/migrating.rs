@@ -48,7 +48,7 @@ fn a_file_of_the_first_schema_keeps_its_runs() {
     let version: i64 = beside(&file.path())
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 9);
+    assert_eq!(version, 10);
 }
 
 #[test]

@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use haltpoint_engine::journal::{
-    ApprovalRevoked, CancelRequested, Chain, Entry, Remembered, RequirementDecided, RequirementExpired,
+    ApprovalRevoked, CancelRequested, Chain, Entry, Event, Remembered, RequirementDecided, RequirementExpired,
     RequirementOpened, RunPaused, Terms, ToolFinished, ToolStarted, decode,
 };
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
 use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::{
-    Append, Author, Committed, Finish, LeaseGrant, NewRun, Operation, OutboxClaim, RunStatus, StoreError, StoredRun,
-    WritableStore,
+    Append, Author, Committed, Finish, LeaseGrant, NewRun, NewSignal, Operation, OutboxClaim, RunStatus, StoreError,
+    StoredRun, WritableStore,
 };
-use haltpoint_engine::{Text, Timestamp};
+use haltpoint_engine::{Json, Text, Timestamp};
 
 pub(crate) use crate::each::*;
 
@@ -168,6 +168,7 @@ pub(crate) fn opened(requirement_id: &str) -> Entry {
         call_id: "call".into(),
         kind,
         terms: Terms::default(),
+        event: None,
     })
 }
 
@@ -190,6 +191,32 @@ fn opened_as(kind: RequirementKind, requirement_id: &str, terms: Terms) -> Entry
         call_id: "call".into(),
         kind,
         terms,
+        event: None,
+    })
+}
+
+/// It waits for an event, until then where a time is given.
+pub(crate) fn awaiting(requirement_id: &str, event: &Event, until: Option<i64>) -> Entry {
+    Entry::RequirementOpened(RequirementOpened {
+        requirement_id: requirement_id.into(),
+        call_id: "call".into(),
+        kind: RequirementKind::Wait,
+        terms: Terms {
+            expires_at: until.map(at),
+            ..Terms::default()
+        },
+        event: Some(event.clone()),
+    })
+}
+
+/// A signal that comes then.
+pub(crate) fn signalled(id: &str, event: &Event, payload: &str, then: i64) -> Operation {
+    Operation::Signal(NewSignal {
+        id: id.into(),
+        event: event.clone(),
+        payload: Json::parse(payload.to_owned()).unwrap(),
+        by: Some("bank".into()),
+        at: at(then),
     })
 }
 

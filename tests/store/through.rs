@@ -10,9 +10,9 @@ use haltpoint_engine::store::handle::StoreHandle;
 use haltpoint_engine::store::holder::Holder;
 use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Operation, OutboxRow, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, KeptSignal, Operation, OutboxRow,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, SignalFilter,
+    Store, StoreError, StoredRun, WritableStore,
 };
 
 /// Each operation and each reading goes through the handle, and is waited for.
@@ -64,6 +64,7 @@ impl Store for Through {
         count_approvals(ApprovalFilter) -> u64;
         approvals_for(ApprovalQuery) -> Vec<RequirementRow>;
         overdue(OverdueFilter) -> Vec<RequirementRow>;
+        signals(SignalFilter) -> Vec<KeptSignal>;
     }
 
     fn next_due(&mut self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -122,6 +123,10 @@ impl WritableStore for Through {
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         let filter = filter.clone();
         self.maintain(move |store| store.prune(&filter))
+    }
+
+    fn forget_signals(&mut self, before: Timestamp, patience: Duration) -> Result<u64, StoreError> {
+        self.maintain(move |store| store.forget_signals(before, patience))
     }
 
     fn shrink(&mut self, patience: Duration) -> Result<bool, StoreError> {

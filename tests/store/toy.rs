@@ -17,9 +17,9 @@ use haltpoint_engine::store::holder::{Holder, Liveness};
 use haltpoint_engine::store::memory::MemoryStore;
 use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
-    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
-    StoreError, StoredRun, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, KeptSignal,
+    Operation, OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow,
+    SignalFilter, Store, StoreError, StoredRun, WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -127,7 +127,9 @@ fn run_of(operation: &Operation) -> Text {
         Operation::Create(new) => new.run_id.clone(),
         Operation::Append(append) => append.run_id.clone(),
         Operation::Acquire { run_id, .. } | Operation::Release { run_id, .. } => run_id.clone(),
-        Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => "".into(),
+        Operation::Signal(_) | Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => {
+            "".into()
+        }
     }
 }
 
@@ -325,6 +327,7 @@ impl Store for ToyStore<'_> {
         approvals_for(query: &ApprovalQuery) -> Vec<RequirementRow>;
         overdue(filter: &OverdueFilter) -> Vec<RequirementRow>;
         next_due(after: Timestamp) -> Option<Timestamp>;
+        signals(filter: &SignalFilter) -> Vec<KeptSignal>;
         run_ids(after: Option<&str>, limit: u32) -> Vec<String>;
     }
 }
@@ -342,6 +345,7 @@ impl WritableStore for ToyStore<'_> {
         erase(erasure: &Erasure) -> bool;
         import(import: &Import) -> ();
         prune(filter: &PruneFilter) -> Pruned;
+        forget_signals(before: Timestamp, patience: Duration) -> u64;
         heartbeat(holder: &Holder, now: Timestamp, expires: Timestamp) -> ();
     }
 }

@@ -16,7 +16,7 @@ use crate::lease::{Applicant, Holders, acquire, enlist};
 use crate::rows::{FoundRun, SELECT_RUNS, found_run};
 use crate::text::stored;
 use crate::write::{weight, write};
-use crate::{due, outbox};
+use crate::{due, outbox, signals};
 
 /// How much goes to the server in one statement, about.
 const LARGEST: usize = 32 << 20;
@@ -252,7 +252,7 @@ impl Batch<'_> {
                 Ok(Committed::Released)
             }
             (_, None) => Err(not_found().into()),
-            (Operation::Append(append), Some(draft)) => draft.append(self.connection, append, self.means),
+            (Operation::Append(append), Some(draft)) => draft.append_and_take(self.connection, append, self.means),
             (
                 Operation::Acquire {
                     holder,
@@ -277,9 +277,13 @@ impl Batch<'_> {
                     self.means,
                 )
             }
-            (Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. }, Some(_)) => {
-                Ok(Committed::Released)
-            }
+            (
+                Operation::Signal(_)
+                | Operation::ClaimDue(_)
+                | Operation::ClaimOutbox(_)
+                | Operation::AdvanceOutbox { .. },
+                Some(_),
+            ) => Ok(Committed::Released),
         }
     }
 
@@ -402,11 +406,22 @@ impl Batch<'_> {
     }
 
     fn deliver(&mut self, operation: &Operation) -> Outcome {
+        let mut round = 0;
         loop {
             let delivered = match operation {
                 Operation::ClaimDue(claim) => {
                     due::claim(self.connection, claim, self.means.key, self.liveness).map(Committed::DueClaimed)
                 }
+                Operation::Signal(signal) => match signals::take_in(self.connection, signal, self.means) {
+                    Ok(None) if Instant::now() < self.deadline => {
+                        self.pause(round);
+                        round += 1;
+                        continue;
+                    }
+                    Ok(None) => Err(Failure::InTheWay("others write about this event all the time".to_owned()).into()),
+                    Ok(Some(signalled)) => Ok(Committed::Signalled(signalled)),
+                    Err(fault) => Err(fault),
+                },
                 Operation::ClaimOutbox(claim) => outbox::claim(self.connection, claim, self.liveness)
                     .map(Committed::OutboxClaimed)
                     .map_err(Fault::from),
@@ -477,7 +492,10 @@ fn by_run(operations: &[Operation]) -> Vec<Plan> {
             Operation::Create(new) => &new.run_id,
             Operation::Append(append) => &append.run_id,
             Operation::Acquire { run_id, .. } | Operation::Release { run_id, .. } => run_id,
-            Operation::ClaimDue(_) | Operation::ClaimOutbox(_) | Operation::AdvanceOutbox { .. } => continue,
+            Operation::Signal(_)
+            | Operation::ClaimDue(_)
+            | Operation::ClaimOutbox(_)
+            | Operation::AdvanceOutbox { .. } => continue,
         };
         let plan = *found.entry(run_id).or_insert_with(|| {
             plans.push(Plan {
@@ -506,8 +524,13 @@ fn chunks(plans: Vec<Plan>) -> Vec<Vec<Plan>> {
         for plan in kind {
             let weight = plan.draft.as_ref().map_or(0, weight);
             size = size.saturating_add(weight);
+            let is_matching = |plan: &Plan| plan.draft.as_ref().is_some_and(|draft| !draft.matching.is_empty());
             match chunks.last_mut() {
-                Some(last) if size <= LARGEST && last.len() < MOST => last.push(plan),
+                Some(last)
+                    if size <= LARGEST && last.len() < MOST && !is_matching(&plan) && !last.iter().any(is_matching) =>
+                {
+                    last.push(plan);
+                }
                 _ => {
                     size = weight;
                     chunks.push(vec![plan]);

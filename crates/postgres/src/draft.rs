@@ -7,11 +7,13 @@ use std::cell::Cell;
 use std::collections::HashSet;
 
 use haltpoint_engine::journal::{
-    self, AuditKey, Chain, Content, Entry, Hash, JournalEnd, Link, Record, RequirementDecided, Salt, Sealing, Terms,
+    self, AuditKey, Chain, Content, Entry, Event, Hash, JournalEnd, Link, Record, RequirementDecided, Salt, Sealing,
+    Terms,
 };
 use haltpoint_engine::requirement::RememberScope;
 use haltpoint_engine::store::rules::{self, Precedents, RequirementState, Requirements, RunState, Verdict, is_final};
 use haltpoint_engine::store::salts::Salts;
+use haltpoint_engine::store::signals::may_take;
 use haltpoint_engine::store::{Append, Author, Committed, NewRun, RunRow, RunStatus, StoreError, instead_of, outline};
 use haltpoint_engine::{Text, Timestamp};
 use tokio_postgres::types::Type;
@@ -20,6 +22,7 @@ use crate::connection::{Connection, get};
 use crate::fault::{Failure, Fault};
 use crate::read::{is_cancelled_in, part};
 use crate::rows::{FoundLease, FoundRun, Head, next_record_of};
+use crate::signals::{Matching, take_kept};
 use crate::text::{stored, text};
 
 /// What a decision is judged by.
@@ -46,6 +49,8 @@ pub(crate) struct Draft {
     pub(crate) goes_on_with: i64,
     pub(crate) entries: Vec<NewEntry>,
     pub(crate) requirements: Vec<Change>,
+    /// What it does with signals.
+    pub(crate) matching: Matching,
     /// A lease that was taken over must not have been renewed meanwhile.
     pub(crate) taken_from: Option<FoundLease>,
     pub(crate) is_changed: bool,
@@ -84,6 +89,8 @@ pub(crate) struct Change {
     pub(crate) order: i64,
     /// It is opened: its kind, the place of the entry, and for how long and how many people it waits.
     pub(crate) opened: Option<(&'static str, u64, Terms)>,
+    /// What stands for the event that it waits for.
+    pub(crate) topic: Option<Hash>,
     pub(crate) decided: Option<u64>,
     pub(crate) approvals: Vec<u64>,
     pub(crate) memory: Option<Memory>,
@@ -145,6 +152,7 @@ impl Draft {
             goes_on_with: found.goes_on_with,
             entries: Vec::new(),
             requirements: Vec::new(),
+            matching: Matching::default(),
             taken_from: None,
             is_changed: false,
             standing: None,
@@ -189,6 +197,7 @@ impl Draft {
             goes_on_with: 0,
             entries: Vec::new(),
             requirements: Vec::new(),
+            matching: Matching::default(),
             taken_from: None,
             is_changed: true,
             standing: Some(Standing::default()),
@@ -253,6 +262,22 @@ impl Draft {
                 Ok(written.into_cancelled())
             }
             None => self.write(connection, append, &chain, means),
+        }
+    }
+
+    /// As [`Draft::append`]; signals that are kept end waits that begin with it.
+    pub(crate) fn append_and_take(
+        &mut self,
+        connection: &mut Connection,
+        append: &Append,
+        means: Means<'_>,
+    ) -> Result<Committed, Fault> {
+        let committed = self.append(connection, append, means)?;
+        match committed {
+            Committed::Appended { seq } if may_take(append) && take_kept(connection, self, append, means)? => {
+                Ok(Committed::Delivered { seq })
+            }
+            committed => Ok(committed),
         }
     }
 
@@ -378,6 +403,7 @@ impl Draft {
             Entry::RequirementOpened(opened) => {
                 let change = self.change(&opened.requirement_id);
                 (change.order, change.opened) = (order, Some((opened.kind.as_str(), seq, opened.terms)));
+                change.topic = opened.event.as_ref().map(Event::topic);
                 self.open_requirements += 1;
             }
             Entry::RequirementDecided(decided) => self.note_decided(decided, seq),
@@ -432,6 +458,33 @@ impl Draft {
             // It was judged before: what is decided here is open.
             _ => (Terms::default(), 0),
         }
+    }
+
+    /// The open requirements that wait for events, with what stands for those.
+    pub(crate) fn waits(&self, connection: &mut Connection) -> Result<Vec<(Text, Hash)>, Failure> {
+        let mut waits = Vec::new();
+        if let Some(base) = &self.base
+            && self.open_requirements > 0
+        {
+            let rows = connection.ask(
+                "SELECT requirement_id, topic FROM @requirements WHERE run = $1 AND decided IS NULL AND topic IS NOT NULL ORDER BY place",
+                &[(&base.run, Type::INT8)],
+            )?;
+            for row in &rows {
+                if let Ok(topic) = Hash::try_from(get::<&[u8]>(row, 1)?) {
+                    waits.push((text(get(row, 0)?), topic));
+                }
+            }
+        }
+        let is_closed = |id: &Text| {
+            self.requirements
+                .iter()
+                .any(|change| change.decided.is_some() && change.requirement_id == *id)
+        };
+        let opened = self.requirements.iter();
+        waits.extend(opened.filter_map(|change| Some((change.requirement_id.clone(), change.topic?))));
+        waits.retain(|(id, _)| !is_closed(id));
+        Ok(waits)
     }
 
     fn close(&mut self, requirement_id: &Text, seq: u64) {

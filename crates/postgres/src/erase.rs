@@ -12,13 +12,14 @@ use crate::text::stored;
 use crate::write::write;
 
 /// The payloads, their copies, and the rows that lead to what is gone. Subscribers could not read what they have not got.
-const GONE: [&str; 6] = [
+const GONE: [&str; 7] = [
     "UPDATE @entries SET payload = NULL, salt = NULL WHERE run = $1",
     "DELETE FROM @outlines WHERE run = $1",
     "DELETE FROM @remembered WHERE run = $1",
     "DELETE FROM @approvals WHERE run = $1",
     "DELETE FROM @requirements WHERE run = $1",
     "DELETE FROM @outbox WHERE run = $1",
+    "UPDATE @signals SET digest = NULL WHERE run = $1",
 ];
 
 pub(crate) fn erase(connection: &mut Connection, erasure: &Erasure, means: Means<'_>) -> Result<bool, Fault> {
@@ -71,7 +72,7 @@ fn is_undelivered(connection: &mut Connection, run: i64) -> Result<bool, Failure
 /// Lets the server forget the rows' earlier versions. A role that does not own the tables cannot ask for it; the server does it by itself,
 /// later.
 pub(crate) fn finish(connection: &mut Connection) -> Result<bool, Failure> {
-    for table in ["@entries", "@outlines"] {
+    for table in ["@entries", "@outlines", "@signals"] {
         match connection.execute(&format!("VACUUM {table}")) {
             Ok(()) => {}
             Err(Failure::Server { .. }) => return Ok(false),

@@ -191,8 +191,8 @@ fn list_outsiders(connection: &mut Connection, run: i64, entries: &[ImportedEntr
 fn insert_requirement(connection: &mut Connection, run: i64, row: &RawRequirement) -> Result<(), Failure> {
     let requirement_id = stored(&row.requirement_id);
     connection.query(
-        "INSERT INTO @requirements (run, requirement_id, kind, opened, decided, expires_at, approvals_needed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO @requirements (run, requirement_id, kind, opened, decided, expires_at, approvals_needed, topic) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &[
             (&run, Type::INT8),
             (&requirement_id, Type::TEXT),
@@ -201,6 +201,7 @@ fn insert_requirement(connection: &mut Connection, run: i64, row: &RawRequiremen
             (&row.decided.map(u64::cast_signed), Type::INT8),
             (&row.terms.expires_at.map(|at| at.0), Type::INT8),
             (&i64::from(row.terms.approvals), Type::INT8),
+            (&row.topic, Type::BYTEA),
         ],
     )?;
     for seq in &row.approvals {

@@ -32,6 +32,7 @@ mod read;
 mod rows;
 mod schema;
 mod settings;
+mod signals;
 mod store;
 mod text;
 mod tls;

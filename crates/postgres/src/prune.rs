@@ -73,7 +73,8 @@ fn statuses(filter: &PruneFilter) -> Vec<&'static str> {
 fn remove(connection: &mut Connection, filter: &PruneFilter, run: i64) -> Result<u64, Failure> {
     let parts = PARTS.map(|part| format!("{part}_gone AS (DELETE FROM @{part} p USING gone g WHERE p.run = g.run)"));
     let sql = format!(
-        "WITH gone AS MATERIALIZED (SELECT r.run FROM @runs r WHERE r.run = $3 AND {IS_OVER} FOR UPDATE OF r SKIP LOCKED), {} \
+        "WITH gone AS MATERIALIZED (SELECT r.run FROM @runs r WHERE r.run = $3 AND {IS_OVER} FOR UPDATE OF r SKIP LOCKED), {}, \
+         forgotten AS (UPDATE @signals s SET digest = NULL, run = NULL FROM gone g WHERE s.run = g.run) \
          DELETE FROM @runs r USING gone g WHERE r.run = g.run RETURNING 1",
         parts.join(", ")
     );

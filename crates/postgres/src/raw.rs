@@ -77,7 +77,7 @@ fn requirements(connection: &mut Connection, run: i64) -> Result<Vec<Readable<Ra
     let rows = connection.query(
         "SELECT q.requirement_id, q.kind, q.opened, q.decided, q.expires_at, q.approvals_needed, \
          ARRAY(SELECT a.seq FROM @approvals a WHERE a.run = q.run AND a.requirement_id = q.requirement_id ORDER BY a.seq), \
-         m.key, m.session_id, m.revoked \
+         m.key, m.session_id, m.revoked, q.topic \
          FROM @requirements q LEFT JOIN @remembered m ON m.run = q.run AND m.requirement_id = q.requirement_id \
          WHERE q.run = $1 ORDER BY q.place",
         &[(&run, Type::INT8)],
@@ -107,5 +107,6 @@ fn requirement(row: &Row) -> Result<RawRequirement, Failure> {
         },
         approvals: get::<Vec<i64>>(row, 6)?.into_iter().map(place).collect(),
         memory,
+        topic: get(row, 10)?,
     })
 }

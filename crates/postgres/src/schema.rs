@@ -12,7 +12,7 @@ use crate::fault::{Failure, Fault};
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
 
 /// How long a process waits for another one that makes the tables.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -163,6 +163,37 @@ CREATE INDEX runs_for_workers ON @runs (agent_name, run)
     WHERE not_before IS NULL AND (status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with));
 CREATE INDEX runs_for_later ON @runs (agent_name, not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
 CREATE INDEX runs_beginning ON @runs (not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
+";
+
+// Signals, each until a wait takes it; from then on its id and a digest. `topic` stands for the name and the key of an event. Who writes
+// about a topic changes its version, so that a signal and a wait that come at the same time do not miss each other.
+const THIRD: &str = "
+ALTER TABLE @requirements ADD COLUMN topic bytea;
+CREATE INDEX requirements_for_signals ON @requirements (topic, place) WHERE decided IS NULL AND topic IS NOT NULL;
+
+CREATE TABLE @topics (
+    topic bytea PRIMARY KEY,
+    version bigint NOT NULL,
+    at bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX topics_by_age ON @topics (at);
+
+CREATE TABLE @signals (
+    place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text COLLATE \"C\" NOT NULL UNIQUE,
+    at bigint NOT NULL,
+    digest bytea,
+    topic bytea,
+    name text,
+    key text,
+    sender text,
+    payload text,
+    taken bigint,
+    run bigint
+) WITH (fillfactor = 80);
+CREATE INDEX signals_kept ON @signals (topic, place) WHERE topic IS NOT NULL;
+CREATE INDEX signals_by_age ON @signals (at);
+CREATE INDEX signals_by_run ON @signals (run) WHERE run IS NOT NULL;
 ";
 
 const MAKE_VERSION: &str = "CREATE TABLE @schema_version (version bigint NOT NULL)";

@@ -13,9 +13,9 @@ use haltpoint_engine::store::raw::RawRun;
 use haltpoint_engine::store::rules::unusable;
 use haltpoint_engine::store::salts::Salts;
 use haltpoint_engine::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, Operation, OutboxRow, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    Undelivered, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, KeptSignal, Operation, OutboxRow,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, SignalFilter,
+    Store, StoreError, StoredRun, Undelivered, WritableStore,
 };
 use haltpoint_engine::{Text, Timestamp};
 
@@ -25,7 +25,7 @@ use crate::draft::Means;
 use crate::fault::Fault;
 use crate::options::PostgresOptions;
 use crate::rows::FoundRun;
-use crate::{check, due, erase, import, lease, list, outbox, prune, raw, read};
+use crate::{check, due, erase, import, lease, list, outbox, prune, raw, read, signals};
 
 const NO_BACKUP: &str = "a PostgreSQL database is copied by its own tools; use `pg_dump --format=custom --schema=SCHEMA`, which writes \
                          what stands in it in one moment";
@@ -200,6 +200,10 @@ impl Store for PostgresStore {
         self.read(|connection| list::next_due(connection, after))
     }
 
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<KeptSignal>, StoreError> {
+        self.read(|connection| signals::kept(connection, filter))
+    }
+
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|connection| outbox::after(connection, place, limit))
     }
@@ -246,6 +250,10 @@ impl WritableStore for PostgresStore {
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         self.write(|connection, _| prune::prune(connection, filter))
+    }
+
+    fn forget_signals(&mut self, before: Timestamp, _: Duration) -> Result<u64, StoreError> {
+        self.write(|connection, _| signals::forget(connection, before))
     }
 
     fn import(&mut self, import: &Import) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::connection::{Connection, get};
 use crate::draft::{Change, Draft, NewEntry};
 use crate::fault::Failure;
+use crate::signals::{self, Matching};
 use crate::text::{optional, stored};
 
 /// What the channel is called, on which who waits hears of decisions, cancel requests and submissions.
@@ -19,13 +20,13 @@ pub(crate) fn channel(schema: &str) -> String {
 
 /// Values of one statement.
 #[derive(Default)]
-struct Values<'a> {
+pub(crate) struct Values<'a> {
     values: Vec<(Box<dyn ToSql + Sync + 'a>, Type)>,
 }
 
 impl<'a> Values<'a> {
     /// Adds a value, and returns its name in the statement.
-    fn add(&mut self, value: impl ToSql + Sync + 'a, kind: Type) -> String {
+    pub(crate) fn add(&mut self, value: impl ToSql + Sync + 'a, kind: Type) -> String {
         self.values.push((Box::new(value), kind));
         format!("${}", self.values.len())
     }
@@ -39,7 +40,7 @@ impl<'a> Values<'a> {
         names.join(", ")
     }
 
-    fn params(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    pub(crate) fn params(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
         self.values
             .iter()
             .map(|(value, kind)| (&**value as _, kind.clone()))
@@ -75,8 +76,10 @@ fn statement<'a>(connection: &Connection, drafts: &[&'a Draft], values: &mut Val
     let new: Vec<(i32, &Draft)> = numbered().filter(|(_, draft)| draft.base.is_none()).collect();
     let mut sql = String::from("WITH ");
     let mut done = Vec::new();
+    let matching: Vec<&Matching> = drafts.iter().map(|draft| &draft.matching).collect();
+    let is_first = signals::touch(&mut sql, &matching, values);
     if !there.is_empty() {
-        sql.push_str(&moved(&there, values));
+        sql.push_str(&moved(&there, is_first.as_deref(), values));
         done.push("SELECT key, run FROM moved");
     }
     if !new.is_empty() {
@@ -86,6 +89,7 @@ fn statement<'a>(connection: &Connection, drafts: &[&'a Draft], values: &mut Val
     let _ = write!(sql, "done AS MATERIALIZED ({})", done.join(" UNION ALL "));
     add_entries(&mut sql, &numbered().collect::<Vec<_>>(), values);
     add_requirements(&mut sql, &numbered().collect::<Vec<_>>(), values);
+    signals::add_taken(&mut sql, &matching, values);
     match drafts.iter().any(|draft| draft.is_news()) {
         true => {
             let channel = values.add(channel(&connection.how().schema_name), Type::TEXT);
@@ -97,7 +101,7 @@ fn statement<'a>(connection: &Connection, drafts: &[&'a Draft], values: &mut Val
 }
 
 /// Locks the rows of runs, and changes those that are as they were read.
-fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
+fn moved<'a>(drafts: &[(i32, &'a Draft)], is_first: Option<&str>, values: &mut Values<'a>) -> String {
     let base = |draft: &Draft| draft.base.clone();
     let input = values.columns([
         column!(drafts, INT4_ARRAY, |(key, _)| *key),
@@ -141,13 +145,13 @@ fn moved<'a>(drafts: &[(i32, &'a Draft)], values: &mut Values<'a>) -> String {
          open_requirements, goes_on_with, not_before)), \
          locked AS MATERIALIZED (SELECT r.run FROM @runs r JOIN input i ON i.run = r.run ORDER BY r.run_id FOR NO KEY UPDATE OF r), "
     );
-    let mut condition = "";
+    let mut condition = is_first.map_or_else(String::new, |is_first| format!(" AND {is_first}"));
     if drafts.iter().any(|(_, draft)| draft.taken_from.is_some()) {
         sql.push_str(
             "silent AS MATERIALIZED (SELECT i.key FROM input i JOIN locked l ON l.run = i.run JOIN @holders h ON h.holder = i.from_holder \
              WHERE h.expires = i.from_expires AND h.host = i.from_host ORDER BY h.holder FOR NO KEY UPDATE OF h), ",
         );
-        condition = " AND (i.from_holder IS NULL OR i.key IN (SELECT key FROM silent))";
+        condition.push_str(" AND (i.from_holder IS NULL OR i.key IN (SELECT key FROM silent))");
     }
     let _ = write!(
         sql,
@@ -299,8 +303,11 @@ fn add_opened<'a>(sql: &mut String, opened: &[(i32, &'a Change)], values: &mut V
             .map(|at| at.0)),
         column!(opened, INT8_ARRAY, |(_, change)| terms(change)
             .map(|terms| i64::from(terms.approvals))),
+        column!(opened, BYTEA_ARRAY, |(_, change)| change
+            .topic
+            .map(|topic| topic.to_vec())),
     ]);
-    let columns = "requirement_id, kind, opened, decided, expires_at, approvals_needed";
+    let columns = "requirement_id, kind, opened, decided, expires_at, approvals_needed, topic";
     let _ = write!(
         sql,
         ", opened AS (INSERT INTO @requirements (run, {columns}) SELECT d.run, {columns} FROM unnest({input}) AS o (key, ord, {columns}) \

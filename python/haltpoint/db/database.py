@@ -29,6 +29,7 @@ from haltpoint.db.moving import copy_runs, move_runs
 from haltpoint.db.pruning import prune_runs
 from haltpoint.db.remembered_approvals import ApprovalMemory
 from haltpoint.db.server import ServerSettings, with_schema
+from haltpoint.db.signals import kept_signals, send_signal
 from haltpoint.db.verification import audit_records, verify_run
 from haltpoint.given_text import checked_text, findable_text, storable_text
 from haltpoint.run.attribution import checked_author
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from haltpoint.db.damage import OnDamaged
     from haltpoint.db.moving import MoveReport
+    from haltpoint.db.signals import KeptSignal, SignalDelivery
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.agent.output import AgentRunOutput
@@ -280,6 +282,40 @@ class Database(ApprovalMemory):
         """
         return expire_overdue(self, run_id)
 
+    def signal(
+        self, name: str, payload: Any = None, *, key: str | None = None, id: str | None = None, by: str | None = None
+    ) -> SignalDelivery:
+        """Say that something has happened. The run that has waited for it longest takes the signal, and goes on.
+
+        Where no run waits for it (`haltpoint.event`), the signal is kept until one does, at most 30 days. Each goes to
+        one run, the oldest first, and only where name and key are the same.
+
+        Args:
+            name: what has happened, at most 512 bytes, such as "payment.settled".
+            payload: what is to be said of it: JSON data, dataclasses or pydantic models, at most 1 MiB as JSON.
+            key: to which of several things, such as the number of an order, at most 512 bytes.
+            id: the signal's id, at most 512 bytes. The same id once more is the same signal: it is not sent again, and
+                what became of it is returned, for 30 days.
+            by: who says so, which the journal keeps: a name as for decisions.
+
+        Raises:
+            SignalConflictError: a signal of this id was sent before, with another event or payload.
+            TypeError, ValueError: an argument can't be what it is to be; the payload has no JSON form, or is too large.
+            InvalidResolutionError: `by` is not a name.
+            StoreError: it can't be written.
+        """
+        return send_signal(self.native, name, payload, key=key, signal_id=id, by=by)
+
+    def signals(self, *, name: str | None = None, key: str | None = None, limit: int | None = None) -> list[KeptSignal]:
+        """Return the signals that no run has taken yet, the oldest first.
+
+        Args:
+            name: of this event only.
+            key: with this key only.
+            limit: at most so many.
+        """
+        return kept_signals(self.native, checked_text("name", name), checked_text("key", key), limit)
+
     def journal(self, run_id: str) -> list[dict[str, Any]]:
         """Return a run's journal as it is, oldest entry first: values of sensitive parameters are not masked.
 
@@ -404,6 +440,18 @@ class Database(ApprovalMemory):
     async def expire_due_async(self, run_id: str | None = None) -> int:
         """Do what `expire_due` does without holding up the event loop."""
         return await in_thread(lambda: self.expire_due(run_id))
+
+    async def signal_async(
+        self, name: str, payload: Any = None, *, key: str | None = None, id: str | None = None, by: str | None = None
+    ) -> SignalDelivery:
+        """Do what `signal` does, without holding up the event loop."""
+        return await in_thread(lambda: self.signal(name, payload, key=key, id=id, by=by))
+
+    async def signals_async(
+        self, *, name: str | None = None, key: str | None = None, limit: int | None = None
+    ) -> list[KeptSignal]:
+        """Do what `signals` does, without holding up the event loop."""
+        return await in_thread(lambda: self.signals(name=name, key=key, limit=limit))
 
     async def journal_async(self, run_id: str) -> list[dict[str, Any]]:
         """Do what `journal` does without holding up the event loop."""

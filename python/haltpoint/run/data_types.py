@@ -68,6 +68,7 @@ _OF_REQUIREMENTS: Final[Mapping[str, _Type]] = {
     "always_ask": _YES_OR_NO,
     "remembered_from": _OBJECT,
     "revoked": _OBJECT,
+    "event": _OBJECT,
     "tool_module": _TEXT,
     "open_fields": _NAMES,
     "emptied_fields": _NAMES,

@@ -53,6 +53,7 @@ class RequirementState:
         self.always_ask = False
         self.remembered_from: dict[str, Any] | None = None
         self.revoked: dict[str, Any] | None = None
+        self.event: dict[str, Any] | None = None
         self._decision: Decision | None = None
         self.decided_by: str | None = None
         self._draft_by: str | None = None

@@ -30,6 +30,7 @@ def terms_data(requirement: RequirementState) -> dict[str, Any]:
         "always_ask": requirement.always_ask,
         "remembered_from": deepcopy(requirement.remembered_from),
         "revoked": deepcopy(requirement.revoked),
+        "event": deepcopy(requirement.event),
     }
 
 
@@ -53,6 +54,8 @@ def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> Non
     requirement.always_ask = bool(data.get("always_ask"))
     requirement.remembered_from = deepcopy(data.get("remembered_from"))
     requirement.revoked = deepcopy(data.get("revoked"))
+    event = data.get("event")
+    requirement.event = None if event is None else {"name": event.get("name"), "key": event.get("key")}
     if data.get("decision") is None:
         _show_approved(requirement)
 

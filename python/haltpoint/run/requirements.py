@@ -71,8 +71,8 @@ class RunRequirement(RequirementState):
     Attributes:
         id: id of the requirement.
         run_id: the run that waits.
-        kind: `"confirmation"`, `"user_input"`, `"external_tool"`, `"recovery"`; or `"wait"`, which asks nobody: its
-            `expires_at` is when the run goes on.
+        kind: `"confirmation"`, `"user_input"`, `"external_tool"`, `"recovery"`; or `"wait"`, which asks nobody: the
+            run goes on with the signal of its `event`, or at its `expires_at`.
         created_at: since when the run waits (aware, UTC).
         tool_execution: the tool call in question.
         decision: the committed decision as JSON data, or None before there is one.
@@ -90,6 +90,7 @@ class RunRequirement(RequirementState):
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.
+        event: the `name` and the `key` (or None) of the event that a wait ends with; None where it only waits for a time.
         revoked: who ended that its approval answers later calls, and when: a dict of `by` and `at` (ISO 8601), or None.
     """
 

@@ -331,13 +331,24 @@ async def _resolve_and_continue(
         tools: its tools by name.
         undecided: ids of requirements that the handlers left undecided; they are not asked about again.
     """
-    while output.is_paused and call.handlers and await _ask_handlers(call, output, tools, undecided):
+    while await _goes_on(call, output) or (
+        output.is_paused and call.handlers and await _ask_handlers(call, output, tools, undecided)
+    ):
         try:
             output = await _take_up(call, output, tools)
         except RunBusyError:
             # Whoever decided elsewhere lets it go on there, as a worker does.
             break
     return await _as_on_disk(call, output, tools)
+
+
+async def _goes_on(call: Call, output: AgentRunOutput) -> bool:
+    """Whether a signal that was kept, or came just now, has ended a wait of a run that paused for it."""
+    waits = [item for item in output.requirements if item.event is not None and not item.is_resolved]
+    if not output.is_paused or not waits:
+        return False
+    snapshot = await _load(call.database, output.run_id)
+    return snapshot.status == output.status.value and snapshot.has_news()
 
 
 async def _as_on_disk(call: Call, output: AgentRunOutput, tools: Mapping[str, ToolDefinition]) -> AgentRunOutput:

@@ -253,6 +253,8 @@ def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str 
         rules["expiry"] = {"after_us": round(definition.expires_after * MICROSECONDS), "then": definition.on_expiry}
     if definition.expires_at is not None:
         rules["expiry"] = {"after_us": 0, "until": microseconds_of(definition.expires_at), "then": definition.on_expiry}
+    if definition.event is not None:
+        rules["event"] = dict(definition.event)
     if definition.approvals > 1:
         rules["approvals"] = definition.approvals
     if definition.always_ask:

@@ -64,6 +64,7 @@ class ToolDefinition:
         calls_foreign_code: whether checking the arguments calls functions of their types, which may take their time.
         marked: the schemas of the parameters with what people are told beyond JSON Schema; None for plain types.
         expires_at: until when one call waits (aware), in place of `expires_after`.
+        event: the event that one call waits for: its `name` and, where it has one, its `key`.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ToolDefinition:
     calls_foreign_code: bool = field(default=False, repr=False)
     marked: MarkedSchemas | None = field(default=None, repr=False)
     expires_at: datetime | None = field(default=None, repr=False)
+    event: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def repeatable(self) -> bool:

@@ -32,6 +32,7 @@ class Outcome(NamedTuple):
         content: the result as text, or why there is none.
         is_error: whether it failed.
         source: where the outcome comes from, as the journal names it.
+        signal_id: the signal of the event that the step waited for.
     """
 
     step_id: str
@@ -39,6 +40,7 @@ class Outcome(NamedTuple):
     content: str
     is_error: bool
     source: str
+    signal_id: str | None = None
 
 
 def value_of(outcome: Outcome, returns: ValueType) -> Any:
@@ -50,8 +52,19 @@ def value_of(outcome: Outcome, returns: ValueType) -> Any:
     refusal = _ERRORS.get(outcome.source)
     if refusal is not None or outcome.is_error:
         raise (refusal or StepError)(outcome.content, name=outcome.name)
+    if outcome.signal_id is not None:
+        return _payload(outcome, returns)
     try:
         return returns.read(outcome.content, is_written_elsewhere=outcome.source in _WRITTEN_ELSEWHERE)
     except ValueError as error:
         message = f"the result of the step {outcome.name!r} does not fit what it returns: {error}"
+        raise StepError(message, name=outcome.name) from error
+
+
+def _payload(outcome: Outcome, returns: ValueType) -> Any:
+    """Return what a signal says. It is taken, whether it fits or not: the journal has it."""
+    try:
+        return returns.read_json(outcome.content)
+    except ValueError as error:
+        message = f"the payload of signal {outcome.signal_id} does not fit what the step {outcome.name!r} returns: {error}"
         raise StepError(message, name=outcome.name) from error

@@ -65,13 +65,18 @@ class ValueType:
         if self.is_text:
             return text
         try:
-            return self._from_json(text)
+            return self.read_json(text)
         except ValueError:
             if not is_written_elsewhere:
                 raise
-        return self._from_json(json_text(text))
+        return self.read_json(json_text(text))
 
-    def _from_json(self, text: str) -> Any:
+    def read_json(self, text: str) -> Any:
+        """Return the value that a JSON text stands for.
+
+        Raises:
+            ValueError: it does not fit.
+        """
         if self._adapter is None:
             return parse_json(text)
         try:

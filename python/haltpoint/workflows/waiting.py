@@ -1,12 +1,14 @@
-"""Steps that only wait for a time."""
+"""Steps that only wait: for a time, or for what happens outside."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from haltpoint.given_events import checked_event
+from haltpoint.given_numbers import is_finite
 from haltpoint.timestamps import with_timezone
 from haltpoint.tools.decorator import tool
 from haltpoint.tools.definition import define_tool
@@ -16,7 +18,9 @@ from haltpoint.workflows.values import ValueType
 if TYPE_CHECKING:
     from haltpoint.tools.definition import ToolDefinition
 
-__all__ = ["sleep", "sleep_until"]
+_T = TypeVar("_T")
+
+__all__ = ["event", "sleep", "sleep_until"]
 
 # 100 years, as for what people are waited for.
 _LONGEST = 36_525 * 86_400
@@ -32,11 +36,17 @@ def _sleep_until(time: str) -> str:
     raise RuntimeError("a wait ends by itself, and has nothing to run")
 
 
+def _event(name: str, key: str | None = None, timeout: float | None = None) -> str:
+    """Wait for an event."""
+    raise RuntimeError("a wait ends by itself, and has nothing to run")
+
+
 # By the names that people read.
-for _name, _function in {"sleep": _sleep, "sleep_until": _sleep_until}.items():
+for _name, _function in {"sleep": _sleep, "sleep_until": _sleep_until, "event": _event}.items():
     _function.__name__ = _function.__qualname__ = _name
 tool(read_only=True)(_sleep)
 tool(read_only=True)(_sleep_until)
+tool(read_only=True)(_event)
 
 _TEXT = ValueType(lambda: str)
 
@@ -69,6 +79,47 @@ async def sleep_until(time: datetime) -> None:
     """
     utc = with_timezone("time", time).astimezone(timezone.utc)
     await _call("sleep_until", replace(_wait(_sleep_until), expires_at=utc), {"time": utc.isoformat()})
+
+
+@overload
+async def event(name: str, *, returns: type[_T], key: str | None = None, timeout: float | None = None) -> _T: ...
+
+
+@overload
+async def event(name: str, *, key: str | None = None, timeout: float | None = None) -> Any: ...
+
+
+async def event(name: str, *, returns: Any = Any, key: str | None = None, timeout: float | None = None) -> Any:
+    """Wait until something has happened outside, and return what its signal says of it.
+
+    `Database.signal` sends the signal; one that was sent before and that no run has taken is taken at once. No process
+    has to live meanwhile.
+
+    Args:
+        name: what is to happen, at most 512 bytes, such as "payment.settled".
+        returns: the type of what the signal says: JSON types, a dataclass or a pydantic model.
+        key: to which of several things it is to happen, such as the number of an order, at most 512 bytes. A signal with
+            another key, or with none, is not taken.
+        timeout: how long it is waited for, in seconds, at most 100 years; None for as long as it takes.
+
+    Returns:
+        The signal's payload.
+
+    Raises:
+        StepExpiredError: no signal came in time, or a person ended the wait.
+        StepError: the payload does not fit `returns`. The signal is taken all the same: the run's journal has it.
+        RuntimeError: no body of a workflow runs here.
+        TypeError, ValueError: `name`, `key` or `timeout` can't be one.
+    """
+    if timeout is not None and not (is_finite(timeout) and 0 < timeout <= _LONGEST):
+        raise ValueError(
+            f"event(timeout=) takes a number of seconds above 0, at most 100 years, or None, got {timeout!r:.80}"
+        )
+    waited_for = checked_event(name, key)
+    definition = replace(define_tool(_event), pause="wait", expires_after=timeout, event=waited_for)
+    arguments = waited_for if timeout is None else {**waited_for, "timeout": timeout}
+    branch = needed_branch("event")
+    return await branch.body.call(branch, definition, arguments, ValueType(lambda: returns))
 
 
 def _wait(function: Any) -> ToolDefinition:

@@ -142,7 +142,10 @@ impl Heartbeat {
 
     fn note_append(&mut self, append: &Append, outcome: &Result<Committed, StoreError>) {
         if let Author::Driver { epoch, .. } = append.author {
-            let is_written = matches!(outcome, Ok(Committed::Appended { .. } | Committed::Cancelled { .. }));
+            let is_written = matches!(
+                outcome,
+                Ok(Committed::Appended { .. } | Committed::Delivered { .. } | Committed::Cancelled { .. })
+            );
             let stopped = append.finish.is_some() && is_written;
             if stopped || matches!(outcome, Err(StoreError::LeaseLost { .. })) {
                 self.let_go(&append.run_id, epoch);

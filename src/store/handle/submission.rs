@@ -1,7 +1,7 @@
 //! Operations on their way to whoever carries them out, each with what is called with its outcome.
 
 use crate::store::backend::Completion;
-use crate::store::{Append, Author, Committed, Operation, StoreError};
+use crate::store::{Author, Committed, Operation, StoreError};
 
 /// An operation on its way.
 pub struct Submission {
@@ -83,14 +83,17 @@ impl Done {
     }
 }
 
-/// Whether the operation puts something into a journal that its driver does not know.
+/// Whether the operation put something into a journal that its driver does not know.
 #[must_use]
-pub fn is_by_outsider(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Append(Append {
-            author: Author::External,
-            ..
-        })
-    )
+pub fn is_by_outsider(operation: &Operation, outcome: &Result<Committed, StoreError>) -> bool {
+    match (operation, outcome) {
+        (_, Err(_)) => false,
+        (Operation::Append(append), Ok(committed)) => {
+            append.author == Author::External || matches!(committed, Committed::Delivered { .. })
+        }
+        (Operation::Signal(_), Ok(committed)) => {
+            matches!(committed, Committed::Signalled(signalled) if signalled.is_new && signalled.is_taken)
+        }
+        _ => false,
+    }
 }

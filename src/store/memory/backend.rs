@@ -17,9 +17,9 @@ use crate::store::handle::{
 use crate::store::holder::Holder;
 use crate::store::raw::RawRun;
 use crate::store::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
-    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store,
-    StoreError, StoredRun, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, KeptSignal,
+    Operation, OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow,
+    SignalFilter, Store, StoreError, StoredRun, WritableStore,
 };
 use crate::{Text, Timestamp};
 
@@ -128,8 +128,10 @@ impl Backend for MemoryBackend {
 
     fn submit(&self, operation: Operation, completion: Completion) {
         let outcome = lock(&self.store.0).commit(std::slice::from_ref(&operation)).pop();
-        completion(outcome.unwrap_or(Err(StoreError::Closed)));
-        if is_by_outsider(&operation) {
+        let outcome = outcome.unwrap_or(Err(StoreError::Closed));
+        let is_by_outsider = is_by_outsider(&operation, &outcome);
+        completion(outcome);
+        if is_by_outsider {
             self.notify();
         }
         self.tell_watchers();
@@ -240,6 +242,10 @@ impl Store for SharedMemory {
         lock(&self.0).next_due(after)
     }
 
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<KeptSignal>, StoreError> {
+        lock(&self.0).signals(filter)
+    }
+
     fn audit_key(&self) -> Option<AuditKey> {
         lock(&self.0).audit_key()
     }
@@ -264,6 +270,10 @@ impl WritableStore for SharedMemory {
 
     fn prune(&mut self, filter: &PruneFilter) -> Result<Pruned, StoreError> {
         lock(&self.0).prune(filter)
+    }
+
+    fn forget_signals(&mut self, before: Timestamp, patience: Duration) -> Result<u64, StoreError> {
+        lock(&self.0).forget_signals(before, patience)
     }
 
     fn heartbeat(&mut self, holder: &Holder, now: Timestamp, expires: Timestamp) -> Result<(), StoreError> {

@@ -3,26 +3,29 @@
 mod backend;
 mod filters;
 mod run;
+mod signals;
 mod write;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::holder::{Expiry, Holder, Liveness, ProcessLiveness, now_for};
 use super::raw::{self, RawRun};
 use super::rules::{self, Lease};
 use super::salts::{SaltSource, Salts};
 use super::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, Operation,
-    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, RunStatus,
-    Store, StoreError, StoredRun, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, ExternalRecord, Import, KeptSignal,
+    Operation, OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow,
+    RunStatus, SignalFilter, Store, StoreError, StoredRun, WritableStore,
 };
 use crate::journal::{AuditKey, Entry, JournalEnd, Record};
 use crate::requirement::{RememberScope, RequirementKind};
 use crate::{Text, Timestamp};
 pub use backend::MemoryBackend;
 use run::MemoryRun;
+use signals::MemorySignal;
 
 /// Journals in memory.
 pub struct MemoryStore {
@@ -33,6 +36,10 @@ pub struct MemoryStore {
     outsiders: Vec<Option<ExternalRecord>>,
     /// All requirements in the order in which they were opened.
     requirements: Vec<(RequirementRow, RequirementKind)>,
+    /// Signals in the order in which they came.
+    signals: Vec<MemorySignal>,
+    /// How many signals came.
+    signal_count: i64,
     /// How many batches were carried out.
     commits: u64,
     liveness: Box<dyn Liveness>,
@@ -65,6 +72,8 @@ impl MemoryStore {
             expiries: HashMap::new(),
             outsiders: Vec::new(),
             requirements: Vec::new(),
+            signals: Vec::new(),
+            signal_count: 0,
             commits: 0,
             liveness,
             key: None,
@@ -90,6 +99,9 @@ impl MemoryStore {
         let placed = self.runs.iter().enumerate();
         self.places = placed.map(|(place, run)| (run.row.run_id.clone(), place)).collect();
         self.requirements.retain(|(row, _)| !gone.contains(&row.run_id));
+        let signals = &mut self.signals;
+        gone.iter()
+            .for_each(|run_id| signals.iter_mut().for_each(|signal| signal.remove(run_id)));
         for notice in &mut self.outsiders {
             notice.take_if(|notice| gone.contains(&notice.run_id));
         }
@@ -247,6 +259,10 @@ impl Store for MemoryStore {
         Ok(self.times_after(after).min())
     }
 
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<KeptSignal>, StoreError> {
+        Ok(self.kept_signals(filter))
+    }
+
     fn audit_key(&self) -> Option<AuditKey> {
         self.key.clone()
     }
@@ -277,11 +293,16 @@ impl WritableStore for MemoryStore {
         run.erase(&erasure.entry(), erasure.at, &self.salts)?;
         let is_meant = |run_id: &Text| *run_id == erasure.run_id;
         self.requirements.retain(|(row, _)| !is_meant(&row.run_id));
+        self.signals.iter_mut().for_each(|signal| signal.erase(&erasure.run_id));
         for notice in &mut self.outsiders {
             notice.take_if(|notice| is_meant(&notice.run_id));
         }
         self.commits += 1;
         Ok(true)
+    }
+
+    fn forget_signals(&mut self, before: Timestamp, _: Duration) -> Result<u64, StoreError> {
+        Ok(self.forget(before))
     }
 
     fn import(&mut self, import: &Import) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use crate::store::NO_OUTBOX;
 use crate::store::holder::{Expiry, Holder, now_for};
 use crate::store::late_cancel;
 use crate::store::rules::{self, Verdict};
+use crate::store::signals::may_take;
 use crate::store::{
     Append, Author, Committed, DueClaim, DueRun, ExternalRecord, LeaseGrant, NewRun, Operation, RequirementRow,
     RunStatus, Store, StoreError,
@@ -20,6 +21,7 @@ impl MemoryStore {
         match operation {
             Operation::Create(new) => self.create(new),
             Operation::Append(append) => self.append(append),
+            Operation::Signal(signal) => self.take_in(signal).map(Committed::Signalled),
             Operation::Acquire {
                 run_id,
                 holder,
@@ -51,6 +53,17 @@ impl MemoryStore {
     }
 
     fn append(&mut self, append: &Append) -> Result<Committed, StoreError> {
+        let committed = self.append_alone(append)?;
+        match committed {
+            Committed::Appended { seq } if may_take(append) && self.deliver_kept(append) => {
+                Ok(Committed::Delivered { seq })
+            }
+            committed => Ok(committed),
+        }
+    }
+
+    /// Appends, and leaves signals as they are.
+    pub(super) fn append_alone(&mut self, append: &Append) -> Result<Committed, StoreError> {
         self.check_key(self.run(&append.run_id)?)?;
         let run = self.run(&append.run_id)?;
         if !append.author.is_mover() {

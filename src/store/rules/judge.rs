@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::journal::{ApprovalRevoked, Entry, FORMAT, RequirementDecided, RequirementExpired, RequirementOpened};
+use crate::requirement::Decision;
 use crate::store::{Append, Author, NewRun, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
@@ -190,7 +191,7 @@ impl<'a, P: Precedents> Judge<'a, P> {
                 format!("requirement {requirement_id} of run {run_id} was opened before; nothing was written");
             return Err(unusable(message).into());
         }
-        let open = RequirementState::Open(OpenRequirement::new(opened.terms));
+        let open = RequirementState::Open(OpenRequirement::new(opened));
         self.here.insert(requirement_id, open);
         Ok(())
     }
@@ -199,6 +200,7 @@ impl<'a, P: Precedents> Judge<'a, P> {
         match self.state(&decided.requirement_id)? {
             RequirementState::Open(open) => {
                 self.check_not_completed(&decided.requirement_id)?;
+                self.check_event(&open, decided)?;
                 // Nobody waits for what is decided as it is opened.
                 if decided.remembered.is_none() && open.terms.are_over(self.at) {
                     let at = open.terms.expires_at.unwrap_or(self.at);
@@ -280,6 +282,20 @@ impl<'a, P: Precedents> Judge<'a, P> {
             return Err(StoreError::NotRunning { run_id }.into());
         }
         Ok(())
+    }
+
+    /// What led a signal here is covered by no hash: the journal says what is waited for.
+    fn check_event(&self, open: &OpenRequirement, decided: &RequirementDecided) -> Result<(), P::Error> {
+        match &decided.decision {
+            Decision::Signal { event, .. } if open.event.as_ref() != Some(event) => {
+                let (run_id, requirement_id) = (self.run_id, &decided.requirement_id);
+                let name = &event.name;
+                let message =
+                    format!("requirement {requirement_id} of run {run_id} does not wait for the event {name}");
+                Err(unusable(message).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn expired(&self, requirement_id: &Text, at: Timestamp) -> StoreError {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::journal::{Entry, RequirementDecided, Terms};
+use crate::journal::{Entry, Event, RequirementDecided, RequirementOpened, Terms};
 use crate::requirement::Decision;
 use crate::{Text, Timestamp};
 
@@ -39,6 +39,8 @@ impl RequirementState {
 pub struct OpenRequirement {
     /// For how long it waits, and for how many people.
     pub terms: Terms,
+    /// The event that ends the wait, where it is one.
+    pub event: Option<Event>,
     /// The place in the journal where it was opened.
     opened: u64,
     /// Who has confirmed, and when.
@@ -48,9 +50,10 @@ pub struct OpenRequirement {
 impl OpenRequirement {
     /// One that nobody has confirmed yet.
     #[must_use]
-    pub fn new(terms: Terms) -> Self {
+    pub fn new(opened: &RequirementOpened) -> Self {
         Self {
-            terms,
+            terms: opened.terms,
+            event: opened.event.clone(),
             ..Self::default()
         }
     }
@@ -144,7 +147,7 @@ impl Requirements {
             Entry::RequirementOpened(opened) => {
                 let open = RequirementState::Open(OpenRequirement {
                     opened: self.times.entries,
-                    ..OpenRequirement::new(opened.terms)
+                    ..OpenRequirement::new(opened)
                 });
                 self.states.entry(opened.requirement_id.clone()).or_insert(open);
             }

@@ -12,15 +12,16 @@ use crate::store::rules::{chain_to_write, check_erasable};
 use crate::store::{Erasure, StoreError};
 
 /// Whole pages that are freed are overwritten, too, in the transaction that frees them; parts of pages always are.
-const OVERWRITE_PAGES: &str = "PRAGMA secure_delete = ON";
-const AS_USUAL: &str = "PRAGMA secure_delete = FAST";
+pub(super) const OVERWRITE_PAGES: &str = "PRAGMA secure_delete = ON";
+pub(super) const AS_USUAL: &str = "PRAGMA secure_delete = FAST";
 
 /// Copies beside the journal, and the rows that lead to what is gone.
-const COPIES: [&str; 4] = [
+const COPIES: [&str; 5] = [
     "DELETE FROM outlines WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM remembered WHERE run = ?1 >> 32 AND ?2",
     "DELETE FROM approvals WHERE requirement IN (SELECT place FROM requirements WHERE run = ?1 >> 32) AND ?2",
     "DELETE FROM requirements WHERE run = ?1 >> 32 AND ?2",
+    "UPDATE signals SET digest = NULL WHERE run = ?1 >> 32 AND ?2",
 ];
 
 pub(super) fn erase(connection: &Connection, erasure: &Erasure, surroundings: Surroundings<'_>) -> Result<bool, Fault> {
@@ -71,7 +72,7 @@ fn clear(connection: &Connection, run: i64) -> rusqlite::Result<()> {
     cleared
 }
 
-fn set_freeing(connection: &Connection, way: &str) -> rusqlite::Result<()> {
+pub(super) fn set_freeing(connection: &Connection, way: &str) -> rusqlite::Result<()> {
     connection.query_row(way, [], |_| Ok(()))
 }
 

@@ -146,8 +146,8 @@ fn insert_requirement(connection: &Connection, run: i64, row: &RawRequirement) -
     let id = |seq: &u64| entry_id(run, *seq);
     let place: i64 = connection
         .prepare_cached(
-            "INSERT INTO requirements (run, requirement_id, kind, opened, decided, expires_at, approvals_needed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING place",
+            "INSERT INTO requirements (run, requirement_id, kind, opened, decided, expires_at, approvals_needed, topic) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING place",
         )?
         .query_row(
             params![
@@ -158,6 +158,7 @@ fn insert_requirement(connection: &Connection, run: i64, row: &RawRequirement) -
                 row.decided.as_ref().map(id).transpose()?,
                 row.terms.expires_at.map(|at| at.0),
                 row.terms.approvals,
+                row.topic,
             ],
             |row| row.get(0),
         )?;

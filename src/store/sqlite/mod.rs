@@ -31,6 +31,7 @@ mod requirements;
 mod rows;
 mod schema;
 mod shrink;
+mod signals;
 mod transaction;
 mod write;
 
@@ -49,9 +50,9 @@ pub use options::{Durability, SqliteOptions};
 
 use super::holder::{Expiry, Holder, Liveness, now_for};
 use super::{
-    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, Operation, OutboxRow, OverdueFilter,
-    Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError, StoredRun,
-    Undelivered, WritableStore,
+    ApprovalFilter, ApprovalQuery, Changes, Committed, DueFilter, Erasure, Import, KeptSignal, Operation, OutboxRow,
+    OverdueFilter, Position, PruneFilter, Pruned, RequirementFilter, RequirementRow, RunFilter, RunRow, SignalFilter,
+    Store, StoreError, StoredRun, Undelivered, WritableStore,
 };
 use crate::journal::{AuditKey, JournalEnd, Record};
 use crate::store::raw::RawRun;
@@ -338,14 +339,17 @@ fn last_entry<'a>(operation: &'a Operation, outcome: &Result<Committed, StoreErr
     let run_id = match operation {
         Operation::Create(new) => &new.run_id,
         Operation::Append(append) => &append.run_id,
-        Operation::Acquire { .. }
+        Operation::Signal(_)
+        | Operation::Acquire { .. }
         | Operation::Release { .. }
         | Operation::ClaimDue(_)
         | Operation::ClaimOutbox(_)
         | Operation::AdvanceOutbox { .. } => return None,
     };
     match outcome {
-        Ok(Committed::Appended { seq } | Committed::Cancelled { seq }) => Some((run_id, *seq)),
+        Ok(Committed::Appended { seq } | Committed::Delivered { seq } | Committed::Cancelled { seq }) => {
+            Some((run_id, *seq))
+        }
         _ => None,
     }
 }
@@ -465,6 +469,10 @@ impl Store for SqliteStore {
         self.read(|connection| list::next_due(connection, after))
     }
 
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<KeptSignal>, StoreError> {
+        self.read(|connection| Ok(signals::kept(connection, filter)?))
+    }
+
     fn outbox_after(&mut self, place: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|connection| Ok(outbox::after(connection, place, limit)?))
     }
@@ -524,6 +532,10 @@ impl WritableStore for SqliteStore {
         let pruned = self.write(|connection, _| prune::prune(connection, filter, found));
         self.refer(true)?;
         pruned
+    }
+
+    fn forget_signals(&mut self, before: Timestamp, patience: Duration) -> Result<u64, StoreError> {
+        self.write(|connection, _| Ok(signals::forget(connection, before, patience)?))
     }
 
     fn import(&mut self, import: &Import) -> Result<(), StoreError> {

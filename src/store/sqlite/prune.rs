@@ -19,7 +19,7 @@ const IS_OVER: &str = "updated_at < ?2 AND status IN (?3, ?4, ?5) AND holder IS 
 
 /// What leads to a run, and the run. SQLite does not look for rows that still refer to them: without an index it would read whole tables
 /// for each entry. ?1 and ?2 are the ids of its entries.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "DELETE FROM outlines WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM outbox WHERE place <= coalesce((SELECT min(position) FROM subscriptions), 9223372036854775807) \
      AND entry BETWEEN ?1 AND ?2",
@@ -28,6 +28,7 @@ const PARTS: [&str; 8] = [
     "DELETE FROM requirements WHERE run = ?1 >> 32 AND ?2",
     "DELETE FROM outsiders WHERE entry BETWEEN ?1 AND ?2",
     "DELETE FROM unfinished_erasures WHERE run = ?1 >> 32 AND ?2",
+    "UPDATE signals SET digest = NULL, run = NULL WHERE run = ?1 >> 32 AND ?2",
     "DELETE FROM runs WHERE run = ?1 >> 32 AND ?2",
 ];
 

@@ -74,7 +74,7 @@ fn content(row: &Row<'_>) -> rusqlite::Result<RawContent> {
 
 fn requirements(connection: &Connection, run: i64) -> rusqlite::Result<Vec<Readable<RawRequirement>>> {
     let mut statement = connection.prepare_cached(
-        "SELECT requirement_id, kind, opened, decided, expires_at, approvals_needed, place FROM requirements \
+        "SELECT requirement_id, kind, opened, decided, expires_at, approvals_needed, place, topic FROM requirements \
          WHERE run = ?1 ORDER BY place",
     )?;
     let rows = statement.query_map([run], |row| {
@@ -95,6 +95,7 @@ fn requirement(connection: &Connection, row: &Row<'_>, run: i64) -> rusqlite::Re
         },
         approvals: approvals(connection, row.get(6)?, run)?,
         memory: memory(connection, row.get(6)?, run)?,
+        topic: row.get(7)?,
     })
 }
 

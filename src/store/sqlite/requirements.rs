@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::remembered_approvals;
 use super::rows::{SELECT_JOURNAL, next_record_of};
 use crate::Timestamp;
-use crate::journal::{Chain, Entry, RequirementDecided, RequirementOpened, Terms};
+use crate::journal::{Chain, Entry, Event, RequirementDecided, RequirementOpened, Terms};
 use crate::store::damage::damaged;
 use crate::store::rules::{Precedents, RequirementState, Requirements, is_final};
 
@@ -152,8 +152,8 @@ fn note_opened(connection: &Connection, run: i64, id: i64, opened: &RequirementO
     let expires_at = terms.expires_at.map(|at| at.0);
     connection
         .prepare_cached(
-            "INSERT INTO requirements (run, requirement_id, kind, opened, expires_at, approvals_needed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO requirements (run, requirement_id, kind, opened, expires_at, approvals_needed, topic) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             run,
@@ -161,7 +161,8 @@ fn note_opened(connection: &Connection, run: i64, id: i64, opened: &RequirementO
             kind,
             id,
             expires_at,
-            terms.approvals
+            terms.approvals,
+            opened.event.as_ref().map(Event::topic)
         ])
         .map(drop)
 }

@@ -11,7 +11,9 @@ pub(super) const APPLICATION_ID: i32 = 0x6861_6c74;
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Step `i` leads from schema `i` to schema `i + 1`. Steps that were released are never changed, only followed.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH];
+pub(super) const MIGRATIONS: &[&str] = &[
+    FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH,
+];
 
 // An entry's id is made of its run and its place in it. So a run's journal lies together and in order, is appended to
 // without touching a second index, and its last row is found in one descent.
@@ -206,6 +208,29 @@ CREATE INDEX runs_for_workers ON runs (agent_name)
 WHERE not_before IS NULL AND (status IN ('QUEUED', 'RUNNING') OR (status = 'PAUSED' AND open_requirements <= goes_on_with));
 CREATE INDEX runs_for_later ON runs (agent_name, not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
 CREATE INDEX runs_beginning ON runs (not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
+";
+
+// Signals, each until a wait takes it; from then on its id and a digest. `topic` stands for the name and the key of an event.
+const TENTH: &str = "
+ALTER TABLE requirements ADD COLUMN topic BLOB;
+CREATE INDEX requirements_for_signals ON requirements (topic, place) WHERE decided IS NULL AND topic IS NOT NULL;
+
+CREATE TABLE signals (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    digest BLOB,
+    topic BLOB,
+    name TEXT,
+    key TEXT,
+    sender TEXT,
+    payload TEXT,
+    taken INTEGER,
+    run INTEGER
+) STRICT;
+CREATE INDEX signals_kept ON signals (topic, place) WHERE topic IS NOT NULL;
+CREATE INDEX signals_by_age ON signals (at);
+CREATE INDEX signals_by_run ON signals (run) WHERE run IS NOT NULL;
 ";
 
 /// Kind and name of what a schema consists of, with the statement that made it.

@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::entry_id::{entry_id, ids_of};
 use super::fault::Fault;
 use super::read::{Tail, is_cancelled_after, tail};
-use super::{Surroundings, due, lease, outbox, outline, requirements};
+use super::{Surroundings, due, lease, outbox, outline, requirements, signals};
 use crate::journal::{AuditKey, Chain, Content, Entry, FORMAT, Link, Salt, Seal, Sealing};
 use crate::store::late_cancel;
 use crate::store::rules::{self, RunState, Verdict};
 use crate::store::salts::Salts;
+use crate::store::signals::may_take;
 use crate::store::{Append, Author, Committed, NewRun, Operation, RunStatus, StoreError};
 use crate::{Text, Timestamp};
 
@@ -38,6 +39,7 @@ impl<'a> Batch<'a> {
         match operation {
             Operation::Create(new) => create(connection, new, surroundings),
             Operation::Append(append) => self.append(append, left),
+            Operation::Signal(signal) => signals::take_in(connection, signal, surroundings).map(Committed::Signalled),
             Operation::Acquire {
                 run_id,
                 holder,
@@ -73,6 +75,12 @@ impl<'a> Batch<'a> {
             _ => find(self.connection, append, self.surroundings.key)?,
         };
         let (committed, found) = self::append(self.connection, append, found, self.surroundings)?;
+        if may_take(append)
+            && let (Some(found), Committed::Appended { seq }) = (&found, &committed)
+            && signals::deliver_kept(self.connection, found.run, append, self.surroundings)?
+        {
+            return Ok(Committed::Delivered { seq: *seq });
+        }
         self.left = found.map(|found| (&append.run_id, found));
         Ok(committed)
     }
@@ -214,6 +222,16 @@ fn write(
             chain,
         }),
     ))
+}
+
+/// Appends what somebody says who does not drive the run.
+pub(super) fn append_outside(
+    connection: &Connection,
+    append: &Append,
+    surroundings: Surroundings<'_>,
+) -> Result<Committed, Fault> {
+    let found = find(connection, append, surroundings.key)?;
+    self::append(connection, append, found, surroundings).map(|(committed, _)| committed)
 }
 
 /// A run that entries are appended to.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use haltpoint_engine::Text;
+use haltpoint_engine::journal::Event;
 use haltpoint_engine::requirement::{Confirmation, Decision, Remember, RememberScope, RequirementKind};
+use haltpoint_engine::{Json, Text};
 use serde_json::{Value, json};
 
 use super::as_json;
@@ -87,6 +88,23 @@ pub(crate) fn skipped() -> Decision {
 pub(crate) fn skipped_because(note: &str) -> Decision {
     Decision::Skip {
         note: Some(note.into()),
+    }
+}
+
+/// The event of that name has happened.
+pub(crate) fn signalled(name: &str, payload: &str) -> Decision {
+    Decision::Signal {
+        signal_id: "s1".into(),
+        event: event(name),
+        payload: Json::parse(payload.to_owned()).unwrap(),
+    }
+}
+
+/// The event of that name.
+pub(crate) fn event(name: &str) -> Event {
+    Event {
+        name: name.into(),
+        key: Some("A-1".into()),
     }
 }
 

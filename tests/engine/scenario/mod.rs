@@ -14,13 +14,13 @@ use std::collections::{HashSet, VecDeque};
 
 pub(crate) use decisions::{
     answers, confirmed, confirmed_with, obliging, rejected, rejected_because, remembered, remembered_with_arguments,
-    result, retried, skipped, skipped_because, supplied,
+    result, retried, signalled, skipped, skipped_because, supplied,
 };
 pub(crate) use expectations::{again, interrupt, reconcile, request_model, start};
 pub(crate) use journal::{Journal, salt};
 pub(crate) use plans::{
-    Declared, as_json, asks_for_answers, asks_user, asks_user_for_more, calls, confirm, external, plain, refused,
-    says_and_calls, sleeps, sleeps_until, text, unknown,
+    Declared, as_json, asks_for_answers, asks_user, asks_user_for_more, awaits, calls, confirm, external, plain,
+    refused, says_and_calls, sleeps, sleeps_until, text, unknown,
 };
 
 use haltpoint_engine::journal::{Entry, FORMAT, Record, RunStarted};

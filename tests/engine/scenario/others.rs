@@ -1,11 +1,12 @@
 //! What others append to the journal while somebody drives the run, or nobody does.
 
-use haltpoint_engine::journal::{CancelRequested, Entry, Record, RequirementExpired};
+use haltpoint_engine::journal::{CancelRequested, Entry, Record, RequirementDecided, RequirementExpired};
 use haltpoint_engine::requirement::{Decision, RequirementKind};
 use haltpoint_engine::run::{Requirement, Run};
 use haltpoint_engine::store::RunStatus;
 
 use super::Scenario;
+use super::decisions::signalled;
 use super::expectations::open_requirement;
 
 impl Scenario {
@@ -37,6 +38,20 @@ impl Scenario {
     /// Somebody decides under their name, and the driver hears of it at once.
     pub(crate) fn decides_as(self, by: &str, call_id: &str, decision: Decision) -> Self {
         self.decides_unheard_as(by, call_id, decision).hears()
+    }
+
+    /// The event that the call waits for has happened, and the driver, if there is one, hears of it at once.
+    pub(crate) fn happens(mut self, call_id: &str, payload: &str) -> Self {
+        self.tick();
+        let requirement_id = open_requirement(&self.on_disk(), call_id).id.clone();
+        let decided = RequirementDecided {
+            requirement_id,
+            decision: signalled(call_id, payload),
+            by: Some("bank".into()),
+            memory_key: None,
+            remembered: None,
+        };
+        self.appends_from_outside(Entry::RequirementDecided(decided)).hears()
     }
 
     /// Nobody answered in time, and the driver hears of it at once.

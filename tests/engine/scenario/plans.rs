@@ -7,6 +7,8 @@ use haltpoint_engine::requirement::RequirementKind;
 use haltpoint_engine::{Json, Timestamp};
 use serde_json::{Value, json};
 
+use super::decisions::event;
+
 /// A value as the engine keeps JSON.
 pub(crate) fn as_json(value: &Value) -> Json {
     Json::from_serialize(value).unwrap()
@@ -78,6 +80,15 @@ pub(crate) fn external(name: &str) -> PlannedCall {
 /// A call that only waits, for so many microseconds.
 pub(crate) fn sleeps(name: &str, after_us: i64) -> PlannedCall {
     asking(name, RequirementKind::Wait).expiring(after_us, OnExpiry::Proceed)
+}
+
+/// A call that waits for the event of its name, for so many microseconds.
+pub(crate) fn awaits(name: &str, after_us: i64) -> PlannedCall {
+    asking(name, RequirementKind::Wait)
+        .expiring(after_us, OnExpiry::Reject)
+        .asking(|rules| {
+            rules.event = Some(event(name));
+        })
 }
 
 /// A call that only waits, until a time.

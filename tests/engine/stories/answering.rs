@@ -5,8 +5,8 @@ use haltpoint_engine::journal::{ModelReplied, OfferedTool, ResponseFormat, RunSt
 use serde_json::json;
 
 use crate::scenario::{
-    Declared, Scenario, as_json, calls, confirm, confirmed, plain, refused, run_started, sleeps, sleeps_until, text,
-    unknown,
+    Declared, Scenario, as_json, awaits, calls, confirm, confirmed, plain, refused, run_started, sleeps, sleeps_until,
+    text, unknown,
 };
 
 pub(super) fn plain_answer() -> Scenario {
@@ -88,6 +88,25 @@ pub(super) fn waits() -> Scenario {
         .continues()
         .waits()
         .returns("c", "C")
+        .answers("done")
+}
+
+/// A run waits for events: one happens, one does not in time, and a person ends the wait for another.
+pub(super) fn events() -> Scenario {
+    Scenario::new()
+        .plans_ahead()
+        .plans([
+            awaits("a", 60_000_000),
+            awaits("b", 60_000_000),
+            awaits("c", 60_000_000),
+        ])
+        .waits()
+        .happens("a", r#"{"euros":12.50,"by":"card"}"#)
+        .continues()
+        .waits()
+        .decides_as("ann", "b", confirmed())
+        .expires("c")
+        .continues()
         .answers("done")
 }
 

@@ -79,7 +79,7 @@ def test_commands_work_on_the_schema_of_the_address(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path / "runs.db")
     assert [row[0] for row in cli("--db", name, "runs").rows] == [run_id]
     assert cli("--db", name, "check").code == 0
-    assert cli("--db", name, "migrate", "--json").record == {"version_before": 2}
+    assert cli("--db", name, "migrate", "--json").record == {"version_before": 3}
     assert "haltpoint migrate" in cli("runs").err
 
 

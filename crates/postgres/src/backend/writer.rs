@@ -98,9 +98,8 @@ impl Writer {
             self.heartbeat.note(operation, outcome);
             self.has_doubts |= is_doubtful(operation, outcome);
         }
-        let is_news = |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| {
-            outcome.is_ok() && self.is_news(operation)
-        };
+        let is_news =
+            |(operation, outcome): (&Operation, &Result<Committed, StoreError>)| self.is_news(operation, outcome);
         if std::iter::zip(&operations, &outcomes).any(is_news) {
             (self.wake_reader)();
         }
@@ -176,9 +175,9 @@ impl Writer {
     }
 
     /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
-    fn is_news(&self, operation: &Operation) -> bool {
+    fn is_news(&self, operation: &Operation, outcome: &Result<Committed, StoreError>) -> bool {
         let is_claim = matches!(operation, Operation::ClaimDue(_));
-        is_by_outsider(operation) || self.subscribers.has_watchers() && !is_claim
+        is_by_outsider(operation, outcome) || outcome.is_ok() && self.subscribers.has_watchers() && !is_claim
     }
 
     fn finish(mut self) {

@@ -32,6 +32,8 @@ mod relocating;
 mod requirements;
 #[expect(dead_code, reason = "not all of it is used here")]
 mod server;
+#[path = "../../../../tests/store/signals.rs"]
+mod signals;
 #[expect(dead_code, reason = "not all of it is used here")]
 #[path = "../../../../tests/store/support.rs"]
 mod support;

@@ -47,7 +47,7 @@ fn who_may_not_make_tables_is_told_what_to_do_and_can_work_when_they_are_there()
     let message = refused(&url, PostgresOptions::default());
     assert!(message.contains("privilege"), "{message}");
     assert_eq!(migrate(&database.url(), &PostgresOptions::default()), Ok(0));
-    assert_eq!(migrate(&database.url(), &PostgresOptions::default()), Ok(2));
+    assert_eq!(migrate(&database.url(), &PostgresOptions::default()), Ok(3));
     beside.run(&format!(
         "GRANT USAGE ON SCHEMA haltpoint TO {role}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA haltpoint TO {role}"

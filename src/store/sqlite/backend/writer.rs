@@ -158,16 +158,16 @@ impl Writer {
         for (operation, outcome) in operations.iter().zip(&outcomes) {
             self.heartbeat.note(operation, outcome);
         }
-        if std::iter::zip(&operations, &outcomes).any(|(operation, outcome)| outcome.is_ok() && self.is_news(operation))
-        {
+        if std::iter::zip(&operations, &outcomes).any(|(operation, outcome)| self.is_news(operation, outcome)) {
             (self.wake_reader)();
         }
         Done::new(completions, outcomes)
     }
 
     /// Whether somebody is to hear of the operation at once, and not only when the reading thread looks the next time.
-    fn is_news(&self, operation: &Operation) -> bool {
-        is_by_outsider(operation) || self.subscribers.has_watchers() && changes_status(operation)
+    fn is_news(&self, operation: &Operation, outcome: &Result<Committed, StoreError>) -> bool {
+        let changes = || outcome.is_ok() && changes_status(operation);
+        is_by_outsider(operation, outcome) || self.subscribers.has_watchers() && changes()
     }
 
     fn finish(mut self) {
