@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use serde::Serialize;
 
 use crate::Text;
+use crate::journal::Event;
 use crate::requirement::RequirementKind;
 use crate::run::{Run, iso};
 use crate::store::{ApprovalFilter, RequirementFilter, RequirementRow, RunFilter, RunRow, Store, StoreError};
@@ -350,6 +351,8 @@ pub struct RunSummary {
     open_requirements: Vec<Text>,
     /// Until when it does nothing but wait.
     sleeps_until: Option<String>,
+    /// The events that it waits for.
+    waits_for: Vec<Event>,
     /// From when on workers take it, while it waits for one.
     not_before: Option<String>,
 }
@@ -366,6 +369,7 @@ pub fn summary(store: &mut dyn Store, run_id: &str) -> Result<RunSummary, Engine
         pause_reason: run.pause_reason(),
         open_requirements: run.asked().map(|open| open.id.clone()).collect(),
         sleeps_until: run.sleeps_until().map(iso),
+        waits_for: run.open_requirements().filter_map(|wait| wait.event.clone()).collect(),
         not_before: run.not_before().map(iso),
     })
 }

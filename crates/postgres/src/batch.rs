@@ -419,7 +419,14 @@ impl Batch<'_> {
                         continue;
                     }
                     Ok(None) => Err(Failure::InTheWay("others write about this event all the time".to_owned()).into()),
-                    Ok(Some(signalled)) => Ok(Committed::Signalled(signalled)),
+                    Ok(Some(signalled)) => {
+                        // It is not as this process left it.
+                        signalled
+                            .run_id
+                            .iter()
+                            .for_each(|run_id| drop(self.remembered.remove(run_id)));
+                        Ok(Committed::Signalled(signalled))
+                    }
                     Err(fault) => Err(fault),
                 },
                 Operation::ClaimOutbox(claim) => outbox::claim(self.connection, claim, self.liveness)

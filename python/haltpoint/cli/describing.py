@@ -8,8 +8,9 @@ from haltpoint.cli.approving import approvals_text
 from haltpoint.cli.hints import commands_for
 from haltpoint.cli.identifiers import short_requirement_id
 from haltpoint.cli.output import Output, Styled
-from haltpoint.presentation.calls import call_text, origin, shortened
+from haltpoint.presentation.calls import call_text, event_words, origin, shortened
 from haltpoint.presentation.escaping import visible, visible_json, visible_lines
+from haltpoint.presentation.records import open_waits
 from haltpoint.presentation.times import age, clock, from_seconds
 from haltpoint.resolution.answers import is_dynamic
 from haltpoint.run.changed_arguments import model_said
@@ -60,7 +61,11 @@ def print_run(run: AgentRunOutput, output: Output) -> None:
 
 def _facts(run: AgentRunOutput) -> list[tuple[str, str | None, str]]:
     reason = f" ({run.pause_reason})" if run.pause_reason else ""
-    if run.sleeps_until is not None:
+    events = [event_words(item.event) for item in open_waits(run) if item.event is not None]
+    if events and run.pause_reason == "wait":
+        until = "" if run.sleeps_until is None else f" until {clock(run.sleeps_until)}"
+        reason = f" (waits for the event {', '.join(events)}{until})"
+    elif run.sleeps_until is not None:
         reason = f" (sleeps until {clock(run.sleeps_until)})"
     elif run.not_before is not None:
         reason = f" (begins at {clock(run.not_before)})"
@@ -135,7 +140,8 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     if approved is not None:
         yield approved
     if requirement.expires_at is not None:
-        yield f"{_EXPIRY[requirement.kind == 'wait'][requirement.is_expired]} {clock(requirement.expires_at)}"
+        is_asleep = requirement.kind == "wait" and requirement.event is None
+        yield f"{_EXPIRY[is_asleep][requirement.is_expired]} {clock(requirement.expires_at)}"
 
 
 def _arguments_beside_the_form(requirement: RunRequirement) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["check_not_empty", "json_object", "text", "typed_values"]
+__all__ = ["check_not_empty", "json_object", "json_value", "text", "typed_values"]
 
 
 def check_not_empty(content: str, *, is_meant: bool) -> None:
@@ -69,19 +69,28 @@ def typed_values(requirement: RunRequirement, typed: Mapping[str, str], *, is_em
     return values
 
 
+def json_value(given: str, option: str) -> Any:
+    """Return a JSON value that was given; `-` stands for standard input.
+
+    Raises:
+        UsageError: it is not JSON, or an object in it holds a name twice.
+    """
+    # Few commands take JSON, and what reads it takes a while to load.
+    from haltpoint.tools.json_form import NotJsonError, parse_said
+
+    try:
+        return parse_said(text(given))
+    except NotJsonError as error:
+        raise click.UsageError(f"{option} {error}") from error
+
+
 def json_object(given: str, option: str) -> dict[str, Any]:
     """Return a JSON object that was given; `-` stands for standard input.
 
     Raises:
         UsageError: it is not JSON, not an object, or holds a name twice.
     """
-    # Few commands take JSON, and what reads it takes a while to load.
-    from haltpoint.tools.json_form import NotJsonError, parse_said
-
-    try:
-        value = parse_said(text(given))
-    except NotJsonError as error:
-        raise click.UsageError(f"{option} {error}") from error
+    value = json_value(given, option)
     if not isinstance(value, dict):
         raise click.UsageError(f'{option} must be a JSON object, such as {{"name": "value"}}')
     return cast("dict[str, Any]", value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haltpoint.cli.identifiers import short_run_id
-from haltpoint.presentation.records import open_requirements
+from haltpoint.presentation.calls import event_words
+from haltpoint.presentation.records import open_requirements, open_waits
 from haltpoint.presentation.times import clock
 from haltpoint.run.base import RunStatus
 
@@ -40,6 +41,13 @@ def next_step(database: Database, run: AgentRunOutput) -> str:
 
 
 def _unasked(short: str, run: AgentRunOutput) -> str:
+    events = [event_words(item.event) for item in open_waits(run) if item.event is not None]
+    if events:
+        until = "" if run.sleeps_until is None else f" until {clock(run.sleeps_until)}"
+        return (
+            f"Run {short} waits for the event {', '.join(events)}{until}; haltpoint signal sends it, and to go on "
+            f"without it now: haltpoint approve {short}."
+        )
     if run.sleeps_until is None:
         return f"Nothing else is open in run {short}."
     return f"Run {short} sleeps until {clock(run.sleeps_until)}; to wake it now: haltpoint approve {short}."

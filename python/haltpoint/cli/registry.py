@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "result": f"{_HERE}.result",
         "recover": f"{_HERE}.recover",
         "revoke": f"{_HERE}.revoke",
+        "signal": f"{_HERE}.signal",
         "cancel": f"{_HERE}.cancel",
         "continue": f"{_HERE}.continue_",
     },

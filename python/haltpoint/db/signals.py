@@ -86,9 +86,7 @@ def _payload_text(payload: Any) -> str:
     return text
 
 
-def kept_signals(
-    native: _engine.Database, name: str | None, key: str | None, limit: int | None
-) -> list[KeptSignal]:
+def kept_signals(native: _engine.Database, name: str | None, key: str | None, limit: int | None) -> list[KeptSignal]:
     """Do what `Database.signals` says."""
     found = native.kept_signals(name, key, limit)
     return [

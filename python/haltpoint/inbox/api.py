@@ -20,7 +20,7 @@ from haltpoint.inbox.decisions import decide, find_requirement
 from haltpoint.inbox.error_pages import RefusedError, refusal_of
 from haltpoint.inbox.openapi import PARAMETERS, description
 from haltpoint.inbox.request_body import read_json
-from haltpoint.inbox.schemas import CANCEL, DECISIONS, ERASE, PRUNE, REVOKING
+from haltpoint.inbox.schemas import CANCEL, DECISIONS, ERASE, PRUNE, REVOKING, SIGNAL
 from haltpoint.journal.timeline import told
 from haltpoint.presentation.records import as_decided_on, requirements_of, run_record, run_row
 from haltpoint.timestamps import format_time
@@ -64,6 +64,7 @@ def api_routes() -> list[Route]:
         Route("/runs/{run_id}/audit", _answering(_audit)),
         Route("/runs/{run_id}/cancel", _answering(_cancel), methods=["POST"]),
         Route("/runs/{run_id}/erase", _answering(_erase), methods=["POST"]),
+        Route("/signals", _answering(_signal), methods=["POST"]),
         Route("/prune", _answering(_prune), methods=["POST"]),
     ]
 
@@ -229,6 +230,32 @@ async def _cancel(site: Site, request: Request) -> dict[str, Any]:
     run_id: str = request.path_params["run_id"]
     run = await cancel(site.database, run_id, interrupt=interrupt, by=request.state.visitor.name)
     return await in_thread(lambda: run_row(site.database, run))
+
+
+async def _signal(site: Site, request: Request) -> dict[str, Any]:
+    asked = await _order(site, request)
+    if not isinstance(asked, dict):
+        raise RefusedError(422, "invalid_signal", 'the body must be an object, such as {"name": "payment.settled"}')
+    given = cast("dict[str, Any]", asked)
+    _check("invalid_signal", SIGNAL, given)
+    try:
+        delivery = await site.database.signal_async(
+            given["name"],
+            given.get("payload"),
+            key=given.get("key"),
+            id=given.get("id"),
+            by=request.state.visitor.name,
+        )
+    except HaltpointError:
+        raise
+    except ValueError as error:
+        raise RefusedError(422, "invalid_signal", str(error)) from error
+    return {
+        "id": delivery.id,
+        "delivered": delivery.delivered,
+        "run_id": delivery.run_id,
+        "repeated": delivery.repeated,
+    }
 
 
 async def _erase(site: Site, request: Request) -> dict[str, Any]:

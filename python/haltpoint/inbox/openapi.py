@@ -88,6 +88,7 @@ def description(server: str) -> dict[str, Any]:
             "/api/runs/{run_id}": {"get": _look_up("run_id", "WholeRun")},
             "/api/runs/{run_id}/cancel": {"post": _cancel()},
             "/api/runs/{run_id}/erase": {"post": _erase()},
+            "/api/signals": {"post": _signal()},
             "/api/prune": {"post": _prune()},
             "/api/runs/{run_id}/audit": {"get": _look_up("run_id", "AuditRecord", is_list=True)},
         },
@@ -131,6 +132,11 @@ def _decide() -> dict[str, Any]:
 def _cancel() -> dict[str, Any]:
     summary = "Stop a run that is under way or waits. The process that drives it stops it as soon as it hears of it."
     return _order("cancel_run", summary, "run_id", "Cancel", "Run")
+
+
+def _signal() -> dict[str, Any]:
+    summary = "Say that something has happened: it ends the oldest wait for it, or is kept until a run waits for it."
+    return _order("send_signal", summary, None, "Signal", "SignalDelivery")
 
 
 def _erase() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from haltpoint.resolution.parse import RequirementKind
 from haltpoint.run.base import RunStatus
 from haltpoint.run.remember_scope import RememberScope
 
-__all__ = ["CANCEL", "DECISIONS", "ERASE", "PRUNE", "REVOKING", "SCHEMAS"]
+__all__ = ["CANCEL", "DECISIONS", "ERASE", "PRUNE", "REVOKING", "SCHEMAS", "SIGNAL"]
 
 Schema = dict[str, Any]
 
@@ -99,6 +99,29 @@ CANCEL: Schema = {
             "description": "Also stop async tools in their middle: their outcome is then unknown.",
         }
     },
+    "additionalProperties": False,
+}
+
+_EVENT_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 512}
+
+SIGNAL: Schema = {
+    "type": "object",
+    "description": "Says that something has happened that runs may wait for. Who says so is whoever is signed in.",
+    "properties": {
+        "name": {**_EVENT_NAME, "description": "What has happened, at most 512 bytes."},
+        "key": {
+            **_EVENT_NAME,
+            "type": ["string", "null"],
+            "description": "To which of several things, such as the number of an order, at most 512 bytes.",
+        },
+        "payload": {"description": "What is to be said of it: any JSON, at most 1 MiB; null where it is left out."},
+        "id": {
+            **_EVENT_NAME,
+            "type": ["string", "null"],
+            "description": "The signal's id: the same one again is the same signal, for 30 days.",
+        },
+    },
+    "required": ["name"],
     "additionalProperties": False,
 }
 
@@ -213,6 +236,11 @@ _REQUIREMENT = _object(
             "type": ["object", "null"],
             "description": "The earlier approval that answered it: requirement_id, run_id and by.",
         },
+        "event": {
+            "type": ["object", "null"],
+            "properties": {"name": _TEXT, "key": _TEXT_OR_NULL},
+            "description": "What a wait is for, where it is not a time alone.",
+        },
         "revoked": {
             "type": ["object", "null"],
             "description": "Who ended that its approval answers later calls, and when: by and at.",
@@ -262,6 +290,11 @@ _RUN = _object(
         "task": _TEXT_OR_NULL,
         "pause_reason": _TEXT_OR_NULL,
         "open_requirements": {"type": "array", "items": _TEXT, "description": "Ids."},
+        "waits_for": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": _TEXT, "key": _TEXT}, "required": ["name"]},
+            "description": "The events that it waits for.",
+        },
         "sleeps_until": {**_TIME_OR_NULL, "description": "When it goes on by itself, while it asks nobody."},
         "not_before": {**_TIME_OR_NULL, "description": "From when on workers take it, while it waits for one."},
         "problem": {"type": ["string", "null"], "description": "Why its journal can't be read."},
@@ -330,6 +363,19 @@ SCHEMAS: dict[str, Schema] = {
     },
     **{f"Decision_{name}": schema for name, schema in DECISIONS.items()},
     "Cancel": CANCEL,
+    "Signal": SIGNAL,
+    "SignalDelivery": _object(
+        "What became of a signal.",
+        {
+            "id": _TEXT,
+            "delivered": {
+                "type": "boolean",
+                "description": "Whether a run has taken it; else it is kept until one does, at most 30 days.",
+            },
+            "run_id": {**_TEXT_OR_NULL, "description": "The run that has taken it, as long as it is there."},
+            "repeated": {"type": "boolean", "description": "A signal of this id was sent before."},
+        },
+    ),
     "Erase": ERASE,
     "Erased": _object(
         "What was erased.",

@@ -69,7 +69,12 @@ _DECISIONS = {
     "retry": ("to run once more", "good"),
     "supply": ("result given", "good"),
     "skip": ("given up", "bad"),
+    "signal": ("happened", "good"),
 }
+
+
+# What a wait comes to whose time is over, by what it was.
+_EXPIRED = {"sleeps": ("slept", "plain"), "waits for an event": ("no signal in time", "bad")}
 
 
 class _Reader:
@@ -133,6 +138,7 @@ class _Reader:
             span = self._tools.pop(call_id)
             span.end, span.outcome, span.tone = at, "its outcome is unknown", "bad"
         what = "sleeps" if entry["kind"] == "wait" else "waits for a decision"
+        what = "waits for an event" if entry.get("event") is not None else what
         wait = Span("waits", self._names.get(call_id, call_id), at, None, what, "open")
         self._waits[entry["requirement_id"]] = wait
         self._missing[entry["requirement_id"]] = self._needed.get(call_id, 1)
@@ -158,8 +164,7 @@ class _Reader:
     def expired(self, entry: Mapping[str, Any], at: int) -> None:
         wait = self._waits.pop(entry["requirement_id"], None)
         if wait is not None:
-            is_asleep = wait.outcome == "sleeps"
-            wait.outcome, wait.tone = ("slept", "plain") if is_asleep else ("nobody decided in time", "bad")
+            wait.outcome, wait.tone = _EXPIRED.get(wait.outcome, ("nobody decided in time", "bad"))
             wait.end = at
 
     def stopped(self, entry: Mapping[str, Any], at: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from haltpoint.presentation.calls import arguments_text, later_calls_text, origin_text
+from haltpoint.presentation.calls import arguments_text, event_words, later_calls_text, origin_text
 from haltpoint.presentation.escaping import visible_json
 from haltpoint.presentation.times import from_seconds
 from haltpoint.run.agent.view import MICROSECONDS
@@ -196,6 +196,7 @@ _OUTCOMES = {
     "skipped": "is given up",
     "reconciled": "is found to be done",
     "waited": "is over",
+    "signal": "has happened",
 }
 
 
@@ -264,15 +265,23 @@ def _requirement_expired(tool: str, entry: Entry) -> tuple[str, str | None]:
 
 def _wait_opened(tool: str, entry: Entry) -> tuple[str, str | None]:
     until = entry.get("terms", {}).get("expires_at")
-    words = "waits" if until is None else f"until {format_time(from_seconds(until / MICROSECONDS))}"
+    end = None if until is None else f"until {format_time(from_seconds(until / MICROSECONDS))}"
+    if entry.get("event") is not None:
+        waits = f"waits for the event {event_words(entry['event'])}"
+        return f"the run {waits if end is None else f'{waits} {end}'} ({entry['requirement_id'][:8]})", None
+    words = "waits" if end is None else end
     return f"{tool} {words} ({entry['requirement_id'][:8]})", None
 
 
 def _wait_ended(tool: str, entry: Entry) -> tuple[str, str | None]:
-    return f"the time of {tool} has come", None
+    return "no signal of the event came in time" if tool == "event" else f"the time of {tool} has come", None
 
 
 def _wait_decided(tool: str, entry: Entry) -> tuple[str, str | None]:
+    decision = entry["decision"]
+    if decision["type"] == "signal":
+        who = f"{entry['by']} signals" if entry.get("by") else "a signal says:"
+        return f"{who} {event_words(decision['event'])}", visible_json(decision["payload"])
     return f"{entry.get('by') or 'somebody'} ends {tool}", None
 
 

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
     from haltpoint.run.tools.tools import ToolExecution
 
-__all__ = ["arguments_text", "call_text", "later_calls_text", "origin", "origin_text", "remembered_text", "shortened"]
+__all__ = [
+    "arguments_text",
+    "call_text",
+    "event_words",
+    "later_calls_text",
+    "origin",
+    "origin_text",
+    "remembered_text",
+    "shortened",
+]
 
 
 def call_text(execution: ToolExecution, *, most: int | None = None) -> str:
@@ -71,3 +80,9 @@ def origin_text(remembered: Mapping[str, Any]) -> str:
     """Return where a repeated approval comes from, like `from requirement 1a2b3c4d of run 5e6f, by ann`."""
     by = visible(remembered.get("by") or "somebody")
     return f"from requirement {visible(remembered['requirement_id'])} of run {visible(remembered['run_id'])}, by {by}"
+
+
+def event_words(event: Mapping[str, Any]) -> str:
+    """Return what an event is called, such as "payment.settled (A-1)"."""
+    key = event.get("key")
+    return visible(event["name"]) if key is None else f"{visible(event['name'])} ({visible(key)})"

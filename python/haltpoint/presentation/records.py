@@ -10,7 +10,7 @@ from haltpoint.presentation.times import from_seconds
 from haltpoint.timestamps import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from haltpoint.db.database import Database
@@ -29,9 +29,9 @@ def run_row(database: Database, run: AgentRunOutput) -> dict[str, Any]:
         summary = run_summary(database, run.run_id)
     except StoreError as error:
         unknown = dict.fromkeys(("task", "pause_reason", "sleeps_until", "not_before"))
-        return {**_known(run), **unknown, "open_requirements": [], "problem": str(error)}
+        return {**_known(run), **unknown, "open_requirements": [], "waits_for": [], "problem": str(error)}
     if not _may_wait(run):
-        summary["open_requirements"] = []
+        summary["open_requirements"], summary["waits_for"] = [], []
     return {**_known(run), **summary, "problem": None}
 
 
@@ -47,8 +47,14 @@ def run_record(run: AgentRunOutput) -> dict[str, Any]:
         "pause_reason": run.pause_reason,
         "open_requirements": [item.id for item in open_requirements(run)],
         "sleeps_until": _written(run.sleeps_until),
+        "waits_for": [_event(item.event) for item in open_waits(run) if item.event is not None],
         "not_before": _written(run.not_before),
     }
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event, as the journal has it: without a key where it has none."""
+    return {name: value for name, value in event.items() if value is not None}
 
 
 def _written(time: datetime | None) -> str | None:
@@ -61,7 +67,7 @@ def open_requirements(run: AgentRunOutput) -> Sequence[RunRequirement]:
 
 
 def open_waits(run: AgentRunOutput) -> Sequence[RunRequirement]:
-    """Return the times that a run waits for: none where it is stopped."""
+    """Return the times and events that a run waits for: none where it is stopped."""
     return [item for item in _open(run) if item.kind == "wait"]
 
 

@@ -24,6 +24,9 @@ class RequirementState:
     # Whether the data that it was read from names the open fields; None where it was not read.
     _says_open: bool | None = None
 
+    # What a wait is for, where it is not a time alone.
+    event: dict[str, Any] | None = None
+
     def __init__(
         self,
         tool_execution: ToolExecution,
@@ -53,7 +56,6 @@ class RequirementState:
         self.always_ask = False
         self.remembered_from: dict[str, Any] | None = None
         self.revoked: dict[str, Any] | None = None
-        self.event: dict[str, Any] | None = None
         self._decision: Decision | None = None
         self.decided_by: str | None = None
         self._draft_by: str | None = None

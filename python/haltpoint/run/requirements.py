@@ -90,7 +90,8 @@ class RunRequirement(RequirementState):
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.
-        event: the `name` and the `key` (or None) of the event that a wait ends with; None where it only waits for a time.
+        event: the `name` and the `key` (or None) of the event that a wait ends with; None where it waits for a time
+            alone.
         revoked: who ended that its approval answers later calls, and when: a dict of `by` and `at` (ISO 8601), or None.
     """
 

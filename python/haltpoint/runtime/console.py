@@ -36,7 +36,10 @@ async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
         raise _nested_error(output, has_file=has_file)
     lacking = "".join(f"; {words}" for words in lacking_words(output.run_id).values())
     how = "continue it with"
-    if output.sleeps_until is not None:
+    if output.waits_for and output.pause_reason == "wait":
+        names = ", ".join(event["name"] for event in output.waits_for)
+        how = f"it waits for the event {names}: a worker wakes it, or continue it then with"
+    elif output.sleeps_until is not None:
         how = f"it sleeps until {format_time(output.sleeps_until)}: a worker wakes it, or continue it then with"
     elif output.is_paused:
         how = f"resolve its requirements ({output.pause_reason}{lacking}) and continue it with"

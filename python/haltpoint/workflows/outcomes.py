@@ -66,5 +66,7 @@ def _payload(outcome: Outcome, returns: ValueType) -> Any:
     try:
         return returns.read_json(outcome.content)
     except ValueError as error:
-        message = f"the payload of signal {outcome.signal_id} does not fit what the step {outcome.name!r} returns: {error}"
+        message = (
+            f"the payload of signal {outcome.signal_id} does not fit what the step {outcome.name!r} returns: {error}"
+        )
         raise StepError(message, name=outcome.name) from error

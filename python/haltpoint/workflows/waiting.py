@@ -98,8 +98,8 @@ async def event(name: str, *, returns: Any = Any, key: str | None = None, timeou
     Args:
         name: what is to happen, at most 512 bytes, such as "payment.settled".
         returns: the type of what the signal says: JSON types, a dataclass or a pydantic model.
-        key: to which of several things it is to happen, such as the number of an order, at most 512 bytes. A signal with
-            another key, or with none, is not taken.
+        key: to which of several things it is to happen, such as the number of an order, at most 512 bytes. A signal
+            with another key, or with none, is not taken.
         timeout: how long it is waited for, in seconds, at most 100 years; None for as long as it takes.
 
     Returns:

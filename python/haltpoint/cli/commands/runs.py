@@ -15,7 +15,7 @@ from haltpoint.cli.listing import Listing, Row, print_list
 from haltpoint.cli.options import database_option, json_option, limit_option, watch_option
 from haltpoint.cli.output import Column, Output, Part, Styled
 from haltpoint.cli.paging import paged
-from haltpoint.presentation.calls import shortened
+from haltpoint.presentation.calls import event_words, shortened
 from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.records import run_row
 from haltpoint.presentation.times import age, clock
@@ -39,6 +39,7 @@ _COLUMNS = (
     Column("TASK", is_long=True),
 )
 _MOST_OF_TASK = 200
+_MOST_OF_EVENTS = 60
 # What is said in the place of the status, by the time that there is.
 _WAITS = {"sleeps_until": "sleeps until", "not_before": "begins at"}
 
@@ -93,4 +94,7 @@ def _cells(record: dict[str, Any], database: Database, output: Output) -> list[P
     for name, words in _WAITS.items():
         if record[name] is not None:
             status = Styled(f"{words} {clock(parse_time(record[name]))}", status_style(record["status"]))
+    if record["waits_for"] and record["pause_reason"] == "wait":
+        events = ", ".join(map(event_words, record["waits_for"]))
+        status = Styled(shortened(f"waits for {events}", _MOST_OF_EVENTS), status_style(record["status"]))
     return [short_run_id(database, record["run_id"]), status, since, agent, shortened(visible(task), _MOST_OF_TASK)]

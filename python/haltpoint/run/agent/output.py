@@ -225,6 +225,12 @@ class AgentRunOutput(Generic[OutputT_co]):
         return min((item.expires_at for item in self._open() if item.expires_at), default=None)
 
     @property
+    def waits_for(self) -> list[dict[str, Any]]:
+        """The events that the run waits for, while it can go on: dicts of `name` and `key` (or None)."""
+        goes_on = self.is_paused or self.status.value in ("RUNNING", "QUEUED")
+        return [dict(item.event) for item in self._open() if item.event is not None] if goes_on else []
+
+    @property
     def not_before(self) -> datetime | None:
         """From when on workers take it (aware, UTC), while it waits for one; None: at once."""
         found = self._view.text("not_before")
