@@ -498,7 +498,7 @@ class StepRejectedError(StepError):
 
 
 class StepExpiredError(StepError):
-    """No decision about the step came in time; it was not run.
+    """No decision about the step came in time, so that it was not run; or no signal of the event that it waits for.
 
     Attributes:
         name: the step's name.

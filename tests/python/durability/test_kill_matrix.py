@@ -32,8 +32,8 @@ _OF_MOVES = {
 
 def test_the_matrix_covers_every_fault_point(passings: dict[str, list[Counter[str]]]) -> None:
     covered = {point for processes in passings.values() for points in processes for point in points}
-    # What workflows alone write is killed in tests of their own.
-    of_workflows = {f"{place}_commit:steps_planned" for place in ("before", "after")}
+    # What workflows alone write, and what is sent to them, is killed in tests of their own.
+    of_workflows = {f"{place}_commit:{kind}" for place in ("before", "after") for kind in ("steps_planned", "signal")}
     assert covered | of_workflows == set(_engine.fault_points()) - _OF_MOVES
 
 

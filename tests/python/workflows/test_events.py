@@ -34,7 +34,7 @@ from support.inbox import Inbox
 from support.programs import run_program
 from support.running import asynchronous
 
-from . import cases, orders
+from . import cases, orders, refunds
 
 _FOLDER = Path(__file__).parents[1]
 _DELIVER = Path(__file__).with_name("deliver.py")
@@ -69,11 +69,11 @@ def each_db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Databas
         yield database
 
 
-def _worker(tmp_path: Path) -> Followed:
+def _worker(tmp_path: Path, workflows: str = "workflows.orders:ORDERS") -> Followed:
     """A worker in a process of its own, once it looks for runs."""
     path = os.pathsep.join([str(_FOLDER), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "HALTPOINT_DB": str(named(tmp_path / "runs.db"))}
-    worker = Followed([str(COMMAND), "worker", "workflows.orders:ORDERS", "--json"], environment)
+    worker = Followed([str(COMMAND), "worker", workflows, "--json"], environment)
     assert worker.record()["kind"] == "started"
     return worker
 
@@ -321,6 +321,44 @@ def test_a_worker_wakes_a_run_whose_event_has_happened(
         assert _until(worker, "completed")["run_id"] == other
     assert _acts(effects) == ["ship-A-1-5", "ship-A-2-6"]
     assert all(db.verify(found).ok for found in (run_id, other))
+
+
+def test_a_case_is_killed_at_each_wait_and_continued_by_another_worker(
+    db: SqliteDatabase | PostgresDatabase, tmp_path: Path, effects: Path
+) -> None:
+    run_id = refunds.refund_case.submit("A-1", db=db)
+
+    def answer() -> None:
+        (asked,) = db.requirements(run_id=run_id)
+        asked.answer({"euros": 5}, by="ann")
+        asked.commit()
+
+    def agree() -> None:
+        for name in ("ann", "bob"):
+            (asked,) = db.requirements(run_id=run_id)
+            asked.confirm(by=name)
+            asked.commit()
+
+    def wake() -> None:
+        wait = _wait(db.run(run_id))
+        wait.confirm(by="ann")
+        wait.commit()
+
+    def pay() -> None:
+        assert db.signal(_PAID, {"by": "card"}, key="A-1").run_id == run_id
+
+    for goes_on in (answer, agree, wake, pay, agree):
+        with _worker(tmp_path, "workflows.refunds:refund_case") as worker:
+            _until(worker, "paused")
+            worker.process.send_signal(signal.SIGKILL)
+            worker.process.wait()
+        goes_on()
+    with _worker(tmp_path, "workflows.refunds:refund_case") as worker:
+        _until(worker, "completed")
+    assert refunds.refund_case.continue_run(run_id, db=db) == refunds.Report(refunds.Receipt("A-1", 5))
+    # The body notes something by itself, in each pass over the rest.
+    assert [act for act in _acts(effects) if not act.startswith("paid")] == ["look_up-A-1", "refund-A-1-5"]
+    assert db.verify(run_id).ok
 
 
 @pytest.mark.on_files

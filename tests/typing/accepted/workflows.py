@@ -1,9 +1,22 @@
 """Workflows, as type checkers see them."""
 
+from typing import Any
+
 from pydantic import BaseModel
 from typing_extensions import assert_type
 
-from haltpoint import AgentRunOutput, SqliteDatabase, ask, confirm, external, step, workflow
+from haltpoint import (
+    AgentRunOutput,
+    KeptSignal,
+    SignalDelivery,
+    SqliteDatabase,
+    ask,
+    confirm,
+    event,
+    external,
+    step,
+    workflow,
+)
 
 
 class Amount(BaseModel):
@@ -28,7 +41,15 @@ async def refund_case(order: str) -> Amount:
     assert_type(amount, Amount)
     assert_type(await confirm("Well?", approvals=2, expires_after=60), bool)
     assert_type(await external("ship", {"order": order}, returns=int), int)
+    assert_type(await event("payment.settled", key=order, returns=Amount, timeout=3 * 86400), Amount)
+    assert_type(await event("payment.settled"), Any)
     return await refund(order, amount.euros)
+
+
+async def send(db: SqliteDatabase) -> None:
+    assert_type(db.signal("payment.settled", Amount(euros=5), key="A-1", id="s-1", by="bank"), SignalDelivery)
+    assert_type(await db.signal_async("payment.settled"), SignalDelivery)
+    assert_type(db.signals(name="payment.settled", key="A-1", limit=9), list[KeptSignal])
 
 
 async def run(db: SqliteDatabase) -> None:

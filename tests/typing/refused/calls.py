@@ -33,6 +33,8 @@ def unknown_keywords_are_refused(database: SqliteDatabase) -> None:
     Agent("openai/gpt-4o", knowledge_base=None)  # refused
     Task("Write.", tool=[])  # refused
     Worker([agent], workers=3)  # refused
+    database.signal("paid", None, name_key="A-1")  # refused
+    database.signal()  # refused
 
 
 async def in_the_async_forms_too(database: InMemoryDatabase) -> None:
