@@ -70,8 +70,8 @@ class AuditRecord:
     Attributes:
         seq: the entry's place in the journal, from 1.
         at: when (aware, UTC).
-        action: "confirmed", "rejected", "answered", "result_given", "retried", "supplied", "skipped", "expired",
-            "approval_revoked", "cancel_requested", "moved" or "arrived".
+        action: "confirmed", "rejected", "answered", "result_given", "retried", "supplied", "skipped", "signalled",
+            "expired", "approval_revoked", "cancel_requested", "moved" or "arrived".
         by: who, as far as they said; None where nobody did, see `reason`.
         requirement_id: what was decided; None for what concerns the whole run, as is all that follows up to `decision`.
         kind: what was needed.

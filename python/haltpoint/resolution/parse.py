@@ -235,6 +235,7 @@ _PARTS: dict[str, dict[str, tuple[type, ...]]] = {
     "retry": {},
     "supply": {"content": (str,)},
     "skip": {"note": (str, NoneType)},
+    "signal": {"signal_id": (str,), "event": (Mapping,), "payload": (object,)},
 }
 _FOUND_OUT = ("shown_args", "shown", "unchecked")
 
@@ -338,7 +339,7 @@ def _apply_content(execution: ToolExecution, decision: Mapping[str, Any]) -> Non
 
 
 def _apply_nothing(execution: ToolExecution, decision: Mapping[str, Any]) -> None:
-    """Retry and skip concern what happens next, not the call's own state."""
+    """Retry, skip and signals concern what happens next, not the call's own state."""
 
 
 _APPLY: dict[str, Callable[[ToolExecution, Mapping[str, Any]], None]] = {
@@ -349,6 +350,7 @@ _APPLY: dict[str, Callable[[ToolExecution, Mapping[str, Any]], None]] = {
     "supply": _apply_content,
     "retry": _apply_nothing,
     "skip": _apply_nothing,
+    "signal": _apply_nothing,
 }
 
 
@@ -360,6 +362,7 @@ _WORDS = {
     "retry": "retried",
     "supply": "supplied with a result",
     "skip": "skipped",
+    "signal": "ended by a signal",
 }
 
 

@@ -52,7 +52,7 @@ class RunEvent:
         tool_name: that call's tool.
         requirement_id: the requirement that it is about.
         requirement_kind: what that requirement asks for, or the decision was about.
-        decision: what was decided: "confirm", "reject", "input", "result", "retry", "supply" or "skip".
+        decision: what was decided: "confirm", "reject", "input", "result", "retry", "supply", "skip" or "signal".
         by: who decided, cancelled or queued, as far as they said.
     """
 

@@ -12,4 +12,5 @@ mod proxy;
 mod runs;
 #[path = "../contract/server.rs"]
 mod server;
+mod signals;
 mod sql;
