@@ -344,8 +344,7 @@ async def _resolve_and_continue(
 
 async def _goes_on(call: Call, output: AgentRunOutput) -> bool:
     """Whether a signal that was kept, or came just now, has ended a wait of a run that paused for it."""
-    waits = [item for item in output.requirements if item.event is not None and not item.is_resolved]
-    if not output.is_paused or not waits:
+    if not output.is_paused or all(item.event is None for item in output.requirements):
         return False
     snapshot = await _load(call.database, output.run_id)
     return snapshot.status == output.status.value and snapshot.has_news()
