@@ -184,6 +184,7 @@ fn decision_exception(py: Python<'_>, error: &DecisionError) -> PyResult<PyErr> 
     let requirement_id = match error {
         DecisionError::Unknown { requirement_id, .. }
         | DecisionError::WrongKind { requirement_id, .. }
+        | DecisionError::FixedArguments { requirement_id }
         | DecisionError::Nowhere { requirement_id }
         | DecisionError::Nameless { requirement_id, .. }
         | DecisionError::NotToBeRemembered { requirement_id, .. }

@@ -22,6 +22,9 @@ pub struct AskingRules {
     /// No approval of an earlier call answers it, and its own answers no later one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always_ask: bool,
+    /// The arguments say what is asked, and whoever asks gets a yes or a no alone: nobody can change them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed_arguments: bool,
     /// The earlier approval that answers it, where one stood when the call was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered: Option<Remembered>,
@@ -37,6 +40,7 @@ impl Default for AskingRules {
             expiry: None,
             approvals: one(),
             always_ask: false,
+            fixed_arguments: false,
             remembered: None,
             event: None,
         }

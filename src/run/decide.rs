@@ -51,6 +51,15 @@ pub enum DecisionError {
         /// How many must confirm.
         needed: u32,
     },
+    /// The arguments of the call only say what is asked.
+    #[error(
+        "the arguments of requirement {requirement_id} can't be changed: they say what is asked, and whoever asks gets a yes or a no \
+         alone, so that no change would be heard; approve or reject it as it is shown"
+    )]
+    FixedArguments {
+        /// The requirement.
+        requirement_id: Text,
+    },
     /// The approval cannot answer later calls.
     #[error("requirement {requirement_id} cannot be remembered: {problem}")]
     NotToBeRemembered {
@@ -127,6 +136,11 @@ impl Run {
         }
         let plan = &self.calls[requirement.call].plan;
         check_wait(requirement, &decision)?;
+        if plan.rules.fixed_arguments && decision.changed_args().is_some() {
+            return Err(DecisionError::FixedArguments {
+                requirement_id: requirement.id.clone(),
+            });
+        }
         check_values(plan, &decision).map_err(|problem| DecisionError::Fields {
             requirement_id: requirement.id.clone(),
             problem,

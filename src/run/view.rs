@@ -99,6 +99,8 @@ pub struct RequirementView {
     approvals: Vec<ApprovalView>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     always_ask: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fixed_arguments: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     remembered_from: Option<Remembered>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -261,6 +263,7 @@ impl Run {
                 .map(|approval| ApprovalView::new(approval, call))
                 .collect(),
             always_ask: call.plan.rules.always_ask,
+            fixed_arguments: call.plan.rules.fixed_arguments,
             remembered_from: decided.and_then(|decided| decided.remembered.clone()),
             revoked: requirement.revoked.as_ref().map(revocation_view),
         }

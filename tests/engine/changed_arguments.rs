@@ -7,7 +7,7 @@ use haltpoint_engine::run::DecisionError;
 use serde_json::json;
 
 use crate::scenario::{
-    Scenario, calls, confirm, confirmed, confirmed_with, plain, rejected, retried, says_and_calls, supplied,
+    Declared, Scenario, calls, confirm, confirmed, confirmed_with, plain, rejected, retried, says_and_calls, supplied,
 };
 
 fn changed() -> Scenario {
@@ -100,6 +100,23 @@ fn arguments_that_are_no_object_are_refused() {
             "{wrong}: {refused:?}"
         );
     }
+}
+
+#[test]
+fn fixed_arguments_are_refused_and_approved_or_rejected_as_they_are() {
+    let asked = || Scenario::new().replies(calls([confirm("pay").with_fixed_arguments()]));
+    let scenario = asked();
+    let id = scenario.open_requirement("pay").id.clone();
+    for wanted in [json!({"amount": 5}), json!({"amount": 7}), json!({})] {
+        let refused = scenario.run().decision_entry(&id, confirmed_with(&wanted), None);
+        assert!(
+            matches!(refused, Err(DecisionError::FixedArguments { .. })),
+            "{wanted}: {refused:?}"
+        );
+    }
+    assert_eq!(scenario.view()["requirements"][0]["fixed_arguments"], json!(true));
+    asked().decides("pay", confirmed()).continues().returns("pay", "true");
+    asked().decides("pay", rejected()).continues();
 }
 
 #[test]

@@ -212,6 +212,11 @@ pub(crate) trait Declared: Sized {
         self.asking(|rules| rules.always_ask = true)
     }
 
+    /// Nobody can change the arguments.
+    fn with_fixed_arguments(self) -> Self {
+        self.asking(|rules| rules.fixed_arguments = true)
+    }
+
     /// An approval of another run answers the call.
     fn approved_in(self, run_id: &str) -> Self {
         let remembered = Remembered {
