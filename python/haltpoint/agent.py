@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 from uuid import uuid4
@@ -302,3 +303,15 @@ class Agent(Starting[FailureT_co], Continuing[FailureT_co]):
         """
         call = self._call(None, debug=False, retry=1, limit=TimeLimit(None), handlers=Handlers())
         return await continue_run(call._replace(work=work), run_id, None, None)
+
+
+def _say_agent_in_errors() -> None:
+    """Let Python's own errors about calls name `Agent`, where users find its methods."""
+    for base in Agent.__mro__:
+        if base.__module__.startswith("haltpoint."):
+            for method in vars(base).values():
+                if inspect.isfunction(method):
+                    method.__qualname__ = f"{Agent.__qualname__}.{method.__name__}"
+
+
+_say_agent_in_errors()

@@ -1,4 +1,4 @@
-"""Which function of a callable object runs, and whether it is async."""
+"""Which function of a callable object runs, whether it is async, and whether what it returns is awaited."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-__all__ = ["AnyFunction", "check_no_generator", "generator_error", "implementation", "is_async", "is_generator"]
+__all__ = [
+    "AnyFunction",
+    "AwaitedElsewhere",
+    "check_no_generator",
+    "generator_error",
+    "implementation",
+    "is_async",
+    "is_generator",
+    "is_meant_to_be_awaited",
+]
 
 AnyFunction: TypeAlias = Callable[..., Any]
 
@@ -58,3 +67,15 @@ def generator_error(name: str) -> TypeError:
 def is_generator(value: object) -> bool:
     """Return whether a value is a generator, plain or async."""
     return inspect.isgenerator(value) or inspect.isasyncgen(value)
+
+
+class AwaitedElsewhere:
+    """The base of objects that a program awaits for what they stand for.
+
+    A function of the user's that returns one returns the object itself: who called the function awaits nothing.
+    """
+
+
+def is_meant_to_be_awaited(answer: object) -> bool:
+    """Whether what a function of the user's returned is to be awaited for what the function means to return."""
+    return inspect.isawaitable(answer) and not isinstance(answer, AwaitedElsewhere)

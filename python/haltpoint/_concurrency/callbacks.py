@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from haltpoint._concurrency.async_functions import is_async
+from haltpoint._concurrency.async_functions import is_async, is_meant_to_be_awaited
 from haltpoint._concurrency.calling_thread import CallingThread, calling_thread
 from haltpoint._concurrency.threads import in_thread
 
@@ -37,7 +36,7 @@ async def call_back(function: Callable[..., Any], /, *arguments: Any, **named: A
     call = _call.get() or _Call(None)
     async with call.turn:
         answer = await _called(functools.partial(function, *arguments, **named), call.thread)
-        return await answer if inspect.isawaitable(answer) else answer
+        return await answer if is_meant_to_be_awaited(answer) else answer
 
 
 async def _called(function: Callable[[], Any], thread: CallingThread | None) -> Any:

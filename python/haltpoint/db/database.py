@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from haltpoint.db.verification import AuditRecord, Verification
     from haltpoint.resolution.parse import RequirementKind
     from haltpoint.run.agent.output import AgentRunOutput
-    from haltpoint.run.base import RunStatus
+    from haltpoint.run.base import RunStatus, RunStatusName
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["Database", "InMemoryDatabase", "PostgresDatabase", "SqliteDatabase", "named_database", "open_databases"]
@@ -145,7 +145,7 @@ class Database(ApprovalMemory):
     def runs(
         self,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         agent_name: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
@@ -180,7 +180,7 @@ class Database(ApprovalMemory):
     def count_runs(
         self,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         agent_name: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
@@ -344,7 +344,7 @@ class Database(ApprovalMemory):
     async def runs_async(
         self,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         agent_name: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
@@ -370,7 +370,7 @@ class Database(ApprovalMemory):
     async def count_runs_async(
         self,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         agent_name: str | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
@@ -526,7 +526,7 @@ class Database(ApprovalMemory):
         self,
         *,
         older_than: timedelta | float,
-        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        status: RunStatus | RunStatusName | Iterable[RunStatus | RunStatusName] | None = None,
         dry_run: bool = False,
     ) -> int:
         """Remove whole runs that are over, with all that leads to them, while others are driven.
@@ -554,7 +554,7 @@ class Database(ApprovalMemory):
         self,
         *,
         older_than: timedelta | float,
-        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        status: RunStatus | RunStatusName | Iterable[RunStatus | RunStatusName] | None = None,
         dry_run: bool = False,
     ) -> int:
         """Do what `prune` does without holding up the event loop."""
@@ -564,7 +564,7 @@ class Database(ApprovalMemory):
         self,
         other: Database,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         run_ids: str | Iterable[str] | None = None,
         by: str | None = None,
     ) -> MoveReport:
@@ -595,7 +595,7 @@ class Database(ApprovalMemory):
         self,
         other: Database,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         run_ids: str | Iterable[str] | None = None,
         by: str | None = None,
     ) -> MoveReport:
@@ -606,7 +606,7 @@ class Database(ApprovalMemory):
         self,
         other: Database,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         run_ids: str | Iterable[str] | None = None,
     ) -> MoveReport:
         """Copy runs that can't be continued to another database: completed and erased ones.
@@ -633,7 +633,7 @@ class Database(ApprovalMemory):
         self,
         other: Database,
         *,
-        status: RunStatus | str | None = None,
+        status: RunStatus | RunStatusName | None = None,
         run_ids: str | Iterable[str] | None = None,
     ) -> MoveReport:
         """Do what `copy_to` does without holding up the event loop."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from haltpoint import _engine
     from haltpoint.db.database import Database
     from haltpoint.run.agent.output import AgentRunOutput
+    from haltpoint.run.base import RunStatusName
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = [
@@ -51,7 +52,7 @@ def _current(database: Database, run_id: str) -> _engine.Snapshot:
     return database.native.look_up(run_id)
 
 
-def _status(status: RunStatus | str | None) -> str | None:
+def _status(status: RunStatus | RunStatusName | None) -> str | None:
     if status is None:
         return None
     try:
@@ -63,7 +64,7 @@ def _status(status: RunStatus | str | None) -> str | None:
 
 def list_runs(
     database: Database,
-    status: RunStatus | str | None,
+    status: RunStatus | RunStatusName | None,
     agent_name: str | None,
     session_id: str | None,
     user_id: str | None,
@@ -87,7 +88,7 @@ def list_runs(
 
 def count_runs(
     database: Database,
-    status: RunStatus | str | None,
+    status: RunStatus | RunStatusName | None,
     agent_name: str | None,
     session_id: str | None,
     user_id: str | None,

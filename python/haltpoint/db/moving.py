@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from haltpoint.db.database import Database
     from haltpoint.exceptions import StoreError
+    from haltpoint.run.base import RunStatusName
 
 __all__ = ["MoveReport", "copy_runs", "move_runs"]
 
@@ -45,7 +46,7 @@ class MoveReport:
 def move_runs(
     source: Database,
     target: Database,
-    status: RunStatus | str | None,
+    status: RunStatus | RunStatusName | None,
     run_ids: str | Iterable[str] | None,
     by: str | None,
 ) -> MoveReport:
@@ -57,7 +58,7 @@ def move_runs(
 
 
 def copy_runs(
-    source: Database, target: Database, status: RunStatus | str | None, run_ids: str | Iterable[str] | None
+    source: Database, target: Database, status: RunStatus | RunStatusName | None, run_ids: str | Iterable[str] | None
 ) -> MoveReport:
     """Do what `Database.copy_to` says."""
     route = _route(source, target, None)
@@ -83,7 +84,7 @@ class _Chosen:
 
 def _chosen(
     source: Database,
-    status: RunStatus | str | None,
+    status: RunStatus | RunStatusName | None,
     run_ids: str | Iterable[str] | None,
     *,
     also: RunStatus | None = None,
@@ -103,7 +104,7 @@ def _chosen(
         given = [run_ids] if isinstance(run_ids, str) else list(run_ids)
         chosen.run_ids = [findable_text("run_ids", one) for one in given]
         return chosen
-    wanted = [status] if status is None or also is None else [status, also]
+    wanted: list[RunStatus | RunStatusName | None] = [status] if status is None or also is None else [status, also]
     runs = [run for one in wanted for run in source.runs(status=one, on_damaged=chosen.note_damage)]
     chosen.run_ids = [run.run_id for run in reversed(runs)]
     return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from starlette.routing import Route
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from haltpoint.db.damage import OnDamaged
     from haltpoint.db.database import Database
     from haltpoint.db.inbox import RequirementSet
+    from haltpoint.run.base import RunStatusName
     from haltpoint.run.requirements import RunRequirement
 
 __all__ = ["page_routes"]
@@ -112,7 +113,7 @@ def _decided(database: Database, before: str | None, on_damaged: OnDamaged) -> t
 
 
 async def _runs(site: Site, request: Request) -> Response:
-    status = _one_of(request, "status", [status.value for status in RunStatus])
+    status = cast("RunStatusName | None", _one_of(request, "status", [status.value for status in RunStatus]))
     before = request.query_params.get("before")
     damaged: list[StoreError] = []
     found = await in_thread(lambda: _run_rows(site.database, status, before, damaged.append))
@@ -125,7 +126,7 @@ async def _runs(site: Site, request: Request) -> Response:
 
 
 def _run_rows(
-    database: Database, status: str | None, before: str | None, on_damaged: OnDamaged
+    database: Database, status: RunStatusName | None, before: str | None, on_damaged: OnDamaged
 ) -> list[dict[str, Any]]:
     runs = database.runs(status=status, limit=_PAGE + 1, before=before, on_damaged=on_damaged)
     return [run_row(database, run) for run in runs]

@@ -110,12 +110,12 @@ class Handlers:
         if self.external_tool_executor is not None and requirement.is_external_tool_execution:
             executor = self.external_tool_executor
             result = await _called(executor, requirement, "external_tool_executor")
-            if not requirement.is_resolved:
+            if requirement.is_resolved:
+                await _check_one_result(executor, requirement, result, "external_tool_executor")
+            elif not _is_of(requirement, result):
                 # A function that returns nothing has done its work all the same: asking again would do it twice.
                 text = await read_where_it_ran(executor, functools.partial(text_of, result))
                 requirement.set_external_execution_result(text)
-            else:
-                await _check_one_result(executor, requirement, result, "external_tool_executor")
         if self.hitl_handler is not None and not requirement.is_resolved:
             returned: object = await _called(self.hitl_handler, requirement, "hitl_handler")
             if requirement.is_external_tool_execution and not isinstance(returned, bool):
@@ -138,6 +138,11 @@ async def _called(handler: HitlHandler, requirement: RunRequirement, name: str) 
     return returned
 
 
+def _is_of(requirement: RunRequirement, returned: object) -> bool:
+    """Whether a function hands back the requirement: it says what was drafted on it, and is no result of its call."""
+    return isinstance(returned, RunRequirement) and returned.id == requirement.id
+
+
 async def _check_one_result(handler: HitlHandler, requirement: RunRequirement, returned: object, name: str) -> None:
     """Check that a function which sets the result of a call returns no other one: which is meant nobody knows.
 
@@ -145,7 +150,7 @@ async def _check_one_result(handler: HitlHandler, requirement: RunRequirement, r
         InvalidResolutionError: it does.
         RequirementConflictError: it has put its result on disk, and returns another.
     """
-    if returned is None or returned is requirement or requirement.tool_execution.result is None:
+    if returned is None or _is_of(requirement, returned) or requirement.tool_execution.result is None:
         return
     if requirement.decision is not None and requirement.decided_by not in (requirement.draft_by, this_process()):
         # Somebody else was faster.

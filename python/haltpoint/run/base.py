@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal, TypeAlias
 
-__all__ = ["RunStatus"]
+__all__ = ["RunStatus", "RunStatusName"]
+
+RunStatusName: TypeAlias = Literal["QUEUED", "RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR", "MOVED"]
 
 
 class RunStatus(str, Enum):

@@ -9,6 +9,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from haltpoint._concurrency.async_functions import AwaitedElsewhere
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.resolution.answers import checked_values, fields_asked_for, without_unchanged
@@ -54,7 +55,7 @@ _SAID = ("_emptied", "_refused", "_answers", "_recovery", "_confirmation", "_dra
 _SAID_OF_CALLS = ("confirmed", "confirmation_note", "answered", "result")
 
 
-class RunRequirement(RequirementState):
+class RunRequirement(RequirementState, AwaitedElsewhere):
     """What a paused run waits for: a confirmation, user input, an external result, or a recovery decision.
 
     Resolve it with the methods below, or by assigning to `tool_execution` and to the `value` of its fields. Whatever is

@@ -16,6 +16,7 @@ from haltpoint.timestamps import format_time
 from haltpoint.tools.context import in_tool_call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 __all__ = ["print_result", "print_trace", "warn_not_completed"]
@@ -34,7 +35,7 @@ async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
     """
     if in_tool_call():
         raise _nested_error(output, has_file=has_file)
-    lacking = "".join(f"; {words}" for words in lacking_words(output.run_id).values())
+    lacking = "".join(f"; {words}" for words in [*lacking_words(output.run_id).values(), *_lacking_approvals(output)])
     how = "continue it with"
     if output.waits_for and output.pause_reason == "wait":
         names = ", ".join(event["name"] for event in output.waits_for)
@@ -54,6 +55,17 @@ async def warn_not_completed(output: AgentRunOutput, *, has_file: bool) -> None:
         _warn(warning)
     else:
         await caller.call(functools.partial(_warn, warning))
+
+
+def _lacking_approvals(output: AgentRunOutput) -> Iterator[str]:
+    """Yield which calls others must approve, where somebody has approved them already."""
+    for item in output.active_requirements:
+        if item.approvals:
+            names = ", ".join(str(approval.get("by")) for approval in item.approvals)
+            yield (
+                f"{item.tool_execution.tool_name} needs {item.approvals_needed} different people to approve it, and "
+                f"{names} did: another person must confirm, too"
+            )
 
 
 def _warn(warning: Warning) -> None:

@@ -229,7 +229,7 @@ async def _continue_run(
         return _handed_out(call, output, {}, task)
     call.on_run(run_id)
     if snapshot.status != found.status:
-        return _ended_by_expiry(call, output, snapshot, task)
+        return await _ended_by_expiry(call, output, requirements, snapshot, task)
     started = json.loads(snapshot.started_json())
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
@@ -311,10 +311,22 @@ async def _current(database: Database, snapshot: Snapshot) -> Snapshot:
     return await _load(database, snapshot.run_id, snapshot)
 
 
-def _ended_by_expiry(call: Call, output: AgentRunOutput, snapshot: Snapshot, task: Task) -> AgentRunOutput:
-    """What a caller is told whose run just ended because nobody answered; the next one who continues it goes on."""
+async def _ended_by_expiry(
+    call: Call,
+    output: AgentRunOutput,
+    requirements: Iterable[RunRequirement | Mapping[str, Any]] | None,
+    snapshot: Snapshot,
+    task: Task,
+) -> AgentRunOutput:
+    """What a caller is told whose run just ended because nobody answered; the next one who continues it goes on.
+
+    Raises:
+        RequirementExpiredError: the caller passes a decision, which comes too late.
+    """
     known = known_run(output.run_id)
-    _handed_out(call, output, {} if known is None else known.tools, task)
+    tools: Mapping[str, ToolDefinition] = {} if known is None else known.tools
+    _handed_out(call, output, tools, task)
+    await _commit_said(call, output, requirements, tools, snapshot)
     if output.is_error:
         raise failure_of(snapshot, None, call.tool_call_limit)
     return output

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from haltpoint._concurrency import forked_calls
+from haltpoint._concurrency.async_functions import is_meant_to_be_awaited
 from haltpoint._concurrency.exception_kinds import interrupt_in, is_kind
 from haltpoint._concurrency.forked_calls import end_if_forked
 from haltpoint._concurrency.threads import in_thread
@@ -137,7 +137,7 @@ def _call(
         if process != forked_calls.generation:
             end_if_forked(process)
         # A coroutine, mostly: the general question is a slow one.
-        is_awaitable = type(value) is _COROUTINE or inspect.isawaitable(value)
+        is_awaitable = type(value) is _COROUTINE or is_meant_to_be_awaited(value)
         return value if is_awaitable else ToolOutcome(render_result(value))
     except BaseException as error:  # noqa: BLE001 - any failure of a tool is an outcome, told to the model
         end_if_forked(process, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from haltpoint.db.pruning import checked_age, checked_statuses
 from haltpoint.exceptions import StoreError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from haltpoint.db.database import Database
-    from haltpoint.run.base import RunStatus
+    from haltpoint.run.base import RunStatus, RunStatusName
 
 __all__ = ["Retention"]
 
@@ -44,7 +44,7 @@ class Retention:
 
     async def _prune(self, database: Database, status: str, age: float, report: Callable[[Progress], None]) -> None:
         try:
-            count = await database.prune_async(older_than=age, status=status)
+            count = await database.prune_async(older_than=age, status=cast("RunStatusName", status))
         except StoreError as error:
             report(Progress("not_pruned", message=str(error)))
         else:

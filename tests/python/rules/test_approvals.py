@@ -13,6 +13,7 @@ from haltpoint import (
     AgentRunOutput,
     InvalidResolutionError,
     RequirementConflictError,
+    RunNotCompletedWarning,
     RunRequirement,
     ScriptedModel,
     SqliteDatabase,
@@ -287,3 +288,16 @@ async def test_a_no_to_it_shows_the_call_as_it_was_asked_for(db: SqliteDatabase)
     found.reject("too much", by="bob", expected_digest=found.digest)
     await found
     assert db.run(output.run_id).requirements[0].tool_execution.tool_args == {"amount": 500}
+
+
+def test_who_approves_twice_under_one_name_is_told_that_another_must(db: SqliteDatabase) -> None:
+    def approve(requirement: RunRequirement) -> None:
+        requirement.confirm(by="ann")
+
+    with pytest.warns(RunNotCompletedWarning, match="pay needs 2 different people to approve it, and ann did: another"):
+        assert agent(db).do("Work.", hitl_handler=approve) is None
+    (requirement,) = db.requirements()
+    with pytest.warns(RunNotCompletedWarning) as caught:
+        agent(db).do("Other work.")
+    assert "different people" not in str(caught[0].message)
+    assert [approval["by"] for approval in requirement.approvals] == ["ann"]

@@ -417,3 +417,24 @@ def test_whatever_a_run_ends_with_counts_as_a_failed_run(kind: str) -> None:
         run_id = "r"
 
     assert is_failed_run(failure_of(Ended(), None, 1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("on_expiry", ["reject", "fail", "cancel"])
+@pytest.mark.parametrize("way", ["object", "data", "held"])
+@asynchronous
+async def test_a_decision_that_comes_too_late_is_an_error_whatever_happens_then(
+    db: SqliteDatabase, on_expiry: str, way: str
+) -> None:
+    function = pay_within(0.2, on_expiry)
+    output, requirement = await paused(db, function)
+    requirement.confirm(by="ann")
+    data = {**requirement.to_dict()}
+    assert requirement.expires_at is not None
+    # By the clock alone: whoever looked at the database would write it down.
+    await asyncio.sleep(max(0.0, (requirement.expires_at - datetime.now(timezone.utc)).total_seconds()) + 0.02)
+    passed: dict[str, Any] = {} if way == "held" else {"requirements": [requirement if way == "object" else data]}
+    with pytest.raises(RequirementExpiredError) as caught:
+        await agent(db, function).continue_run_async(run_id=output.run_id, **passed)
+    assert caught.value.requirement_id == requirement.id
+    ended = {"reject": RunStatus.paused, "fail": RunStatus.error, "cancel": RunStatus.cancelled}
+    assert db.run(output.run_id).status == ended[on_expiry]

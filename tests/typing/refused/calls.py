@@ -28,6 +28,9 @@ def unknown_keywords_are_refused(database: SqliteDatabase) -> None:
     agent.wait_and_continue("run-1", timout=5)  # refused
     agent.submit("Write.", user="ann")  # refused
     agent.do(["Write."], key="order-17")  # refused
+    database.runs(status="BOGUS")  # refused
+    database.count_runs(status="paused")  # refused
+    database.prune(older_than=5, status=["DONE"])  # refused
     database.runs(state="PAUSED")  # refused
     database.requirements(agent_name="clerk")  # refused
     Agent("openai/gpt-4o", knowledge_base=None)  # refused

@@ -16,6 +16,7 @@ from haltpoint.db.database import named_database
 if TYPE_CHECKING:
     from haltpoint.cli.database import DatabaseName
     from haltpoint.cli.exit_codes import ExitCode
+    from haltpoint.run.base import RunStatusName
 
 __all__ = ["command"]
 
@@ -30,7 +31,7 @@ def command(
     source: DatabaseName,
     target: DatabaseName,
     prefixes: tuple[str, ...],
-    status: str | None,
+    status: RunStatusName | None,
     as_json: bool,
 ) -> ExitCode:
     """Copy runs that are completed or erased from the database FROM to the database TO.

@@ -16,6 +16,7 @@ from haltpoint.db.database import named_database
 if TYPE_CHECKING:
     from haltpoint.cli.database import DatabaseName
     from haltpoint.cli.exit_codes import ExitCode
+    from haltpoint.run.base import RunStatusName
 
 __all__ = ["command"]
 
@@ -31,7 +32,7 @@ def command(
     source: DatabaseName,
     target: DatabaseName,
     prefixes: tuple[str, ...],
-    status: str | None,
+    status: RunStatusName | None,
     by: str,
     as_json: bool,
 ) -> ExitCode:

@@ -15,6 +15,7 @@ from haltpoint.cli.output import Output
 
 if TYPE_CHECKING:
     from haltpoint.cli.database import DatabaseName
+    from haltpoint.run.base import RunStatusName
 
 __all__ = ["command"]
 
@@ -48,7 +49,7 @@ def _age(_context: click.Context, _parameter: click.Parameter, text: str) -> tim
 @database_option
 @json_option
 def command(
-    older_than: timedelta, statuses: tuple[str, ...], dry_run: bool, db_file: DatabaseName, as_json: bool
+    older_than: timedelta, statuses: tuple[RunStatusName, ...], dry_run: bool, db_file: DatabaseName, as_json: bool
 ) -> None:
     """Remove whole runs that are over, while others go on.
 
