@@ -95,9 +95,9 @@ def checked_values(
         from haltpoint.tools.input_form import fits_form
         from haltpoint.tools.user_values import check_form_values, check_user_input, shown_defaults
     tool = tool_at_hand(requirement)
+    defaults = shown_defaults(form, execution.defaulted)
     try:
         if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):
-            defaults = shown_defaults(form, execution.defaulted)
             return check_user_input(tool, execution.tool_args, values, defaults=defaults, in_part=in_part)
         return check_form_values(
             execution.tool_name,
@@ -106,6 +106,7 @@ def checked_values(
             () if in_part else requirement.open_fields,
             is_dynamic=is_dynamic(execution),
             sensitive=execution.sensitive,
+            defaults=defaults,
         )
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id

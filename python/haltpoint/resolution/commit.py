@@ -514,7 +514,7 @@ def _said_values(requirement: RunRequirement, decision: Mapping[str, Any]) -> di
 def _input_values(
     definition: ToolDefinition | None, requirement: RunRequirement, on_disk: RunRequirement, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values as they are kept, and what the tool gets where its validation makes something else of them."""
+    """The values as they are kept and, as a sign that the tool's code was asked, what the tool gets for them."""
     try:
         if definition is None or definition.dynamic_user_input:
             # By the form on disk: the one that came as data may be another.
@@ -531,7 +531,7 @@ def _input_values(
         requirement.mark_refused()
         error.run_id, error.requirement_id = on_disk.run_id, on_disk.id
         raise
-    return {"values": checked} if shown is None else {"values": checked, "shown": shown}
+    return {"values": checked, "shown": shown} if checked else {"values": checked}
 
 
 def _counterpart(requirement: RunRequirement, run_id: str, asked: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

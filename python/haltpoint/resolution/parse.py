@@ -4,8 +4,9 @@ A decision is one of `{"type": "confirm"}` (with `tool_args` where a person chan
 it answers later calls, too),
 `{"type": "reject", "note"}`, `{"type": "input", "values"}`,
 `{"type": "result", "content"}`, `{"type": "retry"}`, `{"type": "supply", "content"}`, `{"type": "skip", "note"}`.
-Where the tool's validation makes something else of a person's values, `shown_args` of a confirmation and `shown` of an
-input hold what the tool gets. With `unchecked`, no code of the tool checked what a person gave, but its schema alone.
+Where the tool's validation makes something else of a person's values, `shown_args` of a confirmation holds what the
+tool gets; so does `shown` of an input wherever the tool's code checked it. With `unchecked`, and for an input without
+`shown`, no code of the tool checked what a person gave, but its schema alone.
 """
 
 from __future__ import annotations

@@ -155,12 +155,11 @@ def _is_shown_as(definition: ToolDefinition, parameter: ToolParameter, value: An
         return False
 
 
-def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the tool gets for a person's answers, which must be valid; None where it gets just these."""
+def shown_answers(definition: ToolDefinition, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the tool gets for a person's answers, which must be valid."""
     parameters = {parameter.name: parameter for parameter in definition.inputs}
     with failures_logged(f"the answers to {definition.name}"):
-        shown = {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
-    return None if dump_json(shown) == dump_json(dict(values)) else shown
+        return {name: shown_value(definition, parameters[name], value)[0] for name, value in values.items()}
 
 
 def _object(value: object) -> dict[str, Any] | None:

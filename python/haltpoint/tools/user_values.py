@@ -14,6 +14,7 @@ from .bytes_notation import as_shown
 from .failing_validators import failures_logged
 from .field_schema import is_secret, names_in
 from .input_form import input_field
+from .kept_members import is_left_as_shown
 from .value_problems import NOT_GIVEN, ValueProblem, missing_words, named_problem
 from .value_readers import RefusedValueError, ValueReader, schema_reader, tool_reader
 
@@ -42,7 +43,7 @@ def check_user_input(
         arguments: as there.
         values: as there.
         defaults: those that were shown, whatever they are now, as `shown_defaults` returns them. A field that stays
-            empty has its own; one without a JSON form is not among what is returned, and stays as it was planned.
+            empty, or is given just that, is not among what is returned: the call has its default as it was planned.
         in_part: check the fields alone that have values.
     """
     parameters = {parameter.name: parameter for parameter in definition.inputs}
@@ -75,6 +76,7 @@ def check_form_values(
     *,
     is_dynamic: bool,
     sensitive: Collection[str] = (),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return a person's values converted to what the form asks for, by the JSON schemas of its fields.
 
@@ -85,6 +87,7 @@ def check_form_values(
         open_fields: the names of the fields that had no value when the person was asked.
         is_dynamic: whether a model asked for the fields.
         sensitive: the fields of which no error shows the value.
+        defaults: as in `check_user_input`.
 
     Raises:
         InvalidResolutionError: a value is missing or does not fit, or the form has no such field.
@@ -96,7 +99,7 @@ def check_form_values(
         lambda field: schema_reader(schema_of(field), for_tool=not is_dynamic),
         may_leave_out=lambda field: field["name"] in open_fields,
         sensitive=sensitive,
-        defaults={},
+        defaults=defaults,
     )
     checked = checking.checked(values, [field for field in fields if field["name"] in {*values, *open_fields}])
     # A model that asked is told which fields stayed empty.
@@ -143,6 +146,8 @@ class _Checking:
         checked: dict[str, Any] = {}
         for field in asked:
             name = field["name"]
+            if self._has_default(name, values.get(name)):
+                continue
             if values.get(name) is not None:
                 self._take(checked, field, values[name])
             elif name in values and takes_null(schema_of(field)):
@@ -161,12 +166,24 @@ class _Checking:
                     f"{self._tool_name} has no field {name!r}; its fields are: {', '.join(names)}", field_name=name
                 )
 
+    def _has_default(self, name: str, value: Any) -> bool:
+        """Whether a value is the default that was shown, which applies as it is: no validator is asked about it."""
+        default = self._defaults.get(name, NOT_GIVEN)
+        if default is NOT_GIVEN or default is None:
+            return value is None and default is None
+        return value is not None and is_left_as_shown(value, default)
+
     def _take(self, checked: dict[str, Any], field: _Field, value: object) -> None:
+        name = field["name"]
         try:
-            checked[field["name"]] = self._reader(field)(value)
+            kept = self._reader(field)(value)
         except RefusedValueError as error:
             hidden = self._hidden(field, value)
-            self._problems.extend(named_problem(problem, field["name"], hidden) for problem in error.problems)
+            self._problems.extend(named_problem(problem, name, hidden) for problem in error.problems)
+        else:
+            # As text, such as "5".
+            if not self._has_default(name, as_shown(schema_of(field), kept)):
+                checked[name] = kept
 
     def _hidden(self, field: _Field, value: object) -> Masking | None:
         """What keeps a value out of texts; None where it may be shown."""
@@ -177,13 +194,13 @@ class _Checking:
         return Masking([name], {name: value}, is_name=names_in(schema, is_sensitive=is_sensitive))
 
     def _leave_empty(self, checked: dict[str, Any], field: _Field, *, is_null: bool) -> None:
-        """Give an empty field its default, or None; where the default has no JSON form, the tool's function has it."""
+        """Give an empty field its default, or None; one that was shown with its default stays as it was planned."""
         name, schema = field["name"], schema_of(field)
+        if name in self._defaults:
+            return
         default = self._default(field)
         if default is not NOT_GIVEN:
             checked[name] = default
-        elif name in self._defaults:
-            return
         elif field["required"] or not (takes_null(schema) or self._may_leave_out(field)):
             problem = ValueProblem((), "required", missing_words(schema), None if is_null else NOT_GIVEN)
             self._problems.append(named_problem(problem, name))
@@ -192,7 +209,7 @@ class _Checking:
 
     def _default(self, field: _Field) -> Any:
         """The default as it is kept; NOT_GIVEN where there is none that fits."""
-        default = self._defaults.get(field["name"], field.get("default", NOT_GIVEN))
+        default = field.get("default", NOT_GIVEN)
         if default is None or default is NOT_GIVEN:
             return default
         try:

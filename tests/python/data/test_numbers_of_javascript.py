@@ -105,7 +105,7 @@ def test_so_is_an_answer_beside_what_the_model_filled_in(place: str) -> None:
         whole["user_input_schema"] = data["user_input_schema"]
     output = agent.continue_run(run_id=requirement.run_id, requirements=[whole], return_output=True)
     assert repr(got) == "[('ann', 50.0, 2.0)]"
-    assert output.requirements[0].decision == {"type": "input", "values": {"to": "ann"}}
+    assert output.requirements[0].decision == {"type": "input", "values": {"to": "ann"}, "shown": {"to": "ann"}}
 
 
 def test_a_decided_requirement_comes_back_without_a_conflict() -> None:

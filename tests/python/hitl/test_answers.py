@@ -271,11 +271,11 @@ def test_none_is_still_a_value_after_a_trip_as_data() -> None:
     assert agent.continue_run(run_id=output.run_id, requirements=[data]) == "to ann, warm, cc None"
 
 
-def test_the_default_is_part_of_the_decision() -> None:
+def test_the_default_is_no_part_of_the_decision() -> None:
     _, output = writing()
     (requirement,) = output.requirements
     requirement.answer({})
-    assert requirement.draft_decision() == {"type": "input", "values": {"tone": "warm", "cc": "boss"}}
+    assert requirement.draft_decision() == {"type": "input", "values": {}}
 
 
 def test_another_answer_after_the_committed_one_is_refused() -> None:
