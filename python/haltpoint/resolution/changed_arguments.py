@@ -86,12 +86,22 @@ async def with_changed_arguments(
     if approved is not None:
         return {**decision, **approved}
     changed = {**decision, "tool_args": edited.given, **({"unchecked": True} if definition is None else {})}
-    return changed if edited.shown == edited.given else {**changed, "shown_args": edited.shown}
+    # To Python, True equals 1.
+    is_same = same_arguments(edited.shown, edited.given)
+    return changed if is_same else {**changed, "shown_args": edited.shown}
 
 
 def _changes_nothing(execution: ToolExecution, edited: EditedArguments) -> bool:
-    """Whether the call stays as it was shown: what was left out of it are defaults that stay, too."""
-    return same_arguments(edited.given, execution.tool_args) and same_arguments(edited.shown, execution.tool_args)
+    """Whether the call stays as it was shown: what was left out of it are defaults that stay, too.
+
+    So it does where a person says again what the model said.
+    """
+    said = execution.original_tool_args or {}
+    given = {
+        name: execution.tool_args.get(name) if name in said and same_data(value, said[name]) else value
+        for name, value in edited.given.items()
+    }
+    return same_arguments(given, execution.tool_args) and same_arguments(edited.shown, execution.tool_args)
 
 
 def _unseen_by_others(execution: ToolExecution, edited: EditedArguments) -> list[tuple[str | None, str]]:

@@ -21,7 +21,7 @@ from .schema_marks import KEYS, NEEDS_CODE, UNKNOWN_DEFAULT
 if TYPE_CHECKING:
     from .value_problems import Path
 
-__all__ = ["code_needed"]
+__all__ = ["code_needed", "unreadable_places"]
 
 _ADVICE: Final = "decide where it is at hand, in the worker or in a program that imports the tool"
 
@@ -61,6 +61,14 @@ def code_needed(schema: Mapping[str, Any], value: Any, shown: Any, said: Any = M
     except (AttributeError, KeyError, TypeError, RecursionError):
         # A schema out of a journal, which anybody may have changed. What else checks the value says so.
         return []
+
+
+def unreadable_places(undecidable: Iterable[tuple[Path, str]]) -> list[Path]:
+    """Return where the schema does not tell what a value means, of what `code_needed` found.
+
+    What the schema finds wrong there says nothing; what it finds elsewhere holds whatever the code would say.
+    """
+    return [path for path, words in undecidable if words == CODE_NEEDED]
 
 
 class _Walk:

@@ -7,9 +7,9 @@ runs. What is new is checked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic_core import ValidationError
 
@@ -17,7 +17,7 @@ from haltpoint.exceptions import ToolArgumentsError
 from haltpoint.sensitive import Masking
 
 from .bytes_notation import UnreadableBytesError, as_shown, as_taken
-from .code_needed import code_needed
+from .code_needed import code_needed, unreadable_places
 from .dropped_members import closed, dropped_members
 from .failing_validators import failures_apart, failures_if_refused, failures_logged
 from .field_schema import argument_schema, field_schema
@@ -188,7 +188,7 @@ def _made(
     first: _UnfitError | None = None
     for value in members.values(as_taken(schema, name, _restored(members, name), members.shown, is_encoded=True)):
         try:
-            shown, given = _validated(definition, parameter, value, members.said)
+            shown, given = _validated(definition, parameter, value, members)
             problem = members.problem_with(shown, name, parameter.hidden(members.wanted, members.shown))
             if problem is None:
                 return shown, given
@@ -199,19 +199,24 @@ def _made(
     raise first
 
 
-def _validated(definition: ToolDefinition, parameter: ToolParameter, value: Any, said: Any) -> tuple[Any, Any]:
+def _validated(
+    definition: ToolDefinition, parameter: ToolParameter, value: Any, members: KeptMembers
+) -> tuple[Any, Any]:
     """Return what `shown_value` does; what the person gives must fit as it stands: "5" is no int.
 
     Raises:
         _UnfitError: it does not.
     """
+    said = members.said
     misfits = _misfits(definition, parameter, value, said)
     if not misfits:
         return _shown(definition, parameter, value, strict=True)
     known: set[Any] = set()
     if said is not MISSING:
         known = {problem.key for problem in _misfits(definition, parameter, said)}
-    new = [problem for problem in misfits if problem.key not in known and not _is_large_number(problem)]
+    # The person may have written what the model said, as well.
+    excused = [problem for problem in misfits if problem.key in known and members.is_kept_at(problem.path)]
+    new = [problem for problem in misfits if problem not in excused and not _is_large_number(problem)]
     if new:
         raise _unfit(parameter, value, new)
     # Nothing but what was read more freely when the model said it, or what only text can carry.
@@ -302,7 +307,8 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
     What else it takes is as in `edited_by_tool`.
     """
     edited = EditedArguments()
-    new: dict[str, Any] = {}
+    new: dict[str, KeptMembers] = {}
+    undecidable: dict[str, list[tuple[Path, str]]] = {}
     wanted = _named(schema, wanted)
     for name in dict.fromkeys((*execution.tool_args, *wanted)):
         if _is_kept(name, execution, wanted):
@@ -311,17 +317,47 @@ def edited_by_schema(schema: Any, execution: ToolExecution, wanted: Mapping[str,
             _leave_out(edited, name, schema)
         else:
             try:
-                new.update(_changed_by_schema(edited, schema, name, _members(name, execution, wanted[name])))
+                changed = _changed_by_schema(edited, schema, name, _members(name, execution, wanted[name]))
+                if changed is not None:
+                    new[name], undecidable[name] = changed
             except (HiddenPartError, UnreadableBytesError) as error:
                 is_shown = name not in execution.sensitive
                 edited.refuse(error.path, str(error), None if is_shown else Masking([name], wanted))
     if schema is not None and new:
-        edited.problems.extend(_new_problems(schema, execution, new))
+        # What a person can correct comes first, then what only the tool's code can tell.
+        places = [(name, *place) for name, found in undecidable.items() for place in unreadable_places(found)]
+        edited.problems.extend(_told_beside(_new_problems(schema, execution, edited.given, new), places))
+    for name, found in undecidable.items():
+        edited.refuse_all(name, found)
     return edited
 
 
-def _changed_by_schema(edited: EditedArguments, schema: Any, name: str, members: KeptMembers) -> dict[str, Any]:
-    """Take a value that a person changed, and return what is to be held against the schema, by its name.
+def _told_beside(problems: Iterable[tuple[str | None, str]], places: Iterable[Path]) -> list[tuple[str | None, str]]:
+    """The problems, less those within places of which the schema does not tell what stands there."""
+    paths = [".".join(map(str, place)) for place in places]
+    return [
+        (path, words) for path, words in problems if path is None or not any(_is_within(path, place) for place in paths)
+    ]
+
+
+def _is_within(path: str, place: str) -> bool:
+    return path == place or path.startswith(f"{place}.")
+
+
+class _Changed(NamedTuple):
+    """A value that a person changed.
+
+    Attributes:
+        members: what is to be held against the schema.
+        undecidable: what `code_needed` says of it.
+    """
+
+    members: KeptMembers
+    undecidable: list[tuple[Path, str]]
+
+
+def _changed_by_schema(edited: EditedArguments, schema: Any, name: str, members: KeptMembers) -> _Changed | None:
+    """Take a value that a person changed; None where it is the one that was shown.
 
     Raises:
         HiddenPartError: it can't be told which hidden value is meant.
@@ -331,40 +367,52 @@ def _changed_by_schema(edited: EditedArguments, schema: Any, name: str, members:
     members = _completed(described, members._replace(said=as_named(described, members.said)))
     if members.is_unchanged:
         edited.keep(name, members.shown)
-        return {}
+        return None
     parts = _restored(members, name)
-    undecidable = code_needed(described, members.wanted, members.shown, members.said)
+    # Were the rest right, what is left out would stay as it was shown.
+    whole = members.completed() if _misfits_schema(described, members.wanted) else members.wanted
+    undecidable = code_needed(described, whole, members.shown, members.said)
     undecidable.extend((path, words) for path, _, words, *_ in same_keys(described, members.wanted))
-    if undecidable:
-        edited.refuse_all(name, undecidable)
-        return {}
     restored = as_taken(described, name, parts, members.shown)
-    taken = as_taken(described, name, members.wanted, members.shown)
+    # What is made of the model's own words was shown.
+    taken = as_taken(described, name, members.as_made(), members.shown)
     edited.given[name] = next(members.values(restored))
     edited.shown[name] = schema_form(schema, name, as_shown(described, taken), completed=True)
-    return {name: edited.given[name]}
+    return _Changed(members, undecidable)
 
 
 def _completed(schema: Mapping[str, Any], members: KeptMembers) -> KeptMembers:
     """The same with the members that were left out as they were shown, where the type takes these beside the others."""
     whole = members.completed()
+    return members if _misfits_schema(schema, whole) else members._replace(wanted=whole)
+
+
+def _misfits_schema(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a value does not fit; with a broken schema, none does."""
     try:
-        return members if value_problems(closed(schema), whole) else members._replace(wanted=whole)
+        return bool(value_problems(closed(schema), value))
     except BrokenSchemaError:
-        return members
+        return True
 
 
-def _new_problems(schema: Any, execution: ToolExecution, new: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+def _new_problems(
+    schema: Any, execution: ToolExecution, given: Mapping[str, Any], changed: Mapping[str, KeptMembers]
+) -> list[tuple[str | None, str]]:
     """What is wrong with new values, less what is as wrong with those in their places.
 
     Types may show what they do not take, or show it under another name.
     """
+
+    def is_kept(path: Path) -> bool:
+        return bool(path) and changed[str(path[0])].is_kept_at(path[1:])
+
+    new = {name: given[name] for name in changed}
     said = _named(schema, _part(execution.original_tool_args or {}, new))
     try:
-        problems = _schema_problems(schema, new, said)
+        problems = _schema_problems(schema, new, said, is_kept)
         known = _schema_problems(schema, _part(execution.tool_args, new), said) if problems else []
         # The same, less sensitive values: compared are the values.
-        shown = _schema_problems(schema, new, said, execution.sensitive) if execution.sensitive else problems
+        shown = _schema_problems(schema, new, said, is_kept, execution.sensitive) if execution.sensitive else problems
     except BrokenSchemaError as error:
         advice = "confirm the call as it stands or reject it, or change it where the tool's code is at hand"
         return [(None, f"they can't be checked, since the schema in the run's journal is broken: {error}; {advice}")]
@@ -397,9 +445,13 @@ def _of(described: Any, name: str) -> Mapping[str, Any]:
 
 
 def _schema_problems(
-    schema: Any, new: Mapping[str, Any], said: Mapping[str, Any], sensitive: Collection[str] = ()
+    schema: Any,
+    new: Mapping[str, Any],
+    said: Mapping[str, Any],
+    excuses: Callable[[Path], bool] = lambda _: True,
+    sensitive: Collection[str] = (),
 ) -> list[tuple[str | None, str]]:
     """What is wrong with values. The others were checked by the tool, and need not look as the schema has them."""
     described = closed(schema)
     known: Any = {**described, "required": []} if isinstance(schema, Mapping) else schema
-    return schema_problems(known, new, said, sensitive)
+    return schema_problems(known, new, said, sensitive, excuses=excuses)

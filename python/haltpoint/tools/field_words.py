@@ -7,6 +7,7 @@ from typing import Any, cast
 
 __all__ = [
     "DECIMAL",
+    "UNKNOWN_DEFAULT",
     "base_schema",
     "choice_words",
     "example_of",
@@ -20,6 +21,10 @@ __all__ = [
 
 DECIMAL = "haltpoint:decimal"
 """The keyword that marks the places of decimals in the JSON schema of a form's field, and says their bounds exactly."""
+
+UNKNOWN_DEFAULT = "haltpoint:unknown_default"
+"""The keyword that marks members whose default is not in the schema, since it is made anew or can't be read back from
+JSON: it is true, or "set" where nobody can give another value."""
 
 # How models name the types of the fields that they ask for.
 _NAMED_TYPES = {
@@ -199,13 +204,27 @@ def example_of(schema: Mapping[str, Any], depth: int = 0) -> Any:
     """Return a value of the kind that a schema takes, for an advice; its bounds are not looked at."""
     wanted = base_schema(schema)
     kind: Any = wanted.get("type")
+    if DECIMAL in wanted:
+        return "12.50"
     if "enum" in wanted or "const" in wanted:
         return wanted["const"] if "const" in wanted else wanted["enum"][0]
     if kind == "array" and wanted.get("items") and depth < _DEEPEST_EXAMPLE:
         return [example_of(wanted["items"], depth + 1)]
-    if kind == "object" and wanted.get("properties") and depth < _DEEPEST_EXAMPLE:
-        needed = wanted.get("required") or list(wanted["properties"])[:1]
-        return {name: example_of(wanted["properties"].get(name, {}), depth + 1) for name in needed}
+    if kind == "object" and depth < _DEEPEST_EXAMPLE:
+        return _example_object(wanted, depth)
     if kind == "string" and wanted.get("format") in _FORMAT_WORDS:
         return _FORMAT_WORDS[wanted["format"]].rpartition("such as ")[2]
     return _EXAMPLES.get(kind, "value")
+
+
+def _example_object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    members: Mapping[str, Any] = schema.get("properties", {})
+    others: object = schema.get("additionalProperties")
+    if not members and isinstance(others, Mapping):
+        return {"key": example_of(cast("Mapping[str, Any]", others), depth + 1)}
+    if not members:
+        return {"key": "value"}
+    # Without the tool's code, what has no known default must be given, too.
+    unknown = (name for name, member in members.items() if UNKNOWN_DEFAULT in member and "default" not in member)
+    needed = list(dict.fromkeys((*schema.get("required", ()), *unknown))) or list(members)[:1]
+    return {name: example_of(members.get(name, {}), depth + 1) for name in needed}

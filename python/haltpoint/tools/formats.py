@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import cache
 from ipaddress import (
     IPv4Address,
@@ -28,6 +29,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 __all__ = ["FORMATS", "byte_size", "is_number", "written"]
 
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*\Z")
+_BYTE_SIZE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 
 
@@ -157,10 +159,18 @@ def written(name: str, text: str) -> str:
 
 
 def byte_size(text: str) -> int | str:
-    """Return the number of bytes that a text such as "1GB" says; the text itself where it does not fit."""
+    """Return the number of bytes that a text such as "1GB" says; the text itself where it does not say just that.
+
+    The type itself reads the beginning of a text alone, 10 of "10:00", and drops parts of bytes, 1 of "1.5".
+    """
     with no_fork:
         from pydantic import ByteSize, TypeAdapter
-    try:
-        return int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError:
+    said = _BYTE_SIZE.fullmatch(text)
+    if said is None:
         return text
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except (ValidationError, OverflowError):
+        return text
+    number, unit = said.groups()
+    return size if Fraction(number) * Fraction(ByteSize.byte_sizes[unit.lower() or "b"]) == size else text

@@ -14,6 +14,7 @@ from .defaults import NO_DEFAULT
 from .failing_validators import failures_apart
 from .field_schema import field_schema
 from .json_form import json_text
+from .json_parts import as_list, as_object
 from .schema_marks import BOUNDS, BYTE_SIZE, IGNORES, KEYS, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 from .validation import InvalidValueError, validated
 
@@ -121,9 +122,30 @@ def fits_form(definition: ToolDefinition, form: Sequence[Mapping[str, Any]]) -> 
             return False
         now = form_schema(definition, known[name])
         # Forms of older journals say less.
-        return schema == now or _unmarked(schema) in (_unmarked(now), field_schema(definition.parameters, name))
+        plain = _unmarked(schema)
+        return schema == now or plain in (
+            _unmarked(now),
+            _unmarked(_less_defaults(now, schema)),
+            field_schema(definition.parameters, name),
+        )
 
     return all(map(fits, form))
+
+
+def _less_defaults(schema: Any, older: Any) -> Any:
+    """A schema without the defaults of members that an older one has as unknown."""
+    items, others = as_list(schema), as_list(older)
+    if items is not None and others is not None:
+        return [_less_defaults(item, other) for item, other in zip(items, others, strict=False)]
+    members, known = as_object(schema), as_object(older)
+    if members is None or known is None:
+        return schema
+    is_unknown = UNKNOWN_DEFAULT in known and "default" not in known
+    return {
+        key: _less_defaults(value, known.get(key))
+        for key, value in members.items()
+        if not (is_unknown and key == "default")
+    }
 
 
 def _unmarked(schema: Any) -> Any:

@@ -18,6 +18,8 @@ from .same_values import is_same_json
 if TYPE_CHECKING:
     from haltpoint.sensitive import Masking
 
+    from .value_problems import Path
+
 __all__ = ["KeptMembers", "is_left_as_shown"]
 
 
@@ -51,6 +53,32 @@ class KeptMembers(NamedTuple):
         neither is a part that people are not shown.
         """
         return _completed(self.wanted, self.shown, {} if self.said is MISSING else self.said)
+
+    def is_kept_at(self, path: Path) -> bool:
+        """Whether what stands at a place was left as it was shown, or left out: not what a person wrote there."""
+        wanted, shown, said = self
+        for step in path:
+            if shown is MISSING or said is MISSING:
+                return False
+            if is_left_as_shown(wanted, shown):
+                return True
+            if _is_of(dict, wanted, shown, said):
+                if step not in wanted or step not in shown:
+                    # What the tool drops of the model's words was never shown.
+                    return True
+                wanted, shown, said = (part.get(step, MISSING) for part in (wanted, shown, said))
+            elif _is_of(list, wanted, shown, said) and len(shown) == len(said) and step in range(len(wanted)):
+                place = _places(wanted, shown)[int(step)]
+                if place is None:
+                    return False
+                wanted, shown, said = wanted[int(step)], shown[place], said[place]
+            else:
+                return False
+        return shown is not MISSING and is_left_as_shown(wanted, shown)
+
+    def as_made(self) -> Any:
+        """Return the wanted value, with what was shown for the parts that are just what the model said."""
+        return _as_made(self.wanted, self.shown, self.said)
 
     def values(self, given: Any) -> Iterator[Any]:
         """Yield what the tool may have to validate, the likeliest first.
@@ -104,6 +132,22 @@ def _completed(wanted: Any, shown: Any, said: Any) -> Any:
             item if place is None else _completed(item, shown[place], said[place])
             for item, place in zip(wanted, _places(wanted, shown), strict=True)
         ]
+    return wanted
+
+
+def _as_made(wanted: Any, shown: Any, said: Any) -> Any:
+    if shown is MISSING or said is MISSING:
+        return wanted
+    if is_left_as_shown(wanted, said):
+        return shown
+    if _is_of(dict, wanted, shown, said):
+        members: dict[str, Any] = wanted
+        return {
+            name: _as_made(item, shown.get(name, MISSING), said.get(name, MISSING)) for name, item in members.items()
+        }
+    is_list = _is_of(list, wanted, shown, said) and len(wanted) == len(shown) == len(said)
+    if is_list and not _is_in_another_order(shown, said):
+        return [_as_made(*parts) for parts in zip(wanted, shown, said, strict=True)]
     return wanted
 
 

@@ -15,6 +15,8 @@ from pydantic import EncodedBytes, EncodedStr
 from pydantic_core import to_jsonable_python
 
 from .argument_schemas import ArgumentSchema, named_schemas
+from .defaults import NO_DEFAULT
+from .member_defaults import readable_default
 from .schema_marks import BOUNDS, BYTE_SIZE, DECIMAL, IGNORES, KEYS, NAMES, NEEDS_CODE, TEXT, UNION, UNKNOWN_DEFAULT
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class MarkedSchema(ArgumentSchema):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._configs: list[Mapping[str, Any]] = [{}]
+        self._core_definitions: list[Any] = []
 
     def generate_inner(self, schema: Any) -> dict[str, Any]:
         """Return the schema of a part of a type, with its marks."""
@@ -75,10 +78,18 @@ class MarkedSchema(ArgumentSchema):
         finally:
             self._configs.pop()
 
+    def definitions_schema(self, schema: Any) -> dict[str, Any]:
+        """Keep what the schemas of members may refer to."""
+        self._core_definitions.extend(schema["definitions"])
+        return super().definitions_schema(schema)
+
     def default_schema(self, schema: Any) -> dict[str, Any]:
-        """Mark a member whose default only the tool knows."""
+        """Say the default of a member as people are shown it; mark one whose default only the tool knows."""
         found = super().default_schema(schema)
-        return found if "default" in found else {**found, UNKNOWN_DEFAULT: True}
+        if "default" in found:
+            return found
+        default = readable_default(schema, self._configs[-1], self._core_definitions)
+        return {**found, UNKNOWN_DEFAULT: True} if default is NO_DEFAULT else {**found, "default": default}
 
     def union_schema(self, schema: Any) -> dict[str, Any]:
         """Mark a union, which looks like a decimal where it is of a number and text."""

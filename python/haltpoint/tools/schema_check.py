@@ -50,6 +50,8 @@ def schema_problems(
     arguments: Mapping[str, Any],
     accepted: object = NOT_GIVEN,
     sensitive: Collection[str] = (),
+    *,
+    excuses: Callable[[Path], bool] = lambda _: True,
 ) -> list[tuple[str | None, str]]:
     """Return what is wrong with the arguments: its path, where it is about an argument, and the problem.
 
@@ -58,13 +60,13 @@ def schema_problems(
         arguments: some of these.
         accepted: arguments that passed before, if any did. What is wrong with them, too, is not told.
         sensitive: arguments of which no problem shows the value.
+        excuses: says at which places that is so.
 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
     """
-    return [
-        _of_argument(problem, schema, arguments, sensitive) for problem in value_problems(schema, arguments, accepted)
-    ]
+    found = value_problems(schema, arguments, accepted, excuses=excuses)
+    return [_of_argument(problem, schema, arguments, sensitive) for problem in found]
 
 
 def _of_argument(
@@ -79,13 +81,20 @@ def _of_argument(
     return (path if problem.path else None), text
 
 
-def value_problems(schema: Mapping[str, Any], value: object, accepted: object = NOT_GIVEN) -> list[ValueProblem]:
+def value_problems(
+    schema: Mapping[str, Any],
+    value: object,
+    accepted: object = NOT_GIVEN,
+    *,
+    excuses: Callable[[Path], bool] = lambda _: True,
+) -> list[ValueProblem]:
     """Return what is wrong with a value, at most ten things.
 
     Args:
         schema: its JSON schema.
         value: the value.
         accepted: a value that passed before, if one did. What is wrong with it, too, is not told.
+        excuses: says at which places that is so.
 
     Raises:
         BrokenSchemaError: nothing can be checked with the schema.
@@ -98,7 +107,8 @@ def value_problems(schema: Mapping[str, Any], value: object, accepted: object = 
         validator = _validator(schema)
         known = () if accepted is NOT_GIVEN else {problem.key for problem in _problems(validator.iter_errors(accepted))}
         found = _problems(validator.iter_errors(value))
-        return list(islice((problem for problem in found if problem.key not in known), _MOST_PROBLEMS))
+        told = (problem for problem in found if problem.key not in known or not excuses(problem.path))
+        return list(islice(told, _MOST_PROBLEMS))
     except SchemaError as error:
         raise BrokenSchemaError(f"it is not a JSON schema: {error.message}") from error
     except (Unresolvable, re.error, RecursionError) as error:
@@ -161,11 +171,13 @@ def _pattern(_validator: object, pattern: str, value: object, _schema: object) -
     """Python's `$` matches before a line end, too, and that of JSON Schema only at the end."""
     with no_fork:
         from jsonschema.exceptions import ValidationError
-    fits = not isinstance(value, str) or bool(re.search(_ending(pattern), value))
-    if isinstance(value, str) and pattern == _BYTE_SIZE:
+    if not isinstance(value, str):
+        return
+    if pattern == _BYTE_SIZE:
         # Of "0x10" it says that it is one, since it has no end.
-        fits = byte_size(value) is not value
-    if not fits:
+        if byte_size(value) is value:
+            yield ValidationError(f"{value!r} says no number of bytes", validator="byteSize", validator_value=True)
+    elif re.search(_ending(pattern), value) is None:
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 

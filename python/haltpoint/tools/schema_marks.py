@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from pydantic_core import SchemaValidator, ValidationError
 
-from haltpoint.tools.field_words import DECIMAL
+from haltpoint.tools.field_words import DECIMAL, UNKNOWN_DEFAULT
 
 from .json_form import dump_json
 
@@ -55,10 +55,6 @@ with a field that validation takes by another way than its name, "bytes" and "te
 
 UNION: Final = "haltpoint:union"
 """Marks the places of a type out of several, in which a number beside text is no decimal: it is true."""
-
-UNKNOWN_DEFAULT: Final = "haltpoint:unknown_default"
-"""Marks members whose default is not in the schema, since it is no plain data or made anew: it is true, or "set" where
-nobody can give another value."""
 
 BYTE_SIZE: Final = "haltpoint:byte_size"
 """Marks the places of numbers of bytes, which people may write as "1GB": it is true."""

@@ -113,9 +113,14 @@ def _shown_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -
         elif not parameter.required:
             defaulted.append(name)
             shown[name], is_pinned = default_form(parameter)
-            if is_pinned:
+            if is_pinned or _looks_hidden(parameter):
                 given[name] = shown[name]
     return ShownArguments(shown, given, tuple(defaulted))
+
+
+def _looks_hidden(parameter: ToolParameter) -> bool:
+    """Whether a default is text that reads like what stands for an object or a secret."""
+    return is_plain(parameter.default_value) and holds_stand_in(parameter.default_value)
 
 
 def shown_value(
@@ -379,11 +384,12 @@ def default_as_shown(
     if name in arguments.given:
         return {name: _pinned_default(definition, parameter, arguments.given[name])}
     was = arguments.approved.get(name)
-    form = None if parameter.required else default_form(parameter)[0]
-    is_same = not parameter.required and is_same_kind(form, was)
-    if is_same or (allow_changed and is_stand_in(was) and is_stand_in(form)):
+    form, is_pinned = (None, False) if parameter.required else default_form(parameter)
+    # Text that reads like what an object was shown by would have been pinned.
+    is_same = not parameter.required and is_same_kind(form, was) and not (is_pinned and holds_stand_in(was))
+    if is_same or (allow_changed and is_stand_in(was) and is_stand_in(form) and not is_pinned):
         return {}
-    raise _default_changed(definition, parameter, was, form)
+    raise _default_changed(definition, parameter, was, form, is_text=is_pinned)
 
 
 def _pinned_default(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> Any:
@@ -458,9 +464,13 @@ def _changed(definition: ToolDefinition, difference: str, advice: str = _AS_IT_I
     )
 
 
-def _default_changed(definition: ToolDefinition, parameter: ToolParameter, was: Any, form: Any) -> ToolChangedError:
+def _default_changed(
+    definition: ToolDefinition, parameter: ToolParameter, was: Any, form: Any, *, is_text: bool = False
+) -> ToolChangedError:
     said = functools.partial(_said, definition, parameter.name)
     present = "none" if parameter.required else said(form)
-    difference = f"the default of {parameter.name} was shown as {said(was)} and would be {present}"
-    is_value = not (is_stand_in(was) and is_stand_in(form))
+    # It may read like what was shown in the place of an object.
+    kind = "the text " if is_text and isinstance(form, str) and is_stand_in(was) else ""
+    difference = f"the default of {parameter.name} was shown as {said(was)} and would be {kind}{present}"
+    is_value = bool(kind) or not (is_stand_in(was) and is_stand_in(form))
     return _changed(definition, difference, _AS_IT_WAS if is_value else _AS_IT_IS)

@@ -92,6 +92,7 @@ _BOUNDS = {
     "multipleOf": "must be a multiple of {}",
     "pattern": "must match the pattern {}",
     "now": "must be in the {}",
+    "byteSize": "must be a whole number of bytes, such as 1500 or 1.5GB",
 }
 _COUNTS = {
     "minLength": ("at least", "character"),

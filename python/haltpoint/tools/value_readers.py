@@ -12,7 +12,7 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.tools.field_words import base_schema, example_of
 
 from .bytes_notation import UnreadableBytesError, as_taken, holds_bytes
-from .code_needed import code_needed
+from .code_needed import code_needed, unreadable_places
 from .dropped_members import closed, dropped_members
 from .failing_validators import failures_apart, failures_if_refused
 from .field_schema import is_secret
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .plain_types import Adapter
     from .schema import ToolParameter
+    from .value_problems import Path
 
 __all__ = ["RefusedValueError", "ValueReader", "kind_problems", "schema_reader", "tool_reader"]
 
@@ -68,21 +69,28 @@ def schema_reader(schema: Mapping[str, Any], *, for_tool: bool = True) -> ValueR
         candidates, refusals = _with_bytes(_readable(value), schema)
         for candidate in (as_named(schema, reading) for reading in candidates):
             undecidable = code_needed(schema, candidate, MISSING)
-            if undecidable:
-                refusals.append([ValueProblem(path, "code", words) for path, words in undecidable])
-                continue
             try:
                 problems = value_problems(closed(schema), candidate) or same_keys(schema, candidate)
                 problems = problems or (rounded_numbers(schema, candidate) if for_tool else [])
             except BrokenSchemaError:
-                # The tool itself checks the value where the call runs.
-                return value
+                if not undecidable:
+                    # The tool itself checks the value where the call runs.
+                    return value
+                problems = []
+            problems = _with_undecidable(problems, undecidable)
             if not problems:
                 return candidate
             refusals.append(problems)
         raise RefusedValueError(_told(_most_telling(refusals), value, schema))
 
     return read
+
+
+def _with_undecidable(problems: Iterable[ValueProblem], undecidable: Sequence[tuple[Path, str]]) -> list[ValueProblem]:
+    """What a person can correct comes first, then what only the tool's code can tell."""
+    places = unreadable_places(undecidable)
+    told = [item for item in problems if not any(item.path[: len(place)] == place for place in places)]
+    return [*told, *(ValueProblem(path, "code", words) for path, words in undecidable)]
 
 
 def tool_reader(definition: ToolDefinition, parameter: ToolParameter, schema: Mapping[str, Any]) -> ValueReader:
@@ -245,10 +253,20 @@ def _told(problems: Sequence[ValueProblem], value: object, schema: Mapping[str, 
     advice = ""
     wanted = base_schema(schema)
     if isinstance(value, str) and wanted.get("type") in ("array", "object"):
-        advice = (
-            f", as JSON text such as {dump_json(example_of(wanted))}{'' if is_secret(schema) else _unreadable(value)}"
-        )
+        advice = f", as JSON text{_such_as(schema, wanted)}{'' if is_secret(schema) else _unreadable(value)}"
     return [problem if problem.path else _told_of_all(problem, value, advice) for problem in problems]
+
+
+def _such_as(schema: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """An example, where that would be accepted: it does not look at bounds."""
+    with no_fork:
+        from .schema_check import BrokenSchemaError, value_problems
+    example = example_of(wanted)
+    try:
+        fits = not value_problems(closed(schema), example) and not code_needed(schema, example, MISSING)
+    except BrokenSchemaError:
+        fits = False
+    return f" such as {dump_json(example)}" if fits else ""
 
 
 def _unreadable(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Gt
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from haltpoint import Agent, InMemoryDatabase, RunRequirement, ScriptedModel, ToolChangedError, tool
 from support.replies import results_in, wants
@@ -298,3 +298,45 @@ def test_the_answer_that_gives_a_shown_default_and_the_one_that_leaves_it_are_th
     requirement.commit()
     stale.answer({"to": "Ann", "value": 1}, by="bob")
     assert stale.commit().decided_by == "ann"
+
+
+class Connection:
+    """An object that is shown by its type."""
+
+
+class Login(BaseModel):
+    user: str = "ann"
+    password: SecretStr = SecretStr("s3cret")
+
+
+@pytest.mark.parametrize(
+    ("kind", "was", "now"),
+    [
+        (Any, Connection(), "<Connection>"),
+        (Annotated[Any, AfterValidator(lambda value: value)], Connection(), "<Connection>"),
+        (Any, Login(), {"user": "ann", "password": "**********"}),
+        (Any, SecretStr("s3cret"), "<SecretStr>"),
+    ],
+)
+@pytest.mark.parametrize("allows", [False, True])
+def test_text_that_reads_like_what_stood_for_an_object_is_another_default(
+    kind: Any, was: Any, now: Any, allows: bool
+) -> None:
+    db = InMemoryDatabase()
+    requirement = asked(db, tool_with(kind, was), to="a")
+    assert requirement.tool_execution.tool_args["value"] == now
+    requirement.confirm()
+    requirement.commit()
+    with pytest.raises(ToolChangedError, match="the default of value was shown as"):
+        go_on(db, requirement, tool_with(kind, now), allow_changed_tools=allows)
+    assert ran == []
+
+
+@pytest.mark.parametrize("kind", [str, Any, Annotated[str, AfterValidator(str.upper)]])
+def test_such_a_text_that_was_shown_itself_runs(kind: Any) -> None:
+    db = InMemoryDatabase()
+    requirement = asked(db, tool_with(kind, "<Connection>"), to="a")
+    requirement.confirm()
+    requirement.commit()
+    go_on(db, requirement, tool_with(kind, "<Connection>"))
+    assert ran == ["<Connection>"]

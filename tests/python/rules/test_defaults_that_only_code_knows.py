@@ -51,7 +51,7 @@ class Dog(BaseModel):
 
 class Since(BaseModel):
     name: str
-    day: dt.date = dt.date(2024, 1, 1)
+    day: dt.date = Field(default_factory=lambda: dt.date(2024, 1, 1))
 
 
 class Timed(TypedDict):

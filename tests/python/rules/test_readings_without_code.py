@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ByteSize, ConfigDict, Field
 
 from haltpoint import InvalidResolutionError, RunRequirement, tool
 from haltpoint.tools import define_tool
@@ -139,3 +139,22 @@ def test_two_names_of_one_member_and_unknown_ones_are_refused(db_file: Path, wan
 @pytest.mark.parametrize("value", [{"x": 5}, {"xx": 5}, '{"x": 5}'])
 def test_so_may_one_of_an_answer(value: Any) -> None:
     assert by_schema(asking(ByName), value) == {"xx": 5}
+
+
+class Disk(BaseModel):
+    size: ByteSize
+
+
+@pytest.mark.parametrize("size", ["10:00", "2024-01-01", "1.5", 1.5, 1e300, "5 of 100", "1 bit", "0x10", "1GB or so"])
+@pytest.mark.parametrize(
+    ("annotation", "around"),
+    [(ByteSize, lambda size: size), (list[ByteSize], lambda size: [size]), (Disk, lambda size: {"size": size})],
+)
+def test_a_size_is_not_read_from_the_beginning_of_a_text_nor_rounded(annotation: Any, around: Any, size: Any) -> None:
+    with pytest.raises(InvalidResolutionError, match="must be"):
+        by_schema(asking(annotation), around(size))
+
+
+@pytest.mark.parametrize(("size", "kept"), [("1 KB", "1 KB"), ("1.5GB", "1.5GB"), (10, 10), ("8 bit", "8 bit")])
+def test_a_whole_number_of_bytes_is_a_size(size: Any, kept: Any) -> None:
+    assert by_schema(asking(ByteSize), size) == kept
