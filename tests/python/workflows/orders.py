@@ -19,7 +19,7 @@ class Paid(BaseModel):
     euros: int
 
 
-@step
+@step(idempotent=True)
 async def ship(order: str, euros: int) -> str:
     """Do something once."""
     note(f"ship-{order}-{euros}")
