@@ -236,8 +236,7 @@ pub(crate) fn take_in(
             matching.comes = Some(signal.clone());
             draft.matching = matching;
             let run_id = draft.row.run_id.clone();
-            let written = write(connection, &[&draft]).map(|written| (!written.is_empty()).then_some(Some(run_id)));
-            written
+            write(connection, &[&draft]).map(|written| (!written.is_empty()).then_some(Some(run_id)))
         }
         None => keep(connection, signal, &matching).map(|is_kept| is_kept.then_some(None)),
     };

@@ -51,6 +51,7 @@ def test_a_listed_run_has_the_documented_fields(cli: CommandLine, start: StartRu
         "pause_reason": "confirmation",
         "open_requirements": [waiting["id"]],
         "sleeps_until": None,
+        "waits_for": [],
         "not_before": None,
         "problem": None,
     }

@@ -14,6 +14,9 @@ use crate::server::Database;
 
 const EVENTS: usize = 25;
 
+/// What one connection does, with a beginning of ids.
+type Role = fn(&StoreHandle, &str);
+
 fn event(number: usize) -> Event {
     Event {
         name: "paid".into(),
@@ -84,7 +87,7 @@ fn each_wait_gets_a_signal_of_its_own_whoever_comes_first() {
     // The tables are made once.
     let looking = opened(&database.url());
     let url = database.url();
-    let roles: [(fn(&StoreHandle, &str), &str); 4] = [(send, "s"), (send, "t"), (wait, "a"), (wait, "b")];
+    let roles: [(Role, &str); 4] = [(send, "s"), (send, "t"), (wait, "a"), (wait, "b")];
     let threads = roles.map(|(play, prefix)| {
         let url = url.clone();
         thread::spawn(move || {
