@@ -4,7 +4,7 @@ use crate::journal::{ModelReplied, PlannedCall, RunStarted};
 use crate::message::{Message, Role, ToolCall};
 use crate::{Json, Text};
 
-use super::state::{Call, Run};
+use super::state::{Call, Outcome, Run};
 
 /// The message that opens the run's own conversation.
 pub(super) fn opening_message(started: &RunStarted) -> Message {
@@ -62,7 +62,7 @@ impl Run {
         let outcome = call.outcome()?;
         let content = self
             .changed_args_shown(call)
-            .map_or_else(|| outcome.content.clone(), |args| with_note(args, &outcome.content));
+            .map_or_else(|| outcome.content.clone(), |args| with_note(args, outcome));
         Some(Message {
             role: Role::Tool,
             content: Some(content),
@@ -82,7 +82,9 @@ impl Run {
 }
 
 /// The model's own message stays as the provider sent it, so the model learns from the result what was run.
-fn with_note(args: &Json, content: &Text) -> Text {
-    let args = args.get();
-    format!("A person changed the arguments of this call before it was run, to: {args}\n\n{content}").into()
+fn with_note(args: &Json, outcome: &Outcome) -> Text {
+    let (args, content) = (args.get(), &outcome.content);
+    // One that failed may not have run at all, where its arguments did not fit.
+    let when = if outcome.is_error { "" } else { " before it was run" };
+    format!("A person changed the arguments of this call{when}, to: {args}\n\n{content}").into()
 }

@@ -35,6 +35,15 @@ fn the_model_is_told_what_ran_and_its_own_message_stays() {
 }
 
 #[test]
+fn of_a_call_that_failed_nothing_says_that_it_was_run() {
+    let scenario = changed().continues().raises("pay", "the call was not run");
+    assert_eq!(
+        scenario.messages().last().unwrap().content.as_deref(),
+        Some("A person changed the arguments of this call, to: {\"amount\":5}\n\nthe call was not run")
+    );
+}
+
+#[test]
 fn the_result_itself_carries_no_note() {
     changed()
         .continues()

@@ -116,6 +116,8 @@ def print_requirement(requirement: RunRequirement, output: Output) -> None:
     if not output.is_terminal:
         call = call_text(requirement.tool_execution)
         output.fields("requirement", requirement.id, requirement.kind, call, approvals_text(requirement) or "")
+        for line in _open_field_lines(requirement):
+            output.fields("field", requirement.id, line)
         return
     short = short_requirement_id(requirement.id)
     output.line(Styled(short, "bold"), "  ", Styled(requirement.kind, "yellow"), f", {age(requirement.created_at)} ago")
@@ -142,6 +144,13 @@ def call_lines(requirement: RunRequirement) -> Iterator[str]:
     if requirement.expires_at is not None:
         is_asleep = requirement.kind == "wait" and requirement.event is None
         yield f"{_EXPIRY[is_asleep][requirement.is_expired]} {clock(requirement.expires_at)}"
+
+
+def _open_field_lines(requirement: RunRequirement) -> Iterator[str]:
+    """Yield the fields that a person is asked to fill in."""
+    for field in requirement.user_input_schema or ():
+        if field["name"] in requirement.open_fields and requirement.decision is None:
+            yield _field_line(field, "").strip()
 
 
 def _arguments_beside_the_form(requirement: RunRequirement) -> dict[str, Any]:

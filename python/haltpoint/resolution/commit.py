@@ -695,10 +695,17 @@ def _run_of(requirement: RunRequirement) -> str:
     return requirement.run_id
 
 
-def unresolved_error(output: AgentRunOutput) -> UnresolvedRequirementsError:
-    """Return the error for continuing a paused run without a single decision."""
+def unresolved_error(
+    output: AgentRunOutput, drafts: Iterable[RunRequirement | Mapping[str, Any]] = ()
+) -> UnresolvedRequirementsError:
+    """Return the error for continuing a paused run without a single decision.
+
+    Args:
+        output: the run.
+        drafts: what was passed, which decides nothing.
+    """
     waiting = output.active_requirements
-    lacking = lacking_words(output.run_id)
+    lacking = lacking_words(output.run_id, map(_requirement, drafts))
 
     def how(item: RunRequirement) -> str:
         lacks = f"; it is filled in in part: {lacking[item.id]}" if item.id in lacking else ""

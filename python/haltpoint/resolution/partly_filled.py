@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from haltpoint._concurrency.fork_guard import no_fork
@@ -14,16 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["lacking_words"]
 
 
-def lacking_words(run_id: str) -> dict[str, str]:
+def lacking_words(run_id: str, passed: Iterable[RunRequirement] = ()) -> dict[str, str]:
     """Return what the forms of a run lack that are filled in in part, such as "city: Field required (text)".
 
     Args:
         run_id: the run.
+        passed: requirements that are decided on, such as those that were read from data.
 
     Returns:
         The words by the ids of the requirements.
     """
-    found = {item.id: _words(item) for item in live_requirements(run_id) if _is_begun(item)}
+    found = {item.id: _words(item) for item in (*live_requirements(run_id), *passed) if _is_begun(item)}
     return {requirement_id: words for requirement_id, words in found.items() if words}
 
 

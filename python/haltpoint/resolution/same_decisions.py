@@ -126,7 +126,9 @@ def _form_differs(requirement: RequirementState, decision: Mapping[str, Any], ch
     except InvalidResolutionError:
         return True
     kept = _kept(requirement, {name for name in checked if name not in decision["values"]})
-    return not _are_same_values(decision, checked, [name for name in changed if name not in kept]) or any(
+    # One that is in neither has its default as it was shown.
+    told = [name for name in changed if name not in kept and (name in checked or name in decision["values"])]
+    return not _are_same_values(decision, checked, told) or any(
         not same_data(checked[name], value) for name, value in kept.items()
     )
 

@@ -234,14 +234,15 @@ async def _continue_run(
     remembered: Mapping[str, ToolDefinition] = {} if known is None else known.tools
     given, has_begun = [*call.tools, *task.tools], snapshot.has_begun()
     tools = tools_at_hand(started.get("tools", ()), given, remembered, run_id, has_begun=has_begun)
-    committed = await _commit_said(call, output, requirements, tools, snapshot)
+    passed = None if requirements is None else list(requirements)
+    committed = await _commit_said(call, output, passed, tools, snapshot)
     undecided: set[str] = set()
     if output.is_paused and not committed and not snapshot.has_news():
         if not call.handlers and not output.active_requirements:
             # It only waits for a time, which has not come.
             return _handed_out(call, output, tools, task)
         if not call.handlers:
-            raise unresolved_error(output)
+            raise unresolved_error(output, passed or ())
         if not await _ask_handlers(call, output, tools, undecided, snapshot):
             return await _as_on_disk(call, _handed_out(call, output, tools, task), tools)
     elif output.is_paused and call.handlers:

@@ -54,7 +54,7 @@ class MarkedSchema(ArgumentSchema):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._configs: list[Mapping[str, Any]] = [{}]
-        self._core_definitions: list[Any] = []
+        self._core_definitions: dict[str, Any] = {}
 
     def generate_inner(self, schema: Any) -> dict[str, Any]:
         """Return the schema of a part of a type, with its marks."""
@@ -80,7 +80,7 @@ class MarkedSchema(ArgumentSchema):
 
     def definitions_schema(self, schema: Any) -> dict[str, Any]:
         """Keep what the schemas of members may refer to."""
-        self._core_definitions.extend(schema["definitions"])
+        self._core_definitions.update({item["ref"]: item for item in schema["definitions"]})
         return super().definitions_schema(schema)
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class MarkedSchema(ArgumentSchema):
         found = super().default_schema(schema)
         if "default" in found:
             return found
-        default = readable_default(schema, self._configs[-1], self._core_definitions)
+        default = readable_default(schema, self._configs[-1], self._core_definitions.values())
         return {**found, UNKNOWN_DEFAULT: True} if default is NO_DEFAULT else {**found, "default": default}
 
     def union_schema(self, schema: Any) -> dict[str, Any]:

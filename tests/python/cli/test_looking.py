@@ -70,6 +70,15 @@ def test_a_requirement_has_the_form_that_programs_know(cli: CommandLine, start: 
     assert RunRequirement.from_dict(record).to_dict() == record
 
 
+def test_the_fields_to_fill_in_are_told_in_a_pipe_too(cli: CommandLine, start: StartRun) -> None:
+    run_id = start(ENGRAVE)
+    requirement_id = cli("inbox").rows[0][0]
+    rows = [row[2] for row in cli("show", run_id).rows if row[:2] == ["field", requirement_id]]
+    assert rows == ["name (str) = (to be filled in)", "copies (int) = (to be filled in)"]
+    cli("answer", requirement_id, "name=Ann", "copies=2")
+    assert not [row for row in cli("show", run_id).rows if row[0] == "field"]
+
+
 def test_each_field_of_a_requirement_is_documented(cli: CommandLine, start: StartRun) -> None:
     start(ENGRAVE)
     record = cli("inbox", "--json").record

@@ -380,6 +380,18 @@ def test_a_form_that_is_filled_in_in_part_says_what_it_lacks() -> None:
     assert agent.continue_run(run_id=output.run_id) == "Done."
 
 
+@pytest.mark.parametrize("place", ["top", "call"])
+def test_so_does_the_data_of_one(place: str) -> None:
+    agent, output = greeting()
+    data = json.loads(json.dumps(output.active_requirements[0].to_dict()))
+    form = data["user_input_schema"] if place == "top" else data["tool_execution"]["user_input_schema"]
+    form[0]["value"] = "Ann"
+    with pytest.raises(UnresolvedRequirementsError, match=r"filled in in part: last: Field required \(text\)"):
+        agent.continue_run(run_id=output.run_id, requirements=iter([data]))
+    form[1]["value"] = "Lee"
+    assert agent.continue_run(run_id=output.run_id, requirements=iter([data])) == "Done."
+
+
 def test_so_does_the_warning_of_a_run_that_stays_paused() -> None:
     @tool(requires_confirmation=True)
     def pay() -> str:

@@ -108,6 +108,27 @@ def test_another_needs_the_code(annotation: Any, default: Any) -> None:
     assert "the tool's code is needed to tell its default" in str(refusal)
 
 
+class Tree(BaseModel):
+    """Refers to itself."""
+
+    name: str
+    day: date = date(2026, 1, 1)
+    first: Sub | Tree = Sub()
+    others: list[Tree] = []
+
+
+def test_so_do_those_of_a_type_that_refers_to_itself() -> None:
+    def give(value: Tree, more: list[Tree]) -> str:
+        """Give."""
+        return f"gave {value!r} {more!r}"
+
+    definition = define_tool(tool(requires_user_input=True, user_input_fields=["value", "more"])(give))
+    for field in definition.user_input_schema({}):
+        members = field["json_schema"]["$defs"]["Tree"]["properties"]
+        assert members["day"]["default"] == "2026-01-01"
+        assert members["first"]["default"] == {"a": 1, "on": "2026-01-01"}
+
+
 class Many(BaseModel):
     n: str
     day: date = date(2026, 1, 1)

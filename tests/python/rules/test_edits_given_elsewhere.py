@@ -98,7 +98,11 @@ def test_the_run_is_not_stuck_and_completes(db_file: Path, annotation: Any) -> N
     call.change(has_code=False, value=501)
     call.run()
     with SqliteDatabase(db_file) as db:
-        assert db.run(call.run_id).status is RunStatus.completed
+        run = db.run(call.run_id)
+        assert run.status is RunStatus.completed
+        told = str(run.output)
+    assert told.startswith("A person changed the arguments of this call, to: ")
+    assert "before it was run" not in told
     assert RAN == []
 
 

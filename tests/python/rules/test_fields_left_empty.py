@@ -158,6 +158,16 @@ def test_a_second_answer_that_leaves_it_as_it_was_shown_says_the_same(db_file: P
         requirement.answer({"to": "ann", "value": 6})
 
 
+def test_so_does_its_assignment_afterwards(db_file: Path) -> None:
+    requirement = Form(db_file, int, 5, WITH_CODE["answer"]).requirement
+    (_, field) = requirement.user_input_schema or ()
+    field["value"] = 5
+    assert requirement.draft_decision() == requirement.decision
+    field["value"] = 6
+    with pytest.raises(RequirementConflictError):
+        requirement.draft_decision()
+
+
 def test_a_second_answer_that_leaves_empty_what_was_given_says_another_thing(db_file: Path) -> None:
     requirement = Form(db_file, int, 5, lambda item: item.answer({"to": "ann", "value": 6})).requirement
     assert requirement.tool_execution.defaulted == []
