@@ -88,7 +88,9 @@ def test_so_do_the_forms_of_a_database(name: str) -> None:
 
 def test_tool_shows_its_options() -> None:
     shown = [item.name for item in parameters_of(tool) if item.kind is inspect.Parameter.KEYWORD_ONLY]
-    assert shown == [name for name in ToolOptions.__dataclass_fields__ if name != "dynamic_user_input"]
+    assert shown == [
+        name for name in ToolOptions.__dataclass_fields__ if name not in ("dynamic_user_input", "fixed_arguments")
+    ]
 
 
 def overloaded() -> dict[str, list[Any]]:

@@ -39,7 +39,8 @@ def commands_for(requirement: RunRequirement) -> list[str]:
     changed = approved_arguments(requirement)
     if changed is not None:
         return [f"haltpoint {command.format(id=short, args=_quoted(changed))}" for command in _ALIKE]
-    return [f"haltpoint {command.format(id=short, fields=fields)}" for command in _COMMANDS[requirement.kind]]
+    commands = [item for item in _COMMANDS[requirement.kind] if not (requirement.fixed_arguments and "--args" in item)]
+    return [f"haltpoint {command.format(id=short, fields=fields)}" for command in commands]
 
 
 def _fields_to_fill(requirement: RunRequirement) -> list[str]:

@@ -68,13 +68,13 @@ class Field:
 def argument_fields(requirement: RunRequirement, parameters: Mapping[str, Any]) -> list[Field]:
     """Return a field for each argument of the call, for changing it: none once somebody approved, which others repeat.
 
-    What is too long to be shown whole is not changed either, and has none.
+    What is too long to be shown whole is not changed either, and has none; nor have arguments that say what is asked.
 
     Args:
         requirement: of kind confirmation.
         parameters: the JSON schema of the tool's arguments; an empty one where it is not known.
     """
-    if requirement.approvals:
+    if requirement.approvals or requirement.fixed_arguments:
         return []
     return [field for field in _argument_fields(requirement, parameters) if len(field.value) <= LONGEST]
 

@@ -232,6 +232,7 @@ _REQUIREMENT = _object(
             "description": "Who has confirmed, where several must: by, at, decision, and tool_args that were approved.",
         },
         "always_ask": {"type": "boolean", "description": "Whether its approval can't be remembered."},
+        "fixed_arguments": {"type": "boolean", "description": "Whether nobody can change the arguments shown."},
         "remembered_from": {
             "type": ["object", "null"],
             "description": "The earlier approval that answered it: requirement_id, run_id and by.",

@@ -13,6 +13,7 @@ from haltpoint._concurrency.loop_bridge import LoopBridge
 from haltpoint.exceptions import InvalidResolutionError
 from haltpoint.run.active_runs import known_run
 from haltpoint.run.changed_arguments import same_arguments
+from haltpoint.run.requirement_validation import check_changeable
 from haltpoint.run.same_data import same_data
 from haltpoint.tools.hidden_parts import holds_stand_in
 from haltpoint.tools.registry import registered_tool
@@ -56,6 +57,9 @@ async def with_changed_arguments(
     arguments: dict[str, Any] | None = decision.get("tool_args")
     if arguments is None or requirement.run_id is None:
         return dict(decision)
+    if requirement.fixed_arguments and same_arguments(arguments, requirement.tool_execution.tool_args):
+        return {name: said for name, said in decision.items() if name != "tool_args"}
+    check_changeable(requirement, arguments)
     approved = _as_approved(requirement, arguments)
     if approved is not None:
         return {**decision, **approved}

@@ -66,6 +66,7 @@ _OF_REQUIREMENTS: Final[Mapping[str, _Type]] = {
     "approvals_needed": _NUMBER,
     "approvals": _OBJECTS,
     "always_ask": _YES_OR_NO,
+    "fixed_arguments": _YES_OR_NO,
     "remembered_from": _OBJECT,
     "revoked": _OBJECT,
     "event": _OBJECT,

@@ -53,7 +53,7 @@ class RequirementState:
         # The first of them as the journal has it: the others repeat what the tool validates.
         self.first_approval: dict[str, Any] | None = None
         self.approvals_needed = 1
-        self.always_ask = False
+        self.always_ask = self.fixed_arguments = False
         self.remembered_from: dict[str, Any] | None = None
         self.revoked: dict[str, Any] | None = None
         self._decision: Decision | None = None

@@ -28,6 +28,7 @@ def terms_data(requirement: RequirementState) -> dict[str, Any]:
             for approval in requirement.approvals
         ],
         "always_ask": requirement.always_ask,
+        "fixed_arguments": requirement.fixed_arguments,
         "remembered_from": deepcopy(requirement.remembered_from),
         "revoked": deepcopy(requirement.revoked),
         "event": deepcopy(requirement.event),
@@ -52,6 +53,7 @@ def restore_terms(requirement: RequirementState, data: Mapping[str, Any]) -> Non
         for item in approvals
     ]
     requirement.always_ask = bool(data.get("always_ask"))
+    requirement.fixed_arguments = bool(data.get("fixed_arguments"))
     requirement.remembered_from = deepcopy(data.get("remembered_from"))
     requirement.revoked = deepcopy(data.get("revoked"))
     event = data.get("event")

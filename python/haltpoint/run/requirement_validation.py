@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HOW_TO_RESOLVE",
     "PLACES",
+    "check_changeable",
     "check_digest",
     "check_names",
     "checked_mapping",
@@ -151,6 +152,28 @@ def check_names(requirement: RequirementState, tool_args: Mapping[str, Any] | No
                 requirement_id=requirement.id,
                 field_name=name,
             )
+
+
+def check_changeable(requirement: RequirementState, tool_args: Mapping[str, Any] | None) -> None:
+    """Check that nothing is changed of arguments that nobody can change.
+
+    Args:
+        requirement: what is confirmed.
+        tool_args: the changed arguments; None where they stay as they are shown.
+
+    Raises:
+        InvalidResolutionError: something is.
+    """
+    if tool_args is None or not requirement.fixed_arguments:
+        return
+    raise InvalidResolutionError(
+        f"the arguments of {_named(requirement)} can't be changed: they say what is asked, and whoever asks gets a yes "
+        "or a no alone, so that no change would be heard. Approve or reject it as it is shown; a workflow asks for "
+        "values with ask(...)",
+        run_id=requirement.run_id,
+        requirement_id=requirement.id,
+        field_name="tool_args",
+    )
 
 
 def checked_mapping(requirement: RequirementState, values: object) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from haltpoint.run.requirement_data import drafted, merged_execution
 from haltpoint.run.requirement_state import RequirementState
 from haltpoint.run.requirement_terms import restore_terms, terms_data
 from haltpoint.run.requirement_validation import (
+    check_changeable,
     check_digest,
     check_names,
     checked_mapping,
@@ -89,6 +90,8 @@ class RunRequirement(RequirementState, AwaitedElsewhere):
         approvals_needed: how many different people must confirm.
         approvals: who has confirmed, where several must: dicts of `by`, `at` (ISO 8601), `decision`, the `tool_args`.
         always_ask: whether `confirm(remember=...)` is refused, because the tool says so.
+        fixed_arguments: whether `confirm(tool_args=...)` is refused: the arguments say what is asked, and whoever asks
+            gets a yes or a no alone, as a workflow does that awaits `confirm(...)`.
         remembered_from: the earlier approval that decided it, where nobody was asked: a dict of `requirement_id`,
             `run_id` and `by`; else None.
         event: the `name` and the `key` (or None) of the event that a wait ends with; None where it waits for a time
@@ -131,12 +134,14 @@ class RunRequirement(RequirementState, AwaitedElsewhere):
         Raises:
             ValueError: this requirement is neither a confirmation nor a wait.
             InvalidResolutionError: `tool_args` is no mapping, holds what JSON can't, or a name that the tool does not
-                have; the digest is another one; or `remember` is something else, comes with changed arguments, or is
-                refused by the tool (`always_ask=True`). That a run has no session shows when the decision is committed.
+                have, or changes `fixed_arguments`; the digest is another one; or `remember` is something else, comes
+                with changed arguments, or is refused by the tool (`always_ask=True`). That a run has no session shows
+                when the decision is committed.
             RequirementConflictError: it was decided otherwise.
         """
         self._check_kind("wait" if self.kind == "wait" else "confirmation", "confirm()")
         changed = changed_arguments(self, tool_args)
+        check_changeable(self, changed)
         check_names(self, changed)
         memory = memory_of(self, remember, with_arguments=remember_args, is_changed=changed is not None)
         self._decide(confirm_decision(changed, memory), by, expected_digest)

@@ -259,6 +259,8 @@ def _asking_rules(definition: ToolDefinition, answer: RuleAnswer | None) -> str 
         rules["approvals"] = definition.approvals
     if definition.always_ask:
         rules["always_ask"] = True
+    if definition.fixed_arguments:
+        rules["fixed_arguments"] = True
     return json_text(rules) if rules else None
 
 

@@ -24,7 +24,9 @@ __all__ = ["mark_tool", "tool"]
 # its parameters, overloads and documentation for type checkers.
 _Function = TypeVar("_Function", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
-_OPTION_NAMES = [option.name for option in fields(ToolOptions) if option.name != "dynamic_user_input"]
+# What haltpoint's own tools say alone.
+_INTERNAL = frozenset({"dynamic_user_input", "fixed_arguments"})
+_OPTION_NAMES = [option.name for option in fields(ToolOptions) if option.name not in _INTERNAL]
 
 
 class _Decorator(Protocol):

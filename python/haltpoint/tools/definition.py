@@ -57,6 +57,7 @@ class ToolDefinition:
         sensitive: the parameters whose values are masked wherever nobody decides on them.
         strict: values are not converted; "5" is no int.
         dynamic_user_input: the fields that a person gives come with each call, in its arguments.
+        fixed_arguments: whoever approves a call can't change its arguments.
         module: where the function is defined, the same however that module was started.
         qualname: its dotted name in that module.
         digest: SHA-256 of name and parameters, in hexadecimal; the same in every process.
@@ -89,6 +90,7 @@ class ToolDefinition:
     sensitive: tuple[str, ...]
     strict: bool
     dynamic_user_input: bool
+    fixed_arguments: bool
     module: str
     qualname: str
     digest: str
@@ -249,6 +251,7 @@ def _build(function: AnyFunction, owner: AnyFunction, options: ToolOptions) -> T
         sensitive=options.sensitive,
         strict=options.strict,
         dynamic_user_input=options.dynamic_user_input,
+        fixed_arguments=options.fixed_arguments,
         module=canonical_module(function),
         qualname=qualified_name(function),
         digest=schema.digest,

@@ -65,6 +65,8 @@ class ToolOptions:
         description: what the model reads about the tool; None for the docstring.
         strict: take no value that would first have to be converted, such as "5" for an int.
         dynamic_user_input: the fields that a person gives come with each call, in its arguments.
+        fixed_arguments: the arguments say what is asked, and whoever asks gets a yes or a no alone: nobody can change
+            them.
 
     Raises:
         TypeError: an option has a value of the wrong type.
@@ -91,6 +93,7 @@ class ToolOptions:
     description: str | None = None
     strict: bool = False
     dynamic_user_input: bool = False
+    fixed_arguments: bool = False
 
     def __post_init__(self) -> None:
         _check_flags(self)

@@ -56,7 +56,7 @@ def _external(name: str, args: dict[str, Any]) -> str:
 for _name, _function in {"ask": _ask, "confirm": _confirm, "external": _external}.items():
     _function.__name__ = _function.__qualname__ = _name
 mark_tool(_ask, ToolOptions(requires_user_input=True, dynamic_user_input=True, read_only=True))
-tool(requires_confirmation=True, read_only=True)(_confirm)
+mark_tool(_confirm, ToolOptions(requires_confirmation=True, fixed_arguments=True, read_only=True))
 tool(external_execution=True)(_external)
 
 _BOOL = ValueType(lambda: bool)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from haltpoint.run.remember_scope import RememberScope
     from haltpoint.run.requirements import RunRequirement
 
-__all__ = ["CHOICES", "Draft", "Person"]
+__all__ = ["Draft", "Person", "choices_for"]
 
 
 @dataclass
@@ -170,11 +170,13 @@ def _is_meant(problem: str, output: Output) -> bool:
     return ask_action([_SEND, _NOT]) is _SEND
 
 
-CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
+_EDIT = Action("e", "[e]dit the arguments")
+
+_CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
     "confirmation": {
         Action("a", "[a]pprove"): _approve,
         Action("l", "approve [l]ater calls, too"): _approve_later_calls,
-        Action("e", "[e]dit the arguments"): _edit,
+        _EDIT: _edit,
         Action("r", "[r]eject"): _reject,
     },
     "user_input": {
@@ -193,3 +195,9 @@ CHOICES: Mapping[RequirementKind, Mapping[Action, Draft]] = {
         Action("w", "[w]ake it now"): _approve,
     },
 }
+
+
+def choices_for(requirement: RunRequirement) -> Mapping[Action, Draft]:
+    """Return what a person can do about a requirement, and what does it."""
+    choices = _CHOICES[requirement.kind]
+    return {key: draft for key, draft in choices.items() if not (requirement.fixed_arguments and key is _EDIT)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haltpoint.cli.asking.kinds import CHOICES, Person
+from haltpoint.cli.asking.kinds import Person, choices_for
 from haltpoint.cli.asking.prompts import Action, ask_action, need_terminal
 from haltpoint.cli.deciding import decided_call_text, decided_text
 from haltpoint.cli.describing import call_lines, print_event, print_run
@@ -115,7 +115,7 @@ class _Walker:
             if (requirement.digest, requirement.approvals) != shown:
                 self._show(requirement)
             shown = (requirement.digest, requirement.approvals)
-            choices = CHOICES[requirement.kind]
+            choices = choices_for(requirement)
             action = ask_action([*choices, _SKIP, _QUIT])
             if action is _QUIT:
                 return False
@@ -135,7 +135,7 @@ class _Walker:
     def _decide(self, requirement: RunRequirement, action: Action) -> bool:
         """Decide and commit; False when the question stands."""
         try:
-            if not CHOICES[requirement.kind][action](requirement, self._output, self._person):
+            if not choices_for(requirement)[action](requirement, self._output, self._person):
                 return False
             requirement.commit()
         except _REFUSALS as error:
