@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.resolution.results import check_by_asker
 from haltpoint.run.same_data import same_data
 from haltpoint.run.tools.tools import answer_data
 from haltpoint.tools.field_words import schema_of
@@ -99,7 +100,7 @@ def checked_values(
     try:
         if tool is not None and not tool.dynamic_user_input and fits_form(tool, form):
             return check_user_input(tool, execution.tool_args, values, defaults=defaults, in_part=in_part)
-        return check_form_values(
+        checked = check_form_values(
             execution.tool_name,
             form,
             values,
@@ -108,6 +109,9 @@ def checked_values(
             sensitive=execution.sensitive,
             defaults=defaults,
         )
+        if not in_part:
+            check_by_asker(requirement, checked, "answer")
+        return checked
     except InvalidResolutionError as error:
         error.run_id, error.requirement_id = requirement.run_id, requirement.id
         raise

@@ -41,10 +41,12 @@ from haltpoint.resolution.answers import (
 from haltpoint.resolution.changed_arguments import with_changed_arguments
 from haltpoint.resolution.parse import check_words, checked_decision
 from haltpoint.resolution.partly_filled import lacking_words
+from haltpoint.resolution.results import check_result
 from haltpoint.resolution.same_decisions import same_decision
 from haltpoint.run.attribution import checked_note, outline
 from haltpoint.run.changed_arguments import approved_arguments
 from haltpoint.run.drafts import is_handed_out
+from haltpoint.run.open_questions import check_of_question
 from haltpoint.run.requirement_data import check_said
 from haltpoint.run.requirement_terms import terms_data
 from haltpoint.run.requirement_validation import conflict_error, expired_error, nameless_error, undecided_error
@@ -329,6 +331,8 @@ async def _checked_apart(
 
 def _calls_foreign_code(requirement: RunRequirement, tools: Mapping[str, ToolDefinition]) -> bool:
     """Whether checking what was said may call validators of users' types; so it may where the tool is not known."""
+    if check_of_question(requirement.run_id, requirement.tool_execution.tool_call_id) is not None:
+        return True
     if requirement.kind != "user_input":
         return False
     found = (tools.get(requirement.tool_execution.tool_name), tool_at_hand(requirement))
@@ -375,6 +379,8 @@ def _checked(
         # As for changed arguments: what the tool gets is shown wherever its code is at hand.
         definition = tools.get(on_disk.tool_execution.tool_name) or tool_at_hand(requirement)
         decision = {**decision, **_input_values(definition, requirement, on_disk, _said_values(requirement, decision))}
+    elif decision["type"] == "result":
+        check_result(on_disk, decision["content"])
     elif decision["type"] == "confirm":
         decision = _as_shown(requirement, on_disk, decision)
     _text_of(decision, on_disk)

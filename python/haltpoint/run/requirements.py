@@ -24,6 +24,7 @@ from haltpoint.resolution.parse import (
     result_decision,
     show_bytes,
 )
+from haltpoint.resolution.results import check_result
 from haltpoint.resolution.same_decisions import contradicts, is_same_answer, same_decision
 from haltpoint.run.attribution import checked_name, checked_note, said_note
 from haltpoint.run.changed_arguments import changed_arguments, decision_as_given, shown_decision
@@ -238,10 +239,14 @@ class RunRequirement(RequirementState, AwaitedElsewhere):
         Raises:
             ValueError: this requirement is not about an external call.
             ToolResultError: the result has no form as text.
+            InvalidResolutionError: a workflow waits for it with `external(..., returns=...)`, and it is none of these.
             RequirementConflictError: it has another result already.
         """
         self._check_kind("external_tool", "set_external_execution_result()")
-        self._decide({"type": "result", "content": text_of(result)}, by, expected_digest)
+        text = text_of(result)
+        if self.decision is None:
+            check_result(self, text)
+        self._decide({"type": "result", "content": text}, by, expected_digest)
 
     def retry(self, *, by: str | None = None, expected_digest: str | None = None) -> None:
         """Run the interrupted call once more, though it may have taken effect already.

@@ -21,14 +21,14 @@ from .given_form import given_form
 from .hidden_parts import is_stand_in
 from .json_form import dump_json, shown
 from .same_values import is_same_kind, number_of
-from .validation import validated_parameter
+from .validation import CALL_AGAIN, validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
     from .plain_form import PlainForm
     from .schema import ToolParameter
 
-__all__ = ["answer_problem"]
+__all__ = ["answer_problem", "other_value"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 # Punctuation only stands between.
@@ -47,6 +47,21 @@ def answer_problem(
         seen: what the person gave, as it was shown to them.
         value: the Python object that the tool would get.
     """
+    other = other_value(definition, parameter, given, seen, value)
+    if other is None:
+        return None
+    name = parameter.name
+    said, would_be = ("a secret value", "another one") if parameter.is_secret else map(shown, other)
+    return f"{name}: a person answered {said}, of which the tool would make {would_be}; {CALL_AGAIN}"
+
+
+def other_value(
+    definition: ToolDefinition, parameter: ToolParameter, given: Any, seen: Any, value: object
+) -> tuple[Any, Any] | None:
+    """Return what a person gave and what the tool would get, as JSON data; None where that is the same.
+
+    Takes what `answer_problem` does.
+    """
     form = given_form(value, given, functools.partial(field_schema, definition.parameters, parameter.name))
     if dump_json(seen) == dump_json(given):
         # What stands for bytes is kept as text, and shown in its own notation.
@@ -56,12 +71,7 @@ def answer_problem(
         return None
     if is_same_kind(_serialized(definition, parameter, given), seen) and not _holds_boolean(form.data):
         return None
-    name = parameter.name
-    said, would_be = ("a secret value", "another one") if parameter.is_secret else (shown(seen), shown(form.data))
-    return (
-        f"{name}: a person answered {said}, of which the tool would make {would_be}; the call was not run. Call the "
-        "tool once more, so that the person is asked again"
-    )
+    return seen, form.data
 
 
 def _is_written_otherwise(definition: ToolDefinition, parameter: ToolParameter, seen: Any, form: PlainForm) -> bool:

@@ -25,7 +25,7 @@ from .json_form import dump_json, with_whole_numbers
 from .plain_form import BASE64, HIDDEN, plain_form
 from .same_objects import is_same_object
 from .same_values import is_same_json, is_same_kind
-from .validation import InvalidValueError, validated, validated_parameter
+from .validation import CALL_AGAIN, InvalidValueError, validated, validated_parameter
 
 if TYPE_CHECKING:
     from .definition import ToolDefinition
@@ -43,10 +43,7 @@ __all__ = [
     "shown_value",
 ]
 
-_ASK_AGAIN: Final = (
-    "a person gave it where no code of the tool could check it; the call was not run. Call the tool once more, so that "
-    "the person is asked again"
-)
+_ASK_AGAIN: Final = f"a person gave it where no code of the tool could check it; {CALL_AGAIN}"
 """What a model is told of a value of a person's that the tool does not take."""
 
 _AS_IT_IS: Final = "pass allow_changed_tools=True to run the call with the tool as it is"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .schema import ToolParameter
 
 __all__ = [
+    "CALL_AGAIN",
     "InvalidValueError",
     "is_validation_error",
     "refusal_of",
@@ -28,6 +29,9 @@ __all__ = [
     "validated",
     "validated_parameter",
 ]
+
+CALL_AGAIN = "the call was not run. Call the tool once more, so that the person is asked again"
+"""How what is said ends of a value that a person gave and that the tool does not take."""
 
 _PROBLEMS_SHOWN = 3
 

@@ -11,9 +11,12 @@ from haltpoint._concurrency.fork_guard import no_fork
 from haltpoint.exceptions import StepExpiredError, StepRejectedError
 from haltpoint.tools.decorator import mark_tool, tool
 from haltpoint.tools.definition import ToolDefinition, define_tool
+from haltpoint.tools.given_types import UnfitValueError
 from haltpoint.tools.options import ToolOptions
 from haltpoint.tools.results import json_data
-from haltpoint.workflows.branches import needed_branch
+from haltpoint.workflows.branches import Branch, needed_branch
+from haltpoint.workflows.expected import Expected
+from haltpoint.workflows.outcomes import content_of
 from haltpoint.workflows.values import ValueType
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ class _AskedField:
     required: bool
 
 
-def _ask(question: str, fields: list[_AskedField]) -> str:
+def _ask(question: str, fields: list[_AskedField], refused: str | None = None, given: Any = None) -> str:
     """Ask a person."""
     raise RuntimeError(f"{question!r} is answered by a person, and has nothing to run")
 
@@ -47,7 +50,9 @@ def _confirm(question: str, details: Any = None) -> bool:
     return True
 
 
-def _external(name: str, args: dict[str, Any]) -> str:
+def _external(
+    name: str, args: dict[str, Any], returns: Any = None, refused: str | None = None, given: Any = None
+) -> str:
     """Do something elsewhere."""
     raise RuntimeError(f"{name!r} is done elsewhere, and has nothing to run")
 
@@ -73,10 +78,15 @@ async def ask(question: str, /, *, expires_after: float | None = None, **fields:
 async def ask(question: str, model: Any = None, /, *, expires_after: float | None = None, **fields: Any) -> Any:
     """Ask a person to fill in a form, and return what they answered.
 
+    An answer that the model does not take, or of which it would make another value, is refused when it is given in a
+    process where this body has run. Where it is found out later, the person is asked again: the new question shows what
+    was given and what is wrong with it.
+
     Args:
         question: what they read.
         model: a pydantic model; its fields are those of the form.
-        expires_after: how long an answer is waited for, in seconds; None for as long as it takes.
+        expires_after: how long an answer is waited for, in seconds, each time that the person is asked; None for as
+            long as it takes.
         **fields: without a model: the type of each field, by its name. One that takes None may stay empty.
 
     Returns:
@@ -90,7 +100,44 @@ async def ask(question: str, model: Any = None, /, *, expires_after: float | Non
     form = _form_model(fields) if model is None else model
     arguments = {"question": question, "fields": _form_fields(form)}
     definition = _with_terms(define_tool(_ask), expires_after=expires_after)
-    return await branch.body.call(branch, definition, arguments, ValueType(lambda: form))
+    return await _until_it_fits(branch, definition, arguments, Expected(form, is_form=True))
+
+
+async def _until_it_fits(
+    branch: Branch,
+    definition: ToolDefinition,
+    arguments: dict[str, Any],
+    expected: Expected,
+    shown: dict[str, Any] | None = None,
+) -> Any:
+    """Ask for a value, and again for as long as what is given does not fit.
+
+    Args:
+        branch: where it is asked.
+        definition: how it is asked.
+        arguments: what is asked. The step is known by them and by how often it was asked.
+        expected: the type of the value.
+        shown: what else is shown.
+    """
+    again, refused = 0, dict[str, Any]()
+    while True:
+        # The question and what was wrong come first.
+        asked = {**dict(list(arguments.items())[:1]), **refused, **arguments, **(shown or {})}
+        outcome = await branch.body.outcome(
+            branch,
+            # No parameter but these: defaults would be shown.
+            replace(definition, inputs=tuple(item for item in definition.inputs if item.name in asked)),
+            asked,
+            # Not by the words of a refusal, which may be others where the code is another version of itself.
+            identity={**arguments, "again": again} if again else arguments,
+            check=expected.check,
+        )
+        content = content_of(outcome)
+        try:
+            return expected.read(content)
+        except UnfitValueError as error:
+            again += 1
+            refused = {"refused": str(error), "given": expected.shown(content)}
 
 
 async def confirm(
@@ -140,18 +187,22 @@ async def external(
     Args:
         name: what is to be done.
         args: what with: JSON data, dataclasses or pydantic models.
-        returns: the type of the result.
-        expires_after: how long it is waited for, in seconds; None for as long as it takes.
+        returns: the type of the result. Who gives one is shown its JSON schema; one that does not fit, or of which the
+            type would make another value, is refused or asked for again, as an answer to `ask` is.
+        expires_after: how long it is waited for, in seconds, each time that it is asked for; None for as long as it
+            takes.
 
     Raises:
         StepExpiredError: no result came in time.
-        StepError: the result does not fit `returns`.
         RuntimeError: no body of a workflow runs here.
     """
     branch = needed_branch("external")
     arguments = {"name": name, "args": json_data(dict(args or {}))}
     definition = _with_terms(define_tool(_external), expires_after=expires_after)
-    return await branch.body.call(branch, definition, arguments, ValueType(lambda: returns))
+    expected = Expected(returns)
+    schema = expected.json_schema
+    shown = None if schema is None else {"returns": schema}
+    return await _until_it_fits(branch, definition, arguments, expected, shown)
 
 
 def _with_terms(definition: ToolDefinition, *, expires_after: float | None, approvals: int = 1) -> ToolDefinition:

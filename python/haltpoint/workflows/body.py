@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.exceptions import ForeignAwaitWarning, WorkflowChangedError
+from haltpoint.run.open_questions import drop_question, keep_question
 from haltpoint.workflows.branches import Branch, follow_tasks, forget_tasks, start_root
 from haltpoint.workflows.identity import argument_digest, step_id
-from haltpoint.workflows.outcomes import Outcome, value_of
+from haltpoint.workflows.outcomes import Outcome, is_to_be_asked_again, value_of
 from haltpoint.workflows.suspension import StepFuture, foreign_wait, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from haltpoint.run.open_questions import AnswerCheck
     from haltpoint.tools.definition import ToolDefinition
     from haltpoint.workflows.values import ValueType
 
@@ -126,17 +128,50 @@ class Body:
     async def call(
         self, branch: Branch, definition: ToolDefinition, arguments: Mapping[str, Any], returns: ValueType
     ) -> Any:
-        """Return the value of a step, once it has one.
+        """Return the value of a step, once it has one. A person who gave what the step does not take is asked again.
 
         Raises:
             StepError: it has none.
             asyncio.CancelledError: the run is cancelled.
         """
-        digest = argument_digest(arguments)
+        outcome, again = await self.outcome(branch, definition, arguments), 0
+        while is_to_be_asked_again(outcome):
+            again += 1
+            outcome = await self.outcome(branch, definition, arguments, identity={**arguments, "again": again})
+        return value_of(outcome, returns)
+
+    async def outcome(
+        self,
+        branch: Branch,
+        definition: ToolDefinition,
+        arguments: Mapping[str, Any],
+        *,
+        identity: Mapping[str, Any] | None = None,
+        check: AnswerCheck | None = None,
+    ) -> Outcome:
+        """Return what became of a step, once it is finished.
+
+        Args:
+            branch: where it is asked for.
+            definition: the tool that it is.
+            arguments: JSON data.
+            identity: by what the step is known, in place of its arguments.
+            check: checks what somebody gives for it, where that is given in this process.
+
+        Raises:
+            asyncio.CancelledError: the run is cancelled.
+        """
+        digest = argument_digest(arguments if identity is None else identity)
         count = branch.counts.get((definition.name, digest), 0)
         branch.counts[definition.name, digest] = count + 1
-        identity = step_id(branch.path, definition.name, digest, count)
-        return value_of(await self._outcome(NewStep(identity, definition, arguments)), returns)
+        step = NewStep(step_id(branch.path, definition.name, digest, count), definition, arguments)
+        if check is not None:
+            keep_question(self._run_id, step.step_id, check)
+        outcome = await self._outcome(step)
+        # Not where the body is dropped: then the run waits for it still.
+        if check is not None:
+            drop_question(self._run_id, step.step_id)
+        return outcome
 
     async def patched(self, name: str, definition: ToolDefinition) -> bool:
         """Whether the run came by this change of the code after it was made; the answer stays."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haltpoint.exceptions import StepError, StepExpiredError, StepRejectedError, StepSkippedError
+from haltpoint.tools.validation import CALL_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from haltpoint.workflows.values import ValueType
 
-__all__ = ["Outcome", "value_of"]
+__all__ = ["Outcome", "content_of", "is_to_be_asked_again", "value_of"]
 
 _ERRORS: dict[str, Callable[..., StepError]] = {
     "rejected": StepRejectedError,
@@ -43,8 +44,14 @@ class Outcome(NamedTuple):
     signal_id: str | None = None
 
 
-def value_of(outcome: Outcome, returns: ValueType) -> Any:
-    """Return the value that a step came to.
+def is_to_be_asked_again(outcome: Outcome) -> bool:
+    """Whether a step was not run since it does not take what a person gave for it, whom nobody could tell so then."""
+    is_refusal = outcome.content.startswith(f"The arguments of {outcome.name} are not valid:")
+    return outcome.is_error and outcome.source == "tool" and is_refusal and CALL_AGAIN in outcome.content
+
+
+def content_of(outcome: Outcome) -> str:
+    """Return the text that a step came to.
 
     Raises:
         StepError: it has none: it failed, or was not run.
@@ -52,10 +59,20 @@ def value_of(outcome: Outcome, returns: ValueType) -> Any:
     refusal = _ERRORS.get(outcome.source)
     if refusal is not None or outcome.is_error:
         raise (refusal or StepError)(outcome.content, name=outcome.name)
+    return outcome.content
+
+
+def value_of(outcome: Outcome, returns: ValueType) -> Any:
+    """Return the value that a step came to.
+
+    Raises:
+        StepError: it has none: it failed, or was not run.
+    """
+    content = content_of(outcome)
     if outcome.signal_id is not None:
         return _payload(outcome, returns)
     try:
-        return returns.read(outcome.content, is_written_elsewhere=outcome.source in _WRITTEN_ELSEWHERE)
+        return returns.read(content, is_written_elsewhere=outcome.source in _WRITTEN_ELSEWHERE)
     except ValueError as error:
         message = f"the result of the step {outcome.name!r} does not fit what it returns: {error}"
         raise StepError(message, name=outcome.name) from error

@@ -13,6 +13,7 @@ from haltpoint import (
     Agent,
     ForeignAwaitWarning,
     InMemoryDatabase,
+    InvalidResolutionError,
     ModelError,
     RunNotCompletedWarning,
     RunStatus,
@@ -238,17 +239,19 @@ async def test_the_result_of_another_program_is_validated() -> None:
     db = InMemoryDatabase()
     output = await cases.shipping.start("A", db=db, return_output=True)
     (requirement,) = output.active_requirements
-    assert requirement.tool_execution.tool_args == {"name": "ship", "args": {"order": "A"}}
+    assert requirement.tool_execution.tool_args == {
+        "name": "ship",
+        "args": {"order": "A"},
+        "returns": {"type": "integer"},
+    }
     requirement.set_external_execution_result("7")
     await requirement
     assert await cases.shipping.continue_run_async(output.run_id, db=db) == 7
     output = await cases.shipping.start("A", db=db, return_output=True)
     (requirement,) = output.active_requirements
-    requirement.set_external_execution_result("many")
-    await requirement
-    with pytest.raises(ModelError, match="does not fit") as raised:
-        await cases.shipping.continue_run_async(output.run_id, db=db)
-    assert raised.value.run_id == output.run_id
+    with pytest.raises(InvalidResolutionError, match="must be a whole number"):
+        requirement.set_external_execution_result("many")
+    assert db.run(output.run_id).status == RunStatus.paused
 
 
 @asynchronous
