@@ -21,7 +21,8 @@ WHEEL_SOURCES := $(RUST_SOURCES) $(PYTHON_SOURCES) Cargo.toml Cargo.lock crates/
 # What of the tests in Python runs on a server as well as on files.
 SERVER_SUITES := tests/python/worker tests/python/hitl tests/python/servers \
   tests/python/durability/test_one_driver.py tests/python/cli/test_deciding.py tests/python/cli/test_help.py \
-  tests/python/inbox/test_erasing_by_api.py tests/python/inbox/test_sensitive_values.py
+  tests/python/inbox/test_erasing_by_api.py tests/python/inbox/test_sensitive_values.py \
+  tests/python/workflows/test_events.py
 
 # The tests in Python in parts that run beside each other, two at a time: most of them wait for processes, pages and disks.
 PYTHON_SUITES_1 := $(addprefix tests/python/,rules tools providers)

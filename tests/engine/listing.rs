@@ -420,6 +420,7 @@ fn a_run_is_summed_up_by_its_task_and_what_it_waits_for() {
                 "pause_reason": pause_reason,
                 "open_requirements": open_requirements,
                 "sleeps_until": null,
+                "waits_for": [],
                 "not_before": null,
             })
         };

@@ -17,6 +17,7 @@ from .evidence import KEY, agent_on, paused_run, tamper
 _NOT_BESIDE = {"entries", "sqlite_sequence"}
 
 _FORGETS = "UPDATE requirements SET decided = NULL"
+_SENDS = "INSERT INTO signals (id, at, topic, name, payload) VALUES ('s', 1, x'00', 'n', '1')"
 
 
 class _Change(NamedTuple):
@@ -42,6 +43,12 @@ _CHANGES = {
     "requirements.decided": _Change(_FORGETS),
     "requirements.expires_at": _Change("UPDATE requirements SET expires_at = 1"),
     "requirements.approvals_needed": _Change("UPDATE requirements SET approvals_needed = 2"),
+    "requirements.topic": _Change("UPDATE requirements SET topic = x'00'"),
+    # A signal stands in no journal before a run takes it.
+    **{
+        f"signals.{column}": _Change(_SENDS, _UNSAID)
+        for column in ("place", "id", "at", "digest", "topic", "name", "key", "sender", "payload", "taken", "run")
+    },
     "approvals.requirement": _Change("INSERT INTO approvals SELECT place + 1, opened FROM requirements"),
     "approvals.entry": _Change("INSERT INTO approvals SELECT place, opened FROM requirements"),
     "remembered.requirement": _Change("INSERT INTO remembered SELECT 99, run, NULL, 'k', NULL FROM requirements"),
