@@ -61,7 +61,8 @@ def _external(
 for _name, _function in {"ask": _ask, "confirm": _confirm, "external": _external}.items():
     _function.__name__ = _function.__qualname__ = _name
 mark_tool(_ask, ToolOptions(requires_user_input=True, dynamic_user_input=True, read_only=True))
-mark_tool(_confirm, ToolOptions(requires_confirmation=True, fixed_arguments=True, read_only=True))
+# A yes to one question is none to another: no approval is remembered.
+mark_tool(_confirm, ToolOptions(requires_confirmation=True, always_ask=True, fixed_arguments=True, read_only=True))
 tool(external_execution=True)(_external)
 
 _BOOL = ValueType(lambda: bool)

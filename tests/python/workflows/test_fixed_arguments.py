@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -158,3 +158,13 @@ async def test_a_step_that_takes_its_arguments_back_can_be_changed() -> None:
 def test_tools_of_users_have_no_such_option() -> None:
     with pytest.raises(TypeError, match="@tool knows no option fixed_arguments"):
         tool(requires_confirmation=True, fixed_arguments=True)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("scope", ["run", "session"])
+@asynchronous
+async def test_a_yes_to_one_question_answers_no_other(scope: Literal["run", "session"]) -> None:
+    db = InMemoryDatabase()
+    requirement = await asked(db)
+    with pytest.raises(InvalidResolutionError, match="remember"):
+        requirement.confirm(remember=scope, by="ann")
+    assert not db.requirement(requirement.id).is_resolved
