@@ -237,7 +237,12 @@ fn shown() -> impl Strategy<Value = ShownArguments> {
 
 fn asking_rules() -> impl Strategy<Value = AskingRules> {
     let answer = (any::<bool>(), some_text()).prop_map(|(ask, failure)| RuleAnswer { ask, failure });
-    let memory = (any::<bool>(), any::<bool>(), option::of(remembered()), option::of(event()));
+    let memory = (
+        any::<bool>(),
+        any::<bool>(),
+        option::of(remembered()),
+        option::of(event()),
+    );
     (option::of(answer), option::of(expiry()), any::<u32>(), memory).prop_map(
         |(answer, expiry, approvals, (always_ask, fixed_arguments, remembered, event))| AskingRules {
             answer,
