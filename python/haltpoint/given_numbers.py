@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["is_finite"]
+__all__ = ["is_finite", "is_number"]
 
 
 def is_finite(number: float) -> bool:
@@ -13,3 +13,8 @@ def is_finite(number: float) -> bool:
         return math.isfinite(number)
     except OverflowError:
         return False
+
+
+def is_number(value: object) -> bool:
+    """Whether something that was given is a finite number: True and texts are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and is_finite(value)

@@ -17,6 +17,7 @@ from haltpoint.exceptions import (
     RunErasedError,
     RunMovedError,
     RunNotFoundError,
+    SignalConflictError,
     ToolResultError,
 )
 
@@ -56,6 +57,7 @@ _OF_ERRORS: tuple[tuple[type[HaltpointError], ExitCode], ...] = (
     (RequirementNotFoundError, ExitCode.NOT_FOUND),
     (RequirementConflictError, ExitCode.CONFLICT),
     (RunConflictError, ExitCode.CONFLICT),
+    (SignalConflictError, ExitCode.CONFLICT),
     (RequirementExpiredError, ExitCode.CONFLICT),
     (InvalidResolutionError, ExitCode.USAGE),
     (LimitError, ExitCode.USAGE),

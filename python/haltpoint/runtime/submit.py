@@ -9,7 +9,7 @@ from haltpoint._engine import WorkQueue, new_run_id
 from haltpoint.json_value import to_json_text
 from haltpoint.resolution.commit import this_process
 from haltpoint.runtime.lifecycle import first_entry, recalled
-from haltpoint.timestamps import microseconds_of, with_timezone
+from haltpoint.timestamps import coming_time, microseconds_of
 from haltpoint.tools.resolve import resolve_tools
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ async def submit_run(call: Call, task: Task[Any], run_id: str | None, not_before
         not_before: workers take it from then on.
 
     Raises:
-        ValueError: `not_before` has no timezone.
+        TypeError, ValueError: `not_before` is no datetime with a timezone, or more than 100 years from now.
         RunConflictError: there is such a run, and it was started with something else.
     """
-    begins = None if not_before is None else microseconds_of(with_timezone("not_before", not_before))
+    begins = None if not_before is None else microseconds_of(coming_time("not_before", not_before))
     tools = resolve_tools([*call.tools, *task.tools])
     bridge = LoopBridge.current()
     memory = await recalled(call)

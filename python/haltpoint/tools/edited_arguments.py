@@ -24,9 +24,11 @@ from .field_schema import argument_schema, field_schema
 from .hidden_parts import MISSING, HiddenPartError, with_hidden_parts
 from .input_form import form_schema
 from .json_form import LARGEST_INTEGER, SMALLEST_INTEGER
+from .json_form import shown as shown_text
 from .kept_members import KeptMembers, is_left_as_shown
 from .other_names import as_named
 from .pydantic_problems import problems_of
+from .same_values import is_same_kind
 from .schema_check import BrokenSchemaError, schema_problems, value_problems
 from .schema_forms import same_keys, schema_form
 from .shown_arguments import default_form, is_plain, shown_value
@@ -210,7 +212,7 @@ def _validated(
     said = members.said
     misfits = _misfits(definition, parameter, value, said)
     if not misfits:
-        return _shown(definition, parameter, value, strict=True)
+        return _as_where_it_runs(definition, parameter, value)
     known: set[Any] = set()
     if said is not MISSING:
         known = {problem.key for problem in _misfits(definition, parameter, said)}
@@ -221,6 +223,19 @@ def _validated(
         raise _unfit(parameter, value, new)
     # Nothing but what was read more freely when the model said it, or what only text can carry.
     return _shown(definition, parameter, value, strict=False)
+
+
+def _as_where_it_runs(definition: ToolDefinition, parameter: ToolParameter, value: Any) -> tuple[Any, Any]:
+    """Return what `shown_value` does of a value that fits as it stands.
+
+    Where the call runs it is read as what models say is: a union may then make another value of it, 7 of "007".
+    """
+    found = _shown(definition, parameter, value, strict=True)
+    made, _ = _shown(definition, parameter, value, strict=False)
+    if not is_same_kind(made, found[0]):
+        would_be = "another value" if parameter.is_secret else shown_text(made)
+        raise _unfit(parameter, value, [ValueProblem((), "validator", f"would become {would_be}", value)])
+    return found
 
 
 def _is_large_number(problem: ValueProblem) -> bool:

@@ -52,8 +52,8 @@ def compared_forms(schema: Any, name: str, given: Any, made: Any, *, adds: bool 
             may be of, but for the zone of a moment.
         adds: whether members that only `made` has may come of the type's own defaults.
     """
-    like = made if adds else MISSING
-    return _form(schema, name, given, like, write=_moment_of), _form(schema, name, made, write=_moment)
+    form = _form(schema, name, made, write=_moment)
+    return _form(schema, name, given, form if adds else MISSING, write=_moment_of), form
 
 
 def _form(

@@ -314,6 +314,11 @@ class Body:
         return self._root.done()
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the body has raised an error: it gets no outcome any more."""
+        return self._root.done() and (self._root.cancelled() or self._root.exception() is not None)
+
+    @property
     def asked_for(self) -> tuple[frozenset[str], bool]:
         """What the body waits for, and whether it is done: equal for two passes that took the same way."""
         return frozenset(self._waiting), self._root.done()
@@ -349,6 +354,7 @@ class Body:
         """Drop the body: raise an exception wherever it waits for a step, and at each step that it asks for then."""
         self._ending = ending
         self.on_move = None
+        dropped = {self._root, *self._tasks}
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ending()) if ending is not asyncio.CancelledError else future.cancel()
@@ -358,7 +364,8 @@ class Body:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_TIME_TO_END)
-        if self._root.done() and not self._root.cancelled():
-            # Retrieved, so that asyncio does not log it as never retrieved.
-            self._root.exception()
+        for task in dropped:
+            if task.done() and not task.cancelled():
+                # Retrieved, so that asyncio does not log it as never retrieved.
+                task.exception()
         forget_tasks(self._loop)

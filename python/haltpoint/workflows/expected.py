@@ -58,6 +58,21 @@ class Expected:
         except ValueError as error:
             raise UnfitValueError([(None, str(error))]) from error
 
+    def read_json(self, text: str) -> Any:
+        """Return the value that the JSON text of a signal stands for.
+
+        Raises:
+            UnfitValueError: as `read` does.
+        """
+        if self._given is not None:
+            return self._given.made_of(parse_exact(text))
+        with no_fork:
+            from haltpoint.tools.given_types import UnfitValueError
+        try:
+            return self._plain.read_json(text)
+        except ValueError as error:
+            raise UnfitValueError([(None, str(error))]) from error
+
     def check(self, given: Any) -> None:
         """Check the values of a form, or the text of a result.
 

@@ -104,7 +104,7 @@ class _BodyModel:
                 await body.advance()
                 if body.is_checked:
                     await self._check(session, body)
-                if body.has_new or body.has_open:
+                if (body.has_new or body.has_open) and not body.has_failed:
                     return self._steps(body)
                 if body.is_done:
                     return ModelReply(text=self._answer(body))

@@ -69,21 +69,8 @@ def value_of(outcome: Outcome, returns: ValueType) -> Any:
         StepError: it has none: it failed, or was not run.
     """
     content = content_of(outcome)
-    if outcome.signal_id is not None:
-        return _payload(outcome, returns)
     try:
         return returns.read(content, is_written_elsewhere=outcome.source in _WRITTEN_ELSEWHERE)
     except ValueError as error:
         message = f"the result of the step {outcome.name!r} does not fit what it returns: {error}"
-        raise StepError(message, name=outcome.name) from error
-
-
-def _payload(outcome: Outcome, returns: ValueType) -> Any:
-    """Return what a signal says. It is taken, whether it fits or not: the journal has it."""
-    try:
-        return returns.read_json(outcome.content)
-    except ValueError as error:
-        message = (
-            f"the payload of signal {outcome.signal_id} does not fit what the step {outcome.name!r} returns: {error}"
-        )
         raise StepError(message, name=outcome.name) from error

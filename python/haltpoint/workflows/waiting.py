@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from haltpoint.exceptions import StepError
 from haltpoint.given_events import checked_event
-from haltpoint.given_numbers import is_finite
-from haltpoint.timestamps import with_timezone
+from haltpoint.given_numbers import is_number
+from haltpoint.timestamps import coming_time
 from haltpoint.tools.decorator import tool
 from haltpoint.tools.definition import define_tool
 from haltpoint.workflows.branches import needed_branch
+from haltpoint.workflows.expected import Expected
+from haltpoint.workflows.outcomes import content_of
 from haltpoint.workflows.values import ValueType
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from haltpoint.tools.definition import ToolDefinition
 
 _T = TypeVar("_T")
@@ -61,8 +64,8 @@ async def sleep(seconds: float) -> None:
         RuntimeError: no body of a workflow runs here.
         ValueError: `seconds` is not a finite number, or more than 100 years.
     """
-    if not math.isfinite(seconds) or seconds > _LONGEST:
-        raise ValueError(f"sleep(seconds) takes a finite number of seconds, at most 100 years, got {seconds!r}")
+    if not is_number(seconds) or seconds > _LONGEST:
+        raise ValueError(f"sleep(seconds) takes a finite number of seconds, at most 100 years, got {seconds!r:.80}")
     definition = replace(_wait(_sleep), expires_after=max(0.0, seconds))
     await _call("sleep", definition, {"seconds": seconds})
 
@@ -71,13 +74,15 @@ async def sleep_until(time: datetime) -> None:
     """Wait for a time, as `sleep` does.
 
     Args:
-        time: an aware datetime, the same in each process that continues the run. One that has passed does not wait.
+        time: an aware datetime, the same in each process that continues the run, at most 100 years from now. One that
+            has passed does not wait.
 
     Raises:
         RuntimeError: no body of a workflow runs here.
-        ValueError: `time` has no timezone.
+        TypeError: `time` is no datetime.
+        ValueError: `time` has no timezone, or is too far away.
     """
-    utc = with_timezone("time", time).astimezone(timezone.utc)
+    utc = coming_time("time", time)
     await _call("sleep_until", replace(_wait(_sleep_until), expires_at=utc), {"time": utc.isoformat()})
 
 
@@ -107,11 +112,12 @@ async def event(name: str, *, returns: Any = Any, key: str | None = None, timeou
 
     Raises:
         StepExpiredError: no signal came in time, or a person ended the wait.
-        StepError: the payload does not fit `returns`. The signal is taken all the same: the run's journal has it.
+        StepError: the payload does not fit `returns`, or the type would make another value of it. The signal is taken
+            all the same: the run's journal has it.
         RuntimeError: no body of a workflow runs here.
         TypeError, ValueError: `name`, `key` or `timeout` can't be one.
     """
-    if timeout is not None and not (is_finite(timeout) and 0 < timeout <= _LONGEST):
+    if timeout is not None and not (is_number(timeout) and 0 < timeout <= _LONGEST):
         raise ValueError(
             f"event(timeout=) takes a number of seconds above 0, at most 100 years, or None, got {timeout!r:.80}"
         )
@@ -119,7 +125,14 @@ async def event(name: str, *, returns: Any = Any, key: str | None = None, timeou
     definition = replace(define_tool(_event), pause="wait", expires_after=timeout, event=waited_for)
     arguments = waited_for if timeout is None else {**waited_for, "timeout": timeout}
     branch = needed_branch("event")
-    return await branch.body.call(branch, definition, arguments, ValueType(lambda: returns))
+    outcome = await branch.body.outcome(branch, definition, arguments)
+    content = content_of(outcome)
+    try:
+        return Expected(returns).read_json(content)
+    except ValueError as error:
+        # It is taken, whether it fits or not: the journal has it.
+        message = f"the payload of signal {outcome.signal_id} does not fit what the step 'event' returns: {error}"
+        raise StepError(message, name=outcome.name) from error
 
 
 def _wait(function: Any) -> ToolDefinition:

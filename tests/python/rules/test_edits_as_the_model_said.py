@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from haltpoint import InvalidResolutionError
 from support.editing import Editing, anywhere
@@ -50,6 +50,32 @@ def test_it_is_refused_where_it_does_not_fit_and_the_call_stays_open(
     with pytest.raises(InvalidResolutionError, match=refusal):
         call.change(has_code=has_code, value=edit, note="n")
     call.change(has_code=has_code, note="n")
+    assert call.run().endswith(" n")
+
+
+Code = Annotated[int | str, Field(union_mode="left_to_right")]
+
+
+class Parcel(BaseModel):
+    code: Code
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said", "edit", "made"),
+    [
+        (Code, 3, "007", "7"),
+        (list[Code], [3], ["007"], r"\[7\]"),
+        (Parcel, {"code": 3}, {"code": "007"}, r'\{"code":7\}'),
+        (Annotated[bool | int, Field(union_mode="left_to_right")], 3, 1, "true"),
+    ],
+)
+def test_an_edit_of_which_the_call_would_make_another_value_is_refused(
+    db_file: Path, annotation: Any, said: Any, edit: Any, made: str
+) -> None:
+    call = Editing(db_file, taking(annotation), value=said)
+    with pytest.raises(InvalidResolutionError, match=f"value: would become {made}"):
+        call.change(has_code=True, value=edit)
+    call.change(has_code=True, note="n")
     assert call.run().endswith(" n")
 
 

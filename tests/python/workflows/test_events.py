@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import itertools
 import json
 import os
@@ -13,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, field_validator
 
 from haltpoint import (
     AgentRunOutput,
     InMemoryDatabase,
     InvalidResolutionError,
     KeptSignal,
+    ModelError,
     PostgresDatabase,
     RunNotCompletedWarning,
     RunRequirement,
@@ -26,7 +30,9 @@ from haltpoint import (
     SignalConflictError,
     SqliteDatabase,
     WorkflowChangedError,
+    confirm,
     event,
+    step,
     workflow,
 )
 from support.command import COMMAND, CommandLine, Followed
@@ -45,6 +51,20 @@ _PAID = "payment.settled"
 _PASSINGS = int(os.environ.get("HALTPOINT_SOAK_PASSINGS", "2"))
 
 _Database = SqliteDatabase | PostgresDatabase | InMemoryDatabase
+
+
+class Capped(BaseModel):
+    euros: int
+
+    @field_validator("euros")
+    @classmethod
+    def capped(cls, euros: int) -> int:
+        return min(euros, 100)
+
+
+@step
+async def broken() -> None:
+    raise ValueError("boom")
 
 
 @pytest.fixture(autouse=True)
@@ -206,8 +226,60 @@ async def test_a_payload_that_does_not_fit_is_an_error_that_names_the_signal(eac
     said = "unfit: the payload of signal s-1 does not fit what the step 'event' returns:"
     assert output.output is not None
     assert output.output.startswith(said)
-    assert "euros\n  Input should be a valid integer" in output.output
+    assert 'euros: must be a whole number, got "many"' in output.output
     assert _decision(each_db, output.run_id)["decision"]["payload"] == {"euros": "many"}
+
+
+@asynchronous
+async def test_a_payload_of_which_the_type_makes_another_value_is_an_error(each_db: _Database) -> None:
+    each_db.signal(_PAID, {"euros": 500}, id="s-1")
+
+    @workflow(name="capped")
+    async def capped() -> int:
+        paid: Capped = await event(_PAID, returns=Capped)
+        return paid.euros
+
+    with pytest.raises(ModelError, match=r's-1 does not fit.*\{"euros":500\} would become \{"euros":100\}'):
+        await capped.start(db=each_db)
+
+
+@pytest.mark.parametrize("in_group", [False, True])
+@asynchronous
+async def test_a_body_that_raises_ends_its_run_whatever_it_waits_for(each_db: _Database, in_group: bool) -> None:
+    @workflow(name="raising")
+    async def raising() -> None:
+        waiting = asyncio.ensure_future(event(_PAID))
+        asking = asyncio.ensure_future(confirm("Go on?"))
+        if in_group:
+            await asyncio.gather(waiting, asking, broken())
+        await asyncio.sleep(0)
+        raise ValueError("boom")
+
+    with pytest.raises(ModelError, match="boom") as caught:
+        await raising.start(db=each_db)
+    run_id = str(caught.value.run_id)
+    assert each_db.run(run_id).status is RunStatus.error
+    assert each_db.requirements() == []
+    # Nobody waits for it any more.
+    assert not each_db.signal(_PAID).delivered
+
+
+@asynchronous
+async def test_what_is_dropped_at_a_pause_is_not_reported_as_lost(each_db: _Database) -> None:
+    reports = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+
+    @workflow(name="beside")
+    async def beside() -> None:
+        task = asyncio.ensure_future(event(_PAID))
+        await confirm("Go on?")
+        await task
+
+    output = await beside.start(db=each_db, return_output=True)
+    assert output.is_paused
+    gc.collect()
+    await asyncio.sleep(0)
+    assert reports == []
 
 
 @asynchronous
@@ -444,13 +516,13 @@ def test_the_command_line_sends_signals_and_shows_what_waits(
     assert "ann signals payment.settled (A-1)" in cli("show", run_id).out
     assert orders.order.continue_run(run_id, db=db) == "A-1:5"
     assert "is kept until a run waits for it, at most 30 days" in cli.shown("signal", "else")
-    for arguments, problem in (
-        (["signal", _PAID, "--json", "{"], "--json"),
-        (["signal", " "], "the name of an event must not be blank"),
-        (["signal", _PAID, "--id", "s-2", "--json", "1"], "signal s-2 was given before"),
+    for arguments, code, problem in (
+        (["signal", _PAID, "--json", "{"], 2, "--json"),
+        (["signal", " "], 2, "the name of an event must not be blank"),
+        (["signal", _PAID, "--id", "s-2", "--json", "1"], 4, "signal s-2 was given before"),
     ):
         refused = cli(*arguments)
-        assert refused.code != 0
+        assert refused.code == code
         assert problem in refused.err
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -391,3 +391,30 @@ async def test_elsewhere_a_result_that_only_the_type_refuses_is_asked_for_again(
         await again
         content = await case.continue_run_async(output.run_id, db=db)
         assert content == "Order(order='A-2')"
+
+
+@pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=2)), None])
+@asynchronous
+async def test_a_moment_that_an_answer_leaves_out_has_its_default(zone: timezone | None) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=zone)
+
+    class Inner(BaseModel):
+        at: datetime = moment
+
+    class Claim(BaseModel):
+        euros: int
+        at: datetime = moment
+        all: list[datetime] = [moment]
+        inner: Inner = Inner()
+
+    @workflow(name="claiming")
+    async def claiming() -> str:
+        claim = await ask("Claim?", Claim)
+        return f"{claim.euros} {claim.at == moment} {claim.all == [moment]} {claim.inner.at == moment}"
+
+    db = InMemoryDatabase()
+    output = await claiming.start(db=db, return_output=True)
+    (requirement,) = output.active_requirements
+    requirement.answer({"euros": 5})
+    await requirement
+    assert await claiming.continue_run_async(str(output.run_id), db=db) == "5 True True True"

@@ -146,6 +146,52 @@ async def test_a_sleep_that_can_mean_nothing_is_refused() -> None:
         await sleep(1)
 
 
+@pytest.mark.parametrize(
+    ("time", "error", "message"),
+    [
+        (datetime.max.replace(tzinfo=timezone.utc), ValueError, "must be at most 100 years from now"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))), ValueError, "must be at most 100 years from now"),
+        ("2030-01-01T00:00:00Z", TypeError, "must be a datetime with a timezone"),
+    ],
+)
+@asynchronous
+async def test_a_time_that_nobody_can_wait_for_is_refused_before_anything_is_written(
+    db: _Database, time: Any, error: type[Exception], message: str
+) -> None:
+    @workflow(name="far")
+    async def far() -> str:
+        with pytest.raises(error, match=f"time {message}"):
+            await sleep_until(time)
+        return "awake"
+
+    assert await far.start(db=db) == "awake"
+    with pytest.raises(error, match=f"not_before {message}"):
+        far.submit(db=db, not_before=time)
+    assert len(db.runs()) == 1
+
+
+@asynchronous
+async def test_the_earliest_time_has_come() -> None:
+    @workflow(name="early")
+    async def early() -> str:
+        await sleep_until(datetime.min.replace(tzinfo=timezone(timedelta(hours=14))))
+        return "awake"
+
+    assert await early.start(db=InMemoryDatabase()) == "awake"
+
+
+@pytest.mark.parametrize("seconds", ["1", True, timedelta(seconds=1), None])
+@asynchronous
+async def test_what_is_no_number_of_seconds_is_refused(seconds: Any) -> None:
+    @workflow(name="odd")
+    async def odd() -> str:
+        with pytest.raises(ValueError, match=r"sleep\(seconds\) takes a finite number of seconds"):
+            await sleep(seconds)
+        return "awake"
+
+    assert await odd.start(db=InMemoryDatabase()) == "awake"
+
+
 def test_a_worker_wakes_what_is_due_in_time(db: _Database, tmp_path: Path, effects: Path) -> None:
     with _worker(tmp_path) as worker:
         sleeper = naps.nap.submit(naps.LONG, db=db)
