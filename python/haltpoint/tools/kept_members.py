@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .hidden_parts import MISSING, holds_stand_in, is_hidden_in
-from .json_form import dump_json, with_whole_numbers
+from .json_form import dump_json, holds_written_floats, with_whole_numbers
 from .json_form import shown as short
+from .plain_form import BASE64
 from .same_values import is_same_json
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _completed(wanted: Any, shown: Any, said: Any) -> Any:
 def _as_made(wanted: Any, shown: Any, said: Any) -> Any:
     if shown is MISSING or said is MISSING:
         return wanted
-    if is_left_as_shown(wanted, said):
+    if is_left_as_shown(wanted, said) and not _may_mean_another(wanted):
         return shown
     if _is_of(dict, wanted, shown, said):
         members: dict[str, Any] = wanted
@@ -149,6 +150,14 @@ def _as_made(wanted: Any, shown: Any, said: Any) -> Any:
     if is_list and not _is_in_another_order(shown, said):
         return [_as_made(*parts) for parts in zip(wanted, shown, said, strict=True)]
     return wanted
+
+
+def _may_mean_another(wanted: Any) -> bool:
+    """Whether a person's value may not be the model's, although it is written alike.
+
+    It may have digits that the model's has not, or hold bytes in the notation in which they are shown.
+    """
+    return holds_written_floats(wanted) or f'"{BASE64}' in _text(wanted)
 
 
 # What the tool validates
