@@ -12,7 +12,7 @@ from haltpoint.cli.exit_codes import ExitCode, exit_code_of, is_other_than_shown
 from haltpoint.cli.identifiers import find_requirement, short_requirement_id
 from haltpoint.cli.next_steps import next_step
 from haltpoint.cli.output import Output, Styled
-from haltpoint.exceptions import InvalidResolutionError
+from haltpoint.exceptions import InvalidResolutionError, RequirementConflictError
 from haltpoint.presentation.calls import arguments_text, call_text, remembered_text
 from haltpoint.presentation.escaping import visible
 from haltpoint.presentation.records import run_record
@@ -91,6 +91,11 @@ def decide(
             if is_other_than_shown(error):
                 raise _changed(database, requirement.id, shown, error) from error
             raise
+        except RequirementConflictError as error:
+            now = database.requirement(requirement.id)
+            if now.is_resolved:
+                raise
+            raise _approved_otherwise(now, error) from error
         # What will run stands on disk, also where validation made something else of what was given.
         _report(database, database.requirement(requirement.id), Output(as_json=as_json))
 
@@ -103,6 +108,14 @@ def _changed(
     before = [] if now == shown else ["It was:", *shown]
     details = "\n".join([*before, "It is now:", *now])
     return CommandError(str(error), exit_code_of(error), type(error).__name__, details=details)
+
+
+def _approved_otherwise(requirement: RunRequirement, error: RequirementConflictError) -> CommandError:
+    """Others approved it with changes, and this person does not say that they saw these."""
+    lines = ["It is now:", *call_lines(requirement.masked())]
+    if requirement.digest is not None:
+        lines.append(f"To approve just that, add --expected-digest {requirement.digest}")
+    return CommandError(str(error), exit_code_of(error), type(error).__name__, details="\n".join(lines))
 
 
 def decided_call_text(requirement: RunRequirement) -> str:

@@ -62,6 +62,8 @@ def test_whoever_approves_otherwise_is_told_what_was_approved(cli: CommandLine, 
     for words in ("approved by ann", '{"rockets": 2}', "1 more must approve the same", "confirm the same or reject"):
         assert words in conflict.err
     assert "first decision stands" not in conflict.err
+    digest = cli("inbox", "--json").records[0]["digest"]
+    assert f"To approve just that, add --expected-digest {digest}" in conflict.err
     assert cli("approve", run_id, "--args", '{"rockets": 2}', "--by", "bob").code == 0
     assert _arguments(cli, run_id) == ("ann, bob", {"rockets": 2})
 
