@@ -1,6 +1,6 @@
 //! Sessions that end, answers that never come, servers that restart.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::server::{Database, server};
 use crate::sql::Beside;
 
 const STEPS: u64 = 20;
+
+const DRIVERS: u64 = 4;
 
 fn drive(handle: &StoreHandle, run_id: &str, steps: u64, mut disturb: impl FnMut(u64)) {
     create(handle, run_id).unwrap();
@@ -74,21 +76,29 @@ fn sessions_that_end_while_nothing_is_asked_are_replaced_without_an_error() {
 fn sessions_that_are_ended_at_random_lose_and_repeat_nothing() {
     let Some(database) = Database::new() else { return };
     let url = database.url();
-    let is_over = AtomicBool::new(false);
+    let (is_over, begun) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
             let beside = Beside::new(&url);
+            let mut seen = 0;
             while !is_over.load(Ordering::SeqCst) {
-                beside.terminate_all();
+                // Where the machine is busy, nobody would ever get anywhere between two ends.
+                let now = begun.load(Ordering::SeqCst);
+                if now >= seen + DRIVERS {
+                    seen = now;
+                    beside.terminate_all();
+                }
                 thread::sleep(Duration::from_millis(60));
             }
         });
-        let driving: Vec<_> = (0..4)
+        let driving: Vec<_> = (0..DRIVERS)
             .map(|number| {
-                let url = &url;
+                let (url, begun) = (&url, &begun);
                 scope.spawn(move || {
                     let handle = opened_soon(url);
-                    drive(&handle, &format!("r{number}"), 60, |_| {});
+                    drive(&handle, &format!("r{number}"), 60, |_| {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                    });
                     handle.close();
                 })
             })
