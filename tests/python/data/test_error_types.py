@@ -52,6 +52,7 @@ SAMPLES: dict[str, Any] = {
     "moved_to": "/data/runs.db",
     "name": "refund",
     "steps": ("look_up", "refund"),
+    "signal_id": "bank-4711",
 }
 BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunNotFoundError": ValueError,
@@ -62,6 +63,7 @@ BUILTIN_BASES: dict[str, type[Exception]] = {
     "RunBusyError": RuntimeError,
     "RunMovedError": RuntimeError,
     "RunConflictError": ValueError,
+    "SignalConflictError": ValueError,
     "LeaseLostError": RuntimeError,
     "LimitError": ValueError,
     "EventLoopError": RuntimeError,
