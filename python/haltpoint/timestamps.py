@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["coming_time", "format_time", "microseconds_of", "parse_time", "with_timezone"]
+__all__ = ["LONGEST_WAIT", "coming_time", "format_time", "microseconds_of", "parse_time", "with_timezone"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # 100 years, as for what people are waited for. So that every zone can show it.
-_LONGEST = timedelta(days=36_525)
+LONGEST_WAIT = timedelta(days=36_525)
 
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -49,7 +49,7 @@ def coming_time(name: str, moment: object) -> datetime:
     """Return a time that somebody gave to be waited for, in UTC. One that has passed may be another one that has.
 
     Raises:
-        TypeError: it is no datetime.
+        TypeError: it is not a datetime.
         ValueError: it has no timezone, or is more than 100 years from now.
     """
     if not isinstance(moment, datetime):
@@ -58,7 +58,7 @@ def coming_time(name: str, moment: object) -> datetime:
     if with_timezone(name, moment).replace(tzinfo=timezone.utc) < _EPOCH:
         # Near the first year, other zones have no such time.
         return _EPOCH
-    if moment - now > _LONGEST:
+    if moment - now > LONGEST_WAIT:
         raise ValueError(f"{name} must be at most 100 years from now, got {moment.isoformat()}")
     return moment.astimezone(timezone.utc)
 

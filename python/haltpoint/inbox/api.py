@@ -149,11 +149,17 @@ async def _order(site: Site, request: Request) -> Any:
     return asked
 
 
-async def _revoke(site: Site, request: Request) -> dict[str, Any]:
-    asked = await _order(site, request)
+def _object(asked: Any, problem: str, schema: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    """Return a body that fits its schema; one that does not is refused as that problem."""
     if not isinstance(asked, dict):
-        raise RefusedError(422, "invalid_body", "the body must be an empty object")
-    _check("invalid_body", REVOKING, cast("dict[str, Any]", asked))
+        raise RefusedError(422, problem, f"the body must be {wanted}")
+    given = cast("dict[str, Any]", asked)
+    _check(problem, schema, given)
+    return given
+
+
+async def _revoke(site: Site, request: Request) -> dict[str, Any]:
+    _object(await _order(site, request), "invalid_body", REVOKING, "an empty object")
     requirement = await find_requirement(site.database, request.path_params["requirement_id"])
     was_standing = await site.database.revoke_async(requirement.id, by=request.state.visitor.name)
     return {"requirement_id": requirement.id, "was_standing": was_standing}
@@ -221,11 +227,7 @@ async def _audit(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _cancel(site: Site, request: Request) -> dict[str, Any]:
-    asked = await _order(site, request)
-    if not isinstance(asked, dict):
-        raise RefusedError(422, "invalid_cancel", "the body must be an object, such as {}")
-    given = cast("dict[str, Any]", asked)
-    _check("invalid_cancel", CANCEL, given)
+    given = _object(await _order(site, request), "invalid_cancel", CANCEL, "an object, such as {}")
     interrupt: bool = given.get("interrupt", False)
     run_id: str = request.path_params["run_id"]
     run = await cancel(site.database, run_id, interrupt=interrupt, by=request.state.visitor.name)
@@ -233,11 +235,8 @@ async def _cancel(site: Site, request: Request) -> dict[str, Any]:
 
 
 async def _signal(site: Site, request: Request) -> dict[str, Any]:
-    asked = await _order(site, request)
-    if not isinstance(asked, dict):
-        raise RefusedError(422, "invalid_signal", 'the body must be an object, such as {"name": "payment.settled"}')
-    given = cast("dict[str, Any]", asked)
-    _check("invalid_signal", SIGNAL, given)
+    example = 'an object, such as {"name": "payment.settled"}'
+    given = _object(await _order(site, request), "invalid_signal", SIGNAL, example)
     try:
         delivery = await site.database.signal_async(
             given["name"],
@@ -284,11 +283,7 @@ async def _removal(site: Site, request: Request, name: str, schema: Mapping[str,
             "this server neither erases nor prunes runs: start it with create_app(..., allow_erase=True) or with "
             "haltpoint serve --allow-erase",
         )
-    if not isinstance(asked, dict):
-        raise RefusedError(422, name, "the body must be an object")
-    given = cast("dict[str, Any]", asked)
-    _check(name, schema, given)
-    return given
+    return _object(asked, name, schema, "an object")
 
 
 def _whole_run(database: Database, run_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from haltpoint.exceptions import StepError
 from haltpoint.given_events import checked_event
 from haltpoint.given_numbers import is_number
-from haltpoint.timestamps import coming_time
+from haltpoint.timestamps import LONGEST_WAIT, coming_time
 from haltpoint.tools.decorator import tool
 from haltpoint.tools.definition import define_tool
 from haltpoint.workflows.branches import needed_branch
@@ -25,8 +25,7 @@ _T = TypeVar("_T")
 
 __all__ = ["event", "sleep", "sleep_until"]
 
-# 100 years, as for what people are waited for.
-_LONGEST = 36_525 * 86_400
+_LONGEST = LONGEST_WAIT.total_seconds()
 
 
 def _sleep(seconds: float) -> str:
@@ -79,7 +78,7 @@ async def sleep_until(time: datetime) -> None:
 
     Raises:
         RuntimeError: no body of a workflow runs here.
-        TypeError: `time` is no datetime.
+        TypeError: `time` is not a datetime.
         ValueError: `time` has no timezone, or is too far away.
     """
     utc = coming_time("time", time)
