@@ -106,7 +106,7 @@ impl Matching {
     }
 }
 
-/// Changes the versions of the topics, and returns the condition that all of them were as they were read: nobody else has written about
+/// Changes the versions of the topics, and returns the condition that all of them were as they were read: no other writer has written about
 /// them since. At most one of the drafts has any.
 pub(crate) fn touch<'a>(sql: &mut String, drafts: &[&'a Matching], values: &mut Values<'a>) -> Option<String> {
     let matching = drafts.iter().find(|matching| !matching.is_empty())?;
@@ -209,7 +209,7 @@ fn oldest(
     rows.first().map(kept_signal).transpose()
 }
 
-/// Keeps a signal, or ends the oldest wait for its event with it. `None`: somebody else wrote about the event or the run meanwhile.
+/// Keeps a signal, or ends the oldest wait for its event with it. `None`: another writer wrote about the event or the run meanwhile.
 pub(crate) fn take_in(
     connection: &mut Connection,
     signal: &NewSignal,
@@ -299,7 +299,7 @@ fn waiting(connection: &mut Connection, signal: &NewSignal, means: Means<'_>) ->
     Ok(None)
 }
 
-/// Keeps a signal. `false`: somebody wrote about its event meanwhile.
+/// Keeps a signal. `false`: another writer wrote about its event meanwhile.
 fn keep(connection: &mut Connection, signal: &NewSignal, matching: &Matching) -> Result<bool, Failure> {
     let mut values = Values::default();
     let mut sql = String::from("WITH ");

@@ -31,7 +31,7 @@ async def submit_run(call: Call, task: Task[Any], run_id: str | None, not_before
         not_before: workers take it from then on.
 
     Raises:
-        TypeError, ValueError: `not_before` is no datetime with a timezone, or more than 100 years from now.
+        TypeError, ValueError: `not_before` is not a datetime with a timezone, or is more than 100 years from now.
         RunConflictError: there is such a run, and it was started with something else.
     """
     begins = None if not_before is None else microseconds_of(coming_time("not_before", not_before))

@@ -65,7 +65,7 @@ class ToolOptions:
         description: what the model reads about the tool; None for the docstring.
         strict: take no value that would first have to be converted, such as "5" for an int.
         dynamic_user_input: the fields that a person gives come with each call, in its arguments.
-        fixed_arguments: the arguments say what is asked, and whoever asks gets a yes or a no alone: nobody can change
+        fixed_arguments: the arguments say what is asked, and the answer is only yes or no: an approver cannot change
             them.
 
     Raises:

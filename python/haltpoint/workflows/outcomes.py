@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 def is_to_be_asked_again(outcome: Outcome) -> bool:
-    """Whether a step was not run since it does not take what a person gave for it, whom nobody could tell so then."""
+    """Whether a step was not run because it refused what a person had given without the code at hand."""
     is_refusal = outcome.content.startswith(f"The arguments of {outcome.name} are not valid:")
     return outcome.is_error and outcome.source == "tool" and is_refusal and CALL_AGAIN in outcome.content
 

@@ -82,7 +82,7 @@ fn sessions_that_are_ended_at_random_lose_and_repeat_nothing() {
             let beside = Beside::new(&url);
             let mut seen = 0;
             while !is_over.load(Ordering::SeqCst) {
-                // Where the machine is busy, nobody would ever get anywhere between two ends.
+                // On a busy machine, no run would make progress between two ends.
                 let now = begun.load(Ordering::SeqCst);
                 if now >= seen + DRIVERS {
                     seen = now;
